@@ -1,0 +1,31 @@
+"""Deep Residual Learning for Image Recognition (He, Zhang, Ren, Sun, 2015) for TensorFlow and Keras 3."""
+
+from keras_resnet.errors import InputError
+from keras_resnet.models import (
+    PlainNet18,
+    PlainNet20,
+    PlainNet32,
+    PlainNet34,
+    PlainNet44,
+    PlainNet50,
+    PlainNet56,
+    PlainNet101,
+    PlainNet110,
+    PlainNet152,
+    ResNet18,
+    ResNet20,
+    ResNet32,
+    ResNet34,
+    ResNet44,
+    ResNet50,
+    ResNet56,
+    ResNet101,
+    ResNet110,
+    ResNet152,
+    ResNet1202,
+    build,
+    convert,
+    pyramid,
+)
+from keras_resnet.specs import SPECS, NetSpec
+from keras_resnet.weights.preprocessing import Preprocessing, preprocess_input

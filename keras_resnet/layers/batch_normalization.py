@@ -1,0 +1,53 @@
+"""Batch normalization by TensorFlow's fused kernel."""
+
+import keras
+
+FUSED_DTYPES = ("float32", "bfloat16", "float16")
+
+
+@keras.saving.register_keras_serializable("keras_resnet")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """``keras.layers.BatchNormalization``, computed by ``FusedBatchNormV3`` where that op applies.
+
+    It applies on the TensorFlow backend to float ``[batch, height, width, channels]`` inputs normalized over the
+    last axis. Masks, ``synchronized``, renormalization, other axes, ranks, dtypes and backends, and maps of one
+    position take Keras' own path. Outputs, gradients and moving statistics equal the stock layer's to rounding;
+    statistics are float32 under mixed precision. Arguments and errors are the stock layer's.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        if mask is not None or not self._fusible(inputs):
+            return super().call(inputs, training=training, mask=mask)
+        return self._fused(inputs, bool(training and self.trainable))
+
+    def _fusible(self, inputs) -> bool:
+        return (
+            keras.backend.backend() == "tensorflow"
+            and len(inputs.shape) == 4
+            and self.axis in (-1, 3)
+            and not self.synchronized
+            and not self.renorm
+            and self.variable_dtype == "float32"
+            and keras.backend.standardize_dtype(inputs.dtype) in FUSED_DTYPES
+            and tuple(inputs.shape[1:3]) != (1, 1)
+        )
+
+    def _fused(self, inputs, training: bool):
+        import tensorflow as tf
+
+        channels = inputs.shape[-1]
+        normalized, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=self.gamma.value if self.scale else tf.ones([channels]),
+            offset=self.beta.value if self.center else tf.zeros([channels]),
+            mean=tf.zeros([0]) if training else self.moving_mean.value,
+            variance=tf.zeros([0]) if training else self.moving_variance.value,
+            epsilon=self.epsilon,
+            is_training=training,
+        )
+        if training:
+            count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), "float32")
+            variance *= (count - 1) / count  # the op returns the unbiased variance, Keras averages the biased one
+            for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                moving.assign(moving.value * self.momentum + batch * (1 - self.momentum))
+        return tf.cast(normalized, self.compute_dtype)

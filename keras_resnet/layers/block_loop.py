@@ -1,0 +1,133 @@
+"""A run of identical blocks as one layer, so that networks of a thousand layers build in seconds."""
+
+import keras
+from keras import ops
+
+
+def _is_seed(variable) -> bool:
+    return variable.name == "seed_generator_state"
+
+
+@keras.saving.register_keras_serializable("keras_resnet")
+class BlockLoop(keras.layers.Layer):
+    """Applies ``repeats`` blocks of the same structure and their own weights, one after the other.
+
+    The weights are ``block``'s with a leading axis of length ``repeats``; each slice starts as a separate block
+    would. On TensorFlow the blocks are one ``tf.while_loop``, on JAX one scan, elsewhere a Python loop.
+
+    Args:
+        block: a Functional model from ``[batch, height, width, channels]`` to the same shape (to any, if it is
+            not repeated); only a template.
+        repeats: how many blocks.
+        drop_rates: the rate of each block's ``StochasticDepth``, if it has one.
+        remat: keep only each block's input and compute the block again in the backward pass.
+    """
+
+    def __init__(self, block: keras.Model, repeats: int, drop_rates=None, remat: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        object.__setattr__(self, "block", block)  # untracked: its variables are no weights of this layer
+        self.repeats = repeats
+        self.drop_rates = list(drop_rates) if drop_rates is not None else None
+        self.remat = remat
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def build(self, input_shape):
+        self.template_names = {}  # a stacked variable's name to the template's, layer/weight
+        self.stacked = [self._stack(v, trainable=True) for v in self.block.trainable_variables]
+        self.states = [self._stack(v, trainable=False) for v in self.block.non_trainable_variables if not _is_seed(v)]
+
+    def _stack(self, variable, trainable: bool):
+        layer, name = variable.path.split("/")[-2:]
+        self.template_names[f"{layer}_{name}"] = f"{layer}/{name}"
+        return self.add_weight(
+            name=f"{layer}_{name}",
+            shape=(self.repeats, *variable.shape),
+            dtype=variable.dtype,
+            trainable=trainable,
+            autocast=False,
+            initializer=self._initializer(variable),
+        )
+
+    def _initializer(self, variable):
+        if variable.name == "kernel":  # a stacked fan-in counts the blocks too: the scale takes them out again
+            return keras.initializers.VarianceScaling(2.0 * self.repeats, "fan_in", "untruncated_normal")
+        value = ops.convert_to_tensor(variable)
+        if variable.name == "rate":
+            value = ops.reshape(ops.convert_to_tensor(self.drop_rates, variable.dtype), (self.repeats,))
+        return lambda shape, dtype: ops.cast(ops.broadcast_to(value, shape), dtype)
+
+    def compute_output_spec(self, inputs, training=None):
+        return keras.KerasTensor(self.block.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
+
+    def call(self, inputs, training=None):
+        training = bool(training)
+        seeded = [_is_seed(v) for v in self.block.non_trainable_variables]
+
+        def step(x, weights, states, seeds):
+            states, seeds = iter(states), iter(seeds)
+            everything = [next(seeds) if is_seed else next(states) for is_seed in seeded]
+            x, updated = self.block.stateless_call(weights, everything, x, training=training)
+            return x, [state for state, is_seed in zip(updated, seeded, strict=True) if not is_seed]
+
+        if self.remat and training:
+            step = keras.remat(step)
+        weights = [ops.convert_to_tensor(v) for v in self.stacked]
+        states = [ops.convert_to_tensor(v) for v in self.states]
+        seeds = [self._seeds() for is_seed in seeded if is_seed]
+        loop = _LOOPS.get(keras.backend.backend(), _python_loop) if self.repeats > 1 else _python_loop
+        outputs, updated = loop(step, inputs, (weights, states, seeds), self.repeats)
+        if training:
+            for variable, value in zip(self.states, updated, strict=True):
+                variable.assign(value)
+        return outputs
+
+    def _seeds(self):
+        """One seed a block: the drawn one, with the block's number added to its first half."""
+        numbers = ops.stack([ops.arange(self.repeats), ops.zeros(self.repeats, "int32")], axis=1)
+        return ops.cast(numbers, "uint32") + ops.cast(self.seed_generator.next(), "uint32")
+
+    def get_config(self):
+        own = {
+            "block": keras.saving.serialize_keras_object(self.block),
+            "repeats": self.repeats,
+            "drop_rates": self.drop_rates,
+            "remat": self.remat,
+        }
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        config["block"] = keras.saving.deserialize_keras_object(config["block"])
+        return cls(**config)
+
+
+def _tensorflow_loop(step, x, stacks, repeats):
+    import tensorflow as tf
+
+    arrays = tf.nest.map_structure(lambda t: tf.TensorArray(t.dtype, repeats).unstack(t), stacks)
+    states = [tf.TensorArray(t.dtype, repeats, element_shape=t.shape[1:]) for t in stacks[1]]
+
+    def body(i, x, states):
+        y, updated = step(x, *tf.nest.map_structure(lambda array: array.read(i), arrays))
+        return i + 1, tf.ensure_shape(y, x.shape), [s.write(i, u) for s, u in zip(states, updated, strict=True)]
+
+    _, x, states = tf.while_loop(
+        lambda i, *_: i < repeats, body, (0, x, states), maximum_iterations=repeats, parallel_iterations=1
+    )
+    return x, [s.stack() for s in states]
+
+
+def _scan_loop(step, x, stacks, repeats):
+    return ops.scan(lambda x, slices: step(x, *slices), x, stacks, length=repeats)
+
+
+def _python_loop(step, x, stacks, repeats):
+    steps = []
+    for i in range(repeats):
+        x, updated = step(x, *[[stack[i] for stack in part] for part in stacks])
+        steps.append(updated)
+    return x, [ops.stack(states) for states in zip(*steps, strict=True)]
+
+
+_LOOPS = {"tensorflow": _tensorflow_loop, "jax": _scan_loop}

@@ -1,0 +1,256 @@
+"""Networks from specs: ``build`` and the named builders."""
+
+from dataclasses import asdict, fields, replace
+
+import keras
+from keras import layers
+
+from keras_resnet import weights as weight_files
+from keras_resnet.blocks import PLACEMENTS, block, block_loop, convolution, normalize_activate
+from keras_resnet.errors import InputError, one_of
+from keras_resnet.shortcuts import he_normal
+from keras_resnet.specs import EXPANSION, SPECS, NetSpec, find_spec
+from keras_resnet.weights.preprocessing import Preprocessing
+
+CLASSES = {"imagenet": 1000, "cifar": 10}
+SIZE = {"imagenet": 224, "cifar": 32}
+
+
+@keras.saving.register_keras_serializable("keras_resnet")
+class Network(keras.Model):
+    """A Functional model that remembers its ``spec`` and the ``preprocessing`` its weights expect, and saves both."""
+
+    def __init__(self, inputs, outputs, name=None, *, spec=None, preprocessing=None, **kwargs):
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        self.spec = spec
+        self.preprocessing = preprocessing
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "spec": asdict(self.spec) if self.spec else None,
+            "preprocessing": self.preprocessing.get_config() if self.preprocessing else None,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        spec, preprocessing = config.pop("spec", None), config.pop("preprocessing", None)
+        model = super().from_config(config, custom_objects=custom_objects)
+        model.spec = NetSpec(**spec) if spec else None
+        model.preprocessing = Preprocessing.from_config(preprocessing) if preprocessing else None
+        return model
+
+
+def build(
+    spec: NetSpec,
+    include_top: bool = True,
+    weights: str | None = None,
+    input_tensor=None,
+    input_shape: tuple | None = None,
+    pooling: str | None = None,
+    classes: int | None = None,
+    classifier_activation: str | None = "softmax",
+    name: str | None = None,
+) -> Network:
+    """Build the network that ``spec`` describes (Table 1, Sec. 4.2).
+
+    Args:
+        spec: a row of ``SPECS``, or any ``NetSpec``.
+        include_top: end in global average pooling and a classifier.
+        weights: None for random weights (the default, unlike ``keras.applications``), or a weight file.
+        input_tensor: a Keras tensor to use as the input.
+        input_shape: ``(height, width, channels)``; sizes may be None. The default is 224x224x3 for ImageNet
+            networks and 32x32x3 for CIFAR networks, or sizes None without the top.
+        pooling: without the top, ``"avg"`` or ``"max"`` over positions, or None for the feature map.
+        classes: outputs of the classifier; 1000 for ImageNet networks and 10 for CIFAR networks by default.
+        classifier_activation: ``"softmax"`` by default; None gives logits. Both are float32 in mixed precision.
+        name: the model's name, ``spec.name`` by default.
+
+    Returns:
+        A model from ``[batch, height, width, channels]`` to ``[batch, classes]``, to ``[batch, features]`` with
+        ``pooling``, or to ``[batch, height / stride, width / stride, features]``; stride is 32, or 4 for CIFAR.
+
+    Raises:
+        InputError: a wrong argument, or weights that do not fit; it names what is wrong and what is right.
+    """
+    if keras.config.image_data_format() != "channels_last":
+        raise InputError("keras_resnet builds channels_last networks: call keras.config.set_image_data_format.")
+    checkpoint = weight_files.read(weights) if weights is not None else None
+    if checkpoint is not None:
+        checkpoint.check_spec(spec)
+    inputs, image = _inputs(spec, include_top, input_tensor, input_shape)
+    x = _stages(_stem(image, spec), spec)
+    if PLACEMENTS[spec.placement].before:  # the last sum of a pre-activation net has had no activation yet
+        x = normalize_activate(x, PLACEMENTS[spec.placement].before, spec, "post")
+    if include_top:
+        if pooling is not None:
+            raise InputError("pooling is for networks without the top: give include_top=False as well.")
+        x = _classifier(x, spec, classes, classifier_activation)
+    elif pooling is not None:
+        one_of("pooling", pooling, ("avg", "max"))
+        pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[pooling]
+        x = pool(name=f"{pooling}_pool")(x)
+    model = Network(inputs, x, name=name or spec.name, spec=spec)
+    if checkpoint is not None:
+        checkpoint.assign_to(model)
+    return model
+
+
+def _inputs(spec, include_top, input_tensor, input_shape):
+    """The model's inputs and the image tensor, with the image's shape checked."""
+    if input_tensor is not None:
+        if not keras.utils.is_keras_tensor(input_tensor):
+            raise InputError(f"input_tensor must be a Keras tensor, not {type(input_tensor).__name__}.")
+        _check_shape(spec, tuple(input_tensor.shape[1:]))
+        return keras.utils.get_source_inputs(input_tensor), input_tensor
+    if input_shape is None:
+        input_shape = (SIZE[spec.stem], SIZE[spec.stem], 3) if include_top else (None, None, 3)
+    _check_shape(spec, tuple(input_shape))
+    inputs = keras.Input(input_shape)
+    return inputs, inputs
+
+
+def _check_shape(spec, shape):
+    if len(shape) != 3:
+        raise InputError(f"input_shape {shape} must be (height, width, channels).")
+    for what, size in zip(("height", "width"), shape, strict=False):
+        if size is not None and size < spec.stride:
+            raise InputError(
+                f"input_shape {shape}: {what} {size} is too small for the strides of {spec.name}, "
+                f"which needs at least {spec.stride}."
+            )
+    if shape[2] is None or not 1 <= shape[2] <= 4:
+        raise InputError(f"input_shape {shape}: {shape[2]} channels; give 1 to 4.")
+
+
+def _stem(x, spec):
+    filters = spec.channels(spec.filters[0])
+    if spec.stem == "cifar":
+        return normalize_activate(convolution(x, filters, 3, 1, "conv1"), ("bn", "relu"), spec, "conv1")
+    x = normalize_activate(convolution(x, filters, 7, 2, "conv1"), ("bn", "relu"), spec, "conv1")
+    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)  # after a ReLU zeros never win a maximum
+    return layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
+
+
+def _stages(x, spec):
+    total, done = sum(spec.blocks), 0
+    for stage, (repeats, base) in enumerate(zip(spec.blocks, spec.filters, strict=True)):
+        filters = spec.channels(base)
+        rates = [spec.stochastic_depth * (done + i + 1) / total for i in range(repeats)]
+        done += repeats
+        prefix = f"conv{stage + 2}_block"
+        stride = 2 if stage > 0 else 1
+        preactivated = stage == 0 and bool(PLACEMENTS[spec.placement].before)
+        changes = stride > 1 or x.shape[-1] != filters * EXPANSION[spec.block]
+        # Blocks that differ from the run behind them stand alone; in an unrolled network every block does.
+        alone = repeats if spec.unrolled else int(changes or preactivated)
+        runs = [1] * alone + [repeats - alone] * (alone < repeats)
+        first = 0
+        for run in runs:
+            common = (spec, filters, stride if first == 0 else 1)
+            is_preactivated = preactivated and first == 0
+            if run > 1 or spec.remat:
+                x = block_loop(x, *common, f"{prefix}{first + run}", rates[first : first + run], is_preactivated)
+            else:
+                x = block(x, *common, f"{prefix}{first + 1}", rates[first], is_preactivated)
+            first += run
+    return x
+
+
+def _classifier(x, spec, classes, activation):
+    classes = CLASSES[spec.stem] if classes is None else classes
+    if not isinstance(classes, int) or classes < 1:
+        raise InputError(f"classes {classes!r} must be a positive whole number.")
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    # Mixed precision stops here: logits and softmax are float32.
+    mixed = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
+    return layers.Dense(
+        classes,
+        activation=activation,
+        kernel_initializer=he_normal(),
+        dtype="float32" if mixed else None,
+        name="predictions",
+    )(x)
+
+
+def change_spec(spec: NetSpec, **changes) -> NetSpec:
+    """``spec`` with ``changes``; raises :class:`InputError` listing the fields for a name that is none."""
+    for field in changes:
+        one_of(f"{spec.name} option", field, [f.name for f in fields(NetSpec)])
+    return replace(spec, **changes)
+
+
+def convert(model: Network, **spec_changes) -> Network:
+    """``model`` rebuilt with ``unroll`` or ``remat`` changed, carrying the same weights and moving statistics."""
+    spec = change_spec(model.spec, **spec_changes)
+    top = model.layers[-1] if model.layers[-1].name == "predictions" else None
+    converted = build(
+        spec,
+        include_top=top is not None,
+        input_shape=model.input_shape[1:],
+        pooling={"avg_pool": "avg", "max_pool": "max"}.get(model.layers[-1].name),
+        classes=top.units if top else None,
+        classifier_activation=top.activation if top else None,
+        name=model.name,
+    )
+    weight_files.assign_arrays(converted, weight_files.named_arrays(model))
+    converted.preprocessing = model.preprocessing
+    return converted
+
+
+def pyramid(model: keras.Model) -> keras.Model:
+    """The same network up to its feature maps: ``{"C2": ..., "C5": ...}``, the output of each stage's last block.
+
+    ``C2`` has stride 4 and ``C5`` stride 32; CIFAR networks have ``C2`` (stride 1) to ``C4`` (stride 4).
+    """
+    if not isinstance(model, Network):
+        raise InputError(f"pyramid takes a network of keras_resnet, not {type(model).__name__}.")
+    stages = enumerate(model.spec.blocks, start=2)
+    outputs = {f"C{i}": model.get_layer(f"conv{i}_block{last}_out").output for i, last in stages}
+    return keras.Model(model.inputs, outputs, name=f"{model.name}_pyramid")
+
+
+def _builder(spec_name: str):
+    stem = SPECS[spec_name].stem
+
+    def builder(
+        include_top: bool = True,
+        weights: str | None = None,
+        input_tensor=None,
+        input_shape: tuple | None = None,
+        pooling: str | None = None,
+        classes: int = CLASSES[stem],
+        classifier_activation: str | None = "softmax",
+        name: str | None = None,
+        **spec_changes,
+    ) -> Network:
+        if weights is not None:
+            needs = weight_files.read(weights).needs
+            spec_changes = {**{k: v for k, v in needs.items() if k in FOLLOWED}, **spec_changes}
+        spec = change_spec(find_spec(spec_name), **spec_changes)
+        return build(
+            spec, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
+        )
+
+    builder.__name__ = builder.__qualname__ = spec_name
+    kind = "Residual" if SPECS[spec_name].residual else "Plain"
+    where = "ImageNet network (Table 1)" if stem == "imagenet" else "CIFAR-10 network (Sec. 4.2)"
+    builder.__doc__ = f"""{kind} {where} of {SPECS[spec_name].depth} layers.
+
+    Arguments as :func:`keras_resnet.build` and ``keras.applications``; further keywords change fields of
+    ``SPECS["{spec_name}"]`` (see :class:`keras_resnet.NetSpec`), such as ``shortcut="C"``. With ``weights``, fields
+    left unset follow the file.
+    """
+    return builder
+
+
+FOLLOWED = ("shortcut", "zero_channels", "stride_in", "bn_epsilon")
+
+ResNet18, ResNet34, ResNet50, ResNet101, ResNet152 = (_builder(f"ResNet{n}") for n in (18, 34, 50, 101, 152))
+ResNet20, ResNet32, ResNet44, ResNet56 = (_builder(f"ResNet{n}") for n in (20, 32, 44, 56))
+ResNet110, ResNet1202 = _builder("ResNet110"), _builder("ResNet1202")
+PlainNet18, PlainNet34, PlainNet50, PlainNet101, PlainNet152 = (
+    _builder(f"PlainNet{n}") for n in (18, 34, 50, 101, 152)
+)
+PlainNet20, PlainNet32, PlainNet44, PlainNet56, PlainNet110 = (_builder(f"PlainNet{n}") for n in (20, 32, 44, 56, 110))

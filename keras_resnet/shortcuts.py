@@ -1,0 +1,68 @@
+"""How a block's input joins its branch: options A, B, C (Sec. 3.3, 4.1) and the highway gate."""
+
+import keras
+from keras import layers
+
+from keras_resnet.layers import BatchNormalization, IdentityShortcut
+from keras_resnet.specs import NetSpec
+
+HIGHWAY_BIAS = -2.0  # Srivastava et al. 2015: gates start almost closed
+
+
+def he_normal():
+    """A new initializer with its own draw: zero-mean normal of variance 2 / fan-in, not truncated."""
+    return keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+
+
+def identity(x, channels: int, stride: int, spec: NetSpec, name: str):
+    """Option A's shortcut: the input itself, subsampled and with zero channels where dimensions change."""
+    if stride == 1 and x.shape[-1] == channels:
+        return x
+    return IdentityShortcut(channels, stride, spec.zero_channels, name=f"{name}_0_identity")(x)
+
+
+def projection(x, channels: int, stride: int, spec: NetSpec, name: str, normalized: bool):
+    """Eqn. (2)'s W_s: a 1x1 convolution, normalized where the branch's last convolution is."""
+    x = layers.Conv2D(
+        channels, 1, strides=stride, use_bias=False, kernel_initializer=he_normal(), name=f"{name}_0_conv"
+    )(x)
+    if normalized:
+        x = BatchNormalization(momentum=spec.bn_momentum, epsilon=spec.bn_epsilon, name=f"{name}_0_bn")(x)
+    return x
+
+
+def option_a(x, branch, stride, spec, name, sum_name, normalized):
+    """Parameter-free shortcuts everywhere."""
+    return layers.Add(name=sum_name)([identity(x, branch.shape[-1], stride, spec, name), branch])
+
+
+def option_b(x, branch, stride, spec, name, sum_name, normalized):
+    """Projections where dimensions change, identities elsewhere."""
+    if stride == 1 and x.shape[-1] == branch.shape[-1]:
+        return layers.Add(name=sum_name)([x, branch])
+    return option_c(x, branch, stride, spec, name, sum_name, normalized)
+
+
+def option_c(x, branch, stride, spec, name, sum_name, normalized):
+    """Projections in every block."""
+    shortcut = projection(x, branch.shape[-1], stride, spec, name, normalized)
+    return layers.Add(name=sum_name)([shortcut, branch])
+
+
+def highway(x, branch, stride, spec, name, sum_name, normalized):
+    """s + T(x) * (F(x) - s), with s option A's shortcut and T a learned 1x1 sigmoid gate."""
+    gate = layers.Conv2D(
+        branch.shape[-1],
+        1,
+        strides=stride,
+        activation="sigmoid",
+        kernel_initializer=he_normal(),
+        bias_initializer=keras.initializers.Constant(HIGHWAY_BIAS),
+        name=f"{name}_0_gate",
+    )(x)
+    shortcut = identity(x, branch.shape[-1], stride, spec, name)
+    change = layers.Subtract(name=f"{name}_change")([branch, shortcut])
+    return layers.Add(name=sum_name)([shortcut, layers.Multiply(name=f"{name}_gated")([gate, change])])
+
+
+JOINS = {"A": option_a, "B": option_b, "C": option_c, "highway": highway}

@@ -1,0 +1,90 @@
+"""Canonical names of a network's weights, equal for unrolled and looped networks: ``conv2_block3_1_conv/kernel``."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_resnet.errors import InputError
+from keras_resnet.layers import BlockLoop
+
+OWN_LAYERS = re.compile(r"(conv\d+_|post_|predictions$)")  # an input_tensor may bring layers of its own
+LOOP_NAME = re.compile(r"(?P<stage>conv\d+_block)(?P<last>\d+)_out$")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where one array lives: a variable, or one slice of a loop's stacked variable."""
+
+    variable: object
+    index: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.variable.shape[self.index is not None :])
+
+
+def slots(model) -> dict[str, Slot]:
+    """Canonical name to :class:`Slot` of every trainable weight and moving statistic, in the network's order."""
+    found = {}
+    for layer in model.layers:
+        if not OWN_LAYERS.match(layer.name):
+            continue
+        if isinstance(layer, BlockLoop):
+            stage, last = LOOP_NAME.match(layer.name).group("stage", "last")
+            for i in range(layer.repeats):
+                prefix = f"{stage}{int(last) - layer.repeats + 1 + i}_"
+                for variable in layer.stacked + layer.states:
+                    name = layer.template_names[variable.name].removeprefix("block_")
+                    found[prefix + name] = Slot(variable, i)
+        else:
+            for variable in layer.weights:
+                found[f"{layer.name}/{variable.name}"] = Slot(variable)
+    return found
+
+
+def named_arrays(model) -> dict[str, np.ndarray]:
+    """Every weight and moving statistic of ``model`` by canonical name."""
+    values = {}
+    arrays = {}
+    for name, slot in slots(model).items():
+        if id(slot.variable) not in values:
+            values[id(slot.variable)] = slot.variable.numpy()
+        value = values[id(slot.variable)]
+        arrays[name] = value if slot.index is None else value[slot.index]
+    return arrays
+
+
+def assign_arrays(model, arrays: dict[str, np.ndarray], source: str = "the weights", names=None, spare=()) -> None:
+    """Set every weight of ``model`` from ``arrays``; checks all names and shapes first, so an error changes nothing.
+
+    Args:
+        model: a network of this package.
+        arrays: values by canonical name.
+        source: what the error message calls them.
+        names: canonical name to the name in the source, for messages.
+        spare: canonical names the network may lack, as the classifier of one without its top.
+
+    Raises:
+        InputError: naming the first missing or extra key or wrong shape, with both shapes.
+    """
+    wanted, names = slots(model), names or {}
+    for key in list(wanted) + [key for key in arrays if key not in wanted and key not in spare]:
+        there = wanted[key].shape if key in wanted else "no such weight"
+        here = tuple(arrays[key].shape) if key in arrays else "no such key"
+        if there != here:
+            called = names.get(key, key)
+            alias = f" ({key})" if called != key else ""
+            raise InputError(
+                f"{source} does not fit {model.name}: {called}{alias} is {here} in the file "
+                f"and {there} in the network; choose the network the weights were trained for."
+            )
+    stacks = {}
+    for key, slot in wanted.items():
+        if slot.index is None:
+            slot.variable.assign(arrays[key])
+        else:
+            _, slices = stacks.setdefault(id(slot.variable), (slot.variable, []))
+            slices.append(arrays[key])
+    for variable, slices in stacks.values():
+        variable.assign(np.stack(slices))

@@ -1,0 +1,75 @@
+"""The preprocessing a network's weights expect, kept with the network."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_resnet.errors import InputError, one_of
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocessing:
+    """``(x - mean) / std`` on RGB or BGR values from 0 to 255.
+
+    Fields:
+        mean: three channel means, or a mean image ``[height, width, 3]``, in ``channels`` order.
+        std: three channel deviations; ones as in the paper, which only subtracts the mean.
+        channels: ``"RGB"`` or ``"BGR"``, the order the network reads.
+    """
+
+    mean: np.ndarray
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    channels: str = "RGB"
+
+    def __post_init__(self):
+        one_of("channels", self.channels, ("RGB", "BGR"))
+        object.__setattr__(self, "mean", np.asarray(self.mean, np.float32))
+        object.__setattr__(self, "std", tuple(float(s) for s in self.std))
+
+    def mean_for(self, height: int | None, width: int | None) -> np.ndarray:
+        """The mean image where the input has its size, else its channel means."""
+        if self.mean.ndim == 1 or self.mean.shape[:2] == (height, width):
+            return self.mean
+        return self.mean.mean(axis=(0, 1))
+
+    def __call__(self, x):
+        """Prepare ``[..., height, width, 3]`` RGB values from 0 to 255; NumPy in, NumPy out, else TensorFlow."""
+        mean, std = self.mean_for(*x.shape[-3:-1]), np.asarray(self.std, np.float32)
+        if isinstance(x, np.ndarray):
+            x = x.astype(np.float32)
+        else:
+            import tensorflow as tf
+
+            x = tf.cast(x, tf.float32)
+        return ((x[..., ::-1] if self.channels == "BGR" else x) - mean) / std
+
+    def get_config(self) -> dict:
+        return {"mean": self.mean.tolist(), "std": list(self.std), "channels": self.channels}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Preprocessing":
+        return cls(**config)
+
+
+TORCH = Preprocessing(
+    mean=255 * np.array([0.485, 0.456, 0.406]), std=tuple(255 * np.array([0.229, 0.224, 0.225]))
+)  # RGB / 255, then torchvision's mean and deviation
+CAFFE = Preprocessing(mean=[103.939, 116.779, 123.68], channels="BGR")  # the authors' released models
+
+
+def preprocess_input(x, model):
+    """``x``, RGB values from 0 to 255 ``[..., height, width, 3]``, as float32 prepared the way ``model`` was trained.
+
+    Raises:
+        InputError: the model does not know its preprocessing, as one with random weights.
+    """
+    if getattr(model, "preprocessing", None) is None:
+        raise InputError(
+            f"{model.name} does not know its preprocessing: load weights, or set "
+            "model.preprocessing = keras_resnet.Preprocessing(mean=...)."
+        )
+    if not hasattr(x, "shape"):
+        x = np.asarray(x)
+    if len(x.shape) < 3 or x.shape[-1] != 3:
+        raise InputError(f"preprocess_input takes [..., height, width, 3] RGB images, not shape {tuple(x.shape)}.")
+    return model.preprocessing(x)
