@@ -97,7 +97,7 @@ class NetSpec:
             raise InputError("stochastic_depth needs shortcuts: a plain net without its branch passes nothing on.")
         if not self.width > 0:
             raise InputError(f"width {self.width!r} must be a positive multiplier of the channels.")
-        if not 0 < self.bn_epsilon or not 0 <= self.bn_momentum < 1:
+        if not self.bn_epsilon > 0 or not 0 <= self.bn_momentum < 1:
             raise InputError(
                 f"bn_epsilon {self.bn_epsilon!r} must be positive and bn_momentum {self.bn_momentum!r} in [0, 1)."
             )

@@ -1,1 +1,12 @@
-"""."""
+"""Training as in Sec. 3.4 and 4.2: settings, optimizer, schedules, the run with its checkpoints and results.
+
+``run(settings, presets, prepare)`` is what a recipe calls; ``command_line(main, ...)`` is how it starts.
+"""
+
+from keras_resnet.training.optimizer import SGD
+from keras_resnet.training.run import Experiment, run
+from keras_resnet.training.schedules import step_schedule
+from keras_resnet.training.settings import Settings, command_line, resolve
+from keras_resnet.training.strategy import choose_strategy
+
+__all__ = ["SGD", "Experiment", "Settings", "choose_strategy", "command_line", "resolve", "run", "step_schedule"]

@@ -1,0 +1,114 @@
+"""The paper's augmentation as functions of (image, seed), and the test view (Sec. 3.4, 4.2).
+
+Images are ``[height, width, 3]``; a seed is an integer tensor of shape ``[2]``. Equal seeds give equal results.
+"""
+
+import tensorflow as tf
+
+from keras_resnet.weights.preprocessing import Preprocessing
+
+SCALES = (8 / 7, 15 / 7)  # shorter side over crop size: 256 to 480 at 224
+TEST_SCALE = 8 / 7
+CIFAR_PADDING = 4
+# AlexNet's PCA of ImageNet's RGB values / 255 (Krizhevsky et al. 2012): eigenvalues, and eigenvectors as columns
+PCA_VALUES = (0.2175, 0.0188, 0.0045)
+PCA_VECTORS = (
+    (-0.5675, 0.7192, 0.4009),
+    (-0.5808, -0.0045, -0.8140),
+    (-0.5836, -0.6948, 0.4203),
+)
+PCA_DEVIATION = 0.1
+CMYK_CHANNELS = 4
+
+
+def fold(seed, number: int):
+    """A seed for one of several draws of the same image."""
+    return tf.random.experimental.stateless_fold_in(seed, number)
+
+
+def decode(encoded):
+    """Any JPEG (also grey or CMYK) or PNG as uint8 RGB; raises ``tf.errors.InvalidArgumentError`` otherwise."""
+    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    image.set_shape([None, None, 3])
+    return image
+
+
+def flip(image, seed):
+    """Mirror left and right with probability one half."""
+    return tf.cond(tf.random.stateless_uniform([], seed) < 0.5, lambda: image[:, ::-1], lambda: image)
+
+
+def pad_and_crop(image, seed, padding: int = CIFAR_PADDING):
+    """Pad each side with zeros and crop at the image's own size, all positions alike likely (Sec. 4.2)."""
+    size = tf.shape(image)
+    padded = tf.pad(image, [[padding, padding], [padding, padding], [0, 0]])
+    at = tf.random.stateless_uniform([2], seed, 0, 2 * padding + 1, tf.int32)
+    return tf.ensure_shape(tf.slice(padded, [at[0], at[1], 0], size), image.shape)
+
+
+def colour_shift(seed):
+    """AlexNet's PCA colour augmentation: one RGB offset for the whole image, in units of 0 to 255, ``[3]``."""
+    alphas = tf.random.stateless_normal([3], seed, stddev=PCA_DEVIATION)
+    return 255.0 * tf.linalg.matvec(tf.constant(PCA_VECTORS), alphas * tf.constant(PCA_VALUES))
+
+
+def _decode_window(encoded, shape, window):
+    """The uint8 pixels of ``window`` (top, left, height, width), decoding no more of a JPEG than it needs."""
+    croppable = tf.logical_and(tf.io.is_jpeg(encoded), shape[2] != CMYK_CHANNELS)
+    return tf.cond(
+        croppable,
+        lambda: tf.image.decode_and_crop_jpeg(
+            encoded, window, channels=3, fancy_upscaling=False, dct_method="INTEGER_FAST"
+        ),
+        lambda: tf.slice(decode(encoded), [window[0], window[1], 0], [window[2], window[3], 3]),
+    )
+
+
+def image_shape(encoded):
+    """int32 ``[height, width, channels]`` of a file, from its header alone for a JPEG."""
+    return tf.cond(
+        tf.io.is_jpeg(encoded), lambda: tf.image.extract_jpeg_shape(encoded), lambda: tf.shape(decode(encoded))
+    )
+
+
+def _view(encoded, shape, scale, fraction, size: int):
+    """A ``size`` x ``size`` float32 crop of the image resized to shorter side ``scale * size``.
+
+    ``fraction`` in [0, 1]^2 is the crop's place between top left and bottom right. The crop is chosen first, in the
+    file's own pixels, and only that window is decoded and resized, once.
+    """
+    extent = tf.cast(shape[:2], tf.float32)
+    side = tf.reduce_min(extent) / scale  # the crop in the file's pixels; the shorter side is scale crops long
+    window = tf.maximum(tf.cast(tf.round(side), tf.int32), 1)
+    corner = tf.cast(tf.round(fraction * (extent - tf.cast(window, tf.float32))), tf.int32)
+    pixels = _decode_window(encoded, shape, tf.stack([corner[0], corner[1], window, window]))
+    return tf.ensure_shape(tf.image.resize(pixels, [size, size], antialias=True), [size, size, 3])
+
+
+def scale_and_crop(encoded, seed, size: int):
+    """The training view: shorter side uniform in [8/7, 15/7] x size, then a random crop of ``size`` (Sec. 3.4)."""
+    scale = tf.random.stateless_uniform([], fold(seed, 0), *SCALES)
+    fraction = tf.random.stateless_uniform([2], fold(seed, 1))
+    return _view(encoded, image_shape(encoded), scale, fraction, size)
+
+
+def center_view(encoded, size: int):
+    """The test view: shorter side 8/7 x size, center crop; decoded at full quality."""
+    image = decode(encoded)
+    extent = tf.shape(image)[:2]
+    side = tf.cast(tf.round(tf.cast(tf.reduce_min(extent), tf.float32) / TEST_SCALE), tf.int32)
+    side = tf.maximum(side, 1)
+    top, left = (extent[0] - side) // 2, (extent[1] - side) // 2
+    pixels = tf.slice(image, [top, left, 0], [side, side, 3])
+    return tf.ensure_shape(tf.image.resize(pixels, [size, size], antialias=True), [size, size, 3])
+
+
+def imagenet_training_view(encoded, seed, size: int, preprocessing: Preprocessing):
+    """The whole ImageNet training augmentation of one file: scale, crop, flip, mean, PCA colour (Sec. 3.4)."""
+    image = flip(scale_and_crop(encoded, fold(seed, 2), size), fold(seed, 3))
+    return preprocessing(image + colour_shift(fold(seed, 4)))
+
+
+def cifar_training_view(image, seed, preprocessing: Preprocessing):
+    """The whole CIFAR augmentation of one image: mean, pad 4 and crop, flip (Sec. 4.2); the padding is the mean."""
+    return flip(pad_and_crop(preprocessing(image), fold(seed, 0)), fold(seed, 1))

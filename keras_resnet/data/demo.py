@@ -1,0 +1,154 @@
+"""The built-in demo set: ten shapes, rendered as JPEGs at first use, learnable in minutes and not linearly.
+
+Position, scale, rotation, colours, background and clutter are drawn independently of the class.
+"""
+
+import math
+import os
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from keras_resnet.data.scan import cache_folder
+from keras_resnet.errors import InputError
+
+VERSION = 1  # a change of the pictures needs a new folder
+SIZES = {"train": 3000, "val": 1000}
+FIRST_SEED = {"train": 0, "val": 1_000_000}  # no image of one split shares its seed with one of the other
+SIDES = (96, 160)
+QUALITIES = (70, 96)
+SUPERSAMPLING = 2
+
+
+def _arc(center, radius, start, end, points=48):
+    angles = np.linspace(start, end, points)
+    return [(center[0] + radius * math.cos(a), center[1] + radius * math.sin(a)) for a in angles]
+
+
+def _regular(points, inner=None):
+    """A regular polygon on the unit circle, or a star whose inner corners lie at radius ``inner``."""
+    count = points if inner is None else 2 * points
+    radii = [1.0 if inner is None or i % 2 == 0 else inner for i in range(count)]
+    turn = 2 * math.pi / count
+    return [(r * math.sin(i * turn), -r * math.cos(i * turn)) for i, r in enumerate(radii)]
+
+
+def _heart():
+    t = np.linspace(0, 2 * math.pi, 60)
+    x = 16 * np.sin(t) ** 3
+    y = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
+    return list(zip(x / 17, -y / 17, strict=True))
+
+
+_HALF, _THIRD = 0.42, 0.34
+OUTLINES = {  # within the unit circle; a ring and a crescent are one closed line around their hole
+    "arrow": [(0, -1), (0.8, -0.1), (0.3, -0.1), (0.3, 1), (-0.3, 1), (-0.3, -0.1), (-0.8, -0.1)],
+    "circle": _arc((0, 0), 0.9, 0, 2 * math.pi),
+    "crescent": _arc((0, 0), 1, 0.9, 2 * math.pi - 0.9) + _arc((0.45, 0), 0.8, 2 * math.pi - 1.35, 1.35),
+    "cross": [(-_THIRD, -1), (_THIRD, -1), (_THIRD, -_THIRD), (1, -_THIRD), (1, _THIRD), (_THIRD, _THIRD),
+              (_THIRD, 1), (-_THIRD, 1), (-_THIRD, _THIRD), (-1, _THIRD), (-1, -_THIRD), (-_THIRD, -_THIRD)],
+    "heart": _heart(),
+    "hourglass": [(-0.8, -0.95), (0.8, -0.95), (0.12, 0), (0.8, 0.95), (-0.8, 0.95), (-0.12, 0)],
+    "ring": _arc((0, 0), 1, 0, 2 * math.pi) + _arc((0, 0), 0.55, 2 * math.pi, 0),
+    "square": [(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)],
+    "star": _regular(5, _HALF),
+    "triangle": _regular(3),
+}  # fmt: skip
+CLASSES = tuple(sorted(OUTLINES))
+
+
+def render(label: int, seed: int) -> Image.Image:
+    """One picture of class ``label``: the same (label, seed) gives the same pixels; RGB, sides 96 to 160."""
+    rng = np.random.default_rng([VERSION, seed])
+    width, height = (int(n) for n in rng.integers(*SIDES, size=2, endpoint=True))
+    size = np.array([width, height]) * SUPERSAMPLING
+    back = rng.integers(0, 256, 3)
+    picture = _background(rng, back, size)
+    draw = ImageDraw.Draw(picture)
+    for _ in range(rng.integers(4, 12)):
+        _clutter(rng, draw, size)
+    radius = rng.uniform(0.22, 0.36) * size.min()
+    center = size / 2 + rng.uniform(-0.1, 0.1, 2) * size
+    turn = rng.uniform(-0.5, 0.5)
+    stretch = rng.uniform(0.85, 1.15)
+    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    corners = (np.array(OUTLINES[CLASSES[label]]) * [stretch, 1 / stretch]) @ rotation.T * radius + center
+    draw.polygon([tuple(corner) for corner in corners], fill=_contrasting(rng, back))
+    for _ in range(rng.integers(1, 4)):
+        _clutter(rng, draw, size, thin=True)
+    return picture.resize((width, height), Image.Resampling.BOX)
+
+
+def _background(rng, color, size) -> Image.Image:
+    """A smooth random texture around ``color``."""
+    grid = np.clip(color + rng.normal(0, 28, (rng.integers(3, 9), rng.integers(3, 9), 3)), 0, 255)
+    return Image.fromarray(grid.astype(np.uint8)).resize(tuple(size.tolist()), Image.Resampling.BICUBIC)
+
+
+def _contrasting(rng, color) -> tuple[int, ...]:
+    while True:
+        drawn = rng.integers(0, 256, 3)
+        if np.abs(drawn - color).sum() > 200:
+            return tuple(drawn.tolist())
+
+
+def _clutter(rng, draw, size, thin=False) -> None:
+    """A small blob or bar, or a thin line, anywhere in the picture."""
+    at = rng.uniform(0, 1, 2) * size
+    reach = rng.uniform(0.02, 0.09, 2) * size.min()
+    color = tuple(rng.integers(0, 256, 3).tolist())
+    kind = rng.integers(3)
+    if thin or kind == 0:
+        end = at + rng.normal(0, 0.3, 2) * size
+        draw.line([tuple(at), tuple(end)], fill=color, width=int(rng.integers(1, 3)) * SUPERSAMPLING)
+    elif kind == 1:
+        draw.ellipse([*(at - reach), *(at + reach)], fill=color)
+    else:
+        draw.rectangle([*(at - reach), *(at + reach)], fill=color)
+
+
+def folder() -> Path:
+    """The demo set's folder, ``train/<class>/*.jpg`` and ``val/<class>/*.jpg``; rendered if it is not there yet."""
+    target = cache_folder() / f"demo-v{VERSION}"
+    if target.is_dir():
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix="demo-", dir=target.parent))
+    except OSError as error:
+        raise InputError(
+            f"The demo set cannot be made in {target.parent} ({error.strerror}): point XDG_CACHE_HOME elsewhere."
+        ) from error
+    try:
+        print(f"rendering the demo set into {target}", flush=True)
+        write(part)
+        os.rename(part, target)
+    except OSError:
+        if not target.is_dir():  # else another process was first
+            raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return target
+
+
+def write(target: Path, sizes: dict[str, int] = SIZES) -> None:
+    """Render ``sizes`` images of each split under ``target``, the classes alike often."""
+    jobs = []
+    for split, count in sizes.items():
+        for name in CLASSES:
+            (target / split / name).mkdir(parents=True)
+        for i in range(count):
+            label, seed = i % len(CLASSES), FIRST_SEED[split] + i
+            jobs.append((target / split / CLASSES[label] / f"{seed:07d}.jpg", label, seed))
+
+    def save(job):
+        path, label, seed = job
+        quality = int(np.random.default_rng([VERSION, seed, 1]).integers(*QUALITIES))
+        render(label, seed).save(path, quality=quality)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(save, jobs))

@@ -1,0 +1,35 @@
+"""Every figure the project draws."""
+
+from pathlib import Path
+
+FIG6_LIMIT = 20  # percent: where the paper's Fig. 6 cuts its vertical axis
+
+
+def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
+    """Training (thin, dashed) and validation (bold) error over steps, as Fig. 6, into a PNG file.
+
+    Args:
+        runs: name to the rows of a run's ``metrics.csv``.
+        path: the file to write.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    highest = FIG6_LIMIT
+    for number, (name, rows) in enumerate(runs.items()):
+        for split, style in (("train", {"linestyle": "--", "linewidth": 1}), ("validation", {"linewidth": 2.2})):
+            points = [(row["step"], row["error"]) for row in rows if row["split"] == split]
+            if points:
+                marker = "o" if len(points) == 1 else None
+                axes.plot(
+                    *zip(*points, strict=True), color=f"C{number}", marker=marker, label=f"{name} {split}", **style
+                )
+                highest = max(highest, sorted(error for _, error in points)[-max(1, len(points) // 10)])
+    axes.set_xlabel("step")
+    axes.set_ylabel("error (%)")
+    axes.set_ylim(0, min(100, highest * 1.1))
+    axes.grid(alpha=0.3)
+    if runs and any(runs.values()):
+        axes.legend(frameon=False)
+    figure.savefig(path, dpi=130, format="png")

@@ -1,0 +1,99 @@
+"""Settings of a recipe: one dataclass, its command line, and presets for what is left unset."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+from keras_resnet.errors import InputError, one_of
+from keras_resnet.specs import SHORTCUTS, find_spec
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to train, on what, and how; what is left out follows the data set's preset."""
+
+    model: str | None = None
+    """Network: ResNet18 ... ResNet1202, PlainNet18 ... PlainNet110."""
+    data: str = "demo"
+    """demo, a folder with train/<class>/* and val/<class>/*, or the name of a TFDS data set."""
+    data_dir: Path | None = None
+    """Where TFDS data sets are prepared."""
+    workdir: Path | None = None
+    """Where curves, checkpoints and results go; the same command continues there. Default: runs/<recipe>-..."""
+    batch_size: int | None = None
+    """Images a step, over all devices."""
+    steps: int | None = None
+    """Length of the whole training in steps."""
+    epochs: float | None = None
+    """Length of the whole training in epochs, instead of --steps."""
+    image_size: int | None = None
+    """Side of the square images the network sees, in pixels."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Number format of the layers; weights, normalization and softmax stay float32."""
+    seed: int = 0
+    """Draws the weights, the order of the images and their augmentation."""
+    base_lr: float | None = None
+    """First learning rate at the paper's batch size (256 on ImageNet, 128 on CIFAR); scales with --batch-size."""
+    shortcut: Literal["A", "B", "C", "highway"] | None = None
+    """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
+
+
+def resolve(settings: Settings, presets: dict[str, dict], recipe: str) -> Settings:
+    """``settings`` with what is None filled in from ``presets[settings.data]``, or ``presets["paper"]``.
+
+    Raises:
+        InputError: an unknown network, or a value that is not positive.
+    """
+    preset = dict(presets.get(settings.data, presets["paper"]))
+    if settings.steps is not None and settings.epochs is not None:
+        raise InputError("--steps and --epochs both give the length: give one of them.")
+    if settings.steps is not None or settings.epochs is not None:
+        preset.pop("steps", None)
+        preset.pop("epochs", None)
+    filled = replace(settings, **{k: v for k, v in preset.items() if getattr(settings, k) is None})
+    find_spec(filled.model)
+    one_of("precision", filled.precision, PRECISIONS)
+    one_of("shortcut", filled.shortcut, (None, *SHORTCUTS))
+    for field in ("batch_size", "steps", "epochs", "image_size", "base_lr"):
+        value = getattr(filled, field)
+        if value is not None and not value > 0:
+            raise InputError(f"--{field.replace('_', '-')} {value} must be positive.")
+    if not 0 <= filled.seed < 2**31:
+        raise InputError(f"--seed {filled.seed} must be from 0 to {2**31 - 1}.")
+    if filled.workdir is None:
+        name = f"{recipe}-{Path(filled.data).name}-{filled.model}-seed{filled.seed}"
+        filled = replace(filled, workdir=Path("runs") / name)
+    return filled
+
+
+def as_json(settings: Settings) -> dict:
+    """The settings as plain values for ``settings.json`` and ``result.json``."""
+    return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(settings).items()}
+
+
+def describe(settings: Settings) -> str:
+    """The settings as the command line that gives them, on one line."""
+    given = [(f.name.replace("_", "-"), getattr(settings, f.name)) for f in fields(settings)]
+    return " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in given if value is not None)
+
+
+def command_line(main: Callable[[Settings], None], defaults: Settings, description: str) -> None:
+    """Read the command line into settings and call ``main``; wrong input ends in one sentence and exit status 2."""
+    import tyro
+
+    settings = tyro.cli(Settings, default=defaults, description=description)
+    try:
+        main(settings)
+    except InputError as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command continues from the last finished epoch", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(130)  # TensorFlow's input threads may not let go of the interpreter

@@ -1,0 +1,154 @@
+"""Speed as ratios in one run: each contestant in turn, several rounds, medians.
+
+python tools/benchmark.py train             training steps against keras.applications and stock normalization
+python tools/benchmark.py input --data DIR  the ImageNet training pipeline against decode, resize, crop
+"""
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tyro
+
+import keras_resnet
+from keras_resnet import data
+from keras_resnet.data import augment
+from keras_resnet.layers import BatchNormalization
+from keras_resnet.training import SGD
+from keras_resnet.training.results import hardware
+from keras_resnet.weights import Preprocessing
+
+
+def stock_normalization(model: keras.Model) -> keras.Model:
+    """``model`` with Keras' own batch normalization layers instead of the fused ones."""
+
+    def swap(layer):
+        cls = keras.layers.BatchNormalization if isinstance(layer, BatchNormalization) else type(layer)
+        return cls.from_config(layer.get_config())
+
+    return keras.models.clone_model(model, clone_function=swap)
+
+
+CONTESTS = {  # name: input size, batch, and the contestants; the first is this package
+    "ResNet-50": (
+        224,
+        16,
+        {
+            "keras_resnet": lambda: keras_resnet.ResNet50(),
+            "keras.applications": lambda: keras.applications.ResNet50(weights=None),
+        },
+    ),
+    "ResNet-20": (
+        32,
+        128,
+        {
+            "keras_resnet": lambda: keras_resnet.ResNet20(),
+            "stock normalization": lambda: stock_normalization(keras_resnet.ResNet20()),
+        },
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Train:
+    """Training images/s of whole steps (forward, backward, update) on one fixed batch."""
+
+    rounds: int = 5
+    """How often the contestants take turns."""
+    seconds: float = 6.0
+    """About how long one turn lasts."""
+
+    def run(self) -> None:
+        print("| net | precision | contestant | images/s | ratio |\n|---|---|---|---|---|")
+        for net, (size, batch, contestants) in CONTESTS.items():
+            for precision in ("float32", "mixed_bfloat16"):
+                keras.config.set_dtype_policy(precision)
+                steps = {name: _training_step(make(), size, batch) for name, make in contestants.items()}
+                rates = alternate(steps, batch, self.rounds, self.seconds)
+                ours = rates["keras_resnet"]
+                for name, rate in rates.items():
+                    ratio = "" if name == "keras_resnet" else f"{ours / rate:.2f}"
+                    print(f"| {net}, {size}, batch {batch} | {precision} | {name} | {rate:.1f} | {ratio} |", flush=True)
+
+
+def _training_step(model, size, batch) -> Callable[[], None]:
+    rng = np.random.default_rng(0)
+    images = tf.constant(rng.normal(size=(batch, size, size, 3)), tf.float32)
+    labels = tf.constant(rng.integers(0, model.output_shape[-1], batch))
+    model.compile(SGD(0.001), "sparse_categorical_crossentropy", jit_compile=False)
+    model.make_train_function()
+    batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
+    return lambda: model.train_function(batches)
+
+
+@dataclass(frozen=True)
+class Input:
+    """Images/s of the ImageNet training pipeline, without a network."""
+
+    data: str
+    """A folder with train/<class>/*.JPEG and val/<class>/*.JPEG, or of class folders alone."""
+    rounds: int = 5
+    seconds: float = 4.0
+    image_size: int = 224
+    batch_size: int = 64
+
+    def run(self) -> None:
+        split = data.open_split(self.data)
+        preprocessing = Preprocessing(np.zeros(3))
+
+        def naive(position, seed):
+            return preprocessing(naive_training_view(split.encoded(position), seed, self.image_size))
+
+        pipelines = {
+            "crop first": data.imagenet_batches(split, preprocessing, self.batch_size, self.image_size, seed=0),
+            "decode, resize, crop": data.training_batches(split, naive, self.batch_size, 0, 0),
+        }
+        iterators = {name: iter(pipeline) for name, pipeline in pipelines.items()}
+        turns = {name: lambda iterator=iterator: next(iterator) for name, iterator in iterators.items()}
+        rates = alternate(turns, self.batch_size, self.rounds, self.seconds)
+        print("| pipeline | images/s | images/s per core | ratio |\n|---|---|---|---|")
+        for name, rate in rates.items():
+            print(f"| {name} | {rate:.0f} | {rate / os.cpu_count():.0f} | {rates['crop first'] / rate:.2f} |")
+
+
+def naive_training_view(encoded, seed, size: int):
+    """The same augmentation the plain way: decode all, resize all, crop, flip, colour."""
+    image = tf.cast(augment.decode(encoded), tf.float32)
+    extent = tf.cast(tf.shape(image)[:2], tf.float32)
+    scale = tf.random.stateless_uniform([], augment.fold(seed, 0), *augment.SCALES)
+    target = tf.cast(tf.round(extent * scale * size / tf.reduce_min(extent)), tf.int32)
+    image = tf.image.resize(image, tf.maximum(target, size), antialias=True)
+    crop = tf.image.stateless_random_crop(image, [size, size, 3], augment.fold(seed, 1))
+    return augment.flip(crop, augment.fold(seed, 3)) + augment.colour_shift(augment.fold(seed, 4))
+
+
+def alternate(turns: dict[str, Callable], batch: int, rounds: int, seconds: float) -> dict[str, float]:
+    """Median images/s of each contestant, taken in turns so that the machine's moods meet all alike."""
+    counts = {}
+    for name, turn in turns.items():
+        for _ in range(2):
+            turn()
+        start = time.perf_counter()
+        turn()
+        counts[name] = max(1, round(seconds / (time.perf_counter() - start)))
+    rates = {name: [] for name in turns}
+    for _ in range(rounds):
+        for name, turn in turns.items():
+            start = time.perf_counter()
+            for _ in range(counts[name]):
+                turn()
+            rates[name].append(batch * counts[name] / (time.perf_counter() - start))
+    return {name: float(np.median(values)) for name, values in rates.items()}
+
+
+if __name__ == "__main__":
+    chosen = tyro.extras.subcommand_cli_from_dict({"train": Train, "input": Input}, description=__doc__)
+    print(f"{hardware()}; Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}")
+    chosen.run()
