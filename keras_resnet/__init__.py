@@ -1,4 +1,10 @@
-"""Deep Residual Learning for Image Recognition (He, Zhang, Ren, Sun, 2015) for TensorFlow and Keras 3."""
+"""Deep Residual Learning for Image Recognition (He, Zhang, Ren, Sun, 2015) for TensorFlow and Keras 3.
+
+Networks are here; the rooms ``data``, ``training``, ``evaluation``, ``analysis``, ``weights`` and ``plots`` are
+modules of their own, imported at first use, so that the networks also run where TensorFlow is not installed.
+"""
+
+import importlib
 
 from keras_resnet.errors import InputError
 from keras_resnet.models import (
@@ -27,5 +33,14 @@ from keras_resnet.models import (
     convert,
     pyramid,
 )
+from keras_resnet.predictions import decode_predictions
 from keras_resnet.specs import SPECS, NetSpec
 from keras_resnet.weights.preprocessing import Preprocessing, preprocess_input
+
+_ROOMS = ("analysis", "data", "evaluation", "plots", "training", "weights")
+
+
+def __getattr__(name: str):
+    if name in _ROOMS:
+        return importlib.import_module(f"keras_resnet.{name}")
+    raise AttributeError(f"module 'keras_resnet' has no attribute {name!r}")

@@ -93,14 +93,14 @@ class Input:
     """Images/s of the ImageNet training pipeline, without a network."""
 
     data: str
-    """A folder with train/<class>/*.JPEG and val/<class>/*.JPEG, or of class folders alone."""
+    """A folder with <class>/*.JPEG."""
     rounds: int = 5
     seconds: float = 4.0
     image_size: int = 224
     batch_size: int = 64
 
     def run(self) -> None:
-        split = data.open_split(self.data)
+        _, split = data.folder_split(self.data, "train")
         preprocessing = Preprocessing(np.zeros(3))
 
         def naive(position, seed):

@@ -4,8 +4,15 @@
 batches, augmented and shuffled as a deterministic function of (seed, position) for training.
 """
 
-from keras_resnet.data.pipelines import ArraySplit, cifar_batches, decode_all, imagenet_batches, mean_image
-from keras_resnet.data.sources import Data, Split, open_data
+from keras_resnet.data.pipelines import (
+    ArraySplit,
+    cifar_batches,
+    decode_all,
+    imagenet_batches,
+    mean_image,
+    training_batches,
+)
+from keras_resnet.data.sources import Data, Split, folder_split, open_data
 
 __all__ = [
     "ArraySplit",
@@ -13,7 +20,9 @@ __all__ = [
     "Split",
     "cifar_batches",
     "decode_all",
+    "folder_split",
     "imagenet_batches",
     "mean_image",
     "open_data",
+    "training_batches",
 ]

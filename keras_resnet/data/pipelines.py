@@ -60,7 +60,7 @@ def shuffled_positions(count: int, seed: int, start: int):
     return tf.data.Dataset.counter(start).map(place)
 
 
-def _training_batches(split, view, batch_size, seed, start_step):
+def training_batches(split, view, batch_size, seed, start_step):
     """Batches of ``view(position, image seed)`` and labels, endless, from step ``start_step`` on."""
     labels = tf.constant(split.labels)
 
@@ -72,7 +72,7 @@ def _training_batches(split, view, batch_size, seed, start_step):
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def _test_batches(split, view, batch_size):
+def test_batches(split, view, batch_size):
     """Batches of ``view(position)`` and labels, once, in order; the last batch may be smaller."""
     labels = tf.constant(split.labels)
     positions = tf.data.Dataset.range(len(split))
@@ -89,12 +89,12 @@ def cifar_batches(
     """
     images = tf.constant(split.images)
     if seed is None:
-        return _test_batches(split, lambda position: preprocessing(tf.gather(images, position)), batch_size)
+        return test_batches(split, lambda position: preprocessing(tf.gather(images, position)), batch_size)
 
     def view(position, image_seed):
         return augment.cifar_training_view(tf.gather(images, position), image_seed, preprocessing)
 
-    return _training_batches(split, view, batch_size, seed, start_step)
+    return training_batches(split, view, batch_size, seed, start_step)
 
 
 def imagenet_batches(
@@ -114,12 +114,12 @@ def imagenet_batches(
         def center(position):
             return preprocessing(augment.center_view(split.encoded(position), size))
 
-        return _test_batches(split, center, batch_size)
+        return test_batches(split, center, batch_size)
 
     def view(position, image_seed):
         return augment.imagenet_training_view(split.encoded(position), image_seed, size, preprocessing)
 
-    return _training_batches(split, view, batch_size, seed, start_step)
+    return training_batches(split, view, batch_size, seed, start_step)
 
 
 def mean_image(split: Split | ArraySplit, size: int = 224) -> np.ndarray:

@@ -69,38 +69,36 @@ def _folder(folder: Path, name: str) -> Data:
                 f"There is no folder {folder / part}: --data takes a folder with train/<class>/*.JPEG and "
                 "val/<class>/*.JPEG, the name of a TFDS data set, or demo."
             )
-    classes, train_files = _class_files(folder / "train")
-    val_classes, val_files = _class_files(folder / "val")
+    classes, train = folder_split(folder / "train", "train")
+    val_classes, val = folder_split(folder / "val", "val")
     if classes != val_classes:
         odd = sorted(set(classes) ^ set(val_classes))
         raise InputError(
             f"{folder}/train has {len(classes)} classes and {folder}/val has {len(val_classes)}; "
             f"only one of them has {', '.join(odd[:3])}{' ...' if len(odd) > 3 else ''}: make them the same."
         )
-    return Data(name, classes, _files(train_files, "train"), _files(val_files, "val"))
+    return Data(name, classes, train, val)
 
 
-def _class_files(folder: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
-    """Sorted class names and (path, label) of every image that decodes."""
+def folder_split(folder: Path, name: str) -> tuple[tuple[str, ...], Split]:
+    """The sorted class names and the images, those that decode, of ``folder/<class>/*``."""
+    import tensorflow as tf
+
+    folder = Path(folder)
     classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
     found = [
         (str(path), label)
-        for label, name in enumerate(classes)
-        for path in sorted((folder / name).iterdir())
+        for label, class_name in enumerate(classes)
+        for path in sorted((folder / class_name).iterdir())
         if path.suffix.lower() in IMAGE_SUFFIXES
     ]
     if not found:
         raise InputError(f"{folder} holds no images: it needs folders of .JPEG, .jpg or .png files, one a class.")
     good = readable_images(folder, [path for path, _ in found])
-    return classes, [(path, label) for path, label in found if path in good]
-
-
-def _files(files: list[tuple[str, int]], name: str) -> Split:
-    import tensorflow as tf
-
+    files = [(path, label) for path, label in found if path in good]
     paths = tf.constant([path for path, _ in files])
     labels = np.array([label for _, label in files], np.int32)
-    return Split(name, labels, lambda position: tf.io.read_file(tf.gather(paths, position)))
+    return classes, Split(name, labels, lambda position: tf.io.read_file(tf.gather(paths, position)))
 
 
 def _tfds(name: str, data_dir: Path | None) -> Data:

@@ -1,0 +1,40 @@
+"""Multiply-adds of a network (Table 1's FLOPs)."""
+
+import math
+
+import keras
+
+from keras_resnet.errors import InputError
+from keras_resnet.layers import BlockLoop
+
+
+def multiply_adds(model: keras.Model, input_shape: tuple[int, int, int] | None = None) -> int:
+    """Multiply-adds of one image through the convolutions and fully connected layers (Table 1).
+
+    Args:
+        model: any Functional model.
+        input_shape: ``(height, width, channels)`` for a model whose sizes are None.
+
+    Raises:
+        InputError: the sizes are not known.
+    """
+    if input_shape is not None:
+        model = keras.models.clone_model(model, input_tensors=keras.Input(input_shape))
+    if None in model.inputs[0].shape[1:]:
+        raise InputError(
+            f"{model.name} takes images of shape {model.inputs[0].shape[1:]}: give "
+            "input_shape=(height, width, channels) to count at."
+        )
+    return sum(_layer_multiply_adds(layer) for layer in model.layers)
+
+
+def _layer_multiply_adds(layer) -> int:
+    if isinstance(layer, BlockLoop):
+        return layer.repeats * multiply_adds(layer.block, tuple(layer.input.shape[1:]))
+    if isinstance(layer, keras.Model):
+        return multiply_adds(layer)
+    if isinstance(layer, keras.layers.Conv2D):
+        return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+    if isinstance(layer, keras.layers.Dense):
+        return math.prod(layer.kernel.shape)
+    return 0

@@ -1,0 +1,79 @@
+"""What several tests share."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+REAL_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Scans and the demo set of the tests go into a folder of their own."""
+    previous = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if previous is None:
+        del os.environ["XDG_CACHE_HOME"]
+    else:
+        os.environ["XDG_CACHE_HOME"] = previous
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test starts from the same random state and float32."""
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy("float32")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """A function from a name to its path among the real data; skips the test where it is absent."""
+
+    def path(name: str) -> Path:
+        found = REAL_DATA / name
+        if not found.exists():
+            pytest.skip(f"needs the real data {found}")
+        return found
+
+    return path
+
+
+@pytest.fixture
+def photo_folder(tmp_path):
+    """A data set of two classes, 12 training and 4 validation JPEGs of 48 x 40 pixels."""
+    rng = np.random.default_rng(1)
+    for split, count in (("train", 6), ("val", 2)):
+        for label, name in enumerate(("cat", "dog")):
+            folder = tmp_path / "photos" / split / name
+            folder.mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 128, (40, 48, 3)) + 127 * label
+                Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{i}.JPEG")
+    return tmp_path / "photos"
+
+
+def randomize(model, rng, keep=()):
+    """Give every weight of ``model`` random values, normalization too, so that nothing hides behind zeros and ones."""
+    for variable in model.weights:
+        name = variable.path.split("/")[-1]
+        if any(name.endswith(kept) for kept in keep):
+            continue
+        if "variance" in name or "gamma" in name:
+            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+        elif "kernel" not in name:
+            variable.assign(rng.normal(0, 0.2, variable.shape))

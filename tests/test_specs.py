@@ -1,0 +1,50 @@
+"""The table of networks against the paper's, and its guards."""
+
+from dataclasses import replace
+
+import pytest
+
+from keras_resnet import SPECS, InputError
+from keras_resnet.specs import find_spec
+
+
+def test_depth_is_the_number_in_the_name():
+    for name, spec in SPECS.items():
+        assert spec.depth == int(name.removeprefix("ResNet").removeprefix("PlainNet"))
+
+
+def test_rows_are_the_paper_s():
+    imagenet, cifar = (18, 34, 50, 101, 152), (20, 32, 44, 56, 110)
+    expected = {f"{kind}{n}" for kind in ("ResNet", "PlainNet") for n in imagenet + cifar} | {"ResNet1202"}
+    assert set(SPECS) == expected
+    assert all(SPECS[f"ResNet{n}"].shortcut == "B" and SPECS[f"ResNet{n}"].stride_in == "1x1" for n in imagenet)
+    assert all(SPECS[f"ResNet{n}"].shortcut == "A" for n in cifar)
+    assert [name for name, spec in SPECS.items() if not spec.unrolled] == ["ResNet1202"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"shortcut": "D"}, ["shortcut 'D'", "A, B, C, highway"]),
+        ({"block": "wide"}, ["block 'wide'", "basic, bottleneck"]),
+        ({"placement": "middle"}, ["placement 'middle'", "full_preactivation"]),
+        ({"stride_in": "5x5"}, ["stride_in", "1x1, 3x3"]),
+        ({"activation": "gelu"}, ["activation 'gelu'", "relu, maxout"]),
+        ({"residual": False, "placement": "full_preactivation"}, ["plain net", "original"]),
+        ({"residual": False, "stochastic_depth": 0.5}, ["stochastic_depth", "shortcuts"]),
+        ({"dropout": 1.0}, ["dropout 1.0", "0 <= dropout < 1"]),
+        ({"width": 0}, ["width 0", "positive"]),
+        ({"blocks": (3, 0, 3)}, ["blocks (3, 0, 3)", "positive"]),
+        ({"blocks": (3, 3)}, ["one positive number for each stage"]),
+        ({"bn_epsilon": 0.0}, ["bn_epsilon 0.0"]),
+    ],
+)
+def test_a_wrong_field_is_named_with_the_way_out(change, words):
+    with pytest.raises(InputError) as caught:
+        replace(SPECS["ResNet20"], **change)
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_an_unknown_model_lists_the_names():
+    with pytest.raises(InputError, match="model 'ResNet19' is not known: choose one of ResNet18, ResNet34"):
+        find_spec("ResNet19")
