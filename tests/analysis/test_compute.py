@@ -1,0 +1,26 @@
+"""Multiply-adds beyond the paper's networks, whose counts tests/test_models.py checks."""
+
+import keras
+import pytest
+
+import keras_resnet
+from keras_resnet import InputError
+from keras_resnet.analysis import multiply_adds
+
+
+def test_vgg_equals_the_paper_s_reference():
+    """Sec. 4.1: VGG-16 has 15.3 billion (convolutions only; 15.47 with its fully connected layers), VGG-19 19.6."""
+    assert multiply_adds(keras.applications.VGG16(weights=None)) == pytest.approx(15.47e9, rel=1e-3)
+    assert multiply_adds(keras.applications.VGG19(weights=None)) == pytest.approx(19.63e9, rel=1e-3)
+
+
+def test_loops_count_every_block():
+    assert multiply_adds(keras_resnet.ResNet56(unroll=False)) == multiply_adds(keras_resnet.ResNet56())
+
+
+def test_dynamic_sizes_need_a_shape():
+    model = keras_resnet.ResNet18(include_top=False)
+    with pytest.raises(InputError, match=r"give input_shape=\(height, width, channels\)"):
+        multiply_adds(model)
+    fixed = keras_resnet.ResNet18(include_top=False, input_shape=(64, 64, 3))
+    assert multiply_adds(model, (64, 64, 3)) == multiply_adds(fixed)

@@ -1,0 +1,93 @@
+"""Reading PyTorch files: both layouts, nothing run that a file brings, damage named."""
+
+import collections
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from weights.torch_writer import write_torch
+
+from keras_resnet import InputError
+from keras_resnet.weights.torch_file import MAGIC_NUMBER, PROTOCOL_VERSION, read_torch_file
+
+LAYOUTS = pytest.mark.parametrize("legacy", [True, False], ids=["legacy", "zip"])
+
+
+@LAYOUTS
+def test_tensors_and_containers_come_back(legacy, tmp_path, monkeypatch, rng):
+    arrays = {"a": rng.normal(size=(2, 3, 4)).astype("float32"), "b": np.full((), 3, "float32")}
+    content = {"state_dict": collections.OrderedDict(arrays), "best_prec1": 91.5, "epoch": 3, "empty": np.zeros((0, 2))}
+    write_torch(tmp_path / "w.th", content, monkeypatch, legacy)
+    back = read_torch_file(tmp_path / "w.th")
+    assert back["best_prec1"] == 91.5
+    for key, value in arrays.items():
+        np.testing.assert_array_equal(back["state_dict"][key], value)
+    assert back["empty"].shape == (0, 2)
+
+
+class Evil:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@LAYOUTS
+def test_a_file_that_would_run_code_is_refused_and_runs_none(legacy, tmp_path):
+    file, trace = tmp_path / "evil.pth", tmp_path / "trace"
+    if legacy:
+        with open(file, "wb") as out:
+            for part in (MAGIC_NUMBER, PROTOCOL_VERSION, {}, {"w": Evil(str(trace))}):
+                pickle.dump(part, out, protocol=2)
+    else:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("x/data.pkl", pickle.dumps({"w": Evil(str(trace))}))
+    with pytest.raises(InputError, match=r"evil.pth .* posix.mkdir, which is neither a tensor nor a container"):
+        read_torch_file(file)
+    assert not trace.exists()
+
+
+@LAYOUTS
+@pytest.mark.parametrize("kept", [0.05, 0.5, 0.99])
+def test_a_truncated_file_is_named(legacy, kept, tmp_path, monkeypatch, rng):
+    file = tmp_path / "cut.th"
+    write_torch(file, {"w": rng.normal(size=(50, 50))}, monkeypatch, legacy)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(InputError, match=r"cut.th is no readable PyTorch weight file"):
+        read_torch_file(file)
+
+
+@LAYOUTS
+def test_a_tensor_cannot_reach_beyond_its_data(legacy, tmp_path, monkeypatch):
+    write_torch(tmp_path / "w.th", {"w": np.ones((4, 4))}, monkeypatch, legacy, offset=1)
+    with pytest.raises(InputError, match="beyond its data"):
+        read_torch_file(tmp_path / "w.th")
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", pickle.dumps({"a": 1}), b"\x80\x02K\x01." * 5])
+def test_foreign_files_are_named(content, tmp_path):
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(InputError, match=r"w.pth is no readable PyTorch weight file"):
+        read_torch_file(tmp_path / "w.pth")
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("zipped", [True, False])
+def test_equals_torch_load(zipped, tmp_path):
+    torch = pytest.importorskip("torch")
+    tensors = {
+        "transposed": torch.randn(3, 5).t(),
+        "slice": torch.randn(10, 4)[2:5, 1:],
+        "half": torch.randn(3).half(),
+        "long": torch.arange(4),
+        "parameter": torch.nn.Parameter(torch.randn(2)),
+        "bool": torch.tensor([True, False]),
+    }
+    torch.save(tensors, tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
+    back = read_torch_file(tmp_path / "w.pth")
+    for key, tensor in tensors.items():
+        np.testing.assert_array_equal(back[key], tensor.detach().numpy())
