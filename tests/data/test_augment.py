@@ -1,0 +1,132 @@
+"""The paper's augmentation: pure functions of (image, seed), with the distributions the paper names."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_resnet.data import augment
+from keras_resnet.weights import Preprocessing
+
+
+def encode(pixels, kind="JPEG", **options):
+    out = io.BytesIO()
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.save(out, kind, **options)
+    return tf.constant(out.getvalue())
+
+
+def ramp(height, width):
+    """An image whose red and green tell the place of each pixel, from 0 to 255 over its height and width."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[..., 0] = np.linspace(0, 255, height)[:, None]
+    pixels[..., 1] = np.linspace(0, 255, width)[None, :]
+    return pixels
+
+
+def seeds(count):
+    return [tf.constant([7, i], tf.int64) for i in range(count)]
+
+
+def test_equal_seeds_give_equal_views_and_others_do_not():
+    encoded = encode(ramp(90, 120), quality=95)
+    views = [augment.imagenet_training_view(encoded, s, 32, Preprocessing(np.zeros(3))).numpy() for s in seeds(2)]
+    again = augment.imagenet_training_view(encoded, seeds(1)[0], 32, Preprocessing(np.zeros(3))).numpy()
+    np.testing.assert_array_equal(views[0], again)
+    assert np.abs(views[0] - views[1]).max() > 1
+
+
+def test_pad_and_crop_is_a_crop_of_the_padded_image(rng):
+    image = rng.normal(size=(32, 32, 3)).astype("float32")
+    padded = np.pad(image, ((4, 4), (4, 4), (0, 0)))
+    places = set()
+    for seed in seeds(300):
+        crop = augment.pad_and_crop(tf.constant(image), seed).numpy()
+        found = [(i, j) for i in range(9) for j in range(9) if np.array_equal(crop, padded[i : i + 32, j : j + 32])]
+        assert len(found) == 1
+        places.add(found[0])
+    assert len(places) > 70  # of 81, all alike likely
+    assert {0, 8} <= {i for i, _ in places}
+
+
+def test_flip_mirrors_half_the_time():
+    image = tf.constant(ramp(4, 6))
+    flipped = [np.array_equal(augment.flip(image, seed), image[:, ::-1]) for seed in seeds(400)]
+    assert np.mean(flipped) == pytest.approx(0.5, abs=0.08)
+
+
+def test_training_scale_and_place_are_uniform():
+    """On a position ramp a crop tells its own scale and place: shorter side U[8/7, 15/7], place uniform."""
+    height, width = 210, 300
+    encoded = encode(ramp(height, width), "PNG")
+    scales, tops, lefts = [], [], []
+    for seed in seeds(500):
+        view = augment.scale_and_crop(encoded, seed, 64).numpy()
+        rows = view[:, 0, 0] / 255 * (height - 1)
+        columns = view[0, :, 1] / 255 * (width - 1)
+        extent = (rows[-2] - rows[1]) / 61 * 64  # pixels of the file that the crop covers
+        scales.append(height / extent)
+        tops.append((rows.mean() - extent / 2) / (height - extent))
+        lefts.append((columns.mean() - extent / 2) / (width - extent))
+    assert min(scales) == pytest.approx(8 / 7, abs=0.03)
+    assert max(scales) == pytest.approx(15 / 7, abs=0.05)
+    for values, low, high in ((scales, 8 / 7, 15 / 7), (tops, 0, 1), (lefts, 0, 1)):
+        quartiles = np.quantile(values, [0.25, 0.5, 0.75])
+        np.testing.assert_allclose(quartiles, low + (high - low) * np.array([0.25, 0.5, 0.75]), atol=0.09)
+
+
+def test_the_decoded_window_equals_the_crop_of_the_whole_image():
+    """A JPEG, cropped while decoding, against the same pixels of the lossless file."""
+    pixels = ramp(150, 130)
+    for seed in seeds(20):
+        jpeg = augment.scale_and_crop(encode(pixels, quality=98), seed, 48)
+        png = augment.scale_and_crop(encode(pixels, "PNG"), seed, 48)
+        np.testing.assert_allclose(jpeg, png, atol=6)
+
+
+def test_center_view_is_pillow_s():
+    pixels = ramp(140, 175)
+    view = augment.center_view(encode(pixels, "PNG"), 64).numpy()
+    side = round(140 * 7 / 8)
+    box = ((175 - side) // 2, (140 - side) // 2, (175 - side) // 2 + side, (140 - side) // 2 + side)
+    expected = Image.fromarray(pixels).resize((64, 64), Image.Resampling.BILINEAR, box=box)
+    np.testing.assert_allclose(view, np.asarray(expected, np.float32), atol=1.5)
+
+
+def test_colour_shift_has_alexnet_s_covariance():
+    shifts = np.stack([augment.colour_shift(seed) for seed in seeds(3000)]) / 255
+    vectors, values = np.array(augment.PCA_VECTORS), np.array(augment.PCA_VALUES)
+    expected = vectors @ np.diag((0.1 * values) ** 2) @ vectors.T
+    np.testing.assert_allclose(np.cov(shifts.T), expected, atol=0.07 * expected.max())
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(3), atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["grey", "cmyk", "png", "palette", "tiny"])
+def test_odd_files_named_jpeg_are_decoded_whole_and_kept(kind, rng):
+    picture = Image.fromarray(ramp(60, 80))
+    encoded = {
+        "grey": lambda: encode(picture.convert("L"), quality=95),
+        "cmyk": lambda: encode(picture.convert("CMYK"), quality=95),
+        "png": lambda: encode(picture, "PNG"),
+        "palette": lambda: encode(picture.convert("P"), "PNG"),
+        "tiny": lambda: encode(picture.resize((3, 2)), quality=95),
+    }[kind]()
+    for seed in seeds(5):
+        view = augment.scale_and_crop(encoded, seed, 32).numpy()
+        assert view.shape == (32, 32, 3)
+        assert 0 <= view.min() <= view.max() <= 255
+    assert augment.center_view(encoded, 32).shape == (32, 32, 3)
+    if kind == "cmyk":
+        rgb = augment.center_view(encode(picture, "PNG"), 32).numpy()
+        np.testing.assert_allclose(augment.center_view(encoded, 32).numpy(), rgb, atol=12)
+
+
+def test_cifar_view_pads_with_the_mean(rng):
+    mean = rng.uniform(0, 255, (32, 32, 3)).astype("float32")
+    image = tf.fill([32, 32, 3], tf.constant(200, tf.uint8))
+    allowed = np.unique(np.append(200 - mean, 0).astype("float32"))
+    for seed in seeds(10):
+        view = augment.cifar_training_view(image, seed, Preprocessing(mean)).numpy()
+        assert np.isin(view, allowed).all()

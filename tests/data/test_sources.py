@@ -1,0 +1,56 @@
+"""Sources: class folders, TFDS, and what is said when they are missing or odd."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from keras_resnet import InputError
+from keras_resnet.data import open_data
+
+
+def test_a_folder_gives_sorted_classes_and_its_files(photo_folder):
+    found = open_data(str(photo_folder))
+    assert found.classes == ("cat", "dog")
+    assert (len(found.train), len(found.validation), found.test) == (12, 4, None)
+    first = found.train.encoded(0).numpy()
+    assert first == (photo_folder / "train" / "cat" / "0.JPEG").read_bytes()
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_missing_folder_says_what_was_looked_for(part, photo_folder):
+    shutil.rmtree(photo_folder / part)
+    with pytest.raises(InputError, match=rf"There is no folder .*{part}: --data takes a folder with train/<class>"):
+        open_data(str(photo_folder))
+
+
+def test_classes_must_agree(photo_folder):
+    (photo_folder / "val" / "cow").mkdir()
+    with pytest.raises(InputError, match=r"train has 2 classes and .*val has 3; only one of them has cow"):
+        open_data(str(photo_folder))
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    for part in ("train", "val"):
+        (tmp_path / part / "cat").mkdir(parents=True)
+    with pytest.raises(InputError, match="train holds no images"):
+        open_data(str(tmp_path))
+
+
+def test_a_missing_tfds_data_set_says_how_to_get_it(tmp_path):
+    with pytest.raises(InputError) as caught:
+        open_data("cifar10", tmp_path)
+    message = str(caught.value)
+    assert f"no prepared data set 'cifar10' in {tmp_path}" in message
+    assert f"tfds.load('cifar10', data_dir='{tmp_path}')" in message
+
+
+def test_cifar10_is_split_as_in_the_paper(real_data):
+    found = open_data("cifar10", real_data("tfds"))
+    assert (len(found.train), len(found.validation), len(found.test)) == (45_000, 5_000, 1_000)
+    assert found.test.name == "first 1,000 of test"
+    assert found.validation.name == "train[45000:]"
+    assert found.classes[0] == "airplane"
+    assert found.classes[-1] == "truck"
+    counts = np.bincount(np.concatenate([found.train.labels, found.validation.labels]))
+    np.testing.assert_array_equal(counts, 5000)
