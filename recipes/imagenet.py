@@ -15,7 +15,7 @@ from keras_resnet.weights import Preprocessing
 PAPER = {"model": "ResNet50", "batch_size": 256, "epochs": 90, "image_size": 224, "base_lr": 0.1}
 PRESETS = {
     "paper": PAPER,
-    "demo": {"model": "ResNet18", "batch_size": 32, "epochs": 6, "image_size": 64, "base_lr": 0.4},
+    "demo": {"model": "ResNet20", "batch_size": 64, "epochs": 14, "image_size": 32, "base_lr": 0.2},
 }
 
 

@@ -22,6 +22,7 @@ FIRST_SEED = {"train": 0, "val": 1_000_000}  # no image of one split shares its 
 SIDES = (96, 160)
 QUALITIES = (70, 96)
 SUPERSAMPLING = 2
+BACKGROUND, SHAPE = (0, 140), (120, 256)  # levels of each colour: a shape is lighter than what is behind it
 
 
 def _arc(center, radius, start, end, points=48):
@@ -66,18 +67,18 @@ def render(label: int, seed: int) -> Image.Image:
     rng = np.random.default_rng([VERSION, seed])
     width, height = (int(n) for n in rng.integers(*SIDES, size=2, endpoint=True))
     size = np.array([width, height]) * SUPERSAMPLING
-    back = rng.integers(0, 256, 3)
+    back = rng.integers(*BACKGROUND, 3)
     picture = _background(rng, back, size)
     draw = ImageDraw.Draw(picture)
     for _ in range(rng.integers(4, 12)):
         _clutter(rng, draw, size)
     radius = rng.uniform(0.22, 0.36) * size.min()
-    center = size / 2 + rng.uniform(-0.1, 0.1, 2) * size
-    turn = rng.uniform(-0.5, 0.5)
+    center = size / 2 + rng.uniform(-0.14, 0.14, 2) * size
+    turn = rng.uniform(-0.6, 0.6)
     stretch = rng.uniform(0.85, 1.15)
     rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     corners = (np.array(OUTLINES[CLASSES[label]]) * [stretch, 1 / stretch]) @ rotation.T * radius + center
-    draw.polygon([tuple(corner) for corner in corners], fill=_contrasting(rng, back))
+    draw.polygon([tuple(corner) for corner in corners], fill=_color(rng, SHAPE))
     for _ in range(rng.integers(1, 4)):
         _clutter(rng, draw, size, thin=True)
     return picture.resize((width, height), Image.Resampling.BOX)
@@ -89,18 +90,15 @@ def _background(rng, color, size) -> Image.Image:
     return Image.fromarray(grid.astype(np.uint8)).resize(tuple(size.tolist()), Image.Resampling.BICUBIC)
 
 
-def _contrasting(rng, color) -> tuple[int, ...]:
-    while True:
-        drawn = rng.integers(0, 256, 3)
-        if np.abs(drawn - color).sum() > 200:
-            return tuple(drawn.tolist())
+def _color(rng, levels) -> tuple[int, ...]:
+    return tuple(rng.integers(*levels, 3).tolist())
 
 
 def _clutter(rng, draw, size, thin=False) -> None:
     """A small blob or bar, or a thin line, anywhere in the picture."""
     at = rng.uniform(0, 1, 2) * size
     reach = rng.uniform(0.02, 0.09, 2) * size.min()
-    color = tuple(rng.integers(0, 256, 3).tolist())
+    color = _color(rng, (0, 256))
     kind = rng.integers(3)
     if thin or kind == 0:
         end = at + rng.normal(0, 0.3, 2) * size

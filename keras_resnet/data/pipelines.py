@@ -10,6 +10,7 @@ from keras_resnet.data.sources import Split
 from keras_resnet.weights.preprocessing import Preprocessing
 
 MEAN_IMAGES = 10_000
+SHUFFLE = 1_000_000  # keeps the draws of the shuffle apart from those of the images
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,16 @@ def shuffled_positions(count: int, seed: int, start: int):
     positions, so any place of a run is reached at once.
     """
 
-    def place(k):
-        shuffle_seed = tf.stack([tf.constant(seed, tf.int64), k // count])
-        position = tf.random.experimental.index_shuffle(k % count, shuffle_seed, count - 1)
-        return position, tf.stack([tf.constant(seed, tf.int64), k])
+    first_epoch, done = divmod(start, count)
 
-    return tf.data.Dataset.counter(start).map(place)
+    def epoch_positions(epoch):
+        seeds = augment.fold(tf.stack([tf.constant(seed, tf.int64), epoch]), SHUFFLE)
+        order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seeds)
+        first = tf.where(epoch == first_epoch, tf.constant(done, tf.int64), 0)
+        return tf.data.Dataset.from_tensor_slices((order[first:], epoch * count + tf.range(first, count)))
+
+    examples = tf.data.Dataset.counter(first_epoch).flat_map(epoch_positions)
+    return examples.map(lambda position, k: (position, tf.stack([tf.constant(seed, tf.int64), k])))
 
 
 def training_batches(split, view, batch_size, seed, start_step):

@@ -11,7 +11,7 @@ import keras
 from keras_resnet.training.schedules import WARM_UP_ERROR, WARM_UP_FACTOR
 from keras_resnet.training.workdir import Workdir
 
-WINDOW = 50  # steps that one training point of the curves averages
+WINDOW = 50  # most steps that one training point of the curves averages
 COLUMNS = ("split", "step", "images", "loss", "error", "top5_error", "learning_rate", "images_per_second")
 
 
@@ -54,13 +54,14 @@ class LearningRate(keras.callbacks.Callback):
 
 
 class Curves(keras.callbacks.Callback):
-    """Writes ``metrics.csv`` and TensorBoard scalars: a point every ``WINDOW`` steps and at each validation.
+    """Writes ``metrics.csv`` and TensorBoard scalars: a point every ``WINDOW`` steps (an epoch, if it is shorter) and at each validation.
 
     TensorBoard's horizontal axis is the step, for images/s the number of images.
     """
 
-    def __init__(self, workdir: Path, state: State, batch_size: int, rate: LearningRate):
+    def __init__(self, workdir: Path, state: State, batch_size: int, epoch_steps: int, rate: LearningRate):
         super().__init__()
+        self.window = min(WINDOW, epoch_steps)
         import tensorflow as tf
 
         self.tf, self.state, self.batch_size, self.rate = tf, state, batch_size, rate
@@ -76,7 +77,7 @@ class Curves(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.state.step += 1
-        if self.state.step - self.window_step == WINDOW:
+        if self.state.step - self.window_step == self.window:
             self._end_window(logs)
 
     def _start_window(self):
@@ -84,7 +85,7 @@ class Curves(keras.callbacks.Callback):
 
     def _end_window(self, logs):
         values = {key: float(value) for key, value in logs.items()}
-        throughput = WINDOW * self.batch_size / (time.perf_counter() - self.window_time)
+        throughput = self.window * self.batch_size / (time.perf_counter() - self.window_time)
         self.throughputs.append(throughput)
         self._write("train", {**values, "learning_rate": self.rate.current, "images_per_second": throughput})
         self.rate.end_window(values["error"])

@@ -102,7 +102,7 @@ def run(settings: Settings, prepare: Callable[[Settings], Experiment]) -> dict:
 def _train(model, experiment, settings, workdir, state, schedule, total_steps, epoch_steps, start) -> Curves:
     """Call ``fit`` for the whole epochs, then for the last part of one, if the length is not a whole number."""
     rate = LearningRate(schedule, state)
-    curves = Curves(workdir.path, state, settings.batch_size, rate)
+    curves = Curves(workdir.path, state, settings.batch_size, epoch_steps, rate)
     terminal = sys.stdout.isatty()
     epochs = math.ceil(total_steps / epoch_steps)
     callbacks = [rate, curves, Checkpoints(workdir, state)]

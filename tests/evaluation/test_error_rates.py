@@ -1,0 +1,48 @@
+"""Error rates against counting by hand."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_resnet
+from keras_resnet import InputError
+from keras_resnet.evaluation import ErrorRate, TopKErrorRate, evaluate
+
+
+def test_error_rates_count(rng):
+    scores, labels = rng.normal(size=(200, 20)).astype("float32"), rng.integers(0, 20, 200)
+    order = np.argsort(-scores, axis=1)
+    metric, top5 = ErrorRate(), TopKErrorRate(5)
+    for part in (slice(0, 150), slice(150, 200)):  # a ragged second batch
+        metric.update_state(labels[part], scores[part])
+        top5.update_state(labels[part], scores[part])
+    assert float(metric.result()) == pytest.approx(100 * np.mean(order[:, 0] != labels), rel=1e-6)
+    expected = 100 * np.mean([label not in row for label, row in zip(labels, order[:, :5], strict=True)])
+    assert float(top5.result()) == pytest.approx(expected, rel=1e-6)
+
+
+def test_evaluate_weights_each_example_alike(rng):
+    model = keras_resnet.ResNet20()
+    model.compile(loss="sparse_categorical_crossentropy", metrics=[ErrorRate()])
+    x, y = rng.normal(size=(20, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 20)
+    scores = model.predict(x, verbose=0)
+    result = evaluate(model, tf.data.Dataset.from_tensor_slices((x, y)).batch(16), 10)
+    assert result["error"] == pytest.approx(100 * np.mean(scores.argmax(axis=1) != y), abs=1e-4)
+    assert result["loss"] == pytest.approx(-np.log(scores[np.arange(20), y]).mean(), rel=1e-4)
+
+
+def test_a_class_count_that_differs_from_the_head_is_named():
+    model = keras_resnet.ResNet20(classes=7)
+    with pytest.raises(
+        InputError, match="ResNet20 gives 7 scores and the data has 10 classes: build it with classes=10"
+    ):
+        evaluate(model, None, 10)
+
+
+def test_metrics_are_saved_with_a_model(tmp_path):
+    model = keras_resnet.ResNet20()
+    model.compile(loss="sparse_categorical_crossentropy", metrics=[ErrorRate(), TopKErrorRate(3)])
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    assert loaded.preprocessing is None

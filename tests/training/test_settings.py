@@ -1,0 +1,45 @@
+"""Settings left unset follow the preset; wrong ones are named."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keras_resnet import InputError
+from keras_resnet.training import Settings, resolve
+
+PRESETS = {
+    "paper": {"model": "ResNet50", "batch_size": 256, "epochs": 90, "image_size": 224, "base_lr": 0.1},
+    "demo": {"model": "ResNet18", "batch_size": 32, "steps": 100, "image_size": 64, "base_lr": 0.2},
+}
+
+
+def test_unset_settings_follow_the_data_set_s_preset():
+    demo = resolve(Settings(), PRESETS, "imagenet")
+    assert (demo.model, demo.steps, demo.workdir) == ("ResNet18", 100, Path("runs/imagenet-demo-ResNet18-seed0"))
+    mine = resolve(Settings(data="photos", model="ResNet34", batch_size=64), PRESETS, "imagenet")
+    assert (mine.model, mine.batch_size, mine.epochs, mine.base_lr) == ("ResNet34", 64, 90, 0.1)
+
+
+def test_a_length_replaces_the_preset_s_other_length():
+    resolved = resolve(Settings(epochs=2), PRESETS, "imagenet")
+    assert (resolved.epochs, resolved.steps) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": "ResNet19"}, ["model 'ResNet19'", "ResNet18", "PlainNet110"]),
+        ({"precision": "float8"}, ["precision 'float8'", "mixed_bfloat16"]),
+        ({"shortcut": "D"}, ["shortcut 'D'", "highway"]),
+        ({"batch_size": 0}, ["--batch-size 0", "positive"]),
+        ({"image_size": -5}, ["--image-size -5", "positive"]),
+        ({"base_lr": 0.0}, ["--base-lr 0.0", "positive"]),
+        ({"steps": 5, "epochs": 1}, ["--steps and --epochs", "one of them"]),
+        ({"seed": -1}, ["--seed -1"]),
+    ],
+)
+def test_wrong_settings_are_named(change, words):
+    with pytest.raises(InputError) as caught:
+        resolve(replace(Settings(), **change), PRESETS, "imagenet")
+    assert all(word in str(caught.value) for word in words)
