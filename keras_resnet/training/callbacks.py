@@ -54,7 +54,7 @@ class LearningRate(keras.callbacks.Callback):
 
 
 class Curves(keras.callbacks.Callback):
-    """Writes ``metrics.csv`` and TensorBoard scalars: a point every ``WINDOW`` steps (an epoch, if it is shorter) and at each validation.
+    """Writes ``metrics.csv`` and TensorBoard scalars: a point every window of steps and at each validation.
 
     TensorBoard's horizontal axis is the step, for images/s the number of images.
     """

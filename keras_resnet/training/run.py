@@ -1,6 +1,5 @@
 """One training run from resolved settings to ``result.json``."""
 
-import json
 import math
 import sys
 import time
@@ -63,6 +62,7 @@ def run(settings: Settings, prepare: Callable[[Settings], Experiment]) -> dict:
         InputError: settings, data or workdir that cannot be used.
     """
     start = time.perf_counter()
+    origin = provenance()  # of the code that runs, not of what the tree holds when it ends
     print(f"settings: {describe(settings)}", flush=True)
     keras.config.set_dtype_policy(settings.precision)
     keras.utils.set_random_seed(settings.seed)
@@ -91,7 +91,7 @@ def run(settings: Settings, prepare: Callable[[Settings], Experiment]) -> dict:
     if state.step:
         print(f"continuing at step {state.step} of {total_steps} in {workdir.path}", flush=True)
     curves = _train(model, experiment, settings, workdir, state, schedule, total_steps, epoch_steps, start)
-    result = _result(model, experiment, settings, state, curves, total_steps)
+    result = _result(model, experiment, settings, state, curves, total_steps) | origin
     workdir.save_model("last.keras", model)
     workdir.write_json("result.json", result)
     plots.error_curves({settings.model: curves.rows}, workdir.path / "curves.png")
@@ -140,7 +140,7 @@ def _result(model, experiment, settings, state, curves, total_steps) -> dict:
     result["seconds"] = state.seconds
     result["train_examples"], result["train_split"] = len(experiment.train), experiment.train.name
     result["settings"] = as_json(settings)
-    return json.loads(json.dumps({**result, **provenance()}))
+    return result
 
 
 def _report(result: dict, workdir: Workdir) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 from keras_resnet.errors import InputError
+from keras_resnet.models import Network
 
 KEPT_CHECKPOINTS = 2
 SAME_RUN = ("workdir", "data_dir")  # settings that may differ when a run continues
@@ -33,7 +34,7 @@ class Workdir:
 
     def _agreeing(self, settings: dict) -> dict:
         found = self.path / "settings.json"
-        if found.exists():
+        if found.exists() and (self._complete() or (self.path / "result.json").exists()):  # else nothing is lost
             before = json.loads(found.read_text())
             differing = [
                 f"{key} was {before.get(key)} and is {value}"
@@ -55,9 +56,10 @@ class Workdir:
 
         write_whole(self.path / name, write)
 
-    def save_model(self, name: str, model: keras.Model) -> None:
-        """Save ``model`` as ``name``, a ``.keras`` file."""
-        write_whole(self.path / name, model.save)
+    def save_model(self, name: str, model: Network) -> None:
+        """Save the network alone, without optimizer and metrics, as ``name``, a ``.keras`` file."""
+        alone = Network(model.input, model.output, name=model.name, spec=model.spec, preprocessing=model.preprocessing)
+        write_whole(self.path / name, alone.save)
 
     def save_checkpoint(self, model: keras.Model, state: dict) -> None:
         """Keep weights, moving statistics, optimizer and ``state``, whose ``step`` names the checkpoint."""

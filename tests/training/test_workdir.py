@@ -35,7 +35,8 @@ def test_a_checkpoint_brings_back_weights_optimizer_and_state(tmp_path, rng):
 
 
 def test_other_settings_are_refused_and_listed(tmp_path):
-    Workdir(tmp_path, {"model": "ResNet20", "seed": 0, "workdir": "a"})
+    Workdir(tmp_path, {"model": "ResNet56", "seed": 0, "workdir": "a"})  # nothing was trained: nothing to lose
+    Workdir(tmp_path, {"model": "ResNet20", "seed": 0, "workdir": "a"}).write_json("result.json", {})
     Workdir(tmp_path, {"model": "ResNet20", "seed": 0, "workdir": "b"})
     with pytest.raises(InputError, match="model was ResNet20 and is ResNet32; seed was 0 and is 1"):
         Workdir(tmp_path, {"model": "ResNet32", "seed": 1, "workdir": "a"})
