@@ -6,6 +6,7 @@ python tools/benchmark.py input --data DIR  the ImageNet training pipeline again
 
 import os
 import platform
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,6 +130,25 @@ def naive_training_view(encoded, seed, size: int):
     return augment.flip(crop, augment.fold(seed, 3)) + augment.colour_shift(augment.fold(seed, 4))
 
 
+@dataclass(frozen=True)
+class Depth:
+    """Seconds that ResNet-1202 takes to build and to reach its first training step."""
+
+    batch_size: int = 16
+
+    def run(self) -> None:
+        start = time.perf_counter()
+        model = keras_resnet.ResNet1202()
+        built = time.perf_counter() - start
+        step = _training_step(model, 32, self.batch_size)
+        step()
+        first = time.perf_counter() - start
+        step()
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f"built in {built:.2f} s, first step of batch {self.batch_size} after {first:.1f} s, ", end="")
+        print(f"second step {time.perf_counter() - start - first:.1f} s, peak memory {memory:.1f} GiB")
+
+
 def alternate(turns: dict[str, Callable], batch: int, rounds: int, seconds: float) -> dict[str, float]:
     """Median images/s of each contestant, taken in turns so that the machine's moods meet all alike."""
     counts = {}
@@ -149,6 +169,6 @@ def alternate(turns: dict[str, Callable], batch: int, rounds: int, seconds: floa
 
 
 if __name__ == "__main__":
-    chosen = tyro.extras.subcommand_cli_from_dict({"train": Train, "input": Input}, description=__doc__)
+    chosen = tyro.extras.subcommand_cli_from_dict({"train": Train, "input": Input, "depth": Depth}, description=__doc__)
     print(f"{hardware()}; Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}")
     chosen.run()

@@ -1,6 +1,7 @@
 """What happens around the steps of ``fit``: learning rate, curves, console lines, checkpoints."""
 
 import csv
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import keras
 
+from keras_resnet.errors import InputError
 from keras_resnet.training.schedules import WARM_UP_ERROR, WARM_UP_FACTOR
 from keras_resnet.training.workdir import Workdir
 
@@ -97,6 +99,11 @@ class Curves(keras.callbacks.Callback):
         self._write("validation", values)
 
     def _write(self, split: str, values: dict[str, float]):
+        if not math.isfinite(values["loss"]):
+            raise InputError(
+                f"The {split} loss is {values['loss']} at step {self.state.step}: start again with a lower --base-lr "
+                "and another --workdir."
+            )
         images = self.state.step * self.batch_size
         row = {"split": split, "step": self.state.step, "images": images, **values}
         self.rows.append(row)

@@ -170,6 +170,17 @@ def test_a_workdir_that_cannot_be_written_or_holds_another_run(photo_folder, tmp
     assert (workdir / "result.json").read_bytes() == before
 
 
+def test_a_diverging_run_stops_and_keeps_no_broken_checkpoint(photo_folder, tmp_path):
+    arguments = list(small(photo_folder, tmp_path / "run", "--steps", 30))
+    arguments[arguments.index("--base-lr") + 1] = 1e30
+    done = run("imagenet", *arguments)
+    assert done.returncode == 2
+    assert "loss is" in done.stderr
+    assert "lower --base-lr" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "run").glob("checkpoints/step-*"))
+
+
 def test_classes_that_differ_between_train_and_val(photo_folder, tmp_path):
     os.rename(photo_folder / "val" / "dog", photo_folder / "val" / "wolf")
     done = run("imagenet", *small(photo_folder, tmp_path / "run", "--steps", 3))
