@@ -1,6 +1,7 @@
 """A run of identical blocks as one layer, so that networks of a thousand layers build in seconds."""
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -51,10 +52,10 @@ class BlockLoop(keras.layers.Layer):
     def _initializer(self, variable):
         if variable.name == "kernel":  # a stacked fan-in counts the blocks too: the scale takes them out again
             return keras.initializers.VarianceScaling(2.0 * self.repeats, "fan_in", "untruncated_normal")
-        value = ops.convert_to_tensor(variable)
+        value = ops.convert_to_numpy(variable)
         if variable.name == "rate":
-            value = ops.reshape(ops.convert_to_tensor(self.drop_rates, variable.dtype), (self.repeats,))
-        return lambda shape, dtype: ops.cast(ops.broadcast_to(value, shape), dtype)
+            value = np.asarray(self.drop_rates, value.dtype)
+        return lambda shape, dtype: ops.convert_to_tensor(np.broadcast_to(value, shape).copy(), dtype)
 
     def compute_output_spec(self, inputs, training=None):
         return keras.KerasTensor(self.block.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
