@@ -4,12 +4,14 @@ import keras
 import numpy as np
 import pytest
 
+import keras_resnet
 from keras_resnet.training import SGD
+from keras_resnet.weights import named_arrays
 
 
 def test_update_is_momentum_on_gradient_plus_decay(rng):
     w, v = rng.normal(size=5), np.zeros(5)
-    variable = keras.Variable(w.astype("float32"))
+    variable = keras.Variable(w.astype("float32"), name="kernel")
     optimizer = SGD(0.1, momentum=0.9, l2=0.01)
     for step in range(6):
         if step == 3:
@@ -28,8 +30,7 @@ def test_decay_equals_keras_regularizer_of_half_the_coefficient(rng):
 
     def net(regularizer):
         keras.utils.set_random_seed(1)
-        return keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, kernel_regularizer=regularizer,
-                                                                       bias_regularizer=regularizer)])  # fmt: skip
+        return keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, kernel_regularizer=regularizer)])
 
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     ours, theirs = net(None), net(keras.regularizers.L2(0.05))
@@ -40,6 +41,18 @@ def test_decay_equals_keras_regularizer_of_half_the_coefficient(rng):
         theirs.train_on_batch(x, y)
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_kernels_decay_and_nothing_else():
+    """In looped networks too, whose kernels are stacked."""
+    for unroll in (True, False):
+        model = keras_resnet.ResNet20(unroll=unroll, shortcut="highway")
+        before = named_arrays(model)
+        trainable = model.trainable_variables
+        SGD(1.0, l2=0.25).apply([keras.ops.zeros(v.shape) for v in trainable], trainable)
+        for name, value in named_arrays(model).items():
+            factor = 0.75 if name.endswith("/kernel") else 1
+            np.testing.assert_allclose(value, factor * before[name], rtol=1e-6, err_msg=name)
 
 
 def test_config_round_trip():
