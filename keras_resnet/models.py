@@ -1,5 +1,6 @@
 """Networks from specs: ``build`` and the named builders."""
 
+import numbers
 from dataclasses import asdict, fields, replace
 
 import keras
@@ -160,13 +161,13 @@ def _stages(x, spec):
 
 def _classifier(x, spec, classes, activation):
     classes = CLASSES[spec.stem] if classes is None else classes
-    if not isinstance(classes, int) or classes < 1:
+    if not isinstance(classes, numbers.Integral) or classes < 1:
         raise InputError(f"classes {classes!r} must be a positive whole number.")
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     # Mixed precision stops here: logits and softmax are float32.
     mixed = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
     return layers.Dense(
-        classes,
+        int(classes),
         activation=activation,
         kernel_initializer=he_normal(),
         dtype="float32" if mixed else None,
@@ -204,8 +205,8 @@ def pyramid(model: keras.Model) -> keras.Model:
 
     ``C2`` has stride 4 and ``C5`` stride 32; CIFAR networks have ``C2`` (stride 1) to ``C4`` (stride 4).
     """
-    if not isinstance(model, Network):
-        raise InputError(f"pyramid takes a network of keras_resnet, not {type(model).__name__}.")
+    if getattr(model, "spec", None) is None:  # as of another model, or of a clone, which Keras makes without it
+        raise InputError(f"pyramid takes a network that keras_resnet built or loaded, not this {type(model).__name__}.")
     stages = enumerate(model.spec.blocks, start=2)
     outputs = {f"C{i}": model.get_layer(f"conv{i}_block{last}_out").output for i, last in stages}
     return keras.Model(model.inputs, outputs, name=f"{model.name}_pyramid")

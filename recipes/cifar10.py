@@ -7,6 +7,10 @@ trains 64,000 steps of batch 128 on 45,000 images with 5,000 held out, augmented
 32 7.51, 44 7.17, 56 6.97, 110 6.43. DIR holds the data set as TensorFlow Datasets prepares it.
 """
 
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
 from keras_resnet import data, training
 from keras_resnet.training import schedules
 from keras_resnet.weights import Preprocessing

@@ -8,6 +8,10 @@ augmentation, at rate 0.1, divided by 10 after 30, 60 and 80 epochs. Paper (Tabl
 (Table 2), 34 25.03, 50 22.85, 101 21.75, 152 21.43; the authors' models on one crop: 50 24.7, 101 23.6, 152 23.0.
 """
 
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
 from keras_resnet import data, training
 from keras_resnet.training import schedules
 from keras_resnet.weights import Preprocessing

@@ -111,7 +111,7 @@ def test_pyramid_has_each_stage():
         "C3": (16, 16, 32),
         "C4": (8, 8, 64),
     }
-    with pytest.raises(InputError, match="pyramid takes a network of keras_resnet"):
+    with pytest.raises(InputError, match="pyramid takes a network that keras_resnet built"):
         keras_resnet.pyramid(keras.Sequential([keras.Input((3,))]))
 
 

@@ -29,15 +29,14 @@ def readable_images(folder: Path, paths: list[str]) -> set[str]:
     """
     cache = cache_folder() / "scans" / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]}.json"
     known = _read_cache(cache)
+    keys = {path: os.path.relpath(path, folder) for path in paths}
     stamps = {path: _stamp(path) for path in paths}
-    fresh = [path for path in paths if known.get(path, [None])[0] != stamps[path]]
+    fresh = [path for path in paths if known.get(keys[path], [None])[0] != stamps[path]]
     if fresh:
-        problems = dict(zip(fresh, _decode_all(fresh, f"checking {folder}"), strict=True))
-        results = {path: [stamps[path], problems[path]] if path in problems else known[path] for path in paths}
-        _write_cache(cache, results)
-    else:
-        results = known
-    bad = {path: results[path][1] for path in paths if results[path][1]}
+        for path, problem in zip(fresh, _decode_all(fresh, f"checking {folder}"), strict=True):
+            known[keys[path]] = [stamps[path], problem]
+        _write_cache(cache, {key: known[key] for key in keys.values()})
+    bad = {path: known[keys[path]][1] for path in paths if known[keys[path]][1]}
     if bad:
         for path, problem in list(bad.items())[:NAMED]:
             print(f"left out {path}: {problem}", file=sys.stderr)

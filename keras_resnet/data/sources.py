@@ -11,6 +11,7 @@ from keras_resnet.data.scan import readable_images
 from keras_resnet.errors import InputError
 
 HELD_OUT = 10  # without a validation split, the last tenth of the training images: 45k/5k on CIFAR-10 (Sec. 4.2)
+IN_MEMORY_BYTES = 8 * 2**30
 FULL_TEST = {"cifar10": 10_000, "cifar100": 10_000}
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -119,6 +120,12 @@ def _tfds(name: str, data_dir: Path | None) -> Data:
     sizes = {split: info.num_examples for split, info in builder.info.splits.items()}
     if "train" not in sizes or "image" not in builder.info.features or "label" not in builder.info.features:
         raise InputError(f"{name} has no training split of images with labels: choose a classification data set.")
+    size = sum(info.num_bytes for info in builder.info.splits.values())
+    if size > IN_MEMORY_BYTES:
+        raise InputError(
+            f"{name} has {size / 2**30:.0f} GiB and TFDS data sets are held in memory, up to "
+            f"{IN_MEMORY_BYTES / 2**30:.0f} GiB: give --data a folder with train/<class>/* and val/<class>/* instead."
+        )
     kept = sizes["train"] - sizes["train"] // HELD_OUT
     has_validation = "validation" in sizes
     train = _records(builder, "train" if has_validation else f"train[:{kept}]")

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_resnet import plots
-from keras_resnet.evaluation import ErrorRate, TopKErrorRate, check_classes, evaluate
+from keras_resnet.evaluation import ErrorRate, TopKErrorRate, evaluate
 from keras_resnet.models import build, change_spec
 from keras_resnet.specs import find_spec
 from keras_resnet.training.callbacks import Checkpoints, ConsoleLine, Curves, LearningRate, State
@@ -81,7 +81,6 @@ def run(settings: Settings, prepare: Callable[[Settings], Experiment]) -> dict:
             input_shape=(settings.image_size, settings.image_size, 3),
             classes=len(experiment.classes),
         )
-        check_classes(model, len(experiment.classes))
         model.preprocessing = experiment.preprocessing
         metrics = [ErrorRate()] + ([TopKErrorRate(TOP_K)] if len(experiment.classes) > 2 * TOP_K else [])
         model.compile(SGD(schedule(0)), "sparse_categorical_crossentropy", metrics=metrics)
