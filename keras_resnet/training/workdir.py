@@ -26,6 +26,8 @@ class Workdir:
         self.checkpoints = self.path / "checkpoints"
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
+            for unfinished in [*self.path.glob("part-*"), *self.checkpoints.glob("part-*")]:  # of a killed process
+                shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
             self.write_json("settings.json", self._agreeing(settings))
         except OSError as error:
             raise InputError(

@@ -22,6 +22,8 @@ def test_a_checkpoint_brings_back_weights_optimizer_and_state(tmp_path, rng):
     model = trained(rng)
     workdir = Workdir(tmp_path, {"model": "ResNet20"})
     assert workdir.restore(model) is None
+    (workdir.checkpoints / "part-1").mkdir()  # what a process killed while saving leaves
+    workdir = Workdir(tmp_path, {"model": "ResNet20"})
     for step in (5, 10, 15):
         workdir.save_checkpoint(model, {"step": step})
     assert sorted(p.name for p in workdir.checkpoints.iterdir()) == ["step-000000010", "step-000000015"]
