@@ -16,7 +16,7 @@ from keras_resnet.training import schedules
 from keras_resnet.weights import Preprocessing
 
 PAPER = {"model": "ResNet20", "batch_size": 128, "steps": 64_000, "image_size": 32, "base_lr": 0.1}
-PRESETS = {"paper": PAPER, "demo": {**PAPER, "steps": 600}}
+DEMO = {**PAPER, "steps": 600}
 
 
 def prepare(settings: training.Settings) -> training.Experiment:
@@ -45,7 +45,8 @@ def prepare(settings: training.Settings) -> training.Experiment:
 
 
 def main(settings: training.Settings) -> None:
-    training.run(training.resolve(settings, PRESETS, "cifar10"), prepare)
+    preset = DEMO if settings.data == "demo" else PAPER
+    training.run(training.resolve(settings, preset, "cifar10"), prepare)
 
 
 if __name__ == "__main__":

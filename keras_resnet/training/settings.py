@@ -44,28 +44,27 @@ class Settings:
     """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
 
 
-def resolve(settings: Settings, presets: dict[str, dict], recipe: str) -> Settings:
-    """``settings`` with what is None filled in from ``presets[settings.data]``, or ``presets["paper"]``.
-
-    Raises:
-        InputError: an unknown network, or a value that is not positive.
-    """
-    preset = dict(presets.get(settings.data, presets["paper"]))
-    if settings.steps is not None and settings.epochs is not None:
-        raise InputError("--steps and --epochs both give the length: give one of them.")
-    if settings.steps is not None or settings.epochs is not None:
-        preset.pop("steps", None)
-        preset.pop("epochs", None)
-    filled = replace(settings, **{k: v for k, v in preset.items() if getattr(settings, k) is None})
-    find_spec(filled.model)
-    one_of("precision", filled.precision, PRECISIONS)
-    one_of("shortcut", filled.shortcut, (None, *SHORTCUTS))
+def check(settings: Settings) -> None:
+    """Raise :class:`InputError` for an unknown choice or a value that is not positive, before any data is opened."""
+    if settings.model is not None:
+        find_spec(settings.model)
+    one_of("precision", settings.precision, PRECISIONS)
+    one_of("shortcut", settings.shortcut, (None, *SHORTCUTS))
     for field in ("batch_size", "steps", "epochs", "image_size", "base_lr"):
-        value = getattr(filled, field)
+        value = getattr(settings, field)
         if value is not None and not value > 0:
             raise InputError(f"--{field.replace('_', '-')} {value} must be positive.")
-    if not 0 <= filled.seed < 2**31:
-        raise InputError(f"--seed {filled.seed} must be from 0 to {2**31 - 1}.")
+    if not 0 <= settings.seed < 2**31:
+        raise InputError(f"--seed {settings.seed} must be from 0 to {2**31 - 1}.")
+    if settings.steps is not None and settings.epochs is not None:
+        raise InputError("--steps and --epochs both give the length: give one of them.")
+
+
+def resolve(settings: Settings, preset: dict, recipe: str) -> Settings:
+    """``settings`` with what is None filled in from ``preset``, and a workdir named after ``recipe``."""
+    if settings.steps is not None or settings.epochs is not None:
+        preset = {key: value for key, value in preset.items() if key not in ("steps", "epochs")}
+    filled = replace(settings, **{key: value for key, value in preset.items() if getattr(settings, key) is None})
     if filled.workdir is None:
         name = f"{recipe}-{Path(filled.data).name}-{filled.model}-seed{filled.seed}"
         filled = replace(filled, workdir=Path("runs") / name)
@@ -89,6 +88,7 @@ def command_line(main: Callable[[Settings], None], defaults: Settings, descripti
 
     settings = tyro.cli(Settings, default=defaults, description=description)
     try:
+        check(settings)
         main(settings)
     except InputError as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)

@@ -7,22 +7,21 @@ import pytest
 
 from keras_resnet import InputError
 from keras_resnet.training import Settings, resolve
+from keras_resnet.training.settings import check
 
-PRESETS = {
-    "paper": {"model": "ResNet50", "batch_size": 256, "epochs": 90, "image_size": 224, "base_lr": 0.1},
-    "demo": {"model": "ResNet18", "batch_size": 32, "steps": 100, "image_size": 64, "base_lr": 0.2},
-}
+PRESET = {"model": "ResNet18", "batch_size": 32, "steps": 100, "image_size": 64, "base_lr": 0.2}
 
 
-def test_unset_settings_follow_the_data_set_s_preset():
-    demo = resolve(Settings(), PRESETS, "imagenet")
+def test_unset_settings_follow_the_preset():
+    demo = resolve(Settings(), PRESET, "imagenet")
     assert (demo.model, demo.steps, demo.workdir) == ("ResNet18", 100, Path("runs/imagenet-demo-ResNet18-seed0"))
-    mine = resolve(Settings(data="photos", model="ResNet34", batch_size=64), PRESETS, "imagenet")
-    assert (mine.model, mine.batch_size, mine.epochs, mine.base_lr) == ("ResNet34", 64, 90, 0.1)
+    mine = resolve(Settings(data="my/photos", model="ResNet34", batch_size=64), PRESET, "imagenet")
+    assert (mine.model, mine.batch_size, mine.steps, mine.base_lr) == ("ResNet34", 64, 100, 0.2)
+    assert mine.workdir == Path("runs/imagenet-photos-ResNet34-seed0")
 
 
 def test_a_length_replaces_the_preset_s_other_length():
-    resolved = resolve(Settings(epochs=2), PRESETS, "imagenet")
+    resolved = resolve(Settings(epochs=2), PRESET, "imagenet")
     assert (resolved.epochs, resolved.steps) == (2, None)
 
 
@@ -41,5 +40,5 @@ def test_a_length_replaces_the_preset_s_other_length():
 )
 def test_wrong_settings_are_named(change, words):
     with pytest.raises(InputError) as caught:
-        resolve(replace(Settings(), **change), PRESETS, "imagenet")
+        check(replace(Settings(), **change))
     assert all(word in str(caught.value) for word in words)
