@@ -4,8 +4,8 @@
     python recipes/imagenet.py --data DIR --model ResNet50        DIR/train/<class>/*.JPEG and DIR/val/<class>/*.JPEG
 
 trains 90 epochs of batch 256 on random crops of 224 pixels at shorter side 256 to 480, flipped, with colour
-augmentation, at rate 0.1, divided by 10 after 30, 60 and 80 epochs; below 12,800 training images the batch is 32, at its
-share of the rate. Paper (Table 3, 10-crop top-1): ResNet-18 27.88 % (Table 2), 34 25.03, 50 22.85, 101 21.75, 152
+augmentation, at rate 0.1, divided by 10 after 30, 60 and 80 epochs; below 12,800 training images the batch is 32, at
+its share of the rate. Paper (Table 3, 10-crop top-1): ResNet-18 27.88 % (Table 2), 34 25.03, 50 22.85, 101 21.75, 152
 21.43; the authors' models on one crop: 50 24.7, 101 23.6, 152 23.0.
 """
 

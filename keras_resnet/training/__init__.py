@@ -1,6 +1,7 @@
 """Training as in Sec. 3.4 and 4.2: settings, optimizer, schedules, the run with its checkpoints and results.
 
-``command_line(main, ...)`` is how a recipe starts, ``resolve`` fills its settings in, and ``run(settings, prepare)`` trains.
+``command_line(main, ...)`` is how a recipe starts, ``resolve`` fills its settings in, and
+``run(settings, prepare)`` trains.
 """
 
 from keras_resnet.training.optimizer import SGD

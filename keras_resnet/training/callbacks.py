@@ -72,10 +72,15 @@ class Curves(keras.callbacks.Callback):
         write_metrics(self.path, self.rows)  # what a stopped run did after its last checkpoint is done again
         self.writers = {split: tf.summary.create_file_writer(str(workdir / split)) for split in ("train", "validation")}
         self.last: dict[str, dict] = {}
-        self.throughputs: list[float] = []
+        self.window_over = False
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start_window()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.window_over:  # not at its end, where an epoch may end too and show its metrics
+            self.model.reset_metrics()
+            self.window_over = False
 
     def on_train_batch_end(self, batch, logs=None):
         self.state.step += 1
@@ -88,10 +93,9 @@ class Curves(keras.callbacks.Callback):
     def _end_window(self, logs):
         values = {key: float(value) for key, value in logs.items()}
         throughput = self.window * self.batch_size / (time.perf_counter() - self.window_time)
-        self.throughputs.append(throughput)
         self._write("train", {**values, "learning_rate": self.rate.current, "images_per_second": throughput})
         self.rate.end_window(values["error"])
-        self.model.reset_metrics()
+        self.window_over = True
         self._start_window()
 
     def on_epoch_end(self, epoch, logs=None):
