@@ -19,6 +19,7 @@ PCA_VECTORS = (
 )
 PCA_DEVIATION = 0.1
 CMYK_CHANNELS = 4
+ALIASING = 2  # file pixels for one of the view's from which a training view is filtered before it is sampled
 
 
 def fold(seed, number: int):
@@ -35,7 +36,7 @@ def decode(encoded):
 
 def flip(image, seed):
     """Mirror left and right with probability one half."""
-    return tf.cond(tf.random.stateless_uniform([], seed) < 0.5, lambda: image[:, ::-1], lambda: image)
+    return tf.cond(tf.random.stateless_uniform([], seed) < 0.5, lambda: tf.reverse(image, [1]), lambda: image)
 
 
 def pad_and_crop(image, seed, padding: int = CIFAR_PADDING):
@@ -82,7 +83,12 @@ def _view(encoded, shape, scale, fraction, size: int):
     window = tf.maximum(tf.cast(tf.round(side), tf.int32), 1)
     corner = tf.cast(tf.round(fraction * (extent - tf.cast(window, tf.float32))), tf.int32)
     pixels = _decode_window(encoded, shape, tf.stack([corner[0], corner[1], window, window]))
-    return tf.ensure_shape(tf.image.resize(pixels, [size, size], antialias=True), [size, size, 3])
+    resized = tf.cond(  # a triangle filter is several times slower, and only large photos alias without it
+        window > ALIASING * size,
+        lambda: tf.image.resize(pixels, [size, size], antialias=True),
+        lambda: tf.image.resize(pixels, [size, size]),
+    )
+    return tf.ensure_shape(resized, [size, size, 3])
 
 
 def scale_and_crop(encoded, seed, size: int):

@@ -41,7 +41,8 @@ class Preprocessing:
             import tensorflow as tf
 
             x = tf.cast(x, tf.float32)
-        return ((x[..., ::-1] if self.channels == "BGR" else x) - mean) / std
+        centered = (x[..., ::-1] if self.channels == "BGR" else x) - mean
+        return centered if (std == 1).all() else centered / std
 
     def get_config(self) -> dict:
         return {"mean": self.mean.tolist(), "std": list(self.std), "channels": self.channels}
