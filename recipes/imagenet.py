@@ -19,7 +19,7 @@ from keras_resnet.training import schedules
 from keras_resnet.weights import Preprocessing
 
 PAPER = {"model": "ResNet50", "batch_size": 256, "epochs": 90, "image_size": 224, "base_lr": 0.1}
-DEMO = {"model": "ResNet20", "batch_size": 64, "epochs": 14, "image_size": 32, "base_lr": 0.2}
+DEMO = {"model": "ResNet20", "batch_size": 64, "epochs": 18, "image_size": 32, "base_lr": 0.2}
 SMALL_BATCH, FEWEST_STEPS = 32, 50  # a data set too small for 50 of the paper's steps an epoch takes smaller ones
 
 

@@ -16,13 +16,13 @@ from PIL import Image, ImageDraw
 from keras_resnet.data.scan import cache_folder
 from keras_resnet.errors import InputError
 
-VERSION = 1  # a change of the pictures needs a new folder
+VERSION = 2  # a change of the pictures needs a new folder
 SIZES = {"train": 3000, "val": 1000}
 FIRST_SEED = {"train": 0, "val": 1_000_000}  # no image of one split shares its seed with one of the other
 SIDES = (96, 160)
 QUALITIES = (70, 96)
 SUPERSAMPLING = 2
-BACKGROUND, SHAPE = (0, 140), (120, 256)  # levels of each colour: a shape is lighter than what is behind it
+BACKGROUND, SHAPE = (0, 120), (130, 256)  # levels of each colour: a shape is lighter than what is behind it
 
 
 def _arc(center, radius, start, end, points=48):
