@@ -40,12 +40,13 @@ class LearningRate(keras.callbacks.Callback):
     def __init__(self, schedule: Callable[[int], float], state: State):
         super().__init__()
         self.schedule, self.state = schedule, state
+        self.current: float | None = None
 
     def on_train_batch_begin(self, batch, logs=None):
         rate = self.schedule(self.state.step)
         if self.state.warm_up_end is None:
             rate *= WARM_UP_FACTOR
-        if rate != self.__dict__.get("current"):
+        if rate != self.current:
             self.current = rate
             self.model.optimizer.learning_rate = rate
 
