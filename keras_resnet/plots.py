@@ -3,6 +3,7 @@
 from pathlib import Path
 
 FIG6_LIMIT = 20  # percent: where the paper's Fig. 6 cuts its vertical axis
+PHOTOS_IN_A_ROW = 4
 
 
 def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
@@ -33,3 +34,21 @@ def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
     if runs and any(runs.values()):
         axes.legend(frameon=False)
     figure.savefig(path, dpi=130, format="png")
+
+
+def photo_grid(images, titles: list[str]):
+    """Photos, uint8 ``[count, height, width, 3]``, four in a row under their titles: uint8 ``[height, width, 3]``."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = -(-len(images) // PHOTOS_IN_A_ROW)
+    figure = Figure(figsize=(2 * PHOTOS_IN_A_ROW, 2.3 * rows), dpi=110, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    for axes in figure.subplots(rows, PHOTOS_IN_A_ROW, squeeze=False).flat:
+        axes.set_axis_off()
+    for axes, image, title in zip(figure.axes, images, titles, strict=False):
+        axes.imshow(image, interpolation="nearest")
+        axes.set_title(title, fontsize=7)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]

@@ -28,8 +28,8 @@ def prepare(settings: training.Settings) -> training.Experiment:
     preprocessing = Preprocessing(data.mean_image(train))
     batch = settings.batch_size
 
-    def train_batches(start_step):
-        return data.cifar_batches(train, preprocessing, batch, settings.seed, start_step)
+    def train_batches(start_step, shard):
+        return data.cifar_batches(train, preprocessing, batch, settings.seed, start_step, shard)
 
     return training.Experiment(
         classes=found.classes,
@@ -38,7 +38,7 @@ def prepare(settings: training.Settings) -> training.Experiment:
         test=test,
         preprocessing=preprocessing,
         train_batches=train_batches,
-        test_batches=lambda split: data.cifar_batches(split, preprocessing, batch),
+        test_batches=lambda split, shard: data.cifar_batches(split, preprocessing, batch, shard=shard),
         reference_batch=PAPER["batch_size"],
         milestones=schedules.CIFAR_MILESTONES,
     )

@@ -2,15 +2,20 @@
 
     python recipes/imagenet.py                                    the built-in demo set: ten shapes, two minutes
     python recipes/imagenet.py --data DIR --model ResNet50        DIR/train/<class>/*.JPEG and DIR/val/<class>/*.JPEG
+    python recipes/imagenet.py --data imagenet2012 --data-dir DIR --epochs 90      as TensorFlow Datasets prepares it
 
-trains 90 epochs of batch 256 on random crops of 224 pixels at shorter side 256 to 480, flipped, with colour
-augmentation, at rate 0.1, divided by 10 after 30, 60 and 80 epochs; below 12,800 training images the batch is 32, at
-its share of the rate. Paper (Table 3, 10-crop top-1): ResNet-18 27.88 % (Table 2), 34 25.03, 50 22.85, 101 21.75, 152
-21.43; the authors' models on one crop: 50 24.7, 101 23.6, 152 23.0.
+trains batches of 256 on random crops of 224 pixels at shorter side 256 to 480, flipped, with colour augmentation, at
+rate 0.1, divided by 10 after 5 epochs without progress, for at most 120 epochs (600,000 steps on ImageNet); with
+--epochs or --steps, divided by 10 at 30, 60 and 80 of 90 parts. Below 12,800 training images the batch is 32, at its
+share of the rate. --recipe modern is cosine, warm-up, label smoothing, mixup and CutMix, averaged weights, 300 epochs.
+Paper (Table 3, 10-crop top-1): ResNet-18 27.88 % (Table 2), 34 25.03, 50 22.85, 101 21.75, 152 21.43; the authors'
+models on one crop: 50 24.7, 101 23.6, 152 23.0.
 """
 
 import functools
 import os
+from dataclasses import dataclass
+from typing import Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -18,26 +23,48 @@ from keras_resnet import data, training
 from keras_resnet.training import schedules
 from keras_resnet.weights import Preprocessing
 
-PAPER = {"model": "ResNet50", "batch_size": 256, "epochs": 90, "image_size": 224, "base_lr": 0.1}
-DEMO = {"model": "ResNet20", "batch_size": 64, "epochs": 18, "image_size": 32, "base_lr": 0.2}
+PAPER = {"model": "ResNet50", "batch_size": 256, "image_size": 224, "base_lr": 0.1}
+DEMO = {"model": "ResNet20", "batch_size": 64, "image_size": 32, "base_lr": 0.2}
+LENGTHS = {"steps": 90, "plateau": 120, "cosine": 90}  # epochs; 120 are the paper's 600,000 steps
+DEMO_EPOCHS = 18
+MODERN = {"base_lr": 0.125, "schedule": "cosine", "epochs": 300}
+MODERN_WARM_UP = 5  # epochs
 SMALL_BATCH, FEWEST_STEPS = 32, 50  # a data set too small for 50 of the paper's steps an epoch takes smaller ones
 
 
-def preset(found: data.Data) -> dict:
+@dataclass(frozen=True)
+class Settings(training.Settings):
+    """What to train, on what, and how; what is left out follows the data set's preset."""
+
+    recipe: Literal["paper", "modern"] = "paper"
+    """The paper's training, or today's: cosine, warm-up, label smoothing, mixup and CutMix, averaged weights."""
+    own_colours: bool = False
+    """Colour augmentation from the training set's own principal components instead of AlexNet's."""
+
+
+def preset(settings: Settings, found: data.Data) -> dict:
     """What settings left unset become."""
-    if found.name == "demo":
-        return DEMO
-    small = len(found.train) < FEWEST_STEPS * PAPER["batch_size"]
-    return {**PAPER, "batch_size": SMALL_BATCH} if small else PAPER
+    demo = found.name == "demo"
+    chosen = dict(DEMO if demo else PAPER)
+    if not demo and len(found.train) < FEWEST_STEPS * PAPER["batch_size"]:
+        chosen["batch_size"] = SMALL_BATCH
+    if settings.recipe == "modern":
+        return chosen | MODERN
+    given_length = demo or settings.steps is not None or settings.epochs is not None
+    schedule = settings.schedule or ("steps" if given_length else "plateau")
+    return chosen | {"schedule": schedule, "epochs": DEMO_EPOCHS if demo else LENGTHS[schedule]}
 
 
-def prepare(settings: training.Settings, found: data.Data) -> training.Experiment:
+def prepare(settings: Settings, found: data.Data) -> training.Experiment:
     """Find the mean image of the training images' center views."""
-    size, batch = settings.image_size, settings.batch_size
+    size, batch, modern = settings.image_size, settings.batch_size, settings.recipe == "modern"
     preprocessing = Preprocessing(data.mean_image(found.train, size))
+    more = {"finish": data.mix(len(found.classes))} if modern else {}
+    if settings.own_colours:
+        more["colours"] = data.principal_colours(found.train, size)
 
-    def train_batches(start_step):
-        return data.imagenet_batches(found.train, preprocessing, batch, size, settings.seed, start_step)
+    def train_batches(start_step, shard):
+        return data.imagenet_batches(found.train, preprocessing, batch, size, settings.seed, start_step, shard, **more)
 
     return training.Experiment(
         classes=found.classes,
@@ -46,19 +73,21 @@ def prepare(settings: training.Settings, found: data.Data) -> training.Experimen
         test=found.test,
         preprocessing=preprocessing,
         train_batches=train_batches,
-        test_batches=lambda split: data.imagenet_batches(split, preprocessing, batch, size),
+        test_batches=lambda split, shard: data.imagenet_batches(split, preprocessing, batch, size, shard=shard),
         reference_batch=PAPER["batch_size"],
         milestones=schedules.IMAGENET_MILESTONES,
+        warm_up_epochs=MODERN_WARM_UP if modern else 0,
+        averaged=modern,
     )
 
 
-def main(settings: training.Settings) -> None:
+def main(settings: Settings) -> None:
     if settings.data == "demo":
         print("training on the built-in demo set; --data DIR trains on your own photos", flush=True)
     found = data.open_data(settings.data, settings.data_dir)
-    settings = training.resolve(settings, preset(found), "imagenet")
+    settings = training.resolve(settings, preset(settings, found), "imagenet")
     training.run(settings, functools.partial(prepare, found=found))
 
 
 if __name__ == "__main__":
-    training.command_line(main, training.Settings(), __doc__)
+    training.command_line(main, Settings(), __doc__)

@@ -3,6 +3,8 @@
 Images are ``[height, width, 3]``; a seed is an integer tensor of shape ``[2]``. Equal seeds give equal results.
 """
 
+from dataclasses import dataclass
+
 import tensorflow as tf
 
 from keras_resnet.weights.preprocessing import Preprocessing
@@ -10,16 +12,27 @@ from keras_resnet.weights.preprocessing import Preprocessing
 SCALES = (8 / 7, 15 / 7)  # shorter side over crop size: 256 to 480 at 224
 TEST_SCALE = 8 / 7
 CIFAR_PADDING = 4
-# AlexNet's PCA of ImageNet's RGB values / 255 (Krizhevsky et al. 2012): eigenvalues, and eigenvectors as columns
-PCA_VALUES = (0.2175, 0.0188, 0.0045)
-PCA_VECTORS = (
-    (-0.5675, 0.7192, 0.4009),
-    (-0.5808, -0.0045, -0.8140),
-    (-0.5836, -0.6948, 0.4203),
-)
 PCA_DEVIATION = 0.1
 CMYK_CHANNELS = 4
 ALIASING = 2  # file pixels for one of the view's from which a training view is filtered before it is sampled
+
+
+@dataclass(frozen=True)
+class Colours:
+    """The principal components of a training set's RGB values / 255: eigenvalues, and eigenvectors as columns."""
+
+    values: tuple[float, ...]
+    vectors: tuple[tuple[float, ...], ...]
+
+
+ALEXNET_COLOURS = Colours(  # of ImageNet, as in AlexNet's code (Krizhevsky et al. 2012)
+    values=(0.2175, 0.0188, 0.0045),
+    vectors=(
+        (-0.5675, 0.7192, 0.4009),
+        (-0.5808, -0.0045, -0.8140),
+        (-0.5836, -0.6948, 0.4203),
+    ),
+)
 
 
 def fold(seed, number: int):
@@ -47,10 +60,10 @@ def pad_and_crop(image, seed, padding: int = CIFAR_PADDING):
     return tf.ensure_shape(tf.slice(padded, [at[0], at[1], 0], size), image.shape)
 
 
-def colour_shift(seed):
+def colour_shift(seed, colours: Colours = ALEXNET_COLOURS):
     """AlexNet's PCA colour augmentation: one RGB offset for the whole image, in units of 0 to 255, ``[3]``."""
     alphas = tf.random.stateless_normal([3], seed, stddev=PCA_DEVIATION)
-    return 255.0 * tf.linalg.matvec(tf.constant(PCA_VECTORS), alphas * tf.constant(PCA_VALUES))
+    return 255.0 * tf.linalg.matvec(tf.constant(colours.vectors), alphas * tf.constant(colours.values))
 
 
 def _decode_window(encoded, shape, window):
@@ -109,10 +122,10 @@ def center_view(encoded, size: int):
     return tf.ensure_shape(tf.image.resize(pixels, [size, size], antialias=True), [size, size, 3])
 
 
-def imagenet_training_view(encoded, seed, size: int, preprocessing: Preprocessing):
+def imagenet_training_view(encoded, seed, size: int, preprocessing: Preprocessing, colours: Colours = ALEXNET_COLOURS):
     """The whole ImageNet training augmentation of one file: scale, crop, flip, mean, PCA colour (Sec. 3.4)."""
     image = flip(scale_and_crop(encoded, fold(seed, 2), size), fold(seed, 3))
-    return preprocessing(image + colour_shift(fold(seed, 4)))
+    return preprocessing(image + colour_shift(fold(seed, 4), colours))
 
 
 def cifar_training_view(image, seed, preprocessing: Preprocessing):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from keras_resnet.data.scan import cache_folder
+from keras_resnet.data.cache import cache_folder
 from keras_resnet.errors import InputError
 
 VERSION = 2  # a change of the pictures needs a new folder

@@ -6,11 +6,19 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import augment
-from keras_resnet.data.sources import Split
+from keras_resnet.data.splits import Split
 from keras_resnet.weights.preprocessing import Preprocessing
 
-MEAN_IMAGES = 10_000
 SHUFFLE = 1_000_000  # keeps the draws of the shuffle apart from those of the images
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One worker's share of every batch: worker ``index`` of ``workers``, with ``replicas`` devices in all."""
+
+    index: int = 0
+    workers: int = 1
+    replicas: int = 1
 
 
 @dataclass(frozen=True)
@@ -29,17 +37,19 @@ def decode_all(split: Split, size: int = 32) -> ArraySplit:
     """Decode ``split`` into memory; images of another size are resized whole to ``size`` x ``size``."""
 
     def load(position):
-        image = augment.decode(split.encoded(position))
+        encoded, label = split.read(position)
+        image = augment.decode(encoded)
         same = tf.reduce_all(tf.shape(image)[:2] == size)
         resized = tf.cond(
             same,
             lambda: image,
             lambda: tf.cast(tf.round(tf.clip_by_value(_resize(image, size), 0, 255)), tf.uint8),
         )
-        return tf.ensure_shape(resized, [size, size, 3])
+        return tf.ensure_shape(resized, [size, size, 3]), label
 
     batches = tf.data.Dataset.range(len(split)).map(load, tf.data.AUTOTUNE).batch(1024)
-    return ArraySplit(split.name, np.concatenate(list(batches.as_numpy_iterator())), split.labels)
+    images, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    return ArraySplit(split.name, np.concatenate(images), np.concatenate(labels))
 
 
 def _resize(image, size):
@@ -65,41 +75,64 @@ def shuffled_positions(count: int, seed: int, start: int):
     return examples.map(lambda position, k: (position, tf.stack([tf.constant(seed, tf.int64), k])))
 
 
-def training_batches(split, view, batch_size, seed, start_step):
-    """Batches of ``view(position, image seed)`` and labels, endless, from step ``start_step`` on."""
-    labels = tf.constant(split.labels)
+def training_batches(view, count, batch_size, seed, start_step, shard=Shard(), finish=None):
+    """Batches of what ``view(position, image seed)`` gives, endless, from step ``start_step`` on.
 
-    def example(position, image_seed):
-        return view(position, image_seed), tf.gather(labels, position)
+    The batches of the shards together are those of one device, example for example. ``finish(batch, seed)`` changes
+    whole batches.
+    """
+    stream = shuffled_positions(count, seed, start_step * batch_size)
+    if shard.workers > 1:
+        share = batch_size // shard.workers
+        own = slice(shard.index * share, (shard.index + 1) * share)
+        stream = stream.batch(batch_size).map(lambda position, image_seed: (position[own], image_seed[own])).unbatch()
+    batches = stream.map(lambda position, image_seed: (view(position, image_seed), image_seed), tf.data.AUTOTUNE)
+    batches = batches.batch(batch_size // shard.replicas, drop_remainder=True)
+    finish = finish or (lambda batch, seed: batch)
+    return batches.map(lambda batch, seeds: finish(batch, seeds[0]), tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
-    stream = shuffled_positions(len(split), seed, start_step * batch_size)
-    batches = stream.map(example, tf.data.AUTOTUNE, deterministic=True).batch(batch_size, drop_remainder=True)
-    return batches.prefetch(tf.data.AUTOTUNE)
 
+def single_pass(view, count, batch_size, shard=Shard()):
+    """Batches of what ``view(position)`` gives, once, in order; the last batch may be smaller.
 
-def test_batches(split, view, batch_size):
-    """Batches of ``view(position)`` and labels, once, in order; the last batch may be smaller."""
-    labels = tf.constant(split.labels)
-    positions = tf.data.Dataset.range(len(split))
-    examples = positions.map(lambda position: (view(position), tf.gather(labels, position)), tf.data.AUTOTUNE)
-    return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    Several replicas get batches of one size with a weight an example: the last example fills up, and weighs nothing.
+    """
+    if shard.replicas == 1:
+        return tf.data.Dataset.range(count).map(view, tf.data.AUTOTUNE).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    each = -(-batch_size // shard.replicas)
+    steps = -(-count // (each * shard.replicas))
+    own = np.arange(steps * each * shard.replicas).reshape(steps, shard.workers, -1)[:, shard.index].ravel()
+    padded = tf.data.Dataset.from_tensor_slices((np.minimum(own, count - 1), (own < count).astype(np.float32)))
+    weighted = padded.map(lambda position, weight: (*view(position), weight), tf.data.AUTOTUNE)
+    return weighted.batch(each, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
 def cifar_batches(
-    split: ArraySplit, preprocessing: Preprocessing, batch_size: int, seed: int | None = None, start_step: int = 0
+    split: ArraySplit,
+    preprocessing: Preprocessing,
+    batch_size: int,
+    seed: int | None = None,
+    start_step: int = 0,
+    shard: Shard = Shard(),
+    finish=None,
 ):
     """Batches of float32 ``[batch, size, size, 3]`` and int32 labels: the CIFAR protocol (Sec. 4.2).
 
     With a ``seed``, augmented, shuffled and endless, from step ``start_step`` on; without, one pass of the images.
     """
-    images = tf.constant(split.images)
+    images, labels = tf.constant(split.images), tf.constant(split.labels)
     if seed is None:
-        return test_batches(split, lambda position: preprocessing(tf.gather(images, position)), batch_size)
+
+        def plain(position):
+            return preprocessing(tf.gather(images, position)), tf.gather(labels, position)
+
+        return single_pass(plain, len(split), batch_size, shard)
 
     def view(position, image_seed):
-        return augment.cifar_training_view(tf.gather(images, position), image_seed, preprocessing)
+        image = augment.cifar_training_view(tf.gather(images, position), image_seed, preprocessing)
+        return image, tf.gather(labels, position)
 
-    return training_batches(split, view, batch_size, seed, start_step)
+    return training_batches(view, len(split), batch_size, seed, start_step, shard, finish)
 
 
 def imagenet_batches(
@@ -109,6 +142,9 @@ def imagenet_batches(
     size: int = 224,
     seed: int | None = None,
     start_step: int = 0,
+    shard: Shard = Shard(),
+    finish=None,
+    colours: augment.Colours = augment.ALEXNET_COLOURS,
 ):
     """Batches of float32 ``[batch, size, size, 3]`` and int32 labels: the ImageNet protocol (Sec. 3.4).
 
@@ -117,28 +153,13 @@ def imagenet_batches(
     if seed is None:
 
         def center(position):
-            return preprocessing(augment.center_view(split.encoded(position), size))
+            encoded, label = split.read(position)
+            return preprocessing(augment.center_view(encoded, size)), label
 
-        return test_batches(split, center, batch_size)
+        return single_pass(center, len(split), batch_size, shard)
 
     def view(position, image_seed):
-        return augment.imagenet_training_view(split.encoded(position), image_seed, size, preprocessing)
+        encoded, label = split.read(position)
+        return augment.imagenet_training_view(encoded, image_seed, size, preprocessing, colours), label
 
-    return training_batches(split, view, batch_size, seed, start_step)
-
-
-def mean_image(split: Split | ArraySplit, size: int = 224) -> np.ndarray:
-    """The per-pixel mean ``[size, size, 3]`` of the images, of their center views for a :class:`Split`.
-
-    A :class:`Split` of more than 10,000 images is sampled evenly.
-    """
-    if isinstance(split, ArraySplit):
-        return split.images.mean(axis=0, dtype=np.float64).astype(np.float32)
-    positions = np.unique(np.linspace(0, len(split) - 1, min(len(split), MEAN_IMAGES)).round().astype(np.int64))
-    views = tf.data.Dataset.from_tensor_slices(positions).map(
-        lambda position: augment.center_view(split.encoded(position), size), tf.data.AUTOTUNE
-    )
-    total = np.zeros((size, size, 3), np.float64)
-    for batch in views.batch(64):
-        total += batch.numpy().sum(axis=0, dtype=np.float64)
-    return (total / len(positions)).astype(np.float32)
+    return training_batches(view, len(split), batch_size, seed, start_step, shard, finish)

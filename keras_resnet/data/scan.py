@@ -7,15 +7,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from keras_resnet.data.cache import cache_folder
 from keras_resnet.errors import InputError
 
 TOO_MANY_BAD = 0.01
 NAMED = 20
-
-
-def cache_folder() -> Path:
-    """Where scans and the demo set are kept: ``$XDG_CACHE_HOME/keras_resnet``, by default under ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_resnet"
 
 
 def readable_images(folder: Path, paths: list[str]) -> set[str]:
@@ -30,7 +26,7 @@ def readable_images(folder: Path, paths: list[str]) -> set[str]:
     cache = cache_folder() / "scans" / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]}.json"
     known = _read_cache(cache)
     keys = {path: os.path.relpath(path, folder) for path in paths}
-    stamps = {path: _stamp(path) for path in paths}
+    stamps = {path: stamp(path) for path in paths}
     fresh = [path for path in paths if known.get(keys[path], [None])[0] != stamps[path]]
     if fresh:
         for path, problem in zip(fresh, _decode_all(fresh, f"checking {folder}"), strict=True):
@@ -51,7 +47,8 @@ def readable_images(folder: Path, paths: list[str]) -> set[str]:
     return set(paths) - set(bad)
 
 
-def _stamp(path: str) -> str:
+def stamp(path: str) -> str:
+    """Size and modification time of a file, which change with its content."""
     stat = os.stat(path)
     return f"{stat.st_size}-{stat.st_mtime_ns}"
 

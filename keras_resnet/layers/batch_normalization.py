@@ -10,22 +10,22 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """``keras.layers.BatchNormalization``, computed by ``FusedBatchNormV3`` where that op applies.
 
     It applies on the TensorFlow backend to float ``[batch, height, width, channels]`` inputs normalized over the
-    last axis. Masks, ``synchronized``, renormalization, other axes, ranks, dtypes and backends, and maps of one
-    position take Keras' own path. Outputs, gradients and moving statistics equal the stock layer's to rounding;
+    last axis. Masks, training ``synchronized``, renormalization, other axes, ranks, dtypes and backends, and maps of
+    one position take Keras' own path. Outputs, gradients and moving statistics equal the stock layer's to rounding;
     statistics are float32 under mixed precision. Arguments and errors are the stock layer's.
     """
 
     def call(self, inputs, training=None, mask=None):
-        if mask is not None or not self._fusible(inputs):
+        learning = bool(training and self.trainable)
+        if mask is not None or not self._fusible(inputs) or (learning and self.synchronized):
             return super().call(inputs, training=training, mask=mask)
-        return self._fused(inputs, bool(training and self.trainable))
+        return self._fused(inputs, learning)
 
     def _fusible(self, inputs) -> bool:
         return (
             keras.backend.backend() == "tensorflow"
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
-            and not self.synchronized
             and not self.renorm
             and self.variable_dtype == "float32"
             and keras.backend.standardize_dtype(inputs.dtype) in FUSED_DTYPES

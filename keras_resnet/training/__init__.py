@@ -4,10 +4,22 @@
 ``run(settings, prepare)`` trains.
 """
 
+from keras_resnet.training.model import TrainingModel
 from keras_resnet.training.optimizer import SGD
 from keras_resnet.training.run import Experiment, run
-from keras_resnet.training.schedules import step_schedule
+from keras_resnet.training.schedules import schedule
 from keras_resnet.training.settings import Settings, command_line, resolve
-from keras_resnet.training.strategy import choose_strategy
+from keras_resnet.training.strategy import choose_strategy, distribute
 
-__all__ = ["SGD", "Experiment", "Settings", "choose_strategy", "command_line", "resolve", "run", "step_schedule"]
+__all__ = [
+    "SGD",
+    "Experiment",
+    "Settings",
+    "TrainingModel",
+    "choose_strategy",
+    "command_line",
+    "distribute",
+    "resolve",
+    "run",
+    "schedule",
+]

@@ -1,49 +1,48 @@
-"""What happens around the steps of ``fit``: learning rate, curves, console lines, checkpoints."""
+"""What happens around the steps of ``fit``: learning rate, divergence, validation, checkpoints and stopping.
 
-import csv
+They run in this order, on the state of the run; ``Calendar`` says after which step.
+"""
+
 import math
+import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 
-from keras_resnet.errors import InputError
-from keras_resnet.training.schedules import WARM_UP_ERROR, WARM_UP_FACTOR
+from keras_resnet.training.curves import Curves
+from keras_resnet.training.model import TrainingModel
+from keras_resnet.training.schedules import WARM_UP_ERROR, WARM_UP_FACTOR, note_plateau
+from keras_resnet.training.signals import Stopped, StopSignals
+from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.workdir import Workdir
 
-WINDOW = 50  # most steps that one training point of the curves averages
-COLUMNS = ("split", "step", "images", "loss", "error", "top5_error", "learning_rate", "images_per_second")
+MOST_SKIPS = 50  # updates in a row that loss scaling may skip
 
 
-@dataclass
-class State:
-    """Where a run is; saved with every checkpoint.
+class Diverged(Exception):
+    """A loss or gradient was not finite.
 
-    Fields:
-        step: steps done.
-        warm_up_end: the step at which the warm-up ended, None before; 0 in a run without one.
-        best_error: the best validation error so far, in percent.
-        seconds: time spent so far, in all sessions.
+    Attributes:
+        step: the first such step, or the last of too many that loss scaling skipped.
+        seen_at: the step it was seen at; the run's order is left out up to here.
     """
 
-    step: int = 0
-    warm_up_end: int | None = 0
-    best_error: float = float("inf")
-    seconds: float = 0.0
+    def __init__(self, step: int, seen_at: int):
+        super().__init__(step)
+        self.step, self.seen_at = step, seen_at
 
 
 class LearningRate(keras.callbacks.Callback):
     """Sets the rate of each step; in a warm-up (Sec. 4.2) a tenth, until the training error is below 80 %."""
 
-    def __init__(self, schedule: Callable[[int], float], state: State):
+    def __init__(self, schedule: Callable[[int, int], float], state: State):
         super().__init__()
         self.schedule, self.state = schedule, state
         self.current: float | None = None
 
     def on_train_batch_begin(self, batch, logs=None):
-        rate = self.schedule(self.state.step)
+        rate = self.schedule(self.state.step, self.state.drops)
         if self.state.warm_up_end is None:
             rate *= WARM_UP_FACTOR
         if rate != self.current:
@@ -56,126 +55,134 @@ class LearningRate(keras.callbacks.Callback):
             self.state.warm_up_end = self.state.step
 
 
-class Curves(keras.callbacks.Callback):
-    """Writes ``metrics.csv`` and TensorBoard scalars: a point every window of steps and at each validation.
+class Windows(keras.callbacks.Callback):
+    """Counts the steps; at the end of each window looks whether all was finite and writes a point of the curves."""
 
-    TensorBoard's horizontal axis is the step, for images/s the number of images.
-    """
-
-    def __init__(self, workdir: Path, state: State, batch_size: int, epoch_steps: int, rate: LearningRate):
+    def __init__(self, state: State, calendar: Calendar, curves: Curves, rate: LearningRate):
         super().__init__()
-        self.window = min(WINDOW, epoch_steps)
-        import tensorflow as tf
+        self.state, self.calendar, self.curves, self.rate = state, calendar, curves, rate
 
-        self.tf, self.state, self.batch_size, self.rate = tf, state, batch_size, rate
-        self.path = workdir / "metrics.csv"
-        self.rows = [row for row in read_metrics(self.path) if row["step"] <= state.step]
-        write_metrics(self.path, self.rows)  # what a stopped run did after its last checkpoint is done again
-        self.writers = {split: tf.summary.create_file_writer(str(workdir / split)) for split in ("train", "validation")}
-        self.last: dict[str, dict] = {}
-        self.window_over = False
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._start_window()
-
-    def on_train_batch_begin(self, batch, logs=None):
-        if self.window_over:  # not at its end, where an epoch may end too and show its metrics
-            self.model.reset_metrics()
-            self.window_over = False
+    def on_train_begin(self, logs=None):
+        self.curves.start_window()
 
     def on_train_batch_end(self, batch, logs=None):
         self.state.step += 1
-        if self.state.step - self.window_step == self.window:
-            self._end_window(logs)
-
-    def _start_window(self):
-        self.window_step, self.window_time = self.state.step, time.perf_counter()
-
-    def _end_window(self, logs):
-        values = {key: float(value) for key, value in logs.items()}
-        throughput = self.window * self.batch_size / (time.perf_counter() - self.window_time)
-        self._write("train", {**values, "learning_rate": self.rate.current, "images_per_second": throughput})
-        self.rate.end_window(values["error"])
-        self.window_over = True
-        self._start_window()
-
-    def on_epoch_end(self, epoch, logs=None):
-        values = {key.removeprefix("val_"): value for key, value in logs.items() if key.startswith("val_")}
-        self._write("validation", values)
-
-    def _write(self, split: str, values: dict[str, float]):
-        if not math.isfinite(values["loss"]):
-            raise InputError(
-                f"The {split} loss is {values['loss']} at step {self.state.step}: start again with a lower --base-lr "
-                "and another --workdir."
-            )
-        images = self.state.step * self.batch_size
-        row = {"split": split, "step": self.state.step, "images": images, **values}
-        self.rows.append(row)
-        self.last[split] = row
-        with open(self.path, "a", newline="") as file:
-            csv.DictWriter(file, COLUMNS).writerow(row)
-        with self.writers[split].as_default():
-            for name, value in values.items():
-                self.tf.summary.scalar(name, value, images if name == "images_per_second" else self.state.step)
-        self.writers[split].flush()
+        step = self.state.step
+        if self.calendar.ends_window(step) or self.calendar.saves(step):
+            check_finite(self.model, self.state)
+        if self.calendar.ends_window(step):
+            values = {name: float(value) for name, value in self.model.get_metrics_result().items()}
+            self.curves.train_point(self.model, values, self.rate.current)
+            self.rate.end_window(values["error"])
+            self.model.reset_metrics()
 
 
-class ConsoleLine(keras.callbacks.Callback):
-    """One line an epoch, for logs and pipes."""
+def check_finite(model: TrainingModel, state: State) -> None:
+    """Raise :class:`Diverged` if a step since the last checkpoint was not finite."""
+    bad, skips = (int(model.local(v)) for v in (model.bad_step, model.skips))
+    if bad >= 0 or skips >= MOST_SKIPS:
+        raise Diverged(bad if bad >= 0 else state.step - 1, state.step)
 
-    def __init__(self, curves: Curves, epochs: int, start: float):
+
+class Validation(keras.callbacks.Callback):
+    """Evaluates at the end of each epoch, with averaged weights if there are any, and keeps the best network."""
+
+    def __init__(self, state, calendar, curves, workdir, batches, schedule_kind: str, signals: StopSignals):
         super().__init__()
-        self.curves, self.epochs, self.start = curves, epochs, start
+        self.state, self.calendar, self.curves, self.workdir = state, calendar, curves, workdir
+        self.batches, self.schedule_kind, self.signals = batches, schedule_kind, signals
 
-    def on_epoch_end(self, epoch, logs=None):
-        train, validation = self.curves.last.get("train"), self.curves.last["validation"]
-        parts = [f"epoch {epoch + 1}/{self.epochs}", f"step {self.curves.state.step}"]
-        if train:
-            parts += [f"loss {train['loss']:.3f}", f"error {train['error']:.1f} %"]
-        parts += [f"val_error {validation['error']:.2f} %", f"rate {self.curves.rate.current:.4g}"]
-        if train:
-            parts += [f"{train['images_per_second']:.0f} images/s"]
-        print("  ".join([*parts, f"{time.perf_counter() - self.start:.0f} s"]), flush=True)
+    def on_train_begin(self, logs=None):
+        if self.state.step and self.calendar.ends_epoch(self.state.step):
+            self.validate()  # if the process ended between the epoch's last step and its validation
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.calendar.ends_epoch(self.state.step):
+            self.validate()
+
+    def validate(self) -> None:
+        """Evaluate once after each epoch; a signal ends it early, and it is done again."""
+        if self.state.validated == self.state.step:
+            return
+        self.model.equalize()
+        with averaged_weights(self.model):
+            stop = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: self._stop())
+            self.model.mistakes.reset()
+            values = self.model.evaluate(self.batches, verbose=0, return_dict=True, callbacks=[stop])
+            self.model.reset_metrics()
+            if self._stopping():
+                return
+            if not math.isfinite(values["loss"]):
+                raise Diverged(self.state.step - 1, self.state.step)
+            self.state.validated = self.state.step
+            if values["error"] < self.state.best_error:
+                self.state.best_error = float(values["error"])
+                self.workdir.save_model("best.keras", self.model.network)
+        if self.schedule_kind == "plateau":
+            note_plateau(self.state, values["error"])
+        self.curves.validation_point(self.model, values)
+        self.model.stop_training = self.state.finished
+
+    def _stopping(self) -> bool:
+        return self.signals.received is not None and self.model.distribute_strategy.num_replicas_in_sync == 1
+
+    def _stop(self):
+        self.model.stop_evaluating = self._stopping()
 
 
-class Checkpoints(keras.callbacks.Callback):
-    """After each validation keeps a checkpoint, and the model if it is the best so far."""
+class Saves(keras.callbacks.Callback):
+    """Keeps checkpoints, and ends the run with one when it is told to stop: all workers after the same step."""
 
-    def __init__(self, workdir: Workdir, state: State):
+    def __init__(self, state: State, calendar: Calendar, workdir: Workdir, signals: StopSignals):
         super().__init__()
-        self.workdir, self.state = workdir, state
+        self.state, self.calendar, self.workdir, self.signals = state, calendar, workdir, signals
         self.clock = time.perf_counter()
+        self.running: dict = {}  # of the metrics in the middle of a window
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.running:  # after fit has reset the metrics
+            self.workdir.restore_metrics(self.model, self.running)
+            self.running = {}
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.signals.received is not None:
+            self.model.stop_request.assign(1.0)
+
+    def on_train_batch_end(self, batch, logs=None):
+        stop = self._stop_status()
+        if stop or self.calendar.saves(self.state.step):
+            self.save()
+        if stop:
+            raise Stopped(stop)
+
+    def save(self) -> None:
+        """Keep a checkpoint of this step."""
+        check_finite(self.model, self.state)
         now = time.perf_counter()
         self.state.seconds += now - self.clock
         self.clock = now
-        if logs["val_error"] < self.state.best_error:
-            self.state.best_error = float(logs["val_error"])
-            self.workdir.save_model("best.keras", self.model)
-        self.workdir.save_checkpoint(self.model, vars(self.state))
+        self.model.equalize()
+        self.workdir.save_checkpoint(self.model, self.state)
+
+    def _stop_status(self) -> int | None:
+        if self.model.distribute_strategy.num_replicas_in_sync == 1:
+            return self.signals.received
+        return (self.signals.received or signal.SIGTERM) if self.model.local(self.model.stop_votes) > 0 else None
 
 
-def read_metrics(path: Path) -> list[dict]:
-    """The rows of ``metrics.csv``, numbers as numbers and empty cells left out; none if there is no file."""
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
-    whole = [row for row in rows if row.keys() >= {"split", "step", "images", "loss", "error"}]
-    return [
-        {
-            key: value if key == "split" else int(value) if key in ("step", "images") else float(value)
-            for key, value in row.items()
-        }
-        for row in whole
-    ]
+class averaged_weights:
+    """While entered, ``model`` has the moving averages of its weights, if its optimizer keeps them."""
 
+    def __init__(self, model: TrainingModel):
+        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        self.swap = keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None
+        if self.swap:
+            self.swap.set_model(model)
 
-def write_metrics(path: Path, rows: list[dict]) -> None:
-    """Write ``rows`` as ``metrics.csv``."""
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    def __enter__(self):
+        if self.swap:
+            self.swap.on_test_begin()
+
+    def __exit__(self, *_):
+        if self.swap:
+            self.swap.on_test_end()

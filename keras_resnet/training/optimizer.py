@@ -15,6 +15,10 @@ class SGD(keras.optimizers.SGD):
     def __init__(self, learning_rate=0.1, momentum=0.9, l2=1e-4, name="sgd", **kwargs):
         super().__init__(learning_rate=learning_rate, momentum=momentum, name=name, **kwargs)
         self.l2 = l2
+        self.gradients_summed = False  # by the training step, over the replicas, before it calls apply
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return list(grads_and_vars) if self.gradients_summed else super()._all_reduce_sum_gradients(grads_and_vars)
 
     def build(self, variables):
         super().build(variables)

@@ -10,6 +10,9 @@ from typing import Literal
 
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.specs import SHORTCUTS, find_spec
+from keras_resnet.training.schedules import SCHEDULES
+from keras_resnet.training.signals import Stopped
+from keras_resnet.training.strategy import choose_strategy
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -42,6 +45,18 @@ class Settings:
     """First learning rate at the paper's batch size (256 on ImageNet, 128 on CIFAR); scales with --batch-size."""
     shortcut: Literal["A", "B", "C", "highway"] | None = None
     """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
+    schedule: Literal["steps", "plateau", "cosine"] | None = None
+    """How the rate falls: by 10 at fixed steps, by 10 when validation stops improving, or to zero along a cosine."""
+    accumulate: int = 1
+    """In how many parts each device goes through its share of a batch, to fit into small memory."""
+    sync_bn: bool = False
+    """Normalize over the batch of all devices instead of each one's own."""
+    save_every: int = 500
+    """Steps from one checkpoint to the next; there is one after each validation too."""
+    deterministic: bool = False
+    """Make every GPU operation repeatable bit for bit, which costs speed; on the CPU they are."""
+    profile: tuple[int, int] | None = None
+    """First and last step to profile for TensorBoard, counted in this session."""
 
 
 def check(settings: Settings) -> None:
@@ -50,12 +65,15 @@ def check(settings: Settings) -> None:
         find_spec(settings.model)
     one_of("precision", settings.precision, PRECISIONS)
     one_of("shortcut", settings.shortcut, (None, *SHORTCUTS))
-    for field in ("batch_size", "steps", "epochs", "image_size", "base_lr"):
+    one_of("schedule", settings.schedule, (None, *SCHEDULES))
+    for field in ("batch_size", "steps", "epochs", "image_size", "base_lr", "accumulate", "save_every"):
         value = getattr(settings, field)
         if value is not None and not value > 0:
             raise InputError(f"--{field.replace('_', '-')} {value} must be positive.")
     if not 0 <= settings.seed < 2**31:
         raise InputError(f"--seed {settings.seed} must be from 0 to {2**31 - 1}.")
+    if settings.sync_bn and settings.accumulate > 1:
+        raise InputError("--sync-bn normalizes whole batches and --accumulate parts of them: give one of them.")
     if settings.steps is not None and settings.epochs is not None:
         raise InputError("--steps and --epochs both give the length: give one of them.")
 
@@ -79,21 +97,31 @@ def as_json(settings: Settings) -> dict:
 def describe(settings: Settings) -> str:
     """The settings as the command line that gives them, on one line."""
     given = [(f.name.replace("_", "-"), getattr(settings, f.name)) for f in fields(settings)]
-    return " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in given if value is not None)
+    return " ".join(_flag(name, value) for name, value in given if value is not None and value is not False)
+
+
+def _flag(name: str, value) -> str:
+    values = [] if value is True else value if isinstance(value, tuple) else [value]
+    return " ".join([f"--{name}", *(shlex.quote(str(each)) for each in values)])
 
 
 def command_line(main: Callable[[Settings], None], defaults: Settings, description: str) -> None:
     """Read the command line into settings and call ``main``; wrong input ends in one sentence and exit status 2."""
     import tyro
 
-    settings = tyro.cli(Settings, default=defaults, description=description)
+    settings = tyro.cli(type(defaults), default=defaults, description=description)
     try:
         check(settings)
+        choose_strategy()  # before anything else uses TensorFlow
         main(settings)
     except InputError as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command continues from the last finished epoch", file=sys.stderr)
-        sys.stderr.flush()
-        os._exit(130)  # TensorFlow's input threads may not let go of the interpreter
+        status = 2
+    except (Stopped, KeyboardInterrupt) as stop:
+        print("\nstopped; the same command continues", file=sys.stderr)
+        status = stop.status if isinstance(stop, Stopped) else 130
+    else:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # TensorFlow's threads, and other workers, may not let go of the interpreter

@@ -1,9 +1,79 @@
-"""Which devices train."""
+"""Which devices train: one, all GPUs of a machine, or those of several machines."""
+
+import functools
+import os
 
 import tensorflow as tf
 
+from keras_resnet.data import Shard
+from keras_resnet.errors import InputError
 
+
+@functools.cache
 def choose_strategy() -> tf.distribute.Strategy:
-    """``MirroredStrategy`` over all GPUs when there are several, else the one device there is."""
+    """The strategy that the environment asks for; the same one at every call.
+
+    ``MultiWorkerMirroredStrategy`` for several workers in ``TF_CONFIG``, or for several SLURM tasks; else
+    ``MirroredStrategy`` over all GPUs when there are several; else the one device there is. With several workers it
+    must be called before anything else uses TensorFlow.
+    """
+    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+    if "TF_CONFIG" in os.environ:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if tasks > 1:
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=slurm_cluster(tasks))
     gpus = tf.config.list_logical_devices("GPU")
     return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+
+
+def slurm_cluster(tasks: int) -> tf.distribute.cluster_resolver.SlurmClusterResolver:
+    """The ``tasks`` of this SLURM step as workers, each with its share of the node's GPUs."""
+    here = int(os.environ.get("SLURM_NTASKS_PER_NODE") or -(-tasks // int(os.environ.get("SLURM_STEP_NUM_NODES", 1))))
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    return tf.distribute.cluster_resolver.SlurmClusterResolver(
+        {"worker": tasks}, gpus_per_node=gpus, gpus_per_task=max(1, gpus // here), auto_set_gpu=gpus > 0
+    )
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this worker is the one that writes."""
+    resolver = strategy.cluster_resolver
+    return resolver is None or resolver.task_id in (None, 0)
+
+
+def distribute(strategy: tf.distribute.Strategy, batches):
+    """The data set ``batches(shard)``, each worker making the batches of its own replicas."""
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return batches(Shard())
+    return strategy.distribute_datasets_from_function(
+        lambda context: batches(Shard(context.input_pipeline_id, context.num_input_pipelines, replicas))
+    )
+
+
+def check_batch(strategy: tf.distribute.Strategy, batch_size: int) -> None:
+    """Raise :class:`InputError` unless all replicas get the same share of a batch."""
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        below = batch_size // replicas * replicas
+        raise InputError(
+            f"--batch-size {batch_size} does not divide among {replicas} devices: "
+            f"take {below or replicas} or {below + replicas}."
+        )
+
+
+def agree(strategy: tf.distribute.Strategy, number: int, what: str) -> None:
+    """Raise :class:`InputError` unless all workers have the same ``number``, as of the checkpoint they found."""
+    if strategy.num_replicas_in_sync == 1:
+        return
+
+    @tf.function
+    def total(value):
+        def on_replica():
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+        return strategy.experimental_local_results(strategy.run(on_replica))[0]
+
+    summed = int(total(tf.constant(number, tf.int64)))
+    if summed != number * strategy.num_replicas_in_sync:
+        raise InputError(f"The workers differ in {what}: give them all the same --workdir on a shared disk.")

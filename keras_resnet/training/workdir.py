@@ -1,42 +1,67 @@
 """A run's folder: its settings, its checkpoints and its result, each written whole or not at all."""
 
+import fcntl
 import json
-import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
-
-import keras
 
 from keras_resnet.errors import InputError
 from keras_resnet.models import Network
+from keras_resnet.training.checkpoints import CheckpointFolder, assign_values, values_of, write_whole
+from keras_resnet.training.model import TrainingModel
+from keras_resnet.training.state import State
 
-KEPT_CHECKPOINTS = 2
-SAME_RUN = ("workdir", "data_dir")  # settings that may differ when a run continues
+SAME_RUN = ("workdir", "data_dir", "save_every", "profile")  # settings that may differ when a run continues
 
 
 class Workdir:
     """``settings.json``, ``metrics.csv``, ``checkpoints/``, ``best.keras``, ``last.keras`` and ``result.json``.
 
+    Args:
+        path: the folder.
+        settings: the run's settings, plain values.
+        chief: whether this worker writes; the others only read checkpoints.
+
     Raises:
-        InputError: the folder cannot be written, or holds a run of other settings.
+        InputError: the folder cannot be written, is in use by another process, or holds a run of other settings.
     """
 
-    def __init__(self, path: Path, settings: dict):
-        self.path = Path(path)
-        self.checkpoints = self.path / "checkpoints"
+    def __init__(self, path: Path, settings: dict, chief: bool = True):
+        self.path, self.chief = Path(path), chief
+        self.checkpoints = CheckpointFolder(self.path / "checkpoints")
+        if not chief:
+            return
         try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-            for unfinished in [*self.path.glob("part-*"), *self.checkpoints.glob("part-*")]:  # of a killed process
-                shutil.rmtree(unfinished) if unfinished.is_dir() else unfinished.unlink()
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock()
+            for unfinished in self.path.glob("part-*"):  # of a killed process
+                unfinished.unlink()
+            self.checkpoints.prepare()
             self.write_json("settings.json", self._agreeing(settings))
         except OSError as error:
             raise InputError(
                 f"The workdir {self.path} cannot be written ({error.strerror}): choose another --workdir."
             ) from error
 
+    def _lock(self):
+        self._locked = open(self.path / "lock", "w")  # noqa: SIM115  held, and let go by the system, with the process
+        try:
+            fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"{self.path} is in use by another process: wait for it, stop it, or give another --workdir."
+            ) from error
+
+    def close(self) -> None:
+        """Let another process of this user take the folder."""
+        if self.chief:
+            self._locked.close()
+
     def _agreeing(self, settings: dict) -> dict:
         found = self.path / "settings.json"
-        if found.exists() and (self._complete() or (self.path / "result.json").exists()):  # else nothing is lost
+        begun = any(self.checkpoints.steps()) or (self.path / "result.json").exists()  # else nothing is lost
+        if found.exists() and begun:
             before = json.loads(found.read_text())
             differing = [
                 f"{key} was {before.get(key)} and is {value}"
@@ -48,65 +73,48 @@ class Workdir:
                     f"{self.path} holds a run of other settings ({'; '.join(differing)}): "
                     "give those settings, or another --workdir."
                 )
+        elif self.checkpoints.steps():  # the first step of other settings
+            shutil.rmtree(self.checkpoints.path)
+            self.checkpoints.prepare()
         return settings
 
     def write_json(self, name: str, content: dict) -> None:
         """Write ``content`` as ``name``."""
+        if self.chief:
+            write_whole(self.path / name, lambda path: path.write_text(json.dumps(content, indent=2) + "\n"))
 
-        def write(path):
-            path.write_text(json.dumps(content, indent=2) + "\n")
+    def save_checkpoint(self, model: TrainingModel, state: State) -> None:
+        """Keep everything that a continued run needs; on several workers all must call it."""
+        running = {f"running {name}": value for name, value in values_of(model.running_variables()).items()}
+        arrays = values_of(model.own_variables()) | running
+        if self.chief:
+            self.checkpoints.save(arrays, asdict(state))
 
-        write_whole(self.path / name, write)
+    def restore(self, model: TrainingModel) -> tuple[State, dict] | None:
+        """Load the newest whole checkpoint into the compiled ``model``; None where there is none.
 
-    def save_model(self, name: str, model: Network) -> None:
-        """Save the network alone, without optimizer and metrics, as ``name``, a ``.keras`` file."""
-        alone = Network(model.input, model.output, name=model.name, spec=model.spec, preprocessing=model.preprocessing)
-        write_whole(self.path / name, alone.save)
-
-    def save_checkpoint(self, model: keras.Model, state: dict) -> None:
-        """Keep weights, moving statistics, optimizer and ``state``, whose ``step`` names the checkpoint."""
-        target = self.checkpoints / f"step-{state['step']:09d}"
-        part = self.checkpoints / f"part-{os.getpid()}"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        model.save_weights(part / "model.weights.h5")
-        (part / "state.json").write_text(json.dumps(state))
-        for file in part.iterdir():
-            sync(file)
-        shutil.rmtree(target, ignore_errors=True)
-        os.rename(part, target)
-        sync(self.checkpoints)
-        for old in self._complete()[:-KEPT_CHECKPOINTS]:
-            shutil.rmtree(old)
-
-    def restore(self, model: keras.Model) -> dict | None:
-        """Load the newest checkpoint into the compiled ``model`` and return its state; None where there is none."""
-        complete = self._complete()
-        if not complete:
+        Returns its state and the values for :meth:`restore_metrics`.
+        """
+        found = self.checkpoints.newest()
+        if found is None:
             return None
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(complete[-1] / "model.weights.h5")
-        return json.loads((complete[-1] / "state.json").read_text())
+        arrays, state = found
+        running = {name.removeprefix("running "): arrays.pop(name) for name in list(arrays) if name.startswith("run")}
+        assign_values(model.own_variables(), arrays)
+        model.bad_step.assign(-1)
+        return State(**state), running
 
-    def _complete(self) -> list[Path]:
-        return sorted(self.checkpoints.glob("step-*"))
+    def restore_metrics(self, model: TrainingModel, running: dict) -> None:
+        """Put the metrics back to where they were in the middle of a window."""
+        assign_values(model.running_variables(), running)
 
-
-def write_whole(target: Path, write) -> None:
-    """Call ``write(path)`` on a new file beside ``target``, then put it in ``target``'s place."""
-    part = target.with_name(f"part-{os.getpid()}-{target.name}")
-    try:
-        write(part)
-        sync(part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    """Bring a file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def save_model(self, name: str, network: Network) -> None:
+        """Save the network, without optimizer and metrics, as ``name``, a ``.keras`` file."""
+        if self.chief:
+            try:
+                write_whole(self.path / name, network.save)
+            except OSError as error:
+                raise InputError(
+                    f"{self.path / name} cannot be written ({error.strerror}); the checkpoints are intact: make room "
+                    "there, then run the same command again."
+                ) from error

@@ -44,6 +44,11 @@ class Preprocessing:
         centered = (x[..., ::-1] if self.channels == "BGR" else x) - mean
         return centered if (std == 1).all() else centered / std
 
+    def undo(self, x: np.ndarray) -> np.ndarray:
+        """RGB values from 0 to 255 of what ``__call__`` gave."""
+        x = x * np.asarray(self.std, np.float32) + self.mean_for(*x.shape[-3:-1])
+        return x[..., ::-1] if self.channels == "BGR" else x
+
     def get_config(self) -> dict:
         return {"mean": self.mean.tolist(), "std": list(self.std), "channels": self.channels}
 

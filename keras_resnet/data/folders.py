@@ -1,0 +1,125 @@
+"""Folders of photos: a folder a class, or ImageNet's as its official archives unpack, with a list of labels."""
+
+import csv
+from pathlib import Path
+
+from keras_resnet.data.scan import readable_images, stamp
+from keras_resnet.data.splits import DATA_FORMS, Data, Split, fingerprint_of
+from keras_resnet.errors import InputError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+def open_folder(folder: Path, name: str) -> Data:
+    """``folder/train/<class>/*`` with ``folder/val/<class>/*``, or with a flat ``val`` and a label list beside it."""
+    for part in ("train", "val"):
+        if not (folder / part).is_dir():
+            raise InputError(f"There is no folder {folder / part}: --data takes {DATA_FORMS}.")
+    classes, train = folder_split(folder / "train", "train")
+    if any(_is_image(path) for path in (folder / "val").iterdir()):
+        return Data(name, classes, train, _flat_split(folder, classes))
+    val_classes, val = folder_split(folder / "val", "val")
+    if classes != val_classes:
+        odd = sorted(set(classes) ^ set(val_classes))
+        raise InputError(
+            f"{folder}/train has {len(classes)} classes and {folder}/val has {len(val_classes)}; "
+            f"only one of them has {', '.join(odd[:3])}{' ...' if len(odd) > 3 else ''}: make them the same."
+        )
+    return Data(name, classes, train, val)
+
+
+def folder_split(folder: Path, name: str) -> tuple[tuple[str, ...], Split]:
+    """The sorted class names and the images, those that decode, of ``folder/<class>/*``."""
+    folder = Path(folder)
+    classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
+    found = [
+        (path, label)
+        for label, class_name in enumerate(classes)
+        for path in sorted((folder / class_name).iterdir())
+        if _is_image(path)
+    ]
+    return classes, _split(folder, name, found)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _split(folder: Path, name: str, found: list[tuple[Path, int]]) -> Split:
+    import tensorflow as tf
+
+    if not found:
+        raise InputError(f"{folder} holds no images: it needs folders of .JPEG, .jpg or .png files, one a class.")
+    good = readable_images(folder, [str(path) for path, _ in found])
+    files = [(str(path), label) for path, label in found if str(path) in good]
+    paths = tf.constant([path for path, _ in files])
+    labels = tf.constant([label for _, label in files], tf.int32)
+    return Split(
+        name,
+        len(files),
+        lambda position: (tf.io.read_file(tf.gather(paths, position)), tf.gather(labels, position)),
+        fingerprint_of(f"{path} {label} {stamp(path)}" for path, label in files),
+    )
+
+
+def _flat_split(folder: Path, classes: tuple[str, ...]) -> Split:
+    """``folder/val/*.JPEG`` with the labels of the first list found in ``LABEL_LISTS``."""
+    images = sorted(path for path in (folder / "val").iterdir() if _is_image(path))
+    for pattern, read in LABEL_LISTS.items():
+        for found in sorted(folder.rglob(pattern)):
+            wnids = read(found, images, classes)
+            missing = [path.name for path in images if wnids.get(path.stem) not in classes]
+            if missing:
+                raise InputError(
+                    f"{found} gives no class of {folder / 'train'} for {len(missing)} of {len(images)} images in "
+                    f"{folder / 'val'} (the first is {missing[0]}): put the list that belongs to them there."
+                )
+            number = {name: i for i, name in enumerate(classes)}
+            return _split(folder / "val", "val", [(path, number[wnids[path.stem]]) for path in images])
+    raise InputError(
+        f"{folder / 'val'} holds images without class folders: put their label list into {folder}, one of "
+        f"{', '.join(LABEL_LISTS)}."
+    )
+
+
+def _devkit(path: Path, images, classes) -> dict[str, str]:
+    """The development kit's ground truth: a number a line, which ``meta.mat`` beside it turns into a WordNet ID."""
+    from scipy.io import loadmat
+
+    meta = path.with_name("meta.mat")
+    if not meta.exists():
+        raise InputError(f"{path} needs the development kit's meta.mat beside it: copy it there.")
+    synsets = loadmat(meta, squeeze_me=True)["synsets"]
+    wnids = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
+    return _in_order(path, images, [wnids.get(int(number)) for number in path.read_text().split()])
+
+
+def _synsets(path: Path, images, classes) -> dict[str, str]:
+    """A WordNet ID a line, in the order of the sorted files."""
+    return _in_order(path, images, path.read_text().split())
+
+
+def _in_order(path, images, wnids) -> dict[str, str]:
+    if len(wnids) != len(images):
+        raise InputError(f"{path} has {len(wnids)} labels for {len(images)} images: the list is of another set.")
+    return {image.stem: wnid for image, wnid in zip(images, wnids, strict=True)}
+
+
+def _file_and_number(path: Path, images, classes) -> dict[str, str]:
+    """Caffe's list: a file and the position of its class among the sorted ones, a line."""
+    pairs = (line.split() for line in path.read_text().splitlines() if line.strip())
+    return {Path(file).stem: classes[int(number)] for file, number in pairs if int(number) < len(classes)}
+
+
+def _kaggle(path: Path, images, classes) -> dict[str, str]:
+    """Kaggle's solution: an image's name, then its WordNet ID and boxes."""
+    with open(path, newline="") as file:
+        return {row["ImageId"]: row["PredictionString"].split()[0] for row in csv.DictReader(file)}
+
+
+LABEL_LISTS = {
+    "ILSVRC2012_validation_ground_truth.txt": _devkit,
+    "imagenet_2012_validation_synset_labels.txt": _synsets,
+    "LOC_val_solution.csv": _kaggle,
+    "val.txt": _file_and_number,
+}

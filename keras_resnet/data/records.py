@@ -1,0 +1,143 @@
+"""TFRecord shards read by position: an index of where each record lies makes them as random as a folder.
+
+There is no shuffle buffer: an epoch is a permutation of the whole split, and any place of it is reached at once.
+"""
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from keras_resnet.data.cache import kept
+from keras_resnet.data.scan import stamp
+from keras_resnet.data.splits import Data, Split, fingerprint_of
+from keras_resnet.errors import InputError
+
+MANIFEST = "records.json"
+HEADER = struct.Struct("<QI")  # a record: its length, a checksum of the length, the data, a checksum of the data
+FOOTER_BYTES = 4
+PARTS = {"train": "train", "validation": "val", "test": "test"}
+FEATURES = ("image/encoded", "image/class/label")  # the names TensorFlow's ImageNet scripts use; labels count from 0
+
+
+def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0, last: int | None = None) -> Split:
+    """The records ``first`` to ``last`` of ``shards``, in the stored order.
+
+    ``parse`` takes a record, a scalar string tensor, to the encoded image and its label.
+    """
+    import tensorflow as tf
+
+    index = record_index(shards)
+    places = index[first:last]
+    paths = [str(path) for path in shards]
+
+    def read_bytes(position):
+        shard, start, length = places[position]
+        descriptor = os.open(paths[shard], os.O_RDONLY)
+        try:
+            return os.pread(descriptor, length, start)
+        finally:
+            os.close(descriptor)
+
+    def read(position):
+        record = tf.numpy_function(read_bytes, [position], tf.string, stateful=False)
+        encoded, label = parse(tf.ensure_shape(record, []))
+        return encoded, tf.cast(label, tf.int32)
+
+    stamps = [f"{path} {stamp(path)}" for path in paths]
+    return Split(name, len(places), read, fingerprint_of([*stamps, str(first), str(last)]))
+
+
+def record_index(shards: list[Path]) -> np.ndarray:
+    """int64 ``[records, 3]``: shard, start in bytes and length of each record; kept in the cache folder."""
+    key = fingerprint_of(f"{path} {stamp(str(path))}" for path in shards)
+
+    def scan():
+        return np.array([(n, *place) for n, shard in enumerate(shards) for place in _places(shard)], np.int64)
+
+    return kept(f"records/{key}", scan)
+
+
+def _places(shard: Path):
+    size = os.path.getsize(shard)
+    with open(shard, "rb") as file:
+        at = 0
+        while at < size:
+            file.seek(at)
+            header = file.read(HEADER.size)
+            length = HEADER.unpack(header)[0] if len(header) == HEADER.size else size
+            start = at + HEADER.size
+            at = start + length + FOOTER_BYTES
+            if at > size:
+                raise InputError(f"{shard} is cut off: a record does not end in its {size} bytes; write it again.")
+            yield start, length
+
+
+def open_records(folder: Path, name: str) -> Data:
+    """The data set that :class:`RecordWriter` wrote into ``folder``."""
+    manifest = read_manifest(folder)
+    splits = {}
+    for part, stem in PARTS.items():
+        shards = manifest["splits"].get(stem)
+        if shards is not None:
+            _check(folder, stem, shards, manifest)
+            splits[part] = record_split(stem, [folder / shard["file"] for shard in shards], _parse)
+    return Data(name, tuple(manifest["classes"]), splits["train"], splits["validation"], splits.get("test"))
+
+
+def _check(folder, stem, shards, manifest):
+    for shard in shards:
+        path = folder / shard["file"]
+        if not path.is_file() or path.stat().st_size != shard["bytes"]:
+            raise InputError(f"{path} is missing or not of {shard['bytes']} bytes: copy or make the shards again.")
+    if not manifest["complete"]:
+        raise InputError(f"{folder} is not finished: run the same tools/make_records.py command again.")
+
+
+def _parse(record):
+    import tensorflow as tf
+
+    image, label = FEATURES
+    found = tf.io.parse_single_example(
+        record, {image: tf.io.FixedLenFeature([], tf.string), label: tf.io.FixedLenFeature([], tf.int64)}
+    )
+    return found[image], found[label]
+
+
+def read_manifest(folder: Path) -> dict:
+    """``records.json`` of ``folder``."""
+    try:
+        return json.loads((folder / MANIFEST).read_text())
+    except ValueError as error:
+        raise InputError(f"{folder / MANIFEST} is damaged: make the shards again.") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_shard(path: Path, split: Split, positions: np.ndarray) -> dict:
+    """Write the examples at ``positions`` of ``split`` as ``path``, whole or not at all; returns its manifest entry."""
+    import tensorflow as tf
+
+    image_name, label_name = FEATURES
+    part = path.with_name(f"part-{path.name}")
+    examples = tf.data.Dataset.from_tensor_slices(positions).map(split.read, tf.data.AUTOTUNE)
+    with tf.io.TFRecordWriter(str(part)) as writer:
+        for encoded, label in examples.as_numpy_iterator():
+            features = {
+                image_name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded])),
+                label_name: tf.train.Feature(int64_list=tf.train.Int64List(value=[int(label)])),
+            }
+            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+    entry = {"file": path.name, "examples": len(positions), "bytes": part.stat().st_size, "sha256": sha256_of(part)}
+    with open(part, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    return entry

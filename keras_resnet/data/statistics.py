@@ -1,0 +1,56 @@
+"""What is computed once from the training images and kept: the mean image and the principal colours."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.data import augment
+from keras_resnet.data.cache import kept
+from keras_resnet.data.pipelines import ArraySplit
+from keras_resnet.data.splits import Split
+
+SAMPLE = 10_000  # images; more hardly change a mean: at a deviation of 70 levels its standard error is 0.7
+
+
+def mean_image(split: Split | ArraySplit, size: int = 224) -> np.ndarray:
+    """The per-pixel mean, float32 ``[size, size, 3]``, of the images, of their center views for a :class:`Split`.
+
+    A :class:`Split` of more than 10,000 images is sampled evenly, and its mean is kept in the cache folder.
+    """
+    if isinstance(split, ArraySplit):
+        return split.images.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return kept(f"statistics/{split.fingerprint}-mean-{size}", lambda: _mean_of_center_views(split, size))
+
+
+def principal_colours(split: Split, size: int = 224) -> augment.Colours:
+    """The principal components of the RGB values / 255 of the same center views, kept likewise (Sec. 3.4)."""
+    covariance = kept(f"statistics/{split.fingerprint}-colours-{size}", lambda: _colour_covariance(split, size))
+    values, vectors = np.linalg.eigh(covariance)
+    return augment.Colours(tuple(values[::-1].tolist()), tuple(map(tuple, vectors[:, ::-1].tolist())))
+
+
+def _mean_of_center_views(split, size):
+    total = np.zeros((size, size, 3), np.float64)
+    for batch in _center_views(split, size):
+        total += batch.sum(axis=0, dtype=np.float64)
+    return (total / _sample_size(split)).astype(np.float32)
+
+
+def _colour_covariance(split, size):
+    count, total, products = 0, np.zeros(3), np.zeros((3, 3))
+    for batch in _center_views(split, size):
+        pixels = batch.reshape(-1, 3).astype(np.float64) / 255
+        count, total, products = count + len(pixels), total + pixels.sum(axis=0), products + pixels.T @ pixels
+    mean = total / count
+    return products / count - np.outer(mean, mean)
+
+
+def _sample_size(split) -> int:
+    return min(len(split), SAMPLE)
+
+
+def _center_views(split, size):
+    positions = np.linspace(0, len(split) - 1, _sample_size(split)).round().astype(np.int64)
+    views = tf.data.Dataset.from_tensor_slices(positions).map(
+        lambda position: augment.center_view(split.read(position)[0], size), tf.data.AUTOTUNE
+    )
+    return views.batch(64).as_numpy_iterator()

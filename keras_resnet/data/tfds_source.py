@@ -1,0 +1,53 @@
+"""TensorFlow Datasets, prepared on disk: read by position like everything else, whatever their size."""
+
+from pathlib import Path
+
+from keras_resnet.data.records import record_split
+from keras_resnet.data.splits import Data
+from keras_resnet.errors import InputError
+
+HELD_OUT = 10  # without a validation split, the last tenth of the training images: 45k/5k on CIFAR-10 (Sec. 4.2)
+FULL_TEST = {"cifar10": 10_000, "cifar100": 10_000}
+
+
+def open_tfds(name: str, data_dir: Path | None) -> Data:
+    """The prepared TFDS data set ``name`` in ``data_dir``; its validation split, or a part held out of train."""
+    import tensorflow_datasets as tfds
+
+    where = data_dir if data_dir else Path(tfds.core.constants.DATA_DIR).expanduser()
+    how = f"python -c \"import tensorflow_datasets as tfds; tfds.load('{name}', data_dir='{where}')\""
+    missing = InputError(
+        f"There is no prepared data set {name!r} in {where}: prepare it with {how}, or give --data demo, a folder "
+        "with train/ and val/, or another --data-dir."
+    )
+    if not (where / name.split("/")[0].split(":")[0]).is_dir():
+        raise missing
+    try:
+        builder = tfds.builder(name, data_dir=where)
+    except (tfds.core.registered.DatasetNotFoundError, FileNotFoundError, ValueError) as error:
+        raise missing from error
+    splits, features = builder.info.splits, builder.info.features
+    if "train" not in splits or "image" not in features or "label" not in features:
+        raise InputError(f"{name} has no training split of images with labels: choose a classification data set.")
+    if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
+        raise InputError(f"{name} in {where} is not stored as TFRecord files: prepare it with file_format='tfrecord'.")
+    decoders = {"image": tfds.decode.SkipDecoding()}
+
+    def parse(record):
+        found = features.deserialize_example(record, decoders=decoders)
+        return found["image"], found["label"]
+
+    def part(split, *interval, called=None):
+        return record_split(called or split, [Path(path) for path in splits[split].filepaths], parse, *interval)
+
+    kept = splits["train"].num_examples - splits["train"].num_examples // HELD_OUT
+    if "validation" in splits:
+        train, validation = part("train"), part("validation")
+    else:
+        train = part("train", 0, kept, called=f"train[:{kept}]")
+        validation = part("train", kept, None, called=f"train[{kept}:]")
+    test = None
+    if "test" in splits:
+        size = splits["test"].num_examples
+        test = part("test", called=f"first {size:,} of test" if size < FULL_TEST.get(name, 0) else None)
+    return Data(name, tuple(features["label"].names), train, validation, test)

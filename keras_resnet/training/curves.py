@@ -1,0 +1,74 @@
+"""The curves of a run: ``metrics.csv`` and TensorBoard scalars."""
+
+import time
+
+import tensorflow as tf
+
+from keras_resnet.training import tensorboard
+from keras_resnet.training.console import Console
+from keras_resnet.training.metrics_file import add_row, read_metrics, write_metrics
+from keras_resnet.training.model import TrainingModel
+from keras_resnet.training.state import Calendar, State
+from keras_resnet.training.workdir import Workdir
+
+
+class Curves:
+    """Writes a point every window of steps and at each validation; only the chief writes.
+
+    TensorBoard's horizontal axis is the step, for images/s the number of images.
+    """
+
+    def __init__(self, workdir: Workdir, state: State, calendar: Calendar, batch_size: int, classes, console: Console):
+        self.state, self.calendar, self.batch_size = state, calendar, batch_size
+        self.classes, self.console = classes, console
+        self.path, self.chief = workdir.path / "metrics.csv", workdir.chief
+        self.writers = {}
+        if self.chief:
+            self.writers = {s: tf.summary.create_file_writer(str(workdir.path / s)) for s in ("train", "validation")}
+        self.go_back()
+
+    def go_back(self) -> None:
+        """Forget the points behind the state's step: they are done again."""
+        rows = read_metrics(self.path) if self.chief else []
+        self.rows = [row for row in rows if row["step"] <= self.state.step]
+        if self.chief:
+            write_metrics(self.path, self.rows)
+
+    def start_window(self) -> None:
+        """Start the clock: images/s and the wait for input are those of this session's steps."""
+        self.window_step, self.window_time = self.state.step, time.perf_counter()
+
+    def train_point(self, model: TrainingModel, values: dict[str, float], rate: float) -> None:
+        """A point of the training curves, at the end of a window."""
+        seconds = time.perf_counter() - self.window_time
+        steps = self.state.step - self.window_step
+        waited = min(1.0, float(model.take_waited()) / seconds)
+        speed = steps * self.batch_size / seconds
+        row = {**values, "learning_rate": rate, "images_per_second": speed, "input_wait": waited}
+        self._write("train", row)
+        if self.chief:
+            with self.writers["train"].as_default():
+                tensorboard.health(model, self.state.step)
+            self.console.train(self.state, self.calendar, row)
+        self.start_window()
+
+    def validation_point(self, model: TrainingModel, values: dict[str, float]) -> None:
+        """A point of the validation curves."""
+        self._write("validation", values)
+        if self.chief:
+            with self.writers["validation"].as_default():
+                tensorboard.mistakes(model, self.classes, self.state.step)
+            self.console.validation(self.state, self.calendar, values)
+        self.start_window()
+
+    def _write(self, split: str, values: dict[str, float]):
+        images = self.state.step * self.batch_size
+        row = {"split": split, "step": self.state.step, "images": images, **values}
+        self.rows.append(row)
+        if not self.chief:
+            return
+        add_row(self.path, row)
+        with self.writers[split].as_default():
+            for name, value in values.items():
+                tf.summary.scalar(name, value, images if name == "images_per_second" else self.state.step)
+        self.writers[split].flush()

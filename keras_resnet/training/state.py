@@ -1,0 +1,62 @@
+"""Where a run is, and when what happens in it."""
+
+from dataclasses import dataclass
+
+WINDOW = 50  # most steps that one training point of the curves averages
+
+
+@dataclass
+class State:
+    """Where a run is; saved with every checkpoint.
+
+    Fields:
+        step: steps done.
+        skipped: batches of the run's order left out before this step, after a loss or gradient that was not finite.
+        validated: the step of the last validation.
+        warm_up_end: the step at which the warm-up of Sec. 4.2 ended, None before; 0 in a run without one.
+        best_error: the best validation error so far, in percent.
+        plateau_error: the validation error the plateau schedule last took for progress.
+        plateau_epochs: validations since.
+        drops: how often the plateau schedule has divided the rate by ten.
+        finished: the plateau schedule has come to its end.
+        seconds: time spent so far, in all sessions.
+    """
+
+    step: int = 0
+    skipped: int = 0
+    validated: int = 0
+    warm_up_end: int | None = 0
+    best_error: float = float("inf")
+    plateau_error: float = float("inf")
+    plateau_epochs: int = 0
+    drops: int = 0
+    finished: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """What happens after which step, as a function of the step alone, so that a continued run does the same.
+
+    Fields:
+        epoch_steps: steps from one validation to the next.
+        total_steps: length of the run.
+        save_every: steps from one checkpoint to the next.
+    """
+
+    epoch_steps: int
+    total_steps: int
+    save_every: int
+
+    def ends_epoch(self, step: int) -> bool:
+        return step % self.epoch_steps == 0 or step == self.total_steps
+
+    def ends_window(self, step: int) -> bool:
+        return step % self.epoch_steps % WINDOW == 0 or self.ends_epoch(step)
+
+    def window_start(self, step: int) -> int:
+        """The step at which the window of the step before ``step`` began."""
+        return step - 1 - (step - 1) % self.epoch_steps % WINDOW
+
+    def saves(self, step: int) -> bool:
+        return step % self.save_every == 0 or self.ends_epoch(step)

@@ -1,0 +1,107 @@
+"""What a run writes for TensorBoard besides its curves: health of the stages, pictures, settings, graph, profile."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet import plots
+from keras_resnet.training.model import TrainingModel, stage_of
+from keras_resnet.weights.named import slots
+
+SHOWN = 16
+
+
+def health(model: TrainingModel, step: int) -> None:
+    """Per stage: gradient norm, update over weight, and the moving statistics of normalization."""
+    scalars = {}
+    for stage, square in zip(model.stages, model.local(model.gradient_squares), strict=True):
+        scalars[f"gradient_norm/{stage}"] = float(np.sqrt(square))
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    squares = {stage: np.zeros(2) for stage in model.stages}
+    for variable, update in zip(model.trainable_variables, optimizer.momentums, strict=True):
+        squares[stage_of(variable)] += [_square(update), _square(variable)]  # v of w <- w + v is the update
+    for stage, (update, weight) in squares.items():
+        scalars[f"update_over_weight/{stage}"] = float(np.sqrt(update / max(weight, 1e-30)))
+    statistics: dict[str, list[float]] = {}
+    for name, slot in slots(model.network).items():
+        kind = name.rsplit("/", 1)[1]
+        if kind in ("moving_mean", "moving_variance") and slot.index in (None, 0):
+            value = slot.variable.numpy()
+            size = np.abs(value).mean() if kind == "moving_mean" else np.sqrt(value).mean()
+            tag = {"moving_mean": "bn_mean_size", "moving_variance": "bn_deviation"}[kind]
+            statistics.setdefault(f"{tag}/{name.split('_')[0]}", []).append(float(size))
+    scalars |= {tag: float(np.mean(values)) for tag, values in statistics.items()}
+    for tag, value in scalars.items():
+        tf.summary.scalar(tag, value, step)
+
+
+def _square(variable) -> float:
+    return float(np.square(np.linalg.norm(variable.numpy())))
+
+
+def inputs(model: TrainingModel, batch, classes: tuple[str, ...], step: int) -> None:
+    """The first images of a training batch as the network sees them, the mean added again."""
+    images, labels = (part.numpy()[:SHOWN] for part in batch[:2])
+    labels = labels.argmax(axis=1) if labels.ndim == 2 else labels
+    titles = [classes[label] for label in labels]
+    tf.summary.image("inputs after augmentation", _grid(model, images, titles), step)
+
+
+def mistakes(model: TrainingModel, classes: tuple[str, ...], step: int) -> None:
+    """The wrongly classified images of highest loss of the last validation."""
+    images, labels, guesses, losses = model.mistakes.values(model.local)
+    if len(images):
+        triples = zip(labels, guesses, losses, strict=True)
+        titles = [f"{classes[label]}, not {classes[guess]}\nloss {loss:.1f}" for label, guess, loss in triples]
+        tf.summary.image("worst mistakes", _grid(model, images, titles), step)
+
+
+def _grid(model, images, titles):
+    images = model.network.preprocessing.undo(images)
+    return plots.photo_grid(np.clip(images, 0, 255).astype(np.uint8), titles)[None]
+
+
+def settings(values: dict, result: dict | None = None) -> None:
+    """The settings for the HParams page, with the final errors if there are any."""
+    from tensorboard.plugins.hparams import api
+
+    plain = {key: value for key, value in values.items() if isinstance(value, (bool, int, float, str))}
+    api.hparams(plain)
+    for key in ("val_error", "test_error"):
+        if result and result.get(key) is not None:
+            tf.summary.scalar(f"final/{key}", result[key], result["steps"])
+
+
+def graph(model: TrainingModel) -> None:
+    """The network's graph."""
+    traced = tf.function(lambda images: model.network(images)).get_concrete_function(
+        tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
+    )
+    tf.summary.graph(traced.graph)
+
+
+class Profile(keras.callbacks.Callback):
+    """Profiles the steps ``first`` to ``last`` of this session into ``folder``."""
+
+    def __init__(self, folder, first: int, last: int):
+        super().__init__()
+        self.folder, self.first, self.last = str(folder), first, last
+        self.running = False
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == self.first:
+            tf.profiler.experimental.start(self.folder)
+            self.running = True
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch >= self.last:
+            self.stop()
+
+    def on_train_end(self, logs=None):
+        self.stop()
+
+    def stop(self) -> None:
+        """End the profile, if it is running."""
+        if self.running:
+            tf.profiler.experimental.stop()
+            self.running = False

@@ -1,0 +1,148 @@
+"""Kill a training run again and again, and see whether it comes out equal to one never interrupted.
+
+    python tools/crash_test.py --data-dir TFDS_DIR --kills 20 --while-saving 6
+
+trains ResNet-20 on CIFAR-10 once without interruption, then again with SIGKILL at random moments, some of them while a
+checkpoint is being written. After each kill the same command is run again, and the first checkpoint it writes is
+compared, bit for bit, with the uninterrupted run's of the same step; at the end the curves are compared too.
+"""
+
+import json
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from keras_resnet.training.metrics_file import read_metrics
+
+ROOT = Path(__file__).parents[1]
+EQUAL_COLUMNS = ("split", "step", "loss", "error", "learning_rate")
+
+
+@dataclass(frozen=True)
+class CrashTest:
+    """A run killed and continued."""
+
+    data_dir: str
+    """Where TFDS keeps cifar10."""
+    workdir: Path = Path("runs/crash-test")
+    """Gets a folder for each of the two runs and ``table.md``."""
+    kills: int = 20
+    while_saving: int = 6
+    """How many of the kills come while a checkpoint is being written."""
+    steps: int = 600
+    save_every: int = 10
+    longest: float = 8.0
+    """Most seconds of training between two kills."""
+    seed: int = 0
+    """Draws the moments."""
+    precision: str = "float32"
+
+    def command(self, name: str) -> list[str]:
+        """The training command of the run ``name``."""
+        return [
+            sys.executable, str(ROOT / "recipes" / "cifar10.py"), "--data-dir", self.data_dir, "--model", "ResNet20",
+            "--steps", str(self.steps), "--save-every", str(self.save_every), "--precision", self.precision,
+            "--workdir", str(self.workdir / name),
+        ]  # fmt: skip
+
+    def run(self) -> None:
+        print(shlex.join(self.command("whole")), flush=True)
+        whole = Run(self, "whole")
+        whole.wait()
+        draw = random.Random(self.seed)
+        saving = set(draw.sample(range(self.kills), self.while_saving))
+        lines = ["| kill | after step | while | continued at | next checkpoint | equal |", "|---|---|---|---|---|---|"]
+        broken = Run(self, "broken")
+        for number in range(self.kills):
+            row = broken.kill(number in saving, draw.uniform(0, self.longest), draw.uniform(0, 0.004))
+            if row is None:
+                print(f"the run ended after {number} kills: give more --steps or a shorter --longest", flush=True)
+                break
+            seen_at, writing = row
+            broken = Run(self, "broken")
+            step, digest = broken.first_new_checkpoint()
+            equal = "yes" if whole.seen.get(step) == digest else "NO"
+            while_ = "a checkpoint was written" if writing else "training"
+            lines.append(f"| {number + 1} | {seen_at} | {while_} | {broken.continued_at} | {step} | {equal} |")
+            print(lines[-1], flush=True)
+        broken.wait()
+        differing = [step for step, digest in broken.seen.items() if whole.seen.get(step) != digest]
+        lines.append(f"\ncheckpoints of the last session that differ: {differing or 'none'} of {len(broken.seen)}")
+        curves = [self._curves(name) for name in ("whole", "broken")]
+        lines.append(f"curves ({', '.join(EQUAL_COLUMNS)}): {'equal' if curves[0] == curves[1] else 'DIFFERENT'}, ")
+        lines[-1] += f"{len(curves[0])} points"
+        (self.workdir / "table.md").write_text("\n".join(lines) + "\n")
+        print("\n".join(lines))
+
+    def _curves(self, name):
+        rows = read_metrics(self.workdir / name / "metrics.csv")
+        return [tuple(row.get(column) for column in EQUAL_COLUMNS) for row in rows]
+
+
+class Run:
+    """One session of a run, and the hashes of the checkpoints it was seen to write."""
+
+    def __init__(self, test: CrashTest, name: str):
+        self.folder = test.workdir / name / "checkpoints"
+        self.before = set(self._steps())
+        self.continued_at = max(self.before, default=0)
+        self.seen: dict[int, str] = {}
+        self.process = subprocess.Popen(test.command(name), stdout=subprocess.DEVNULL)
+
+    def _steps(self) -> list[int]:
+        return sorted(int(path.name.removeprefix("step-")) for path in self.folder.glob("step-*"))
+
+    def look(self) -> bool:
+        """Take note of new checkpoints; whether the process is still there."""
+        for step in self._steps():
+            if step not in self.seen and step not in self.before:
+                try:
+                    content = json.loads((self.folder / f"step-{step:09d}" / "state.json").read_text())
+                except FileNotFoundError:  # gone since
+                    continue
+                state = {key: value for key, value in content["state"].items() if key != "seconds"}
+                self.seen[step] = content["variables_sha256"] + json.dumps(state)
+        return self.process.poll() is None
+
+    def wait(self) -> None:
+        """Until the run's end."""
+        while self.look():
+            time.sleep(0.05)
+        if self.process.returncode:
+            raise SystemExit(f"the run ended with status {self.process.returncode}")
+
+    def first_new_checkpoint(self) -> tuple[int, str]:
+        """Step and hash of the first checkpoint this session writes."""
+        while not self.seen and self.look():
+            time.sleep(0.02)
+        return min(self.seen.items(), default=(-1, ""))
+
+    def kill(self, while_saving: bool, after: float, delay: float) -> tuple[int, bool] | None:
+        """SIGKILL ``after`` seconds, or ``delay`` seconds into the writing of a checkpoint after that.
+
+        Returns the last checkpoint's step and whether another was half written; None if the run was at its end.
+        """
+        self.first_new_checkpoint()
+        until = time.monotonic() + after
+        while time.monotonic() < until and self.look():
+            time.sleep(0.02)
+        while while_saving and self.process.poll() is None:
+            if any(self.folder.glob("part-*")):
+                time.sleep(delay)
+                break
+        if self.process.poll() is not None:
+            return None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        return max(self._steps()), any(self.folder.glob("part-*"))
+
+
+if __name__ == "__main__":
+    tyro.cli(CrashTest, description=__doc__).run()
