@@ -19,13 +19,15 @@ def recalibrate_batch_norm(model: keras.Model, batches, strategy=None) -> int:
         strategy: the ``tf.distribute`` strategy of ``model`` and ``batches``; the current one if None.
 
     Returns:
-        How many batches there were; with none the statistics stay as they are.
+        How many batches there were; with none, or nothing to set, 0.
     """
     import tensorflow as tf
 
     strategy = strategy or tf.distribute.get_strategy()
     layers = _normalizations(model.layers)
     pairs = [pair for layer in model.layers for pair in _statistics(layer)]
+    if not pairs:
+        return 0
     momenta = [layer.momentum for layer in layers]
 
     @tf.function(reduce_retracing=True)
@@ -34,7 +36,7 @@ def recalibrate_batch_norm(model: keras.Model, batches, strategy=None) -> int:
             model(images, training=True)
             moments = []
             for mean, variance in pairs:
-                mean, variance = tf.convert_to_tensor(mean.value), tf.convert_to_tensor(variance.value)
+                mean, variance = tf.identity(mean.value.read_value()), tf.identity(variance.value.read_value())
                 moments += [mean, variance + tf.square(mean)]
             return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, moments)
 

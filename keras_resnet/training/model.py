@@ -157,15 +157,15 @@ class TrainingModel(keras.Model):
     def equalize(self):
         """Give all replicas the mean of their moving statistics, which each keeps of its own examples."""
         strategy = self.distribute_strategy
-        if strategy.num_replicas_in_sync == 1:
-            return
         statistics = [v for v in self.non_trainable_variables if v.dtype.startswith("float")]
+        if strategy.num_replicas_in_sync == 1 or not statistics:
+            return
 
         @tf.function
         def mean():
             def on_replica():
                 context = tf.distribute.get_replica_context()
-                values = [tf.convert_to_tensor(v.value) for v in statistics]
+                values = [tf.identity(v.value.read_value()) for v in statistics]
                 for v, value in zip(statistics, context.all_reduce(tf.distribute.ReduceOp.MEAN, values), strict=True):
                     v.assign(value)
 

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from keras_resnet import InputError
-from keras_resnet.data import open_data
+from keras_resnet.data import augment, open_data
 
 
 def test_a_folder_gives_sorted_classes_and_its_files(photo_folder):
     found = open_data(str(photo_folder))
     assert found.classes == ("cat", "dog")
     assert (len(found.train), len(found.validation), found.test) == (12, 4, None)
-    first = found.train.encoded(0).numpy()
-    assert first == (photo_folder / "train" / "cat" / "0.JPEG").read_bytes()
+    first, label = found.train.read(0)
+    assert int(label) == 0
+    assert first.numpy() == (photo_folder / "train" / "cat" / "0.JPEG").read_bytes()
 
 
 @pytest.mark.parametrize("part", ["train", "val"])
@@ -52,5 +53,18 @@ def test_cifar10_is_split_as_in_the_paper(real_data):
     assert found.validation.name == "train[45000:]"
     assert found.classes[0] == "airplane"
     assert found.classes[-1] == "truck"
-    counts = np.bincount(np.concatenate([found.train.labels, found.validation.labels]))
-    np.testing.assert_array_equal(counts, 5000)
+    assert len({found.train.fingerprint, found.validation.fingerprint, found.test.fingerprint}) == 3
+
+
+def test_cifar10_read_by_position_is_what_tfds_reads(real_data):
+    """In the stored order, across the border of train and validation."""
+    import tensorflow_datasets as tfds
+
+    found = open_data("cifar10", real_data("tfds"))
+    read = tfds.ReadConfig(interleave_cycle_length=1)
+    stored = tfds.load("cifar10", data_dir=real_data("tfds"), split="train[44990:45010]", read_config=read)
+    for i, example in enumerate(stored):
+        split, position = (found.train, 44_990 + i) if i < 10 else (found.validation, i - 10)
+        encoded, label = split.read(position)
+        np.testing.assert_array_equal(augment.decode(encoded), example["image"])
+        assert label == example["label"]

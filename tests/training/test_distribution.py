@@ -1,0 +1,94 @@
+"""Two logical devices and two processes give what one device gives, through the sharded pipelines."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+SCRIPT = Path(__file__).with_name("train_on_devices.py")
+LAUNCH = ROOT / "tools" / "launch_local.py"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A function from (mode, net) to what the processes saved, one array dictionary each; every pair runs once."""
+    folder, known = tmp_path_factory.mktemp("trained"), {}
+
+    def train(mode, net):
+        if (mode, net) not in known:
+            out = folder / f"{mode}-{net}"
+            arguments = [str(SCRIPT), mode, net]
+            if mode == "worker":
+                wrapper = folder / "worker.py"
+                wrapper.write_text(
+                    "import json, os, runpy, sys\n"
+                    "number = json.loads(os.environ['TF_CONFIG'])['task']['index']\n"
+                    "sys.argv = [*sys.argv[1:4], f'{sys.argv[4]}-{number}.npz']\n"
+                    "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+                )
+                command = [sys.executable, str(LAUNCH), "2", str(wrapper), *arguments, str(out)]
+                files = [folder / f"{mode}-{net}-{number}.npz" for number in range(2)]
+            else:
+                command = [sys.executable, *arguments, f"{out}.npz"]
+                files = [folder / f"{mode}-{net}.npz"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+            known[mode, net] = [dict(np.load(file)) for file in files]
+        return known[mode, net]
+
+    return train
+
+
+def differences(a, b):
+    assert a.keys() == b.keys()
+    return {
+        name: float(np.max(np.abs(a[name] - b[name]) / np.maximum(1, np.abs(a[name]))))
+        for name in a
+        if name != "worst losses"  # each worker keeps its own
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "net", "bound"),
+    [
+        ("mirrored", "plain", 1e-5),
+        ("worker", "plain", 1e-5),
+        ("one", "accumulated", 1e-5),
+        ("mirrored", "accumulated", 1e-5),
+        ("mirrored", "sync_bn", 1e-3),
+        ("worker", "sync_bn", 1e-3),
+    ],
+)
+def test_equal_to_one_device(mode, net, bound, trained):
+    """20 steps with momentum and decay, 6 of ResNet-20 with --sync-bn; 203 test images are no whole batches."""
+    reference = trained("one", "plain" if net == "accumulated" else net)[0]
+    for found in trained(mode, net):
+        differing = differences(reference, found)
+        weights = {name: value for name, value in differing.items() if name.startswith("weight")}
+        print(mode, net, "largest difference of a weight", max(weights.values()))
+        assert max(weights.values()) < bound
+        assert differing["metric loss"] < bound
+        assert differing["test loss"] < 10 * bound
+        assert differing["test error"] < 1e-4 if bound < 1e-4 else differing["test error"] < 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("net", ["resnet", "plain"])
+def test_all_workers_end_with_equal_weights_and_statistics(net, trained):
+    """With normalization per replica, whose moving statistics differ until they are made equal."""
+    first, second = trained("worker", net)
+    differing = differences(first, second)
+    assert max(differing.values()) == 0
+
+
+@pytest.mark.slow
+def test_loss_scaling_finds_its_scale_on_two_devices(trained):
+    """A first scale of 2^30 overflows float16: those updates are left out on both devices, and training goes on."""
+    for mode in ("one", "mirrored"):
+        found = trained(mode, "float16")[0]  # whose replicas were seen to be equal
+        assert 1 < found["scale"] < 2.0**28
+        assert found["test loss"] < np.log(4)

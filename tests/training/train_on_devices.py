@@ -1,0 +1,84 @@
+"""Trains a small net on one device, on two logical ones, or as one of several workers; saves what it became.
+
+python train_on_devices.py MODE NET OUT, MODE one|mirrored|worker, NET plain|accumulated|float16|sync_bn|resnet
+"""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+MODE, NET, OUT = sys.argv[1:]
+if MODE == "mirrored":
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+else:
+    from keras_resnet.training import choose_strategy
+
+    strategy = choose_strategy()
+
+import keras_resnet
+from keras_resnet import data
+from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
+from keras_resnet.models import Network
+from keras_resnet.training import SGD, TrainingModel, distribute
+from keras_resnet.training.run import _synchronize
+from keras_resnet.weights import Preprocessing
+
+BATCH, SIZE, CLASSES = (32, 32, 4) if NET == "sync_bn" else (16, 16, 4)
+FIRST_SCALE = 2.0**30  # overflows float16
+STEPS = {"sync_bn": 6}.get(NET, 20)
+
+
+def plain_net():
+    """Convolutions without normalization."""
+    x = inputs = keras.Input((SIZE, SIZE, 3))
+    for i, stride in enumerate((1, 2), start=1):
+        x = keras.layers.Conv2D(8, 3, stride, padding="same", activation="relu", name=f"conv{i}_conv")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    x = keras.layers.Dense(CLASSES, activation="softmax", dtype="float32", name="predictions")(x)
+    return Network(inputs, x)
+
+
+keras.utils.set_random_seed(0)
+if NET == "float16":
+    keras.config.set_dtype_policy("mixed_float16")
+rng = np.random.default_rng(0)
+labels = rng.integers(0, CLASSES, 203).astype(np.int32)
+images = (rng.integers(0, 128, (203, SIZE, SIZE, 3)) + 30 * labels[:, None, None, None]).astype(np.uint8)
+split = data.ArraySplit("train", images, labels)
+preprocessing = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
+with strategy.scope():
+    if NET in ("sync_bn", "resnet"):
+        network = keras_resnet.ResNet20(input_shape=(SIZE, SIZE, 3), classes=CLASSES)
+        if NET == "sync_bn":
+            _synchronize(network)
+    else:
+        network = plain_net()
+    model = TrainingModel(network, accumulate=3 if NET == "accumulated" else 1)
+    optimizer = SGD(0.005 if NET == "sync_bn" else 0.05, l2=1e-2)  # rounding grows fivefold a step at larger rates
+    model.compile(keras.optimizers.LossScaleOptimizer(optimizer, FIRST_SCALE) if NET == "float16" else optimizer)
+
+
+def batches(shard, start=0):
+    return data.cifar_batches(split, preprocessing, BATCH, 1, start, shard)
+
+
+model.fit(distribute(strategy, batches), steps_per_epoch=STEPS, shuffle=False, verbose=0)
+found = {f"metric {name}": float(value) for name, value in model.get_metrics_result().items()}
+model.equalize()
+if NET == "resnet":
+    recalibrate_batch_norm(network, distribute(strategy, lambda shard: batches(shard, 40).take(3)), strategy)
+tested = distribute(strategy, lambda shard: data.cifar_batches(split, preprocessing, BATCH, shard=shard))
+found |= {f"test {name}": value for name, value in evaluate(model, tested, CLASSES).items()}
+if NET == "float16":
+    found["scale"] = model.optimizer.dynamic_scale.numpy()
+found["worst losses"] = model.mistakes.values(model.local)[3]
+for i, variable in enumerate(network.weights):
+    found[f"weight {i} {variable.path}".replace("/", ">")] = variable.numpy()
+    if MODE == "mirrored":
+        first, second = (value.numpy() for value in strategy.experimental_local_results(variable.value))
+        np.testing.assert_array_equal(first, second, err_msg=variable.path)
+np.savez(OUT, **found)

@@ -1,0 +1,84 @@
+"""Start N workers of one training run on this machine, as N machines would run it.
+
+    python tools/launch_local.py 2 recipes/cifar10.py --data-dir TFDS_DIR --steps 100 --workdir runs/two-workers
+
+Each worker gets TF_CONFIG with its number; its lines are shown behind it. SIGTERM and SIGINT are passed on; when one
+worker fails, the others are ended. The exit status is that of the first worker that failed, or 0.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("localhost", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def start(command: list[str], workers: int) -> list[subprocess.Popen]:
+    """The workers' processes."""
+    addresses = [f"localhost:{port}" for port in free_ports(workers)]
+    processes = []
+    for number in range(workers):
+        config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
+        environment = os.environ | {"TF_CONFIG": json.dumps(config)}
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        threading.Thread(target=show, args=(number, process), daemon=True).start()
+        processes.append(process)
+    return processes
+
+
+def show(number: int, process: subprocess.Popen) -> None:
+    """Print the lines of worker ``number``."""
+    for line in process.stdout:
+        print(f"[{number}] {line}", end="", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the workers to their end."""
+    if len(arguments) < 2 or not arguments[0].isdigit() or int(arguments[0]) < 1:
+        print(__doc__)
+        return 2
+    processes = start([sys.executable, *arguments[1:]], int(arguments[0]))
+
+    def pass_on(signum, frame):
+        for process in processes:
+            process.send_signal(signum)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, pass_on)
+    while any(process.poll() is None for process in processes):
+        failed = [process.returncode for process in processes if process.returncode]
+        if failed:
+            end(processes)
+            return failed[0]
+        time.sleep(0.1)
+    return next((process.returncode for process in processes if process.returncode), 0)
+
+
+def end(processes: list[subprocess.Popen], patience: float = 20) -> None:
+    """Let the others come to their end, or end them: a worker waits for ever for one that is gone."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until and any(process.poll() is None for process in processes):
+        time.sleep(0.1)
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,129 @@
+"""Turn a data set into sharded TFRecord files, whole shard by whole shard; the same command continues.
+
+    python tools/make_records.py --data DIR --out SHARDS                   then train with --data SHARDS
+    python tools/make_records.py --data DIR --out SHARDS --verify          compare every shard with its checksum
+
+DIR is anything that recipes take as --data. Photos are copied as they are, in an order shuffled once; photos that do
+not decode are left out. records.json lists classes, shards, their sizes and SHA-256 checksums.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tqdm
+import tyro
+
+from keras_resnet import InputError, data
+from keras_resnet.data import records
+from keras_resnet.training.checkpoints import write_whole
+
+
+@dataclass(frozen=True)
+class MakeRecords:
+    """Sharded TFRecord files of a data set."""
+
+    out: Path
+    """Folder for the shards."""
+    data: str = "demo"
+    """What to turn into shards: a folder, a TFDS name, or demo."""
+    data_dir: Path | None = None
+    """Where TFDS data sets are prepared."""
+    shard_megabytes: int = 128
+    """About how large a shard is."""
+    verify: bool = False
+    """Write nothing; read every shard in --out and compare it with its checksum."""
+
+    def run(self) -> None:
+        """Write or verify."""
+        if self.verify:
+            self._verify()
+            return
+        found = data.open_data(self.data, self.data_dir)
+        self.out.mkdir(parents=True, exist_ok=True)
+        manifest = self._manifest(found)
+        for part, stem in records.PARTS.items():
+            split = getattr(found, part)
+            if split is not None:
+                self._write(manifest, stem, split)
+        manifest["complete"] = True
+        self._keep(manifest)
+        total = sum(shard["bytes"] for shards in manifest["splits"].values() for shard in shards)
+        print(f"{total / 2**20:.0f} MiB in {self.out}; train with --data {self.out}")
+
+    def _manifest(self, found) -> dict:
+        """A new manifest, or the one a stopped command left, if it is of the same images."""
+        fingerprints = {
+            stem: getattr(found, part).fingerprint for part, stem in records.PARTS.items() if getattr(found, part)
+        }
+        fresh = {
+            "classes": found.classes,
+            "of": fingerprints,
+            "megabytes": self.shard_megabytes,
+            "complete": False,
+            "splits": {},
+        }
+        if not (self.out / records.MANIFEST).exists():
+            return fresh
+        before = records.read_manifest(self.out)
+        if before["of"] != fingerprints or before["megabytes"] != self.shard_megabytes:
+            raise InputError(f"{self.out} holds shards of other images or of another size: give another --out.")
+        return before
+
+    def _write(self, manifest, stem, split) -> None:
+        order = np.random.default_rng(0).permutation(len(split)).astype(np.int64)
+        shards = np.array_split(order, self._shards(split))
+        done = manifest["splits"].setdefault(stem, [])
+        del done[self._whole(done) :]
+        progress = tqdm.tqdm(total=len(split), initial=sum(s["examples"] for s in done), desc=stem, unit=" images")
+        with progress:
+            for number in range(len(done), len(shards)):
+                path = self.out / f"{stem}-{number:05d}-of-{len(shards):05d}.tfrecord"
+                done.append(records.write_shard(path, split, shards[number]))
+                self._keep(manifest)
+                progress.update(len(shards[number]))
+
+    def _shards(self, split) -> int:
+        sample = np.linspace(0, len(split) - 1, min(len(split), 200)).astype(np.int64)
+        size = np.mean([len(split.read(position)[0].numpy()) for position in sample]) * len(split)
+        return int(min(len(split), max(1, round(size / (self.shard_megabytes * 2**20)))))
+
+    def _whole(self, done) -> int:
+        """How many of the listed shards are there, from the first on."""
+        for number, shard in enumerate(done):
+            path = self.out / shard["file"]
+            if not path.is_file() or path.stat().st_size != shard["bytes"]:
+                return number
+        return len(done)
+
+    def _keep(self, manifest) -> None:
+        write_whole(self.out / records.MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1) + "\n"))
+
+    def _verify(self) -> None:
+        if not (self.out / records.MANIFEST).exists():
+            raise InputError(f"There is no {self.out / records.MANIFEST}: make the shards first.")
+        shards = [shard for shards in records.read_manifest(self.out)["splits"].values() for shard in shards]
+        bad = []
+        for shard in tqdm.tqdm(shards, "verifying", unit=" shards"):
+            path = self.out / shard["file"]
+            if not path.is_file() or records.sha256_of(path) != shard["sha256"]:
+                bad.append(shard["file"])
+        if bad:
+            raise InputError(
+                f"{len(bad)} of {len(shards)} shards in {self.out} are missing or damaged ({', '.join(bad[:5])}): "
+                "remove them and run the same command without --verify."
+            )
+        print(f"all {len(shards)} shards in {self.out} are whole")
+
+
+if __name__ == "__main__":
+    try:
+        tyro.cli(MakeRecords, description=__doc__).run()
+    except InputError as error:
+        sys.exit(f"make_records.py: {error}")
+    except OSError as error:
+        sys.exit(
+            f"make_records.py: {error.filename}: {error.strerror}: make room or choose another --out, and run it again."
+        )
