@@ -56,15 +56,20 @@ def real_data():
 @pytest.fixture
 def photo_folder(tmp_path):
     """A data set of two classes, 12 training and 4 validation JPEGs of 48 x 40 pixels."""
+    return write_photos(tmp_path)
+
+
+def write_photos(parent):
+    """Write the photo folder into ``parent`` and return it."""
     rng = np.random.default_rng(1)
     for split, count in (("train", 6), ("val", 2)):
         for label, name in enumerate(("cat", "dog")):
-            folder = tmp_path / "photos" / split / name
+            folder = parent / "photos" / split / name
             folder.mkdir(parents=True)
             for i in range(count):
                 pixels = rng.integers(0, 128, (40, 48, 3)) + 127 * label
                 Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{i}.JPEG")
-    return tmp_path / "photos"
+    return parent / "photos"
 
 
 def randomize(model, rng, keep=()):

@@ -135,7 +135,9 @@ def write_shard(path: Path, split: Split, positions: np.ndarray) -> dict:
                 image_name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded])),
                 label_name: tf.train.Feature(int64_list=tf.train.Int64List(value=[int(label)])),
             }
-            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+            writer.write(
+                tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
+            )
     entry = {"file": path.name, "examples": len(positions), "bytes": part.stat().st_size, "sha256": sha256_of(part)}
     with open(part, "rb") as file:
         os.fsync(file.fileno())

@@ -102,9 +102,9 @@ class CheckpointFolder:
 
 
 def named_variables(variables) -> dict:
-    """Variables by a name that is theirs alone: their number and path."""
+    """Variables by a name that is theirs alone: their number and own name; paths hold numbers Keras gives away."""
     unique = {id(v): v for v in variables}.values()
-    return {f"{i:05d} {getattr(v, 'path', v.name)}".replace("/", ">"): v for i, v in enumerate(unique)}
+    return {f"{i:05d} {v.name}": v for i, v in enumerate(unique)}
 
 
 def values_of(variables) -> dict[str, np.ndarray]:

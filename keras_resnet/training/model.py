@@ -3,7 +3,9 @@
 import keras
 import tensorflow as tf
 
+from keras_resnet.errors import InputError
 from keras_resnet.evaluation import ErrorRate, TopKErrorRate
+from keras_resnet.layers import BatchNormalization, BlockLoop
 from keras_resnet.models import Network
 from keras_resnet.training.mistakes import WorstMistakes
 
@@ -190,7 +192,7 @@ class TrainingModel(keras.Model):
             start = tf.timestamp()
             with tf.control_dependencies([start]):
                 data = next(iterator)
-            arrived = [t for part in data for t in strategy.experimental_local_results(part)]
+            arrived = [tensor for part in data for tensor in strategy.experimental_local_results(part)]
             with tf.control_dependencies(arrived):
                 self.waited.assign_add(tf.timestamp() - start)
             strategy.run(step, args=(data,))
@@ -198,6 +200,9 @@ class TrainingModel(keras.Model):
         names = dict.fromkeys((metric.name for metric in self.metrics), 0.0)
 
         def function(iterator):
+            if not isinstance(iterator, (tf.data.Iterator, tf.distribute.DistributedIterator)):  # of train_on_batch
+                batch = tuple(part for part in next(iterator) if part is not None)
+                iterator = iter(tf.data.Dataset.from_tensors(batch))
             run(iterator)
             return names  # with these keys Keras reads the metrics themselves when an epoch ends
 
@@ -214,3 +219,12 @@ def cross_entropy(labels, scores):
     if labels.shape.rank == 2:
         return keras.losses.categorical_crossentropy(labels, scores)
     return keras.losses.sparse_categorical_crossentropy(labels, scores)
+
+
+def synchronize_batch_norm(network: Network) -> None:
+    """Let normalization in training use the examples of all replicas; raises InputError for a looped network."""
+    for layer in network.layers:
+        if isinstance(layer, BlockLoop):
+            raise InputError(f"--sync-bn does not reach into the loops of {network.name}: leave it out.")
+        if isinstance(layer, BatchNormalization):
+            layer.synchronized = True

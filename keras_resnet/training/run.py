@@ -11,14 +11,13 @@ from keras_resnet import plots
 from keras_resnet.data import Shard
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
-from keras_resnet.layers import BatchNormalization, BlockLoop
 from keras_resnet.models import build, change_spec
 from keras_resnet.specs import find_spec
 from keras_resnet.training import tensorboard
 from keras_resnet.training.callbacks import Diverged, LearningRate, Saves, Validation, Windows
 from keras_resnet.training.console import Console
 from keras_resnet.training.curves import Curves
-from keras_resnet.training.model import TrainingModel
+from keras_resnet.training.model import TrainingModel, synchronize_batch_norm
 from keras_resnet.training.optimizer import SGD
 from keras_resnet.training.results import provenance
 from keras_resnet.training.schedules import WARM_UP_DEPTH, schedule
@@ -115,7 +114,7 @@ def _model(strategy, settings, experiment, total_steps) -> TrainingModel:
         )
         network.preprocessing = experiment.preprocessing
         if settings.sync_bn and strategy.num_replicas_in_sync > 1:
-            _synchronize(network)
+            synchronize_batch_norm(network)
         model = TrainingModel(network, settings.accumulate)
         optimizer = SGD(settings.base_lr, **averaging)
         if settings.precision == "mixed_float16":
@@ -127,14 +126,6 @@ def _model(strategy, settings, experiment, total_steps) -> TrainingModel:
 def ema_momentum(total_steps: int) -> float:
     """Of the moving average of the weights: over about a fiftieth of the run, at most 10,000 steps."""
     return 1 - 1 / min(10_000, max(10, total_steps / 50))
-
-
-def _synchronize(network) -> None:
-    for layer in network.layers:
-        if isinstance(layer, BlockLoop):
-            raise InputError(f"--sync-bn does not reach into the loops of {network.name}: leave it out.")
-        if isinstance(layer, BatchNormalization):
-            layer.synchronized = True
 
 
 def _train(model, experiment, settings, workdir, calendar) -> Curves:

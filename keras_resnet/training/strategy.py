@@ -70,7 +70,8 @@ def agree(strategy: tf.distribute.Strategy, number: int, what: str) -> None:
     @tf.function
     def total(value):
         def on_replica():
-            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+            own = tf.identity(value)  # on the replica's device
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, own)
 
         return strategy.experimental_local_results(strategy.run(on_replica))[0]
 

@@ -97,7 +97,7 @@ def test_center_view_is_pillow_s():
 
 def test_colour_shift_has_alexnet_s_covariance():
     shifts = np.stack([augment.colour_shift(seed) for seed in seeds(3000)]) / 255
-    vectors, values = np.array(augment.PCA_VECTORS), np.array(augment.PCA_VALUES)
+    vectors, values = np.array(augment.ALEXNET_COLOURS.vectors), np.array(augment.ALEXNET_COLOURS.values)
     expected = vectors @ np.diag((0.1 * values) ** 2) @ vectors.T
     np.testing.assert_allclose(np.cov(shifts.T), expected, atol=0.07 * expected.max())
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(3), atol=2e-3)

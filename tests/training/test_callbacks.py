@@ -1,15 +1,16 @@
-"""The warm-up of Sec. 4.2 and the metrics file."""
+"""The warm-up of Sec. 4.2, and the calendar of a run."""
 
 import keras
 import pytest
 
-from keras_resnet.training.callbacks import LearningRate, State, read_metrics, write_metrics
-from keras_resnet.training.schedules import step_schedule
+from keras_resnet.training.callbacks import LearningRate
+from keras_resnet.training.schedules import schedule
+from keras_resnet.training.state import Calendar, State
 
 
 def test_warm_up_ends_when_the_training_error_is_below_80_percent():
     state = State(warm_up_end=None)
-    rate = LearningRate(step_schedule(0.1, 1000, (0.5,)), state)
+    rate = LearningRate(schedule("steps", 0.1, 1000, (0.5,)), state)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(1.0))
     rate.set_model(model)
@@ -26,15 +27,9 @@ def test_warm_up_ends_when_the_training_error_is_below_80_percent():
     assert state.warm_up_end == 150
 
 
-def test_metrics_file_round_trip_and_half_a_line(tmp_path):
-    path = tmp_path / "metrics.csv"
-    rows = [
-        {"split": "train", "step": 50, "images": 6400, "loss": 2.0, "error": 80.0, "learning_rate": 0.1},
-        {"split": "validation", "step": 50, "images": 6400, "loss": 1.9, "error": 75.5},
-    ]
-    write_metrics(path, rows)
-    assert read_metrics(path) == rows
-    with open(path, "a") as file:
-        file.write("train,10")  # the process ended while writing
-    assert read_metrics(path) == rows
-    assert read_metrics(tmp_path / "none.csv") == []
+def test_windows_end_with_epochs_and_the_run():
+    calendar = Calendar(epoch_steps=120, total_steps=300, save_every=80)
+    windows = [step for step in range(1, 301) if calendar.ends_window(step)]
+    assert windows == [50, 100, 120, 170, 220, 240, 290, 300]
+    assert [step for step in range(1, 301) if calendar.ends_epoch(step)] == [120, 240, 300]
+    assert [step for step in range(1, 301) if calendar.saves(step)] == [80, 120, 160, 240, 300]

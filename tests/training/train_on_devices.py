@@ -9,23 +9,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import keras_resnet
+from keras_resnet import data
+from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
+from keras_resnet.models import Network
+from keras_resnet.training import SGD, TrainingModel, choose_strategy, distribute
+from keras_resnet.training.model import synchronize_batch_norm
+from keras_resnet.weights import Preprocessing
+
 MODE, NET, OUT = sys.argv[1:]
 if MODE == "mirrored":
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 else:
-    from keras_resnet.training import choose_strategy
-
     strategy = choose_strategy()
-
-import keras_resnet
-from keras_resnet import data
-from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
-from keras_resnet.models import Network
-from keras_resnet.training import SGD, TrainingModel, distribute
-from keras_resnet.training.run import _synchronize
-from keras_resnet.weights import Preprocessing
 
 BATCH, SIZE, CLASSES = (32, 32, 4) if NET == "sync_bn" else (16, 16, 4)
 FIRST_SCALE = 2.0**30  # overflows float16
@@ -54,7 +52,7 @@ with strategy.scope():
     if NET in ("sync_bn", "resnet"):
         network = keras_resnet.ResNet20(input_shape=(SIZE, SIZE, 3), classes=CLASSES)
         if NET == "sync_bn":
-            _synchronize(network)
+            synchronize_batch_norm(network)
     else:
         network = plain_net()
     model = TrainingModel(network, accumulate=3 if NET == "accumulated" else 1)

@@ -1,0 +1,66 @@
+"""ImageNet as its official archives unpack: train folders and a flat validation folder with a label list."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from keras_resnet import InputError
+from keras_resnet.data import open_data
+
+
+@pytest.fixture
+def flat(photo_folder):
+    """The photo folder with ``val`` flat: images 1 and 4 are cats, 2 and 3 dogs."""
+    for number, source in enumerate(("cat/0", "dog/0", "dog/1", "cat/1"), start=1):
+        name = f"ILSVRC2012_val_{number:08d}.JPEG"
+        shutil.move(photo_folder / "val" / f"{source}.JPEG", photo_folder / "val" / name)
+    for name in ("cat", "dog"):
+        (photo_folder / "val" / name).rmdir()
+    return photo_folder
+
+
+def devkit(folder):
+    from scipy.io import savemat
+
+    (folder / "devkit" / "data").mkdir(parents=True)
+    synsets = np.array(
+        [(7, "dog"), (3, "cat"), (9, "animal")], dtype=[("ILSVRC2012_ID", "O"), ("WNID", "O")]
+    )  # numbers that are not in the order of the sorted names, as in the real one
+    savemat(folder / "devkit" / "data" / "meta.mat", {"synsets": synsets})
+    (folder / "devkit" / "data" / "ILSVRC2012_validation_ground_truth.txt").write_text("3\n7\n7\n3\n")
+
+
+LISTS = {
+    "ILSVRC2012_validation_ground_truth.txt": devkit,
+    "imagenet_2012_validation_synset_labels.txt": "cat\ndog\ndog\ncat\n",
+    "LOC_val_solution.csv": "ImageId,PredictionString\n"
+    + "".join(f"ILSVRC2012_val_0000000{n},{c} 1 2 3 4 \n" for n, c in ((4, "cat"), (2, "dog"), (1, "cat"), (3, "dog"))),
+    "val.txt": "".join(f"ILSVRC2012_val_0000000{n}.JPEG {k}\n" for n, k in ((1, 0), (2, 1), (3, 1), (4, 0))),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_known_label_list(name, flat):
+    content = LISTS[name]
+    if callable(content):
+        content(flat)
+    else:
+        (flat / name).write_text(content)
+    found = open_data(str(flat))
+    assert found.classes == ("cat", "dog")
+    assert [int(found.validation.read(i)[1]) for i in range(4)] == [0, 1, 1, 0]
+
+
+def test_without_a_list_the_known_ones_are_named(flat):
+    with pytest.raises(InputError, match=r"put their label list into .*LOC_val_solution.csv, val.txt"):
+        open_data(str(flat))
+
+
+def test_a_list_of_another_set_is_refused(flat):
+    (flat / "imagenet_2012_validation_synset_labels.txt").write_text("cat\ndog\n")
+    with pytest.raises(InputError, match="2 labels for 4 images"):
+        open_data(str(flat))
+    (flat / "imagenet_2012_validation_synset_labels.txt").write_text("cat\ndog\ncow\ncat\n")
+    with pytest.raises(InputError, match=r"no class of .*train for 1 of 4 images .*00000003.JPEG"):
+        open_data(str(flat))

@@ -1,0 +1,116 @@
+"""Record shards: read by position as the files they were made from, checked, and made again where they stopped."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import ROOT
+
+from keras_resnet import InputError
+from keras_resnet.data import open_data, records
+
+TOOL = ROOT / "tools" / "make_records.py"
+
+
+def make(*arguments):
+    return subprocess.run([sys.executable, str(TOOL), *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory, own_cache):
+    """The demo set in shards of one megabyte."""
+    out = tmp_path_factory.mktemp("shards")
+    done = make("--data", "demo", "--out", out, "--shard-megabytes", 1)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_shards_hold_every_image_and_label(shards):
+    demo, found = open_data("demo"), open_data(str(shards))
+    assert found.classes == demo.classes
+    assert len(list(shards.glob("train-*-of-*.tfrecord"))) > 3
+    for mine, theirs in ((found.train, demo.train), (found.validation, demo.validation)):
+        assert len(mine) == len(theirs)
+        pairs = [{(bytes(e.numpy()), int(k)) for e, k in map(s.read, range(0, len(s)))} for s in (mine, theirs)]
+        assert pairs[0] == pairs[1]
+
+
+def test_tensorflow_reads_the_same_records_in_order(shards):
+    """Against ``TFRecordDataset``, which checks each record's own checksums."""
+    found = open_data(str(shards)).train
+    stored = tf.data.TFRecordDataset(sorted(map(str, shards.glob("train-*"))))
+    for position, record in enumerate(stored):
+        if position % 97 == 0:
+            features = tf.train.Example.FromString(record.numpy()).features.feature
+            encoded, label = found.read(position)
+            assert encoded.numpy() == features["image/encoded"].bytes_list.value[0]
+            assert int(label) == features["image/class/label"].int64_list.value[0]
+    assert position + 1 == len(found)
+
+
+def test_a_damaged_shard_is_named_and_made_again(shards, tmp_path):
+    out = tmp_path / "copy"
+    out.mkdir()
+    for path in shards.iterdir():
+        (out / path.name).write_bytes(path.read_bytes())
+    broken = sorted(out.glob("train-*"))[1]
+    content = bytearray(broken.read_bytes())
+    content[1000] ^= 1
+    broken.write_bytes(content)
+    done = make("--out", out, "--verify")
+    assert done.returncode != 0
+    assert f"1 of {len(list(out.glob('*.tfrecord')))} shards" in done.stderr
+    assert broken.name in done.stderr
+    broken.unlink()
+    with pytest.raises(InputError, match=f"{broken.name} is missing or not of"):
+        open_data(str(out))
+    done = make("--data", "demo", "--out", out, "--shard-megabytes", 1)
+    assert done.returncode == 0, done.stderr
+    assert make("--out", out, "--verify").stdout.startswith("all ")
+    assert broken.read_bytes() == (shards / broken.name).read_bytes()
+
+
+def test_a_stopped_command_continues_with_the_next_shard(shards, tmp_path):
+    manifest = records.read_manifest(shards)
+    for stem, count in (("train", 2), ("val", 0)):
+        for entry in manifest["splits"][stem][:count]:
+            (tmp_path / entry["file"]).write_bytes((shards / entry["file"]).read_bytes())
+        manifest["splits"][stem] = manifest["splits"][stem][:count]
+    (tmp_path / records.MANIFEST).write_text(json.dumps(manifest | {"complete": False}))
+    with pytest.raises(InputError, match="not finished"):
+        open_data(str(tmp_path))
+    kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.tfrecord")}
+    done = make("--data", "demo", "--out", tmp_path, "--shard-megabytes", 1)
+    assert done.returncode == 0, done.stderr
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in kept} == kept
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {p.name: p.read_bytes() for p in shards.iterdir()}
+
+
+def test_shards_of_other_images_are_not_mixed_in(shards, photo_folder):
+    done = make("--data", photo_folder, "--out", shards)
+    assert done.returncode != 0
+    assert "holds shards of other images" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_shard_cut_off_is_named(tmp_path):
+    path = tmp_path / "cut.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for _ in range(3):
+            writer.write(b"x" * 1000)
+    assert len(records.record_index([path])) == 3
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(InputError, match=r"cut.tfrecord is cut off"):
+        records.record_index([path])
+
+
+def test_positions_are_random_access(shards):
+    """Reading the last record first gives what reading all of them gives."""
+    found = open_data(str(shards)).train
+    last, _ = found.read(len(found) - 1)
+    everything = [encoded.numpy() for encoded, _ in tf.data.Dataset.range(len(found)).map(found.read)]
+    assert last.numpy() == everything[-1]
+    assert len(np.unique([len(e) for e in everything])) > 100

@@ -1,0 +1,119 @@
+"""A checkpoint is whole or passed over, and a failed one leaves those before it."""
+
+import json
+import resource
+import signal
+
+import numpy as np
+import pytest
+
+import keras_resnet
+from keras_resnet import InputError
+from keras_resnet.training import SGD, TrainingModel
+from keras_resnet.training.checkpoints import CheckpointFolder, assign_values, values_of, write_whole
+
+
+@pytest.fixture
+def folder(tmp_path):
+    found = CheckpointFolder(tmp_path / "checkpoints")
+    found.prepare()
+    for step in (10, 20, 30, 40):
+        found.save({"a": np.full(1000, step, np.float32)}, {"step": step})
+    return found
+
+
+def test_the_last_three_are_kept_and_the_newest_comes_back(folder):
+    assert folder.steps() == [20, 30, 40]
+    arrays, state = folder.newest()
+    assert state == {"step": 40}
+    np.testing.assert_array_equal(arrays["a"], np.full(1000, 40))
+
+
+@pytest.mark.parametrize("file", ["variables.npz", "state.json"])
+@pytest.mark.parametrize("damage", ["bit", "cut", "gone"])
+def test_a_damaged_newest_one_falls_back_with_a_warning(folder, file, damage, capsys):
+    path = folder.path / "step-000000040" / file
+    content = bytearray(path.read_bytes())
+    if damage == "gone":
+        path.unlink()
+    else:
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content if damage == "bit" else content[: len(content) // 2])
+    assert folder.newest()[1] == {"step": 30}
+    said = capsys.readouterr().err
+    assert "step-000000040" in said
+    assert "damaged" in said
+
+
+def test_all_damaged_is_no_fresh_start(folder):
+    for found in folder.path.glob("*/state.json"):
+        found.write_text("{}")
+    with pytest.raises(InputError, match=r"All checkpoints in .* are damaged"):
+        folder.newest()
+
+
+def test_a_changed_state_is_damage(folder, capsys):
+    path = folder.path / "step-000000040" / "state.json"
+    content = json.loads(path.read_text())
+    content["state"]["step"] = 41
+    path.write_text(json.dumps(content))
+    assert folder.newest()[1] == {"step": 30}
+
+
+def test_a_full_disk_fails_the_save_and_leaves_the_rest(folder):
+    """The system's limit on file sizes stands for the full disk: writing fails half way, as there."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"checkpoint of step 50 cannot be written .* step 40 is intact"):
+            folder.save({"a": np.zeros(100_000, np.float32)}, {"step": 50})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert folder.newest()[1] == {"step": 40}
+    assert sorted(p.name for p in folder.path.iterdir()) == [f"step-0000000{n}" for n in (20, 30, 40)]
+
+
+def test_what_a_killed_process_left_is_cleared(folder):
+    (folder.path / "part-1").mkdir()
+    folder.prepare()
+    assert not list(folder.path.glob("part-*"))
+
+
+def trained(rng, **spec):
+    model = TrainingModel(keras_resnet.ResNet20(**spec))
+    model.compile(SGD(0.1))
+    model.train_on_batch(rng.normal(size=(4, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 4))
+    return model
+
+
+def test_every_variable_comes_back_the_draws_of_stochastic_depth_too(rng):
+    model, other = trained(rng, stochastic_depth=0.5), trained(rng, stochastic_depth=0.5)
+    arrays = values_of(model.own_variables())
+    assert sum("seed" in name for name in arrays) == 9
+    assert sum("momentum" in name for name in arrays) == len(model.trainable_variables)
+    assign_values(other.own_variables(), arrays)
+    for name, value in values_of(other.own_variables()).items():
+        np.testing.assert_array_equal(value, arrays[name], err_msg=name)
+
+
+def test_a_checkpoint_of_another_network_is_refused(rng):
+    arrays = values_of(trained(rng).own_variables())
+    arrays["more"] = np.zeros(1)
+    with pytest.raises(InputError, match=r"checkpoint is of another network \(more\)"):
+        assign_values(trained(rng).own_variables(), arrays)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    target = tmp_path / "result.json"
+    target.write_text("old")
+
+    def fail(path):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(target, fail)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
