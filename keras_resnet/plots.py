@@ -49,6 +49,6 @@ def photo_grid(images, titles: list[str]):
         axes.set_axis_off()
     for axes, image, title in zip(figure.axes, images, titles, strict=False):
         axes.imshow(image, interpolation="nearest")
-        axes.set_title(title, fontsize=7)
+        axes.set_title(title, fontsize=8)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]

@@ -12,23 +12,26 @@ SHOWN = 16
 
 
 def health(model: TrainingModel, step: int) -> None:
-    """Per stage: gradient norm, update over weight, and the moving statistics of normalization."""
+    """Per stage: gradient norm, update over weight, and the moving statistics of normalization.
+
+    Of the statistics it is the mean absolute mean and the mean deviation; of a loop, those of its blocks together.
+    """
     scalars = {}
     for stage, square in zip(model.stages, model.local(model.gradient_squares), strict=True):
-        scalars[f"gradient_norm/{stage}"] = float(np.sqrt(square))
+        scalars[f"stages_gradient_norm/{stage}"] = float(np.sqrt(square))
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     squares = {stage: np.zeros(2) for stage in model.stages}
     for variable, update in zip(model.trainable_variables, optimizer.momentums, strict=True):
         squares[stage_of(variable)] += [_square(update), _square(variable)]  # v of w <- w + v is the update
     for stage, (update, weight) in squares.items():
-        scalars[f"update_over_weight/{stage}"] = float(np.sqrt(update / max(weight, 1e-30)))
+        scalars[f"stages_update_over_weight/{stage}"] = float(np.sqrt(update / max(weight, 1e-30)))
     statistics: dict[str, list[float]] = {}
     for name, slot in slots(model.network).items():
         kind = name.rsplit("/", 1)[1]
         if kind in ("moving_mean", "moving_variance") and slot.index in (None, 0):
             value = slot.variable.numpy()
             size = np.abs(value).mean() if kind == "moving_mean" else np.sqrt(value).mean()
-            tag = {"moving_mean": "bn_mean_size", "moving_variance": "bn_deviation"}[kind]
+            tag = {"moving_mean": "stages_bn_mean", "moving_variance": "stages_bn_deviation"}[kind]
             statistics.setdefault(f"{tag}/{name.split('_')[0]}", []).append(float(size))
     scalars |= {tag: float(np.mean(values)) for tag, values in statistics.items()}
     for tag, value in scalars.items():
@@ -61,14 +64,15 @@ def _grid(model, images, titles):
     return plots.photo_grid(np.clip(images, 0, 255).astype(np.uint8), titles)[None]
 
 
-def settings(values: dict, result: dict | None = None) -> None:
-    """The settings for the HParams page, with the final errors if there are any."""
+def settings(values: dict, result: dict) -> None:
+    """The settings and the final errors for the HParams page."""
     from tensorboard.plugins.hparams import api
 
     plain = {key: value for key, value in values.items() if isinstance(value, (bool, int, float, str))}
+    plain.pop("workdir", None)
     api.hparams(plain)
     for key in ("val_error", "test_error"):
-        if result and result.get(key) is not None:
+        if result[key] is not None:
             tf.summary.scalar(f"final/{key}", result[key], result["steps"])
 
 

@@ -80,9 +80,9 @@ def test_tensorboard_shows_curves_health_pictures_settings_and_graph(photo_folde
     train, events = tags_of(tmp_path / "run" / "train")
     validation, _ = tags_of(tmp_path / "run" / "validation")
     curves = {"loss", "error", "learning_rate", "images_per_second", "input_wait"}
-    health = {f"{what}/{stage}" for what in ("gradient_norm", "update_over_weight")
+    health = {f"{what}/{stage}" for what in ("stages_gradient_norm", "stages_update_over_weight")
               for stage in ("conv1", "conv2", "conv3", "conv4", "predictions")}  # fmt: skip
-    health |= {f"{what}/conv{n}" for what in ("bn_mean_size", "bn_deviation") for n in (1, 2, 3, 4)}
+    health |= {f"{what}/conv{n}" for what in ("stages_bn_mean", "stages_bn_deviation") for n in (1, 2, 3, 4)}
     assert train.keys() == curves | health | {"inputs after augmentation"}
     assert validation.keys() - {"worst mistakes"} == {
         "loss",
@@ -90,7 +90,7 @@ def test_tensorboard_shows_curves_health_pictures_settings_and_graph(photo_folde
         "final/val_error",
         "_hparams_/session_start_info",
     }
-    assert train["loss"] == train["gradient_norm/conv3"] == [3, 6]
+    assert train["loss"] == train["stages_gradient_norm/conv3"] == [3, 6]
     assert train["images_per_second"] == [12, 24]  # over images, not steps
     assert all(0 <= float(tf.make_ndarray(e.tensor_proto)) <= 1 for e in events.Tensors("input_wait"))
     assert any("predictions" in node.name for node in events.Graph() and read_graph(events).node)
