@@ -36,6 +36,24 @@ def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
     figure.savefig(path, dpi=130, format="png")
 
 
+def scaling(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
+    """Efficiency in percent over the number of accelerators, into a PNG file; ``curves`` by name, as points."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for name, points in curves.items():
+        counts, efficiencies = zip(*points, strict=True)
+        axes.semilogx(counts, efficiencies, "o-", base=2, label=name)
+    axes.set_xticks(counts, [f"{count:,}" for count in counts])
+    axes.set_ylim(0, 105)
+    axes.set_xlabel("accelerators")
+    axes.set_ylabel("images/s of perfect scaling (%)")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="lower left")
+    figure.savefig(path, dpi=110, format="png")
+
+
 def photo_grid(images, titles: list[str]):
     """Photos, uint8 ``[count, height, width, 3]``, four in a row under their titles: uint8 ``[height, width, 3]``."""
     import numpy as np

@@ -2,14 +2,20 @@
 
 python tools/benchmark.py train             training steps against keras.applications and stock normalization
 python tools/benchmark.py input --data DIR  the ImageNet training pipeline against decode, resize, crop
+python tools/benchmark.py fit               MirroredStrategy with one replica against none; the cost of checkpoints
+python tools/benchmark.py memory            resident memory of a run of 2,000 steps
 """
 
 import os
 import platform
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -22,8 +28,12 @@ import keras_resnet
 from keras_resnet import data
 from keras_resnet.data import augment
 from keras_resnet.layers import BatchNormalization
-from keras_resnet.training import SGD
+from keras_resnet.models import Network
+from keras_resnet.training import SGD, TrainingModel
+from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.training.results import hardware
+from keras_resnet.training.state import State
+from keras_resnet.training.workdir import Workdir
 from keras_resnet.weights import Preprocessing
 
 
@@ -34,7 +44,8 @@ def stock_normalization(model: keras.Model) -> keras.Model:
         cls = keras.layers.BatchNormalization if isinstance(layer, BatchNormalization) else type(layer)
         return cls.from_config(layer.get_config())
 
-    return keras.models.clone_model(model, clone_function=swap)
+    clone = keras.models.clone_model(model, clone_function=swap)
+    return keras.Model(clone.input, clone.output)  # Keras' own training step
 
 
 CONTESTS = {  # name: input size, batch, and the contestants; the first is this package
@@ -83,7 +94,11 @@ def _training_step(model, size, batch) -> Callable[[], None]:
     rng = np.random.default_rng(0)
     images = tf.constant(rng.normal(size=(batch, size, size, 3)), tf.float32)
     labels = tf.constant(rng.integers(0, model.output_shape[-1], batch))
-    model.compile(SGD(0.001), "sparse_categorical_crossentropy", jit_compile=False)
+    if isinstance(model, Network):
+        model = TrainingModel(model)
+        model.compile(SGD(0.001))
+    else:
+        model.compile(SGD(0.001), "sparse_categorical_crossentropy", jit_compile=False)
     model.make_train_function()
     batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
     return lambda: model.train_function(batches)
@@ -106,11 +121,12 @@ class Input:
         preprocessing = Preprocessing(np.zeros(3))
 
         def naive(position, seed):
-            return preprocessing(naive_training_view(split.encoded(position), seed, self.image_size))
+            encoded, label = split.read(position)
+            return preprocessing(naive_training_view(encoded, seed, self.image_size)), label
 
         pipelines = {
             "crop first": data.imagenet_batches(split, preprocessing, self.batch_size, self.image_size, seed=0),
-            "decode, resize, crop": data.training_batches(split, naive, self.batch_size, 0, 0),
+            "decode, resize, crop": data.training_batches(naive, len(split), self.batch_size, 0, 0),
         }
         turns = {name: lambda pipeline=pipeline: self._consume(pipeline) for name, pipeline in pipelines.items()}
         rates = alternate(turns, self.batch_size * self.batches, self.rounds, self.seconds)
@@ -153,6 +169,101 @@ class Depth:
         print(f"second step {time.perf_counter() - start - first:.1f} s, peak memory {memory:.1f} GiB")
 
 
+@dataclass(frozen=True)
+class Fit:
+    """``fit`` of ResNet-20 at batch 128: under a strategy of one replica, and the share checkpoints take."""
+
+    rounds: int = 7
+    steps: int = 12
+    """Steps of one turn."""
+    save_every: int = 200
+
+    def run(self) -> None:
+        (cpu,) = tf.config.list_logical_devices("CPU")
+        strategies = {"no strategy": tf.distribute.get_strategy(), "MirroredStrategy": None}
+        strategies["MirroredStrategy"] = tf.distribute.MirroredStrategy([cpu.name])
+        models = {name: self._model(strategy) for name, strategy in strategies.items()}
+        batches = data.cifar_batches(random_images(1024), Preprocessing(np.zeros(3)), 128, seed=0)
+        turns = {
+            name: lambda model=model: model.fit(batches, steps_per_epoch=self.steps, verbose=0, shuffle=False)
+            for name, model in models.items()
+        }
+        rates = alternate(turns, 128 * self.steps, self.rounds, 0)
+        ratio = rates["MirroredStrategy"] / rates["no strategy"]
+        print(
+            f"fit, images/s: {rates['no strategy']:.0f} without a strategy, {rates['MirroredStrategy']:.0f} under ",
+            end="",
+        )
+        print(f"MirroredStrategy of one replica: {ratio:.3f}")
+        self._checkpoints(models["no strategy"], 128 / rates["no strategy"])
+
+    def _model(self, strategy):
+        with strategy.scope():
+            model = TrainingModel(keras_resnet.ResNet20())
+            model.compile(SGD(0.01))
+        return model
+
+    def _checkpoints(self, model, step_seconds):
+        with tempfile.TemporaryDirectory() as folder:
+            workdir = Workdir(Path(folder), {})
+            seconds = []
+            for step in range(20):
+                start = time.perf_counter()
+                workdir.save_checkpoint(model, State(step=step))
+                seconds.append(time.perf_counter() - start)
+            workdir.close()
+        save = float(np.median(seconds))
+        share = save / (save + self.save_every * step_seconds)
+        print(f"a checkpoint: {1e3 * save:.0f} ms, {share:.2%} of the time with one every {self.save_every} steps")
+
+
+def random_images(count: int) -> data.ArraySplit:
+    """Random CIFAR-sized images of random classes."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, 32, 32, 3), np.uint8)
+    return data.ArraySplit("random", images, rng.integers(0, 10, count).astype(np.int32))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident memory of ``recipes/imagenet.py`` on the demo set, quarter by quarter of its steps."""
+
+    steps: int = 2000
+    batch_size: int = 16
+
+    def run(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            recipe = Path(__file__).parents[1] / "recipes" / "imagenet.py"
+            command = [
+                sys.executable,
+                recipe,
+                "--steps",
+                self.steps,
+                "--batch-size",
+                self.batch_size,
+                "--save-every",
+                100,
+            ]
+            command = [*map(str, command), "--workdir", folder]
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                samples = self._watch(process, Path(folder) / "metrics.csv")
+        print("| steps | peak resident memory, MiB |\n|---|---|")
+        for quarter in range(4):
+            first, last = quarter * self.steps // 4, (quarter + 1) * self.steps // 4
+            peak = max((size for step, size in samples if first < step <= last), default=0)
+            print(f"| {first:,} to {last:,} | {peak:.0f} |")
+
+    def _watch(self, process, metrics: Path) -> list[tuple[int, float]]:
+        samples, status = [], Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            rows = read_metrics(metrics)
+            lines = status.read_text().splitlines()
+            resident = next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0)
+            samples.append((rows[-1]["step"] if rows else 0, resident))
+            time.sleep(0.5)
+        return samples
+
+
 def alternate(turns: dict[str, Callable], batch: int, rounds: int, seconds: float) -> dict[str, float]:
     """Median images/s of each contestant, taken in turns so that the machine's moods meet all alike."""
     counts = {}
@@ -172,7 +283,9 @@ def alternate(turns: dict[str, Callable], batch: int, rounds: int, seconds: floa
     return {name: float(np.median(values)) for name, values in rates.items()}
 
 
+COMMANDS = {"train": Train, "input": Input, "fit": Fit, "memory": Memory, "depth": Depth}
+
 if __name__ == "__main__":
-    chosen = tyro.extras.subcommand_cli_from_dict({"train": Train, "input": Input, "depth": Depth}, description=__doc__)
+    chosen = tyro.extras.subcommand_cli_from_dict(COMMANDS, description=__doc__)
     print(f"{hardware()}; Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}")
     chosen.run()

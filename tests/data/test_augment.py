@@ -130,3 +130,44 @@ def test_cifar_view_pads_with_the_mean(rng):
     for seed in seeds(10):
         view = augment.cifar_training_view(image, seed, Preprocessing(mean)).numpy()
         assert np.isin(view, allowed).all()
+
+
+def test_crops_and_flips_are_distributed_as_the_naive_pipeline_s():
+    """Size, place and flip of 600 views of a position ramp, against decode, resize, crop of another 600 seeds.
+
+    Two-sample Kolmogorov-Smirnov at a level of 0.1 %, the chance of a false alarm on each of the four counts.
+    """
+    from scipy.stats import binomtest, ks_2samp
+
+    height, width = 150, 200
+    encoded = encode(ramp(height, width), "PNG")
+
+    def naive(seed):
+        image = tf.cast(augment.decode(encoded), tf.float32)
+        scale = tf.random.stateless_uniform([], augment.fold(seed, 10), 256 / 224, 480 / 224)
+        target = tf.cast(tf.round(tf.constant([height, width], tf.float32) * scale * 48 / height), tf.int32)
+        image = tf.image.resize(image, target, antialias=True)
+        image = tf.image.stateless_random_crop(image, [48, 48, 3], augment.fold(seed, 11))
+        return tf.image.stateless_random_flip_left_right(image, augment.fold(seed, 12))
+
+    def ours(seed):
+        return augment.flip(augment.scale_and_crop(encoded, seed, 48), augment.fold(seed, 3))
+
+    found = {}
+    for name, view in (("naive", naive), ("ours", ours)):
+        rows, columns = [], []
+        for seed in seeds(600):
+            pixels = view(seed).numpy()
+            rows.append(pixels[[4, 43], 24, 0])
+            columns.append(pixels[24, [4, 43], 1])
+        rows, columns = np.array(rows), np.array(columns)
+        found[name] = {
+            "size": rows[:, 1] - rows[:, 0],
+            "top": rows.mean(1),
+            "left": columns.mean(1),
+            "flipped": columns[:, 1] < columns[:, 0],
+        }
+    for what in ("size", "top", "left"):
+        assert ks_2samp(found["naive"][what], found["ours"][what]).pvalue > 0.001, what
+    for name in found:
+        assert binomtest(int(found[name]["flipped"].sum()), 600).pvalue > 0.001, name

@@ -79,3 +79,20 @@ def test_decode_all_resizes_other_sizes(photo_folder):
     assert arrays.images.dtype == np.uint8
     np.testing.assert_array_equal(arrays.labels, [0, 0, 1, 1])
     assert (arrays.images.mean(axis=(1, 2, 3)) > 127).tolist() == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("workers", "replicas"), [(1, 2), (2, 2), (2, 4)])
+def test_shards_together_are_the_batches_of_one_device(workers, replicas, arrays):
+    """Training batches example for example; a test pass each example once, the rest without weight."""
+    whole = list(itertools.islice(data.cifar_batches(arrays, ZERO, 16, seed=1, start_step=2), 4))
+    shards = [data.Shard(index, workers, replicas) for index in range(workers)]
+    each = replicas // workers
+    parts = [iter(data.cifar_batches(arrays, ZERO, 16, seed=1, start_step=2, shard=shard)) for shard in shards]
+    for images, labels in whole:
+        batches = [next(part) for part in parts for _ in range(each)]
+        np.testing.assert_array_equal(np.concatenate([x for x, _ in batches]), images)
+        np.testing.assert_array_equal(np.concatenate([y for _, y in batches]), labels)
+    passes = [list(data.cifar_batches(arrays, ZERO, 16, shard=shard)) for shard in shards]
+    assert len({len(each_pass) for each_pass in passes}) == 1  # no worker waits for another
+    labels, weights = (np.concatenate([batch[i] for p in passes for batch in p]) for i in (1, 2))
+    assert sorted(labels[weights == 1]) == list(range(50))

@@ -1,0 +1,118 @@
+"""Expected scaling of ImageNet training from 1 to 1,024 accelerators, from a written model (docs/scaling.md).
+
+    python tools/scaling.py --plot docs/scaling.png
+
+A step takes compute + all-reduce (the gradient travels as one pack after the backward pass: nothing hides it), or the
+input's time if that is longer. Network constants are this package's own; the machine's are flags, by default those of a
+DGX A100.
+"""
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+import keras_resnet
+from keras_resnet import plots
+from keras_resnet.analysis import multiply_adds
+from keras_resnet.specs import find_spec
+
+TRAINING_PASSES = 3  # forward, and backward to inputs and to weights
+COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The constants of the model."""
+
+    model: str = "ResNet50"
+    peak_tflops: float = 312.0
+    """Peak of one accelerator in bfloat16 (A100 data sheet), 10^12 operations a second."""
+    utilization: float = 0.2
+    """Share of the peak that training reaches: an assumption; measure it with tools/benchmark.py train."""
+    node_size: int = 8
+    """Accelerators in a machine."""
+    node_gigabytes: float = 300.0
+    """Bandwidth between accelerators of a machine, one way, GB/s (A100 data sheet: NVLink 600 both ways)."""
+    network_gigabytes: float = 200.0
+    """Bandwidth of one machine to the others, one way, GB/s (DGX A100 data sheet: 8 x 200 Gbit/s)."""
+    link_efficiency: float = 0.6
+    """Share of a link's bandwidth that an all-reduce reaches: an assumption."""
+    latency_us: float = 15.0
+    """Of one message between machines, microseconds: an assumption."""
+    core_images: float = 418.0
+    """Images a second that one core decodes and augments (tools/benchmark.py input, see docs/scaling.md)."""
+    cores: int = 16
+    """Cores for each accelerator (DGX A100: 128 for 8)."""
+    image_kilobytes: float = 115.0
+    """Mean size of an ImageNet training photo: 147.9 GB of 1,281,167."""
+
+    @functools.cached_property
+    def network(self) -> tuple[int, int]:
+        """Operations of training on one image, and bytes of the float32 gradient."""
+        network = keras_resnet.build(find_spec(self.model))
+        return 2 * TRAINING_PASSES * multiply_adds(network), 4 * sum(
+            v.numpy().size for v in network.trainable_variables
+        )
+
+    def step(self, count: int, batch: int) -> dict[str, float]:
+        """Seconds of one step on ``count`` accelerators of ``batch`` images each, and what they need."""
+        operations, gradient_bytes = self.network
+        compute = batch * operations / (self.peak_tflops * 1e12 * self.utilization)
+        reduce = self.all_reduce(count, gradient_bytes)
+        input_time = batch / (self.core_images * self.cores)
+        step = max(compute + reduce, input_time)
+        rate = count * batch / step
+        return {
+            "compute": compute,
+            "reduce": reduce,
+            "step": step,
+            "images_per_second": rate,
+            "cores": batch / step / self.core_images,
+            "gigabytes": rate * self.image_kilobytes / 1e6,
+        }
+
+    def all_reduce(self, count: int, size: float) -> float:
+        """Seconds of a ring in each machine, then between machines: each sends 2 (n - 1) / n of the bytes."""
+        here = min(count, self.node_size)
+        nodes = -(-count // self.node_size)
+        inside = 2 * (here - 1) / here * size / (self.node_gigabytes * 1e9 * self.link_efficiency)
+        between = 2 * (nodes - 1) / nodes * size / (self.network_gigabytes * 1e9 * self.link_efficiency)
+        return inside + between + 2 * (nodes - 1) * self.latency_us * 1e-6
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The table, and a plot."""
+
+    machine: Machine = field(default_factory=Machine)
+    batches: tuple[int, ...] = (32, 256)
+    """Images a step on each accelerator; 32 is the paper's."""
+    plot: Path | None = None
+    """PNG file to draw."""
+
+    def run(self) -> None:
+        """Print the table; draw the plot."""
+        curves = {}
+        for batch in self.batches:
+            print(f"\n{self.machine.model}, {batch} images on each accelerator\n")
+            print("| accelerators | images/s | efficiency | compute | all-reduce | decode cores each | input |")
+            print("|---|---|---|---|---|---|---|")
+            one = self.machine.step(1, batch)["images_per_second"]
+            curves[f"{batch} images each"] = []
+            for count in COUNTS:
+                values = self.machine.step(count, batch)
+                efficiency = values["images_per_second"] / (count * one)
+                curves[f"{batch} images each"].append((count, 100 * efficiency))
+                print(
+                    f"| {count:,} | {values['images_per_second']:,.0f} | {efficiency:.0%} "
+                    f"| {1e3 * values['compute']:.1f} ms | {1e3 * values['reduce']:.1f} ms "
+                    f"| {values['cores']:.1f} | {values['gigabytes']:.2f} GB/s |"
+                )
+        if self.plot:
+            plots.scaling(curves, self.plot)
+
+
+if __name__ == "__main__":
+    tyro.cli(tyro.conf.OmitArgPrefixes[Scaling], description=__doc__).run()
