@@ -85,17 +85,18 @@ def image_shape(encoded):
     )
 
 
-def _view(encoded, shape, scale, fraction, size: int):
-    """A ``size`` x ``size`` float32 crop of the image resized to shorter side ``scale * size``.
+def _view(encoded, shape, scale, fraction, mirrored, size: int):
+    """A ``size`` x ``size`` float32 crop of the image resized to shorter side ``scale * size``, or its mirror image.
 
     ``fraction`` in [0, 1]^2 is the crop's place between top left and bottom right. The crop is chosen first, in the
-    file's own pixels, and only that window is decoded and resized, once.
+    file's own pixels, and only that window is decoded, mirrored and resized, once.
     """
     extent = tf.cast(shape[:2], tf.float32)
     side = tf.reduce_min(extent) / scale  # the crop in the file's pixels; the shorter side is scale crops long
     window = tf.maximum(tf.cast(tf.round(side), tf.int32), 1)
     corner = tf.cast(tf.round(fraction * (extent - tf.cast(window, tf.float32))), tf.int32)
     pixels = _decode_window(encoded, shape, tf.stack([corner[0], corner[1], window, window]))
+    pixels = tf.cond(mirrored, lambda: tf.reverse(pixels, [1]), lambda: pixels)
     resized = tf.cond(  # a triangle filter is several times slower, and only large photos alias without it
         window > ALIASING * size,
         lambda: tf.image.resize(pixels, [size, size], antialias=True),
@@ -104,11 +105,11 @@ def _view(encoded, shape, scale, fraction, size: int):
     return tf.ensure_shape(resized, [size, size, 3])
 
 
-def scale_and_crop(encoded, seed, size: int):
-    """The training view: shorter side uniform in [8/7, 15/7] x size, then a random crop of ``size`` (Sec. 3.4)."""
-    scale = tf.random.stateless_uniform([], fold(seed, 0), *SCALES)
-    fraction = tf.random.stateless_uniform([2], fold(seed, 1))
-    return _view(encoded, image_shape(encoded), scale, fraction, size)
+def scale_crop_flip(encoded, seed, size: int):
+    """Shorter side uniform in [8/7, 15/7] x size, a random crop of ``size``, mirrored half the time (Sec. 3.4)."""
+    draws = tf.random.stateless_uniform([4], seed)  # at once: each draw costs as much as a small image operation
+    scale = SCALES[0] + (SCALES[1] - SCALES[0]) * draws[0]
+    return _view(encoded, image_shape(encoded), scale, draws[1:3], draws[3] < 0.5, size)
 
 
 def center_view(encoded, size: int):
@@ -124,8 +125,8 @@ def center_view(encoded, size: int):
 
 def imagenet_training_view(encoded, seed, size: int, preprocessing: Preprocessing, colours: Colours = ALEXNET_COLOURS):
     """The whole ImageNet training augmentation of one file: scale, crop, flip, mean, PCA colour (Sec. 3.4)."""
-    image = flip(scale_and_crop(encoded, fold(seed, 2), size), fold(seed, 3))
-    return preprocessing(image + colour_shift(fold(seed, 4), colours))
+    image = scale_crop_flip(encoded, fold(seed, 0), size)
+    return preprocessing(image, colour_shift(fold(seed, 1), colours))
 
 
 def cifar_training_view(image, seed, preprocessing: Preprocessing):

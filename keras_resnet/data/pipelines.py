@@ -69,10 +69,11 @@ def shuffled_positions(count: int, seed: int, start: int):
         seeds = augment.fold(tf.stack([tf.constant(seed, tf.int64), epoch]), SHUFFLE)
         order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seeds)
         first = tf.where(epoch == first_epoch, tf.constant(done, tf.int64), 0)
-        return tf.data.Dataset.from_tensor_slices((order[first:], epoch * count + tf.range(first, count)))
+        numbers = epoch * count + tf.range(first, count)
+        image_seeds = tf.stack([tf.fill(tf.shape(numbers), tf.constant(seed, tf.int64)), numbers], axis=1)
+        return tf.data.Dataset.from_tensor_slices((order[first:], image_seeds))
 
-    examples = tf.data.Dataset.counter(first_epoch).flat_map(epoch_positions)
-    return examples.map(lambda position, k: (position, tf.stack([tf.constant(seed, tf.int64), k])))
+    return tf.data.Dataset.counter(first_epoch).flat_map(epoch_positions)
 
 
 def training_batches(view, count, batch_size, seed, start_step, shard=Shard(), finish=None):
@@ -86,9 +87,11 @@ def training_batches(view, count, batch_size, seed, start_step, shard=Shard(), f
         share = batch_size // shard.workers
         own = slice(shard.index * share, (shard.index + 1) * share)
         stream = stream.batch(batch_size).map(lambda position, image_seed: (position[own], image_seed[own])).unbatch()
-    batches = stream.map(lambda position, image_seed: (view(position, image_seed), image_seed), tf.data.AUTOTUNE)
-    batches = batches.batch(batch_size // shard.replicas, drop_remainder=True)
-    finish = finish or (lambda batch, seed: batch)
+    share = batch_size // shard.replicas
+    if finish is None:
+        return stream.map(view, tf.data.AUTOTUNE).batch(share, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    examples = stream.map(lambda position, image_seed: (view(position, image_seed), image_seed), tf.data.AUTOTUNE)
+    batches = examples.batch(share, drop_remainder=True)
     return batches.map(lambda batch, seeds: finish(batch, seeds[0]), tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 

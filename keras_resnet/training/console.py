@@ -1,5 +1,6 @@
 """What a run says while it trains: on a terminal one line that moves on, else one line an epoch."""
 
+import shutil
 import sys
 import time
 
@@ -21,7 +22,8 @@ class Console:
             self.first_step, self.first_time = state.step, time.perf_counter()
         self.last = values
         if self.terminal:
-            print(f"\r\033[K{self._line(state, calendar)}", end="", flush=True)
+            width = shutil.get_terminal_size().columns - 1  # a longer line could not be taken back
+            print(f"\r\033[K{self._line(state, calendar)[:width]}", end="", flush=True)
 
     def validation(self, state: State, calendar: Calendar, values: dict[str, float]) -> None:
         """After a validation."""

@@ -23,7 +23,8 @@ class TrainingModel(keras.Model):
     One step is one batch over all replicas, whatever the shares: losses are summed and divided by the number of
     examples of all replicas, so unequal shares weigh right. With ``accumulate`` each replica goes through its share
     in that many parts, one after the other, and the gradients are summed before the one update: the update of the
-    whole batch, but for batch normalization, which sees the parts.
+    whole batch, but for batch normalization, which sees the parts. ``timed`` measures the wait for input, which
+    TensorFlow forbids under op determinism.
 
     Labels are int ``[batch]``, or float ``[batch, classes]`` where they are mixed or smoothed.
 
@@ -35,10 +36,10 @@ class TrainingModel(keras.Model):
         mistakes: the worst ones of the last evaluation.
     """
 
-    def __init__(self, network: Network, accumulate: int = 1):
+    def __init__(self, network: Network, accumulate: int = 1, timed: bool = True):
         super().__init__(network.input, network.output, name=network.name)
         self.network = network
-        self.accumulate = accumulate
+        self.accumulate, self.timed = accumulate, timed
         self.stages = list(dict.fromkeys(stage_of(v) for v in network.trainable_variables))
         classes = network.output_shape[-1]
         self.running = [keras.metrics.Mean(name="loss"), ErrorRate()]
@@ -186,15 +187,16 @@ class TrainingModel(keras.Model):
     def _function(self, step):
         """``step`` on the next batch; results stay in variables, which Keras reads over all replicas when asked."""
         strategy = self.distribute_strategy
+        now = tf.timestamp if self.timed else lambda: tf.constant(0.0, tf.float64)
 
         @tf.function(reduce_retracing=True)
         def run(iterator):
-            start = tf.timestamp()
+            start = now()
             with tf.control_dependencies([start]):
                 data = next(iterator)
             arrived = [tensor for part in data for tensor in strategy.experimental_local_results(part)]
             with tf.control_dependencies(arrived):
-                self.waited.assign_add(tf.timestamp() - start)
+                self.waited.assign_add(now() - start)
             strategy.run(step, args=(data,))
 
         names = dict.fromkeys((metric.name for metric in self.metrics), 0.0)

@@ -115,7 +115,7 @@ def _model(strategy, settings, experiment, total_steps) -> TrainingModel:
         network.preprocessing = experiment.preprocessing
         if settings.sync_bn and strategy.num_replicas_in_sync > 1:
             synchronize_batch_norm(network)
-        model = TrainingModel(network, settings.accumulate)
+        model = TrainingModel(network, settings.accumulate, timed=not settings.deterministic)
         optimizer = SGD(settings.base_lr, **averaging)
         if settings.precision == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

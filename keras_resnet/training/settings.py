@@ -1,5 +1,6 @@
 """Settings of a recipe: one dataclass, its command line, and presets for what is left unset."""
 
+import errno
 import os
 import shlex
 import sys
@@ -116,6 +117,15 @@ def command_line(main: Callable[[Settings], None], defaults: Settings, descripti
         main(settings)
     except InputError as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        status = 2
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        print(
+            f"{Path(sys.argv[0]).name}: {error}; the last checkpoint is intact: make room, then run the same command "
+            "again.",
+            file=sys.stderr,
+        )
         status = 2
     except (Stopped, KeyboardInterrupt) as stop:
         print("\nstopped; the same command continues", file=sys.stderr)

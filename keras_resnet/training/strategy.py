@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 
 import tensorflow as tf
 
@@ -27,12 +28,11 @@ def choose_strategy() -> tf.distribute.Strategy:
 
 
 def slurm_cluster(tasks: int) -> tf.distribute.cluster_resolver.SlurmClusterResolver:
-    """The ``tasks`` of this SLURM step as workers, each with its share of the node's GPUs."""
-    here = int(os.environ.get("SLURM_NTASKS_PER_NODE") or -(-tasks // int(os.environ.get("SLURM_STEP_NUM_NODES", 1))))
-    gpus = len(tf.config.list_physical_devices("GPU"))
-    return tf.distribute.cluster_resolver.SlurmClusterResolver(
-        {"worker": tasks}, gpus_per_node=gpus, gpus_per_task=max(1, gpus // here), auto_set_gpu=gpus > 0
-    )
+    """The ``tasks`` of this SLURM step as workers; they divide a node's GPUs unless SLURM has bound each its own."""
+    bound = "SLURM_GPUS_PER_TASK" in os.environ or shutil.which("nvidia-smi") is None
+    # Then TensorFlow's arithmetic gets as many as it wants: it hands none out.
+    gpus = {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False} if bound else {}
+    return tf.distribute.cluster_resolver.SlurmClusterResolver({"worker": tasks}, **gpus)
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

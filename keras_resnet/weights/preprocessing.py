@@ -32,8 +32,11 @@ class Preprocessing:
             return self.mean
         return self.mean.mean(axis=(0, 1))
 
-    def __call__(self, x):
-        """Prepare ``[..., height, width, 3]`` RGB values from 0 to 255; NumPy in, NumPy out, else TensorFlow."""
+    def __call__(self, x, shift=0.0):
+        """Prepare ``[..., height, width, 3]`` RGB values from 0 to 255; NumPy in, NumPy out, else TensorFlow.
+
+        ``shift``, three values in the order of ``channels``, is added to the values first, at no cost of its own.
+        """
         mean, std = self.mean_for(*x.shape[-3:-1]), np.asarray(self.std, np.float32)
         if isinstance(x, np.ndarray):
             x = x.astype(np.float32)
@@ -41,7 +44,7 @@ class Preprocessing:
             import tensorflow as tf
 
             x = tf.cast(x, tf.float32)
-        centered = (x[..., ::-1] if self.channels == "BGR" else x) - mean
+        centered = (x[..., ::-1] if self.channels == "BGR" else x) - (mean - shift)
         return centered if (std == 1).all() else centered / std
 
     def undo(self, x: np.ndarray) -> np.ndarray:

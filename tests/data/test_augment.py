@@ -63,7 +63,7 @@ def test_training_scale_and_place_are_uniform():
     encoded = encode(ramp(height, width), "PNG")
     scales, tops, lefts = [], [], []
     for seed in seeds(500):
-        view = augment.scale_and_crop(encoded, seed, 64).numpy()
+        view = augment.scale_crop_flip(encoded, seed, 64).numpy()
         rows = view[:, 0, 0] / 255 * (height - 1)
         columns = view[0, :, 1] / 255 * (width - 1)
         extent = (rows[-2] - rows[1]) / 61 * 64  # pixels of the file that the crop covers
@@ -81,8 +81,8 @@ def test_the_decoded_window_equals_the_crop_of_the_whole_image():
     """A JPEG, cropped while decoding, against the same pixels of the lossless file."""
     pixels = ramp(150, 130)
     for seed in seeds(20):
-        jpeg = augment.scale_and_crop(encode(pixels, quality=98), seed, 48)
-        png = augment.scale_and_crop(encode(pixels, "PNG"), seed, 48)
+        jpeg = augment.scale_crop_flip(encode(pixels, quality=98), seed, 48)
+        png = augment.scale_crop_flip(encode(pixels, "PNG"), seed, 48)
         np.testing.assert_allclose(jpeg, png, atol=6)
 
 
@@ -114,7 +114,7 @@ def test_odd_files_named_jpeg_are_decoded_whole_and_kept(kind, rng):
         "tiny": lambda: encode(picture.resize((3, 2)), quality=95),
     }[kind]()
     for seed in seeds(5):
-        view = augment.scale_and_crop(encoded, seed, 32).numpy()
+        view = augment.scale_crop_flip(encoded, seed, 32).numpy()
         assert view.shape == (32, 32, 3)
         assert 0 <= view.min() <= view.max() <= 255
     assert augment.center_view(encoded, 32).shape == (32, 32, 3)
@@ -151,7 +151,7 @@ def test_crops_and_flips_are_distributed_as_the_naive_pipeline_s():
         return tf.image.stateless_random_flip_left_right(image, augment.fold(seed, 12))
 
     def ours(seed):
-        return augment.flip(augment.scale_and_crop(encoded, seed, 48), augment.fold(seed, 3))
+        return augment.scale_crop_flip(encoded, seed, 48)
 
     found = {}
     for name, view in (("naive", naive), ("ours", ours)):

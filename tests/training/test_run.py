@@ -1,0 +1,92 @@
+"""A run through bad batches, plateaus and small memory, in this process."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_resnet import InputError, data, training
+from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.schedules import DROPS, PATIENCE
+from keras_resnet.weights import Preprocessing
+
+PREPROCESSING = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
+SETTINGS = training.Settings(
+    model="ResNet20", batch_size=8, image_size=32, base_lr=0.1, save_every=4, steps=24, schedule="steps"
+)
+
+
+@pytest.fixture
+def arrays(rng):
+    labels = rng.integers(0, 4, 80).astype(np.int32)
+    images = rng.integers(0, 100, (80, 32, 32, 3)) + 40 * labels[:, None, None, None]
+    return data.ArraySplit("train", images.astype(np.uint8), labels)
+
+
+def experiment(arrays, spoil=lambda number, images: images):
+    """Batches of ``arrays``; ``spoil`` changes the images of batch ``number`` of the run's order."""
+
+    def train_batches(start, shard):
+        batches = data.cifar_batches(arrays, PREPROCESSING, 8, 0, start, shard).enumerate(start)
+        return batches.map(lambda number, batch: (spoil(number, batch[0]), batch[1]))
+
+    return training.Experiment(
+        classes=tuple("abcd"),
+        train=arrays,
+        validation=arrays,
+        test=None,
+        preprocessing=PREPROCESSING,
+        train_batches=train_batches,
+        test_batches=lambda split, shard: data.cifar_batches(split, PREPROCESSING, 8, shard=shard),
+        reference_batch=128,
+        milestones=(0.5,),
+    )
+
+
+def start(arrays, tmp_path, spoil=lambda number, images: images, **changes):
+    settings = training.resolve(SETTINGS, {}, "test")
+    settings = type(settings)(**{**vars(settings), "workdir": tmp_path / "run", **changes})
+    return training.run(settings, lambda _: experiment(arrays, spoil))
+
+
+def test_a_bad_batch_is_left_out_and_the_run_goes_on(arrays, tmp_path, capsys):
+    """Batch 13 holds a NaN: back to step 12, on with the batch behind the window it was seen in."""
+    result = start(arrays, tmp_path, lambda number, images: tf.where(number == 13, np.nan, images))
+    said = capsys.readouterr().out
+    assert "The loss or gradient of step 14 is not finite (batch 13 of the run's order, examples 104 to 111)" in said
+    assert "back to step 12, leaving out 4 batches" in said
+    assert (result["steps"], result["skipped_batches"]) == (24, 4)
+    rows = read_metrics(tmp_path / "run" / "metrics.csv")
+    assert [row["step"] for row in rows if row["split"] == "train"] == [10, 20, 24]
+    assert all(np.isfinite(row["loss"]) for row in rows)
+
+
+def test_bad_batches_without_end_stop_it_at_the_third_time(arrays, tmp_path, capsys):
+    with pytest.raises(InputError, match=r"gradient of step 13 is not finite \(batch 20 of the run's order, .*2 times"):
+        start(arrays, tmp_path, lambda number, images: tf.where(number >= 13, np.nan, images))
+    assert capsys.readouterr().out.count("back to step 12") == 2
+    state = json.loads((tmp_path / "run" / "checkpoints" / "step-000000012" / "state.json").read_text())["state"]
+    assert state["step"] == 12
+
+
+def test_a_run_on_a_plateau_drops_its_rate_and_ends(arrays, tmp_path):
+    """All images alike: no progress after the first validation, so it ends after 1 + 4 x 5 of its 100 epochs."""
+    same = data.ArraySplit("train", np.zeros_like(arrays.images), arrays.labels)
+    result = start(same, tmp_path, schedule="plateau", steps=None, epochs=100, base_lr=1e-6)
+    rows = read_metrics(tmp_path / "run" / "metrics.csv")
+    validations = [row for row in rows if row["split"] == "validation"]
+    assert len(validations) == 1 + PATIENCE * (DROPS + 1)
+    assert result["steps"] == 10 * len(validations)
+    rates = [row["learning_rate"] for row in rows if row["split"] == "train"]
+    assert rates[-1] == pytest.approx(rates[0] / 1000)
+
+
+def test_accumulation_through_the_command_equals_the_whole_batch_but_for_normalization(arrays, tmp_path):
+    """Parts of one batch differ in the statistics they are normalized with, so the first losses are near, not equal."""
+    whole = start(arrays, tmp_path / "whole", steps=3)
+    parts = start(arrays, tmp_path / "parts", steps=3, accumulate=2)
+    losses = [read_metrics(tmp_path / name / "run" / "metrics.csv")[0]["loss"] for name in ("whole", "parts")]
+    assert losses[0] == pytest.approx(losses[1], rel=0.2)
+    assert losses[0] != losses[1]
+    assert (whole["settings"]["accumulate"], parts["settings"]["accumulate"]) == (1, 2)
