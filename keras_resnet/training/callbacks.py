@@ -92,9 +92,12 @@ class Validation(keras.callbacks.Callback):
         self.state, self.calendar, self.curves, self.workdir = state, calendar, curves, workdir
         self.batches, self.schedule_kind, self.signals = batches, schedule_kind, signals
 
-    def on_train_begin(self, logs=None):
+    def catch_up(self) -> None:
+        """Validate if the run was stopped between an epoch's last step and the end of its validation."""
         if self.state.step and self.calendar.ends_epoch(self.state.step):
-            self.validate()  # if the process ended between the epoch's last step and its validation
+            self.validate()
+        if self.signals.received is not None:
+            raise Stopped(self.signals.received)
 
     def on_train_batch_end(self, batch, logs=None):
         if self.calendar.ends_epoch(self.state.step):

@@ -1,5 +1,6 @@
 """One training run from resolved settings to ``result.json``."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -82,22 +83,21 @@ def run(settings: Settings, prepare: Callable[[Settings], Experiment]) -> dict:
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
-    workdir = Workdir(settings.workdir, as_json(settings), chief)
-    experiment = prepare(settings)
-    epoch_steps = max(1, round(len(experiment.train) / settings.batch_size))
-    total_steps = settings.steps or max(1, round(settings.epochs * epoch_steps))
-    calendar = Calendar(epoch_steps, total_steps, settings.save_every)
-    model = _model(strategy, settings, experiment, total_steps)
-    curves = _train(model, experiment, settings, workdir, calendar)
-    result = _result(model, experiment, settings, curves) | origin
-    workdir.save_model("last.keras", model.network)
-    workdir.write_json("result.json", result)
-    if chief:
-        plots.error_curves({settings.model: curves.rows}, workdir.path / "curves.png")
-        with curves.writers["validation"].as_default():
-            tensorboard.settings(as_json(settings), result)
-        _report(result, workdir)
-    workdir.close()
+    with contextlib.closing(Workdir(settings.workdir, as_json(settings), chief)) as workdir:
+        experiment = prepare(settings)
+        epoch_steps = max(1, round(len(experiment.train) / settings.batch_size))
+        total_steps = settings.steps or max(1, round(settings.epochs * epoch_steps))
+        calendar = Calendar(epoch_steps, total_steps, settings.save_every)
+        model = _model(strategy, settings, experiment, total_steps)
+        curves = _train(model, experiment, settings, workdir, calendar)
+        result = _result(model, experiment, settings, curves) | origin
+        workdir.save_model("last.keras", model.network)
+        workdir.write_json("result.json", result)
+        if chief:
+            plots.error_curves({settings.model: curves.rows}, workdir.path / "curves.png")
+            with curves.writers["validation"].as_default():
+                tensorboard.settings(as_json(settings), result)
+            _report(result, workdir)
     return result
 
 
@@ -152,23 +152,27 @@ def _train(model, experiment, settings, workdir, calendar) -> Curves:
         _describe(model, experiment, settings, curves, state)
     rollbacks, diverged_at = 0, -1
     with StopSignals() as signals:
-        validation = distribute(strategy, lambda shard: experiment.test_batches(experiment.validation, shard))
+        batches = distribute(strategy, lambda shard: experiment.test_batches(experiment.validation, shard))
+        validation = Validation(state, calendar, curves, workdir, batches, settings.schedule, signals)
         saves = Saves(state, calendar, workdir, signals)
         saves.running = running
         callbacks = [
             rate,
             Windows(state, calendar, curves, rate),
-            Validation(state, calendar, curves, workdir, validation, settings.schedule, signals),
+            validation,
             saves,
         ]
         if settings.profile and workdir.chief:
             callbacks.append(tensorboard.Profile(workdir.path / "train", *settings.profile))
+        for callback in callbacks:
+            callback.set_model(model)
         if state.step == 0:  # what a divergence in the first steps goes back to
-            saves.set_model(model)
             saves.save()
         while not (state.finished or (state.step == calendar.total_steps == state.validated)):
             try:
-                _fit(model, experiment, strategy, calendar, state, callbacks)
+                validation.catch_up()
+                if state.step < calendar.total_steps and not state.finished:
+                    _fit(model, experiment, strategy, calendar, state, callbacks)
             except Diverged as divergence:
                 rollbacks = rollbacks + 1 if divergence.step <= diverged_at or diverged_at < 0 else 1
                 diverged_at = max(diverged_at, divergence.seen_at)
@@ -184,7 +188,7 @@ def _fit(model, experiment, strategy, calendar, state, callbacks) -> None:
     first = state.step + state.skipped
     model.fit(
         distribute(strategy, lambda shard: experiment.train_batches(first, shard)),
-        steps_per_epoch=max(1, calendar.total_steps - state.step),
+        steps_per_epoch=calendar.total_steps - state.step,
         callbacks=callbacks,
         shuffle=False,
         verbose=0,

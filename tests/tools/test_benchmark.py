@@ -15,3 +15,27 @@ def test_input_benchmark_prints_a_table(photo_folder):
     assert done.returncode == 0, done.stderr
     assert "| crop first |" in done.stdout
     assert "| decode, resize, crop |" in done.stdout
+
+
+def test_fit_benchmark_compares_strategies_and_counts_checkpoints():
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "benchmark.py", "fit", "--rounds", "1", "--steps", "1"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "| MirroredStrategy, one replica |" in done.stdout
+    assert "with one every 200 steps" in done.stdout
+
+
+def test_scaling_model_prints_its_table_and_plot(tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "scaling.py", "--batches", "32", "--plot", tmp_path / "scaling.png"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| 1")]
+    # 32 images x 6 x 3.858e9 operations at a fifth of 312e12 a second
+    assert rows[0][4].strip() == f"{1e3 * 32 * 6 * 3.858e9 / (312e12 / 5):.1f} ms"
+    efficiencies = [int(row[3].strip(" %")) for row in rows]
+    assert efficiencies == sorted(efficiencies, reverse=True)
+    assert (tmp_path / "scaling.png").stat().st_size > 10_000

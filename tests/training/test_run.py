@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from keras_resnet import InputError, data, training
-from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.checkpoints import CheckpointFolder
+from keras_resnet.training.metrics_file import read_metrics, write_metrics
 from keras_resnet.training.schedules import DROPS, PATIENCE
 from keras_resnet.weights import Preprocessing
 
@@ -80,6 +81,19 @@ def test_a_run_on_a_plateau_drops_its_rate_and_ends(arrays, tmp_path):
     assert result["steps"] == 10 * len(validations)
     rates = [row["learning_rate"] for row in rows if row["split"] == "train"]
     assert rates[-1] == pytest.approx(rates[0] / 1000)
+
+
+def test_a_run_stopped_in_its_last_validation_validates_and_trains_no_further(arrays, tmp_path):
+    first = start(arrays, tmp_path)
+    folder = CheckpointFolder(tmp_path / "run" / "checkpoints")
+    variables, state = folder.newest()
+    folder.save(variables, state | {"validated": 20})
+    metrics = tmp_path / "run" / "metrics.csv"
+    write_metrics(metrics, [row for row in read_metrics(metrics) if (row["split"], row["step"]) != ("validation", 24)])
+    again = start(arrays, tmp_path)
+    assert (again["steps"], again["val_error"]) == (24, first["val_error"])
+    assert read_metrics(metrics)[-1]["step"] == 24
+    assert read_metrics(metrics)[-1]["split"] == "validation"
 
 
 def test_accumulation_through_the_command_equals_the_whole_batch_but_for_normalization(arrays, tmp_path):
