@@ -65,8 +65,8 @@ def _split(folder: Path, name: str, found: list[tuple[Path, int]]) -> Split:
 def _flat_split(folder: Path, classes: tuple[str, ...]) -> Split:
     """``folder/val/*.JPEG`` with the labels of the first list found in ``LABEL_LISTS``."""
     images = sorted(path for path in (folder / "val").iterdir() if _is_image(path))
-    for pattern, read in LABEL_LISTS.items():
-        for found in sorted(folder.rglob(pattern)):
+    for name, read in LABEL_LISTS.items():
+        for found in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + name)):
             wnids = read(found, images, classes)
             missing = [path.name for path in images if wnids.get(path.stem) not in classes]
             if missing:

@@ -41,6 +41,9 @@ class LearningRate(keras.callbacks.Callback):
         self.schedule, self.state = schedule, state
         self.current: float | None = None
 
+    def on_train_begin(self, logs=None):
+        self.current = None  # a checkpoint brings back the rate of its own last step
+
     def on_train_batch_begin(self, batch, logs=None):
         rate = self.schedule(self.state.step, self.state.drops)
         if self.state.warm_up_end is None:

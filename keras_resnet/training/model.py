@@ -56,8 +56,8 @@ class TrainingModel(keras.Model):
         )
 
     def compile(self, optimizer):
-        """Take ``optimizer``, with loss scaling around it under mixed_float16, and make its variables."""
-        optimizer.gradients_summed = True
+        """Take an :class:`SGD`, put loss scaling around it under mixed_float16, and make its variables."""
+        getattr(optimizer, "inner_optimizer", optimizer).gradients_summed = True
         super().compile(optimizer, jit_compile=False)
         self.optimizer.build(self.trainable_variables)
 

@@ -116,10 +116,7 @@ def _model(strategy, settings, experiment, total_steps) -> TrainingModel:
         if settings.sync_bn and strategy.num_replicas_in_sync > 1:
             synchronize_batch_norm(network)
         model = TrainingModel(network, settings.accumulate, timed=not settings.deterministic)
-        optimizer = SGD(settings.base_lr, **averaging)
-        if settings.precision == "mixed_float16":
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        model.compile(optimizer)
+        model.compile(SGD(settings.base_lr, **averaging))
     return model
 
 
@@ -176,7 +173,7 @@ def _train(model, experiment, settings, workdir, calendar) -> Curves:
             except Diverged as divergence:
                 rollbacks = rollbacks + 1 if divergence.step <= diverged_at or diverged_at < 0 else 1
                 diverged_at = max(diverged_at, divergence.seen_at)
-                _go_back(model, workdir, state, divergence, rollbacks, settings.batch_size)
+                saves.running = _go_back(model, workdir, state, divergence, rollbacks, settings.batch_size)
                 curves.go_back()
     model.optimizer.finalize_variable_values(model.trainable_variables)  # averaged weights, if there are any
     model.equalize()
@@ -195,8 +192,11 @@ def _fit(model, experiment, strategy, calendar, state, callbacks) -> None:
     )
 
 
-def _go_back(model, workdir, state, divergence, rollbacks, batch_size) -> None:
-    """Take up the last checkpoint and leave out the batches from there to where the loss was seen not to be finite."""
+def _go_back(model, workdir, state, divergence, rollbacks, batch_size) -> dict:
+    """Take up the last checkpoint, leaving out the batches from there to where the loss was seen not to be finite.
+
+    Returns the metrics of the window the checkpoint is in.
+    """
     batch = divergence.step + state.skipped
     what = (
         f"The loss or gradient of step {divergence.step + 1} is not finite (batch {batch} of the run's order, examples "
@@ -207,11 +207,12 @@ def _go_back(model, workdir, state, divergence, rollbacks, batch_size) -> None:
             f"{what}, and so it was {MOST_ROLLBACKS - 1} times before with other batches: start again with a lower "
             "--base-lr and another --workdir."
         )
-    good, _ = workdir.restore(model)
+    good, running = workdir.restore(model)
     skipped = state.skipped + divergence.seen_at - good.step
     if workdir.chief:
         print(f"{what}: back to step {good.step}, leaving out {divergence.seen_at - good.step} batches", flush=True)
     vars(state).update(vars(good) | {"skipped": skipped})
+    return running
 
 
 def _describe(model, experiment, settings, curves, state) -> None:

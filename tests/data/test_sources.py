@@ -46,6 +46,32 @@ def test_a_missing_tfds_data_set_says_how_to_get_it(tmp_path):
     assert f"tfds.load('cifar10', data_dir='{tmp_path}')" in message
 
 
+def test_a_tfds_set_with_its_own_validation_split(photo_folder, tmp_path):
+    """As imagenet2012 has it, stored by TFDS itself: JPEGs come back byte for byte, nothing is held out."""
+    import tensorflow_datasets as tfds
+
+    photos = open_data(str(photo_folder))
+    features = tfds.features.FeaturesDict(
+        {"image": tfds.features.Image(encoding_format="jpeg"), "label": tfds.features.ClassLabel(names=photos.classes)}
+    )
+
+    def examples(part):
+        files = sorted((photo_folder / part).rglob("*.JPEG"))
+        return [(str(file), {"image": str(file), "label": file.parent.name}) for file in files]
+
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="pets",
+        version="1.0.0",
+        features=features,
+        split_datasets={"train": examples("train"), "validation": examples("val")},
+        data_dir=tmp_path / "tfds",
+    )
+    found = open_data("pets", tmp_path / "tfds")
+    assert (found.classes, len(found.train), len(found.validation), found.test) == (("cat", "dog"), 12, 4, None)
+    stored = {(bytes(e.numpy()), int(k)) for e, k in map(found.validation.read, range(4))}
+    assert stored == {(bytes(e.numpy()), int(k)) for e, k in map(photos.validation.read, range(4))}
+
+
 def test_cifar10_is_split_as_in_the_paper(real_data):
     found = open_data("cifar10", real_data("tfds"))
     assert (len(found.train), len(found.validation), len(found.test)) == (45_000, 5_000, 1_000)

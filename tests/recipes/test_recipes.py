@@ -298,6 +298,7 @@ def test_the_modern_recipe_trains_and_saves_its_averaged_weights(photo_folder, t
     with np.load(tmp_path / "run" / "checkpoints" / "step-000000007" / "variables.npz") as arrays:
         names = [name for name in arrays if "average" in name]
         averages = [arrays[name] for name in names]
+        assert any("dynamic_scale" in name for name in arrays)  # of the loss, for float16
     last = keras.models.load_model(tmp_path / "run" / "last.keras")
     assert len(averages) == len(last.trainable_variables)
     for average, weight in zip(averages, last.trainable_variables, strict=True):

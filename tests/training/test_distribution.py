@@ -86,9 +86,18 @@ def test_all_workers_end_with_equal_weights_and_statistics(net, trained):
 
 
 @pytest.mark.slow
-def test_loss_scaling_finds_its_scale_on_two_devices(trained):
+def test_loss_scaling_on_two_devices(trained):
+    """Without an overflow the weights of one device, to what float16 resolves."""
+    one, two = trained("one", "float16")[0], trained("mirrored", "float16")[0]
+    assert one["scale"] == two["scale"] == 2.0**10
+    differing = {name: value for name, value in differences(one, two).items() if name.startswith("weight")}
+    assert max(differing.values()) < 5e-3, differing
+
+
+@pytest.mark.slow
+def test_loss_scaling_leaves_out_overflows_on_two_devices(trained):
     """A first scale of 2^30 overflows float16: those updates are left out on both devices, and training goes on."""
     for mode in ("one", "mirrored"):
-        found = trained(mode, "float16")[0]  # whose replicas were seen to be equal
+        found = trained(mode, "overflow")[0]  # whose replicas were seen to be equal
         assert 1 < found["scale"] < 2.0**28
         assert found["test loss"] < np.log(4)

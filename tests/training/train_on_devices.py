@@ -1,6 +1,6 @@
 """Trains a small net on one device, on two logical ones, or as one of several workers; saves what it became.
 
-python train_on_devices.py MODE NET OUT, MODE one|mirrored|worker, NET plain|accumulated|float16|sync_bn|resnet
+python train_on_devices.py MODE NET OUT, MODE one|mirrored|worker, NET plain|accumulated|float16|overflow|sync_bn|resnet
 """
 
 import sys
@@ -26,7 +26,7 @@ else:
     strategy = choose_strategy()
 
 BATCH, SIZE, CLASSES = (32, 32, 4) if NET == "sync_bn" else (16, 16, 4)
-FIRST_SCALE = 2.0**30  # overflows float16
+FIRST_SCALE = {"float16": 2.0**10, "overflow": 2.0**30}  # of the loss; the second one overflows float16
 STEPS = {"sync_bn": 6}.get(NET, 20)
 
 
@@ -41,7 +41,7 @@ def plain_net():
 
 
 keras.utils.set_random_seed(0)
-if NET == "float16":
+if NET in FIRST_SCALE:
     keras.config.set_dtype_policy("mixed_float16")
 rng = np.random.default_rng(0)
 labels = rng.integers(0, CLASSES, 203).astype(np.int32)
@@ -57,7 +57,7 @@ with strategy.scope():
         network = plain_net()
     model = TrainingModel(network, accumulate=3 if NET == "accumulated" else 1)
     optimizer = SGD(0.005 if NET == "sync_bn" else 0.05, l2=1e-2)  # rounding grows fivefold a step at larger rates
-    model.compile(keras.optimizers.LossScaleOptimizer(optimizer, FIRST_SCALE) if NET == "float16" else optimizer)
+    model.compile(keras.optimizers.LossScaleOptimizer(optimizer, FIRST_SCALE[NET]) if NET in FIRST_SCALE else optimizer)
 
 
 def batches(shard, start=0):
@@ -71,7 +71,7 @@ if NET == "resnet":
     recalibrate_batch_norm(network, distribute(strategy, lambda shard: batches(shard, 40).take(3)), strategy)
 tested = distribute(strategy, lambda shard: data.cifar_batches(split, preprocessing, BATCH, shard=shard))
 found |= {f"test {name}": value for name, value in evaluate(model, tested, CLASSES).items()}
-if NET == "float16":
+if NET in FIRST_SCALE:
     found["scale"] = model.optimizer.dynamic_scale.numpy()
 found["worst losses"] = model.mistakes.values(model.local)[3]
 for i, variable in enumerate(network.weights):

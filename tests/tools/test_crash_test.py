@@ -1,0 +1,20 @@
+"""The crash test finds a run killed while saving equal to the one never interrupted."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+
+@pytest.mark.slow
+def test_a_kill_while_saving_is_survived(real_data, tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "crash_test.py", "--data-dir", real_data("tfds"), "--kills", "1",
+         "--while-saving", "1", "--steps", "24", "--save-every", "4", "--longest", "0.1", "--workdir", tmp_path],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (kill,) = [line for line in (tmp_path / "table.md").read_text().splitlines() if line.startswith("| 1 ")]
+    assert kill.endswith("| yes |")
+    assert "curves (split, step, loss, error, learning_rate): equal" in done.stdout
