@@ -1,6 +1,7 @@
 """Trains a small net on one device, on two logical ones, or as one of several workers; saves what it became.
 
-python train_on_devices.py MODE NET OUT, MODE one|mirrored|worker, NET plain|accumulated|float16|overflow|sync_bn|resnet
+python train_on_devices.py MODE NET OUT: MODE is one, mirrored or worker; NET plain, ragged, accumulated, float16, overflow,
+sync_bn or resnet.
 """
 
 import sys
@@ -64,7 +65,21 @@ def batches(shard, start=0):
     return data.cifar_batches(split, preprocessing, BATCH, 1, start, shard)
 
 
-model.fit(distribute(strategy, batches), steps_per_epoch=STEPS, shuffle=False, verbose=0)
+def ragged_batches(shard):
+    """Every fourth batch has 5 examples, which no two devices can share alike."""
+
+    def shares():
+        for step in range(STEPS):
+            positions = (np.arange(5 if step % 4 == 3 else BATCH) + step * BATCH) % len(labels)
+            for share in np.array_split(positions, shard.replicas)[shard.index :: shard.workers]:
+                yield images[share].astype(np.float32) / 64 - 2, labels[share]
+
+    kind = (tf.TensorSpec([None, SIZE, SIZE, 3], tf.float32), tf.TensorSpec([None], tf.int32))
+    return tf.data.Dataset.from_generator(shares, output_signature=kind)
+
+
+source = ragged_batches if NET == "ragged" else batches
+model.fit(distribute(strategy, source), steps_per_epoch=STEPS, shuffle=False, verbose=0)
 found = {f"metric {name}": float(value) for name, value in model.get_metrics_result().items()}
 model.equalize()
 if NET == "resnet":
