@@ -31,6 +31,7 @@ from keras_resnet.weights.preprocessing import Preprocessing
 
 MOST_ROLLBACKS = 3
 RECALIBRATION_IMAGES = 12_800  # fifty of the paper's batches
+LONGEST_WARM_UP = 0.1  # of a run
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Experiment:
         test_batches: (split, shard) to one pass of (images, labels).
         reference_batch: the batch size ``settings.base_lr`` is meant for.
         milestones: where the rate falls under the schedule ``"steps"``, as fractions of the whole length.
-        warm_up_epochs: epochs over which the rate rises linearly.
+        warm_up_epochs: epochs over which the rate rises linearly, at most a tenth of the run.
         averaged: keep a moving average of the weights, which is evaluated and saved.
     """
 
@@ -140,7 +141,7 @@ def _train(model, experiment, settings, workdir, calendar) -> Curves:
             settings.base_lr * settings.batch_size / experiment.reference_batch,
             calendar.total_steps,
             experiment.milestones,
-            round(experiment.warm_up_epochs * calendar.epoch_steps),
+            round(min(experiment.warm_up_epochs * calendar.epoch_steps, LONGEST_WARM_UP * calendar.total_steps)),
         ),
         state,
     )

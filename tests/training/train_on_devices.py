@@ -1,7 +1,8 @@
 """Trains a small net on one device, on two logical ones, or as one of several workers; saves what it became.
 
-python train_on_devices.py MODE NET OUT: MODE is one, mirrored or worker; NET plain, ragged, accumulated, float16, overflow,
-sync_bn or resnet.
+python train_on_devices.py MODE NET OUT
+
+MODE is one, mirrored or worker; NET plain, ragged, accumulated, float16, overflow, sync_bn or resnet.
 """
 
 import sys
