@@ -30,6 +30,7 @@ class TrainingModel(keras.Model):
 
     Attributes after a step, equal on all replicas:
         gradient_squares: ``[stages]`` squared norms of the last gradient, in the order of ``stages``.
+        step: steps done; an optimizer counts updates, and loss scaling skips some.
         bad_step: the first step since the last reset whose loss or gradient was not finite, else -1.
         skips: updates in a row that loss scaling has skipped.
         stop_votes: how many replicas had ``stop_request`` set.
@@ -47,6 +48,7 @@ class TrainingModel(keras.Model):
         self.mistakes = WorstMistakes(network.input_shape[1:])
         local = {"trainable": False, "aggregation": tf.VariableAggregation.NONE}
         self.gradient_squares = tf.Variable(tf.zeros(len(self.stages)), **local)
+        self.step = tf.Variable(0, dtype=tf.int64, **local)
         self.bad_step = tf.Variable(-1, dtype=tf.int64, **local)
         self.skips = tf.Variable(0, dtype=tf.int64, **local)
         self.stop_request = tf.Variable(0.0, **local)
@@ -111,16 +113,15 @@ class TrainingModel(keras.Model):
         return losses, scores, tape.gradient(loss, self.trainable_variables)
 
     def _watch(self, loss, gradients, votes):
-        scale = self.optimizer.scale_loss(1.0)
         squares = dict.fromkeys(self.stages, 0.0)
         for variable, gradient in zip(self.trainable_variables, gradients, strict=True):
-            squares[stage_of(variable)] += tf.reduce_sum(tf.square(gradient / scale))
-        squares = tf.stack(list(squares.values()))
+            squares[stage_of(variable)] += 2 * tf.nn.l2_loss(gradient)
+        squares = tf.stack(list(squares.values())) / tf.square(self.optimizer.scale_loss(1.0))
         finite = tf.reduce_all(tf.math.is_finite(squares))
         scaling = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
         bad = tf.logical_not(tf.math.is_finite(loss) & (finite | scaling))
-        step = tf.cast(self.optimizer.iterations, tf.int64)
-        self.bad_step.assign(tf.where(bad & (self.bad_step < 0), step, self.bad_step))
+        self.bad_step.assign(tf.where(bad & (self.bad_step < 0), self.step, self.bad_step))
+        self.step.assign_add(1)
         self.skips.assign(tf.where(finite, tf.zeros_like(self.skips), self.skips + 1))
         self.gradient_squares.assign(squares)
         self.stop_votes.assign(votes)
@@ -150,8 +151,8 @@ class TrainingModel(keras.Model):
         return seconds
 
     def own_variables(self) -> list:
-        """All that a checkpoint keeps: weights, statistics, seeds, optimizer, and skips in a row."""
-        return [*self.variables, *self.optimizer.variables, self.skips]
+        """All that a checkpoint keeps: weights, statistics, seeds, optimizer, steps, and skips in a row."""
+        return [*self.variables, *self.optimizer.variables, self.step, self.skips]
 
     def running_variables(self) -> list:
         """The metrics' variables."""
