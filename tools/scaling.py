@@ -41,7 +41,7 @@ class Machine:
     """Share of a link's bandwidth that an all-reduce reaches: an assumption."""
     latency_us: float = 15.0
     """Of one message between machines, microseconds: an assumption."""
-    core_images: float = 418.0
+    core_images: float = 470.0
     """Images a second that one core decodes and augments (tools/benchmark.py input, see docs/scaling.md)."""
     cores: int = 16
     """Cores for each accelerator (DGX A100: 128 for 8)."""
