@@ -74,7 +74,7 @@ class CrashTest:
             print(lines[-1], flush=True)
         broken.wait()
         differing = [step for step, digest in broken.seen.items() if whole.seen.get(step) != digest]
-        lines.append(f"\ncheckpoints of the last session that differ: {differing or 'none'} of {len(broken.seen)}")
+        lines.append(f"\ncheckpoints of the last process that differ: {differing or 'none'} of {len(broken.seen)}")
         curves = [self._curves(name) for name in ("whole", "broken")]
         lines.append(f"curves ({', '.join(EQUAL_COLUMNS)}): {'equal' if curves[0] == curves[1] else 'DIFFERENT'}, ")
         lines[-1] += f"{len(curves[0])} points"
@@ -87,7 +87,7 @@ class CrashTest:
 
 
 class Run:
-    """One session of a run, and the hashes of the checkpoints it was seen to write."""
+    """One process of a run, and the hashes of the checkpoints it was seen to write."""
 
     def __init__(self, test: CrashTest, name: str):
         self.folder = test.workdir / name / "checkpoints"
@@ -119,7 +119,7 @@ class Run:
             raise SystemExit(f"the run ended with status {self.process.returncode}")
 
     def first_new_checkpoint(self) -> tuple[int, str]:
-        """Step and hash of the first checkpoint this session writes."""
+        """Step and hash of the first checkpoint this process writes."""
         while not self.seen and self.look():
             time.sleep(0.02)
         return min(self.seen.items(), default=(-1, ""))

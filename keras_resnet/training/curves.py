@@ -35,7 +35,7 @@ class Curves:
             write_metrics(self.path, self.rows)
 
     def start_window(self) -> None:
-        """Start the clock: images/s and the wait for input are those of this session's steps."""
+        """Start the clock: images/s and the wait for input are those of this process's steps."""
         self.window_step, self.window_time = self.state.step, time.perf_counter()
 
     def train_point(self, model: TrainingModel, values: dict[str, float], rate: float) -> None:

@@ -57,7 +57,7 @@ class Settings:
     deterministic: bool = False
     """Make every GPU operation repeatable bit for bit, which costs speed; on the CPU they are."""
     profile: tuple[int, int] | None = None
-    """First and last step to profile for TensorBoard, counted in this session."""
+    """First and last step to profile for TensorBoard, counted from where the process starts."""
 
 
 def check(settings: Settings) -> None:

@@ -85,7 +85,7 @@ def graph(model: TrainingModel) -> None:
 
 
 class Profile(keras.callbacks.Callback):
-    """Profiles the steps ``first`` to ``last`` of this session into ``folder``."""
+    """Profiles the steps ``first`` to ``last`` of this process into ``folder``."""
 
     def __init__(self, folder, first: int, last: int):
         super().__init__()
