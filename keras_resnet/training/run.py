@@ -217,7 +217,7 @@ def _go_back(model, workdir, state, divergence, rollbacks, batch_size) -> dict:
 
 
 def _describe(model, experiment, settings, curves, state) -> None:
-    """Write settings, graph and augmented inputs for TensorBoard."""
+    """Write the graph and the first augmented inputs for TensorBoard."""
     batch = next(iter(experiment.train_batches(state.step + state.skipped, Shard()).take(1)))
     with curves.writers["train"].as_default():
         tensorboard.graph(model)
