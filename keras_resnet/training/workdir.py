@@ -73,7 +73,7 @@ class Workdir:
                     f"{self.path} holds a run of other settings ({'; '.join(differing)}): "
                     "give those settings, or another --workdir."
                 )
-        elif self.checkpoints.steps():  # the first step of other settings
+        elif not begun and self.checkpoints.steps():  # step 0 alone, maybe of other settings
             shutil.rmtree(self.checkpoints.path)
             self.checkpoints.prepare()
         return settings

@@ -34,6 +34,12 @@ def test_the_first_checkpoint_alone_is_no_run_to_lose(tmp_path):
     assert Workdir(tmp_path, {"seed": 1}).checkpoints.steps() == []
 
 
+def test_checkpoints_survive_lost_settings(tmp_path):
+    begun(tmp_path, {"seed": 0})
+    (tmp_path / "settings.json").unlink()
+    assert Workdir(tmp_path, {"seed": 0}).checkpoints.steps() == [5]
+
+
 def test_a_workdir_in_use_is_refused_until_its_process_is_gone(tmp_path):
     script = (
         "import sys; from keras_resnet.training.workdir import Workdir; "
