@@ -7,6 +7,7 @@ modules of their own, imported at first use, so that the networks also run where
 import importlib
 
 from keras_resnet.errors import InputError
+from keras_resnet.loading import load_model
 from keras_resnet.models import (
     PlainNet18,
     PlainNet20,

@@ -1,7 +1,7 @@
 """Networks from specs: ``build`` and the named builders."""
 
 import numbers
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 
 import keras
 from keras import layers
@@ -9,44 +9,20 @@ from keras import layers
 from keras_resnet import weights as weight_files
 from keras_resnet.blocks import PLACEMENTS, block, block_loop, convolution, normalize_activate
 from keras_resnet.errors import InputError, one_of
+from keras_resnet.network import Network
 from keras_resnet.shortcuts import he_normal
 from keras_resnet.specs import EXPANSION, SPECS, NetSpec, find_spec
-from keras_resnet.weights.preprocessing import Preprocessing
+from keras_resnet.weights.description import OUTPUT_FIELDS
+from keras_resnet.weights.known import fetch
 
 CLASSES = {"imagenet": 1000, "cifar": 10}
 SIZE = {"imagenet": 224, "cifar": 32}
 
 
-@keras.saving.register_keras_serializable("keras_resnet")
-class Network(keras.Model):
-    """A Functional model that remembers its ``spec`` and the ``preprocessing`` its weights expect, and saves both."""
-
-    def __init__(self, inputs, outputs, name=None, *, spec=None, preprocessing=None, **kwargs):
-        super().__init__(inputs, outputs, name=name, **kwargs)
-        self.spec = spec
-        self.preprocessing = preprocessing
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "spec": asdict(self.spec) if self.spec else None,
-            "preprocessing": self.preprocessing.get_config() if self.preprocessing else None,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        spec, preprocessing = config.pop("spec", None), config.pop("preprocessing", None)
-        model = super().from_config(config, custom_objects=custom_objects)
-        model.spec = NetSpec(**spec) if spec else None
-        model.preprocessing = Preprocessing.from_config(preprocessing) if preprocessing else None
-        return model
-
-
 def build(
     spec: NetSpec,
     include_top: bool = True,
-    weights: str | None = None,
+    weights=None,
     input_tensor=None,
     input_shape: tuple | None = None,
     pooling: str | None = None,
@@ -59,7 +35,8 @@ def build(
     Args:
         spec: a row of ``SPECS``, or any ``NetSpec``.
         include_top: end in global average pooling and a classifier.
-        weights: None for random weights (the default, unlike ``keras.applications``), or a weight file.
+        weights: None for random weights (the default, unlike ``keras.applications``), a weight file, a
+            :class:`keras_resnet.weights.Checkpoint`, or ``"imagenet"`` to download published ones (18 to 152).
         input_tensor: a Keras tensor to use as the input.
         input_shape: ``(height, width, channels)``; sizes may be None. The default is 224x224x3 for ImageNet
             networks and 32x32x3 for CIFAR networks, or sizes None without the top.
@@ -77,8 +54,9 @@ def build(
     """
     if keras.config.image_data_format() != "channels_last":
         raise InputError("keras_resnet builds channels_last networks: call keras.config.set_image_data_format.")
-    checkpoint = weight_files.read(weights) if weights is not None else None
+    checkpoint = _checkpoint(weights, spec.name)
     if checkpoint is not None:
+        _check_image(spec, input_tensor, input_shape)
         checkpoint.check_spec(spec)
     inputs, image = _inputs(spec, include_top, input_tensor, input_shape)
     x = _stages(_stem(image, spec), spec)
@@ -96,6 +74,23 @@ def build(
     if checkpoint is not None:
         checkpoint.assign_to(model)
     return model
+
+
+def _checkpoint(weights, name: str):
+    """The checkpoint that the argument ``weights`` stands for, or None."""
+    if weights is None or isinstance(weights, weight_files.Checkpoint):
+        return weights
+    return weight_files.read(fetch(name) if weights == "imagenet" else weights)
+
+
+def _check_image(spec, input_tensor, input_shape):
+    """Trained first convolutions read three channels; other inputs need a decision of the caller's."""
+    shape = input_tensor.shape[1:] if input_tensor is not None else input_shape
+    if shape is not None and len(shape) == 3 and shape[-1] not in (3, None):
+        raise InputError(
+            f"input_shape {tuple(shape)}: the weights of {spec.name} read 3 channels: turn the images into RGB, or "
+            "build with weights=None."
+        )
 
 
 def _inputs(spec, include_top, input_tensor, input_shape):
@@ -196,7 +191,8 @@ def convert(model: Network, **spec_changes) -> Network:
         name=model.name,
     )
     weight_files.assign_arrays(converted, weight_files.named_arrays(model))
-    converted.preprocessing = model.preprocessing
+    for key, value in model.described().items():
+        setattr(converted, key, spec if key == "spec" else value)
     return converted
 
 
@@ -217,7 +213,7 @@ def _builder(spec_name: str):
 
     def builder(
         include_top: bool = True,
-        weights: str | None = None,
+        weights=None,
         input_tensor=None,
         input_shape: tuple | None = None,
         pooling: str | None = None,
@@ -226,9 +222,9 @@ def _builder(spec_name: str):
         name: str | None = None,
         **spec_changes,
     ) -> Network:
+        weights = _checkpoint(weights, spec_name)
         if weights is not None:
-            needs = weight_files.read(weights).needs
-            spec_changes = {**{k: v for k, v in needs.items() if k in FOLLOWED}, **spec_changes}
+            spec_changes = {**{k: v for k, v in weights.needs.items() if k in FOLLOWED}, **spec_changes}
         spec = change_spec(find_spec(spec_name), **spec_changes)
         return build(
             spec, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
@@ -246,7 +242,7 @@ def _builder(spec_name: str):
     return builder
 
 
-FOLLOWED = ("shortcut", "zero_channels", "stride_in", "bn_epsilon")
+FOLLOWED = tuple(field for field in OUTPUT_FIELDS if field not in ("stem", "block", "residual"))
 
 ResNet18, ResNet34, ResNet50, ResNet101, ResNet152 = (_builder(f"ResNet{n}") for n in (18, 34, 50, 101, 152))
 ResNet20, ResNet32, ResNet44, ResNet56 = (_builder(f"ResNet{n}") for n in (20, 32, 44, 56))

@@ -25,7 +25,7 @@ def prepare(settings: training.Settings) -> training.Experiment:
     train, validation, test = (
         split and data.decode_all(split, settings.image_size) for split in (found.train, found.validation, found.test)
     )
-    preprocessing = Preprocessing(data.mean_image(train))
+    preprocessing = Preprocessing(data.mean_image(train), crop=1.0)
     batch = settings.batch_size
 
     def train_batches(start_step, shard):

@@ -28,7 +28,7 @@ import keras_resnet
 from keras_resnet import data
 from keras_resnet.data import augment
 from keras_resnet.layers import BatchNormalization
-from keras_resnet.models import Network
+from keras_resnet.network import Network
 from keras_resnet.training import SGD, TrainingModel
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.training.results import hardware

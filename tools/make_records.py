@@ -18,7 +18,7 @@ import tyro
 
 from keras_resnet import InputError, data
 from keras_resnet.data import records
-from keras_resnet.training.checkpoints import write_whole
+from keras_resnet.files import write_whole
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from keras_resnet.weights.preprocessing import Preprocessing
+from keras_resnet.weights.preprocessing import CENTER_CROP, Preprocessing
 
 SCALES = (8 / 7, 15 / 7)  # shorter side over crop size: 256 to 480 at 224
-TEST_SCALE = 8 / 7
 CIFAR_PADDING = 4
 PCA_DEVIATION = 0.1
 CMYK_CHANNELS = 4
@@ -112,11 +111,11 @@ def scale_crop_flip(encoded, seed, size: int):
     return _view(encoded, image_shape(encoded), scale, draws[1:3], draws[3] < 0.5, size)
 
 
-def center_view(encoded, size: int):
-    """The test view: shorter side 8/7 x size, center crop; decoded at full quality."""
+def center_view(encoded, size: int, crop: float = CENTER_CROP):
+    """The test view: the center square of ``crop`` of the shorter side, at ``size``; decoded at full quality."""
     image = decode(encoded)
     extent = tf.shape(image)[:2]
-    side = tf.cast(tf.round(tf.cast(tf.reduce_min(extent), tf.float32) / TEST_SCALE), tf.int32)
+    side = tf.cast(tf.round(tf.cast(tf.reduce_min(extent), tf.float32) * crop), tf.int32)
     side = tf.maximum(side, 1)
     top, left = (extent[0] - side) // 2, (extent[1] - side) // 2
     pixels = tf.slice(image, [top, left, 0], [side, side, 3])

@@ -157,7 +157,7 @@ def imagenet_batches(
 
         def center(position):
             encoded, label = split.read(position)
-            return preprocessing(augment.center_view(encoded, size)), label
+            return preprocessing(augment.center_view(encoded, size, preprocessing.crop)), label
 
         return single_pass(center, len(split), batch_size, shard)
 

@@ -1,10 +1,35 @@
 """How good a model is: error rates in percent, as the paper reports them.
 
-``evaluate(model, batches, classes)`` gives loss and errors over one pass; ``ErrorRate`` and ``TopKErrorRate`` are the
-metrics that training shows too; ``recalibrate_batch_norm(model, batches)`` makes normalization's test statistics.
+``score(model, split, View("10-crop"))`` gives the probabilities of a pass over test photos, ``Ensemble`` those of
+several models, and ``Scores.error(k)`` the top-k error with its interval. ``evaluate(model, batches, classes)`` gives
+loss and errors in training; ``recalibrate_batch_norm(model, batches)`` makes normalization's test statistics.
 """
 
+from keras_resnet.evaluation.classifier import classifier_of, dense_scores, input_size, with_activation
+from keras_resnet.evaluation.ensemble import Ensemble, greedy, joint
 from keras_resnet.evaluation.error_rates import ErrorRate, TopKErrorRate, check_classes, evaluate
 from keras_resnet.evaluation.recalibration import recalibrate_batch_norm
+from keras_resnet.evaluation.scoring import Estimate, Scores, cached_scores, check_model, score
+from keras_resnet.evaluation.views import VIEWS, View
 
-__all__ = ["ErrorRate", "TopKErrorRate", "check_classes", "evaluate", "recalibrate_batch_norm"]
+__all__ = [
+    "VIEWS",
+    "Ensemble",
+    "ErrorRate",
+    "Estimate",
+    "Scores",
+    "TopKErrorRate",
+    "View",
+    "cached_scores",
+    "check_classes",
+    "check_model",
+    "classifier_of",
+    "dense_scores",
+    "evaluate",
+    "greedy",
+    "input_size",
+    "joint",
+    "recalibrate_batch_norm",
+    "score",
+    "with_activation",
+]

@@ -87,6 +87,15 @@ class BlockLoop(keras.layers.Layer):
         numbers = ops.stack([ops.arange(self.repeats), ops.zeros(self.repeats, "int32")], axis=1)
         return ops.cast(numbers, "uint32") + ops.cast(self.seed_generator.next(), "uint32")
 
+    def save_own_variables(self, store):
+        """Stacked weights by name, so that a file can be read without the layer."""
+        for variable in self.stacked + self.states:
+            store[variable.name] = ops.convert_to_numpy(variable)
+
+    def load_own_variables(self, store):
+        for variable in self.stacked + self.states:
+            variable.assign(store[variable.name])
+
     def get_config(self):
         own = {
             "block": keras.saving.serialize_keras_object(self.block),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_resnet.errors import InputError
+from keras_resnet.files import sync
 
 KEPT = 3
 VALUES, STATE = "variables.npz", "state.json"
@@ -120,26 +121,6 @@ def assign_values(variables, arrays: dict[str, np.ndarray]) -> None:
         raise InputError(f"The checkpoint is of another network ({odd[0]}): give its settings, or another --workdir.")
     for name, variable in named.items():
         variable.assign(arrays[name])
-
-
-def write_whole(target: Path, write) -> None:
-    """Call ``write(path)`` on a new file beside ``target``, then put it in ``target``'s place."""
-    part = target.with_name(f"part-{os.getpid()}-{target.name}")
-    try:
-        write(part)
-        sync(part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    """Bring a file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:

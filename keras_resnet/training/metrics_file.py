@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from keras_resnet.training.checkpoints import write_whole
+from keras_resnet.files import write_whole
 
 COLUMNS = (
     "split", "step", "images", "loss", "error", "top5_error", "learning_rate", "images_per_second", "input_wait"

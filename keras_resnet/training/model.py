@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation import ErrorRate, TopKErrorRate
 from keras_resnet.layers import BatchNormalization, BlockLoop
-from keras_resnet.models import Network
+from keras_resnet.network import Network
 from keras_resnet.training.mistakes import WorstMistakes
 
 TOP_K = 5

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from keras_resnet.errors import InputError
-from keras_resnet.models import Network
-from keras_resnet.training.checkpoints import CheckpointFolder, assign_values, values_of, write_whole
+from keras_resnet.files import write_whole
+from keras_resnet.network import Network
+from keras_resnet.training.checkpoints import CheckpointFolder, assign_values, values_of
 from keras_resnet.training.model import TrainingModel
 from keras_resnet.training.state import State
 

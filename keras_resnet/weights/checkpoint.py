@@ -1,61 +1,186 @@
-"""Weight files of other systems as arrays by canonical name."""
+"""Weights of any origin as arrays by canonical name, with what they need and where they come from."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.errors import InputError, one_of
-from keras_resnet.specs import NetSpec
-from keras_resnet.weights import torch_cifar
-from keras_resnet.weights.named import assign_arrays
+from keras_resnet.errors import InputError
+from keras_resnet.specs import SPECS, NetSpec
+from keras_resnet.weights import array_file, description, keras_file, keras_names, torch_names
+from keras_resnet.weights.known import origin
+from keras_resnet.weights.named import assign_arrays, named_arrays
 from keras_resnet.weights.preprocessing import Preprocessing
 from keras_resnet.weights.torch_file import read_torch_file
+
+SMALLEST_VARIANCE = 1e-12  # with epsilon, of a channel whose epsilon changes
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a weight file holds.
+    """What a weight file, or a live model, holds.
 
     Fields:
-        path: the file.
+        name: the file, for messages.
         arrays: values by canonical name, in Keras' layouts.
         names: canonical name to the file's own key.
         needs: spec fields without which the arrays fit and give other outputs, such as ``zero_channels``.
         preprocessing: what the weights expect of their inputs.
+        source, licence: where they come from, and their terms; None where nothing says so.
+        class_names: names of the scores, where the file has them.
+        input_shape: of the network they were saved from, where the file has it.
+        own_spec: that network's whole spec, where the file has it.
     """
 
-    path: Path
+    name: str
     arrays: dict[str, np.ndarray]
     names: dict[str, str]
     needs: dict[str, object]
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None = None
+    source: str | None = None
+    licence: str | None = None
+    class_names: tuple[str, ...] | None = None
+    input_shape: tuple | None = None
+    own_spec: NetSpec | None = field(default=None, repr=False)
+
+    @property
+    def classes(self) -> int | None:
+        """Scores of the classifier; None without one."""
+        kernel = self.arrays.get("predictions/kernel")
+        return None if kernel is None else kernel.shape[-1]
+
+    @property
+    def spec(self) -> NetSpec:
+        """The network the weights are of: its own, or the row of ``SPECS`` with as many blocks.
+
+        Raises:
+            InputError: there is no such row.
+        """
+        if self.own_spec:
+            return self.own_spec
+        counts = {}
+        for name in self.arrays:
+            if match := re.match(r"conv(\d+)_block(\d+)_", name):
+                stage, block = map(int, match.groups())
+                counts[stage] = max(counts.get(stage, 0), block)
+        blocks = tuple(counts[stage] for stage in sorted(counts))
+        block = "bottleneck" if "conv2_block1_3_conv/kernel" in self.arrays else "basic"
+        for spec in SPECS.values():
+            if spec.residual and (spec.blocks, spec.block) == (blocks, block):
+                return replace(spec, **self.needs)
+        raise InputError(
+            f"{self.name} has {block} blocks {blocks or 'of no stage'}, which is none of the named networks: name the "
+            "network it is of."
+        )
 
     def check_spec(self, spec: NetSpec) -> None:
-        """Raise :class:`InputError` naming the field and both values where ``spec`` conflicts with ``needs``."""
-        for field, needed in self.needs.items():
-            if getattr(spec, field) != needed:
-                raise InputError(
-                    f"{self.path.name} needs {field}={needed!r}, and the {spec.name} asked for has "
-                    f"{field}={getattr(spec, field)!r}: leave the field unset, or choose other weights."
-                )
+        """Raise :class:`InputError` naming the field and both values where ``spec`` conflicts with ``needs``.
+
+        Another epsilon is no conflict: the moving variances take up the difference.
+        """
+        for key, needed in self.needs.items():
+            given = getattr(spec, key)
+            if key == "bn_epsilon" or given == needed or (key == "stride_in" and spec.block == "basic"):
+                continue
+            raise InputError(
+                f"{self.name} needs {key}={needed!r}, and the {spec.name} asked for has {key}={given!r}: leave the "
+                "field unset, or choose other weights."
+            )
 
     def assign_to(self, model) -> None:
-        """Set all weights of ``model`` and its preprocessing; an error changes nothing."""
+        """Set all weights of ``model``, and what it remembers of them; an error changes nothing."""
         spare = [name for name in self.arrays if name.startswith("predictions/")]
         top = any(layer.name == "predictions" for layer in model.layers)
-        assign_arrays(model, self.arrays, self.path.name, self.names, () if top else spare)
-        model.preprocessing = self.preprocessing
+        if top and self.classes not in (None, model.output_shape[-1]):
+            wanted = model.output_shape[-1]
+            raise InputError(
+                f"{self.name} does not fit {model.name}: {self.names['predictions/kernel']} is for {self.classes} "
+                f"classes, {self.arrays['predictions/kernel'].shape} in the file and "
+                f"{(model.get_layer('predictions').kernel.shape[0], wanted)} in the network of {wanted}: give "
+                f"classes={self.classes}, or train a new classifier with recipes/finetune.py."
+            )
+        arrays = self._at_epsilon(model.spec.bn_epsilon)
+        assign_arrays(model, arrays, self.name, self.names, () if top else spare)
+        for key in ("preprocessing", "source", "licence"):
+            setattr(model, key, getattr(self, key))
+        model.class_names = self.class_names if top else None
+
+    def _at_epsilon(self, epsilon: float) -> dict[str, np.ndarray]:
+        """The arrays for another epsilon: variance + epsilon, and so every output, stays the same."""
+        shift = self.needs.get("bn_epsilon", epsilon) - epsilon
+        if shift == 0:
+            return self.arrays
+        shifted = dict(self.arrays)
+        for name, array in self.arrays.items():
+            if name.endswith("/moving_variance"):
+                shifted[name] = (array.astype(np.float64) + shift).astype(array.dtype)
+                if (shifted[name] + epsilon < SMALLEST_VARIANCE).any():
+                    raise InputError(
+                        f"{self.name} has variances in {name} too small for bn_epsilon={epsilon!r}: leave it unset."
+                    )
+        return shifted
 
 
-READERS = {".th": torch_cifar.convert, ".pth": torch_cifar.convert}
+def from_model(model) -> Checkpoint:
+    """The weights of a live model: a network of this package, or a ResNet50, 101 or 152 of keras.applications."""
+    if getattr(model, "spec", None) is not None:
+        arrays, needs = named_arrays(model), description.needs_of(model.spec)
+        described = model.described()
+        described["own_spec"] = described.pop("spec")
+        same = {name: name for name in arrays}
+        return Checkpoint(model.name, arrays, same, needs, input_shape=model.input_shape[1:], **described)
+    converted = keras_names.convert(keras_names.layers_of(model), model.name)
+    return Checkpoint(model.name, source=f"keras model {model.name}", **converted)
+
+
+def _own_or(content, found, convert: Callable[[object], dict]) -> dict:
+    """Fields from a file's content and its description; without one, of a file of another program."""
+    fields = convert(content)
+    if found.get("spec"):
+        described = description.parse(found)
+        fields["own_spec"] = described.pop("spec")
+        fields["needs"] = description.needs_of(fields["own_spec"])
+        shape = found.get("input_shape")
+        fields |= described | {"input_shape": tuple(shape) if shape else None}
+    return fields
+
+
+def _npz(arrays: dict) -> dict:
+    return {"arrays": arrays, "names": {name: name for name in arrays}, "needs": {}}
+
+
+READERS = {  # suffix: file to (content, description), content to fields
+    ".weights.h5": (keras_file.read_hdf5, keras_names.convert),
+    ".h5": (keras_file.read_hdf5, keras_names.convert),
+    ".keras": (keras_file.read_keras_archive, keras_names.convert),
+    ".safetensors": (array_file.read_safetensors, torch_names.convert),
+    ".npz": (array_file.read_npz, lambda arrays, source: _npz(arrays)),
+    **dict.fromkeys((".th", ".pth", ".pt"), (lambda path: (read_torch_file(path), {}), torch_names.convert)),
+}
+
+
+def suffix_of(path: Path, known) -> str:
+    """Which of ``known`` suffixes the file has; raises :class:`InputError` listing them."""
+    for suffix in known:
+        if path.name.endswith(suffix):
+            return suffix
+    raise InputError(f"{path} is no weight file that can be read or written: its name must end in {', '.join(known)}.")
 
 
 def read(path) -> Checkpoint:
     """Read a weight file without running code it may bring; raises :class:`InputError` for what cannot be read."""
     path = Path(path).expanduser()
-    one_of(f"The weight file type of {path.name},", path.suffix, READERS)
+    load, convert = READERS[suffix_of(path, READERS)]
     if not path.is_file():
-        raise InputError(f"There is no weight file {path}: give the path of a .th or .pth file.")
-    arrays, names, needs, preprocessing = READERS[path.suffix](read_torch_file(path), path.name)
-    return Checkpoint(path, arrays, names, needs, preprocessing)
+        raise InputError(f"There is no weight file {path}: give the path of a {', '.join(READERS)} file.")
+    content, found = load(path)
+    try:
+        fields = _own_or(content, found, lambda content: convert(content, path.name))
+    except (TypeError, AttributeError, KeyError) as error:  # a description of other fields than ours
+        raise InputError(f"{path.name} describes its network in a way this version does not know: {error}.") from error
+    known_source, known_licence = origin(path)
+    fields["source"] = fields.get("source") or known_source
+    fields["licence"] = fields.get("licence") or known_licence
+    return Checkpoint(path.name, **fields)

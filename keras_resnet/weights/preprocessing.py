@@ -1,10 +1,12 @@
 """The preprocessing a network's weights expect, kept with the network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from keras_resnet.errors import InputError, one_of
+
+CENTER_CROP = 7 / 8  # 224 of 256 (Sec. 3.4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,14 +17,18 @@ class Preprocessing:
         mean: three channel means, or a mean image ``[height, width, 3]``, in ``channels`` order.
         std: three channel deviations; ones as in the paper, which only subtracts the mean.
         channels: ``"RGB"`` or ``"BGR"``, the order the network reads.
+        crop: share of the image's shorter side that the center view keeps: 224 of 256, or all as for CIFAR.
     """
 
     mean: np.ndarray
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     channels: str = "RGB"
+    crop: float = CENTER_CROP
 
     def __post_init__(self):
         one_of("channels", self.channels, ("RGB", "BGR"))
+        if not 0 < self.crop <= 1:
+            raise InputError(f"crop {self.crop!r} must be a share of the image's shorter side: 0 < crop <= 1.")
         object.__setattr__(self, "mean", np.asarray(self.mean, np.float32))
         object.__setattr__(self, "std", tuple(float(s) for s in self.std))
 
@@ -52,8 +58,12 @@ class Preprocessing:
         x = x * np.asarray(self.std, np.float32) + self.mean_for(*x.shape[-3:-1])
         return x[..., ::-1] if self.channels == "BGR" else x
 
+    def at_crop(self, crop: float) -> "Preprocessing":
+        """The same with another ``crop``."""
+        return replace(self, crop=crop)
+
     def get_config(self) -> dict:
-        return {"mean": self.mean.tolist(), "std": list(self.std), "channels": self.channels}
+        return {"mean": self.mean.tolist(), "std": list(self.std), "channels": self.channels, "crop": self.crop}
 
     @classmethod
     def from_config(cls, config: dict) -> "Preprocessing":

@@ -9,8 +9,9 @@ import pytest
 
 import keras_resnet
 from keras_resnet import InputError
+from keras_resnet.files import write_whole
 from keras_resnet.training import SGD, TrainingModel
-from keras_resnet.training.checkpoints import CheckpointFolder, assign_values, values_of, write_whole
+from keras_resnet.training.checkpoints import CheckpointFolder, assign_values, values_of
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import tensorflow as tf
 import keras_resnet
 from keras_resnet import data
 from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
-from keras_resnet.models import Network
+from keras_resnet.network import Network
 from keras_resnet.training import SGD, TrainingModel, choose_strategy, distribute
 from keras_resnet.training.model import synchronize_batch_norm
 from keras_resnet.weights import Preprocessing

@@ -1,0 +1,62 @@
+"""The classifier on top of a model: its logits, and its dense form for images of any size."""
+
+import keras
+
+from keras_resnet.errors import InputError
+
+
+def classifier_of(model: keras.Model) -> keras.layers.Dense:
+    """The last layer of ``model``, fully connected; raises :class:`InputError` where it is something else."""
+    top = model.layers[-1]
+    if not isinstance(top, keras.layers.Dense) or len(model.output_shape) != 2:
+        raise InputError(f"{model.name} has no classifier on top: build or load it with include_top=True.")
+    return top
+
+
+def with_activation(model: keras.Model, activation: str | None) -> keras.Model:
+    """``model`` with another activation of its classifier: None for logits, ``"softmax"`` for probabilities.
+
+    The layers below are shared.
+    """
+    top = classifier_of(model)
+    if top.activation is keras.activations.get(activation):
+        return model
+    other = type(top).from_config({**top.get_config(), "activation": activation})
+    outputs = other(top.input)
+    other.set_weights(top.get_weights())
+    return keras.Model(model.input, outputs, name=model.name)
+
+
+def input_size(model: keras.Model) -> int:
+    """The side of the square images ``model`` was built for, in pixels."""
+    height, width = model.input_shape[1:3]
+    if height is None or height != width:
+        raise InputError(f"{model.name} takes images of {height} x {width} pixels: build it for one square size.")
+    return height
+
+
+def dense_scores(model: keras.Model):
+    """A function from float32 ``[batch, height, width, channels]`` of any size to probabilities ``[batch, classes]``.
+
+    The network is applied fully convolutionally (Sec. 3.4): its average pooling slides over the last feature map with
+    the window it has at the model's own size, the classifier and softmax follow at each position, and the
+    probabilities are averaged over positions. At the model's own size that is the model itself.
+    """
+    import tensorflow as tf
+
+    top = classifier_of(with_activation(model, "softmax"))
+    pool = top.input._keras_history.operation
+    if not isinstance(pool, keras.layers.GlobalAveragePooling2D):
+        raise InputError(f"{model.name} has no global average pooling under its classifier: use the center view.")
+    features = keras.Model(model.input, pool.input)
+    body = keras.models.clone_model(  # the same layers, for inputs of any size
+        features, input_tensors=keras.Input((None, None, model.input_shape[-1])), clone_function=lambda layer: layer
+    )
+    window = pool.input.shape[1:3]
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, model.input_shape[-1]], tf.float32)])
+    def score(images):
+        maps = tf.cast(body(images, training=False), tf.float32)
+        return tf.reduce_mean(top(tf.nn.avg_pool2d(maps, window, 1, "VALID")), axis=[1, 2])
+
+    return score

@@ -1,0 +1,56 @@
+"""What a network remembers beside its weights, as plain values for files."""
+
+from dataclasses import asdict
+
+from keras_resnet.specs import NetSpec
+from keras_resnet.weights.preprocessing import Preprocessing
+
+DESCRIBED = ("spec", "preprocessing", "source", "licence", "class_names")
+OUTPUT_FIELDS = (  # of a spec: weights of the same shapes give other outputs under another value
+    "stem",
+    "block",
+    "residual",
+    "shortcut",
+    "zero_channels",
+    "placement",
+    "stride_in",
+    "activation",
+    "width",
+    "bn_epsilon",
+)
+
+
+def as_json(model) -> dict:
+    """The attributes in ``DESCRIBED``, and the input's shape."""
+    return {
+        "spec": asdict(model.spec) if model.spec else None,
+        "preprocessing": model.preprocessing.get_config() if model.preprocessing else None,
+        "source": model.source,
+        "licence": model.licence,
+        "class_names": list(model.class_names) if model.class_names else None,
+        "input_shape": list(model.input_shape[1:]),
+    }
+
+
+def parse(description: dict) -> dict:
+    """The attributes by name, as :func:`as_json` found them; None for what is missing."""
+    spec, preprocessing, names = (description.get(key) for key in ("spec", "preprocessing", "class_names"))
+    return {
+        "spec": NetSpec(**spec) if spec else None,
+        "preprocessing": Preprocessing.from_config(preprocessing) if preprocessing else None,
+        "source": description.get("source"),
+        "licence": description.get("licence"),
+        "class_names": tuple(names) if names else None,
+    }
+
+
+def needs_of(spec: NetSpec) -> dict:
+    """The fields of ``spec`` without which its weights fit and give other outputs."""
+    needs = {field: getattr(spec, field) for field in OUTPUT_FIELDS}
+    if spec.block == "basic":
+        del needs["stride_in"]
+    if not spec.residual:
+        del needs["shortcut"]
+    if not spec.residual or spec.shortcut in ("B", "C"):
+        del needs["zero_channels"]
+    return needs

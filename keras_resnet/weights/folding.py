@@ -1,0 +1,77 @@
+"""Batch normalization folded into the convolutions before it, for inference."""
+
+import keras
+import numpy as np
+
+from keras_resnet.errors import InputError
+from keras_resnet.layers import BlockLoop
+from keras_resnet.network import Network
+
+
+def fold_batch_norm(model: keras.Model) -> keras.Model:
+    """A new model with the outputs of ``model`` in inference, without the normalizations that follow a convolution.
+
+    gamma (W x - mean) / sqrt(variance + epsilon) + beta is one convolution with a bias. Normalizations that follow
+    something else, as in pre-activation networks, stay. Any Functional model; names of layers stay.
+
+    Raises:
+        InputError: the model has loops of blocks.
+    """
+    if any(isinstance(layer, BlockLoop) for layer in model.layers):
+        raise InputError(f"{model.name} has loops of blocks: fold keras_resnet.convert(model, unroll=True).")
+    pairs = _pairs(model)
+    folded_away = set(pairs.values())
+
+    def copy(layer):
+        config = layer.get_config()
+        if layer.name in pairs:
+            config |= {"use_bias": True}
+        return type(layer).from_config(config)
+
+    def call(layer, *args, **kwargs):
+        return args[0] if layer.name in folded_away else layer(*args, **kwargs)
+
+    clone = keras.models.clone_model(_functional(model), clone_function=copy, call_function=call)
+    if isinstance(model, Network):
+        clone = Network(clone.input, clone.output, name=model.name, **model.described())
+    for layer in (layer for layer in clone.layers if layer.weights):
+        values = model.get_layer(layer.name).get_weights()
+        if layer.name in pairs:
+            values = _folded(values, model.get_layer(pairs[layer.name]))
+        layer.set_weights(values)
+    return clone
+
+
+def _functional(model):
+    """``model`` as Keras' own class, which ``clone_model`` makes again without what ours remembers."""
+    return keras.Model(model.input, model.output)
+
+
+def _pairs(model) -> dict[str, str]:
+    """Convolution to the normalization that alone reads its output, by name."""
+    pairs = {}
+    for layer in model.layers:
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            continue
+        source = layer.input._keras_history.operation
+        readers = [reader for reader in model.layers if any(x is source.output for x in _inputs_of(reader))]
+        seen = len(readers) > 1 or any(x is source.output for x in model.outputs)
+        linear = isinstance(source, keras.layers.Conv2D) and source.activation is keras.activations.linear
+        if linear and not seen and layer.axis in (-1, 3):
+            pairs[source.name] = layer.name
+    return pairs
+
+
+def _inputs_of(layer) -> list:
+    if isinstance(layer, keras.layers.InputLayer):
+        return []
+    return layer.input if isinstance(layer.input, list) else [layer.input]
+
+
+def _folded(values, norm):
+    kernel, bias = values[0].astype(np.float64), (values[1] if len(values) > 1 else 0.0)
+    statistics = norm.moving_mean.numpy().astype(np.float64), norm.moving_variance.numpy().astype(np.float64)
+    gamma = norm.gamma.numpy() if norm.scale else 1.0
+    beta = norm.beta.numpy() if norm.center else 0.0
+    scale = gamma / np.sqrt(statistics[1] + norm.epsilon)
+    return [kernel * scale, beta + (bias - statistics[0]) * scale]

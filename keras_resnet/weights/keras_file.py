@@ -1,0 +1,97 @@
+"""Keras' weight files read as data: HDF5 in the official (Keras 2) and the Keras 3 layout, and ``.keras`` archives.
+
+Nothing in them is deserialized, so nothing they bring can run; links out of the file are refused.
+"""
+
+import io
+import json
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import h5py
+import numpy as np
+
+from keras_resnet.errors import InputError
+
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+DESCRIPTION = "vars/description"
+
+
+def read_hdf5(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
+    """``{layer: {weight: array}}`` and the description, empty for files of other programs."""
+    return _guarded(path, lambda: _read(path))
+
+
+def read_keras_archive(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
+    """The same of a ``.keras`` file."""
+
+    def read():
+        check_members(path)
+        with zipfile.ZipFile(path) as archive:
+            layers, description = _read(io.BytesIO(archive.read(WEIGHTS)))
+            config = json.loads(archive.read(CONFIG))
+        ours = config.get("registered_name") == "keras_resnet>Network"
+        return layers, description or (config["config"] if ours else {})
+
+    return _guarded(path, read)
+
+
+def check_members(path: Path) -> None:
+    """Raise :class:`InputError` for an archive that is none, or has members outside its folder."""
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path.name} is damaged or no .keras file: save the model again with model.save.")
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            member = PurePosixPath(name.replace("\\", "/"))
+            if member.is_absolute() or ".." in member.parts or ":" in member.parts[0]:
+                raise InputError(f"{path.name} has the member {name!r} outside its folder: do not use this file.")
+
+
+def _guarded(path, read):
+    try:
+        return read()
+    except InputError:
+        raise
+    # h5py and zipfile say in all these ways that bytes are not what they should be
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path.name} is damaged or no Keras weight file: {error}.") from error
+
+
+def _read(file):
+    layers, description = {}, {}
+    with h5py.File(file, "r") as content:
+        root = content.get("model_weights", content)
+        if "layer_names" in root.attrs:
+            for layer in root.attrs["layer_names"]:
+                group = _inside(root, _text(layer))
+                weights = {_text(name): _inside(group, _text(name)) for name in group.attrs["weight_names"]}
+                if weights:
+                    layers[_text(layer)] = {
+                        name.rsplit("/", 1)[-1].removesuffix(":0"): dataset[()] for name, dataset in weights.items()
+                    }
+        elif "layers" in root:
+            for group in root["layers"]:
+                variables = _inside(root, f"layers/{group}").get("vars", {})
+                if variables:
+                    layer = _text(variables.attrs["name"])
+                    layers[layer] = {key: _inside(variables, key)[()] for key in variables}
+            if DESCRIPTION in root:
+                description = json.loads(bytes(_inside(root, DESCRIPTION)[()]))
+        if not layers:
+            raise ValueError("it holds no layers' weights")
+    return layers, description
+
+
+def _inside(group, path):
+    """``group[path]``, refusing links, and data that lie in other files."""
+    for part in path.split("/"):
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"it points to {part} elsewhere")
+        group = group[part]
+    if isinstance(group, h5py.Dataset) and (group.external or group.is_virtual):
+        raise ValueError(f"the numbers of {path} lie in another file")
+    return group
+
+
+def _text(name) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)

@@ -1,0 +1,58 @@
+"""Convert weights between systems, with their preprocessing, source and licence.
+
+    python tools/convert_weights.py resnet50_weights_tf_dim_ordering_tf_kernels.h5 resnet50.keras
+    python tools/convert_weights.py resnet18.pth resnet18.safetensors
+    python tools/convert_weights.py imagenet resnet34.keras --model ResNet34       downloads the published file
+
+Reads keras.applications' .h5, torchvision's and timm's .pth and .safetensors, akamaster's CIFAR .th, and this
+package's .keras, .weights.h5, .safetensors and .npz; writes the last four. What is written is read again and compared.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+from tyro.conf import Positional
+
+import keras_resnet
+from keras_resnet import weights
+from keras_resnet.command_line import run_tool
+from keras_resnet.errors import InputError
+
+
+@dataclass(frozen=True)
+class Convert:
+    """What to read and what to write."""
+
+    source: Positional[str]
+    """The weight file to read, or imagenet."""
+    target: Positional[Path]
+    """The file to write: .keras, .weights.h5, .safetensors (torchvision's layout) or .npz."""
+    model: str | None = None
+    """The network, where the file does not tell: ResNet18 ... ResNet1202."""
+
+    def run(self) -> None:
+        weights.check_target(self.target)
+        if self.source == "imagenet" and self.model is None:
+            raise InputError("imagenet has weights of several networks: give --model NAME.")
+        model = keras_resnet.load_model(f"{self.model}:{self.source}" if self.model else self.source)
+        if getattr(model, "spec", None) is None:  # a model of keras.applications
+            held = weights.from_model(model)
+            model = keras_resnet.build(held.spec, weights=held, classes=held.classes)
+        weights.write(model, self.target)
+        written, arrays = weights.read(self.target).arrays, weights.named_arrays(model)
+        if written.keys() != arrays.keys() or any(not np.array_equal(written[k], arrays[k]) for k in arrays):
+            raise InputError(f"{self.target} does not hold what was written to it: is the disk sound?")
+        print(f"{model.spec.name}, {model.count_params():,} parameters: {self.source} -> {self.target}")
+        print(f"needs: {', '.join(f'{k}={v!r}' for k, v in weights.from_model(model).needs.items())}")
+        print(f"preprocessing: {model.preprocessing}")
+        print(f"source: {model.source}\nlicence: {model.licence or 'not known'}")
+        if self.target.name.endswith(".safetensors") and model.spec.stride_in == "1x1" and model.spec.depth >= 50:
+            print("note: torchvision's own ResNet strides in the 3x3 convolution: there it gives other outputs")
+
+
+if __name__ == "__main__":
+    run_tool(Convert, __doc__)
