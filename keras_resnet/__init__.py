@@ -33,6 +33,7 @@ from keras_resnet.models import (
     build,
     convert,
     pyramid,
+    replace_classifier,
 )
 from keras_resnet.predictions import decode_predictions
 from keras_resnet.specs import SPECS, NetSpec

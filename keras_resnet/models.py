@@ -196,6 +196,21 @@ def convert(model: Network, **spec_changes) -> Network:
     return converted
 
 
+def replace_classifier(model: Network, classes: int, size: int | None = None) -> Network:
+    """``model`` with a new, random classifier of ``classes`` outputs on the same weights, for fine-tuning.
+
+    ``size`` is the side of the new network's images in pixels, the old one's if None.
+    """
+    shape = (size, size, 3) if size else model.input_shape[1:]
+    replaced = build(model.spec, input_shape=shape, classes=classes, name=model.name)
+    old, new = weight_files.named_arrays(model), weight_files.named_arrays(replaced)
+    kept = {name: array for name, array in old.items() if not name.startswith("predictions/")}
+    weight_files.assign_arrays(replaced, new | kept, model.name)
+    for key in ("preprocessing", "source", "licence"):
+        setattr(replaced, key, getattr(model, key))
+    return replaced
+
+
 def pyramid(model: keras.Model) -> keras.Model:
     """The same network up to its feature maps: ``{"C2": ..., "C5": ...}``, the output of each stage's last block.
 

@@ -4,9 +4,11 @@ Images are ``[height, width, 3]``; a seed is an integer tensor of shape ``[2]``.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import tensorflow as tf
 
+from keras_resnet.errors import InputError
 from keras_resnet.weights.preprocessing import CENTER_CROP, Preprocessing
 
 SCALES = (8 / 7, 15 / 7)  # shorter side over crop size: 256 to 480 at 224
@@ -44,6 +46,18 @@ def decode(encoded):
     image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     image.set_shape([None, None, 3])
     return image
+
+
+def read_photo(path) -> bytes:
+    """The bytes of a JPEG or PNG file; raises :class:`InputError` naming one that is missing or does not decode."""
+    try:
+        encoded = Path(path).read_bytes()
+        decode(encoded)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except tf.errors.InvalidArgumentError as error:
+        raise InputError(f"{path} does not decode: give a JPEG or PNG file.") from error
+    return encoded
 
 
 def flip(image, seed):

@@ -71,7 +71,9 @@ def _normalizations(layers) -> list:
 
 
 def _statistics(layer) -> list[tuple]:
-    """The (moving mean, moving variance) pairs of a layer, stacked ones in a loop."""
+    """The (moving mean, moving variance) pairs of a layer, stacked ones in a loop; none of a frozen layer."""
+    if not layer.trainable:
+        return []
     if isinstance(layer, BlockLoop):
         by_name = {v.name: v for v in layer.states}
         means = [name for name in by_name if name.endswith("moving_mean")]

@@ -1,9 +1,10 @@
 """Training as in Sec. 3.4 and 4.2: settings, optimizer, schedules, the run with its checkpoints and results.
 
 ``command_line(main, ...)`` is how a recipe starts, ``resolve`` fills its settings in, and
-``run(settings, prepare)`` trains.
+``run(settings, prepare)`` trains. ``freeze(model, upto="conv4", batch_norm=True)`` is for fine-tuning.
 """
 
+from keras_resnet.training.freezing import freeze, stages_of
 from keras_resnet.training.model import TrainingModel
 from keras_resnet.training.optimizer import SGD
 from keras_resnet.training.run import Experiment, run
@@ -19,7 +20,9 @@ __all__ = [
     "choose_strategy",
     "command_line",
     "distribute",
+    "freeze",
     "resolve",
     "run",
     "schedule",
+    "stages_of",
 ]

@@ -8,13 +8,9 @@ from keras_resnet.evaluation import ErrorRate, TopKErrorRate
 from keras_resnet.layers import BatchNormalization, BlockLoop
 from keras_resnet.network import Network
 from keras_resnet.training.mistakes import WorstMistakes
+from keras_resnet.training.optimizer import stage_of
 
 TOP_K = 5
-
-
-def stage_of(variable) -> str:
-    """The stage a variable belongs to: conv1 ... conv5, post or predictions."""
-    return variable.path.split("/")[0].split("_")[0]
 
 
 class TrainingModel(keras.Model):

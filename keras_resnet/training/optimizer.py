@@ -4,17 +4,26 @@ import keras
 from keras import ops
 
 
+def stage_of(variable) -> str:
+    """The stage a variable belongs to: conv1 ... conv5, post or predictions."""
+    return variable.path.split("/")[0].split("_")[0]
+
+
 @keras.saving.register_keras_serializable("keras_resnet")
 class SGD(keras.optimizers.SGD):
     """Momentum SGD with L2 decay inside the gradient (Sec. 3.4): v <- m v - lr (g + l2 w), w <- w + v.
 
     The weights decay, the kernels of convolutions and of the classifier; biases and the scale and offset of
     normalization do not. Keras' own ``weight_decay`` is decoupled from the momentum, another and much weaker method.
+
+    ``rates`` gives stages (``"conv1"`` ... ``"predictions"``) a share of the learning rate and the update from which
+    on they learn; others learn at the whole rate from the start.
     """
 
-    def __init__(self, learning_rate=0.1, momentum=0.9, l2=1e-4, name="sgd", **kwargs):
+    def __init__(self, learning_rate=0.1, momentum=0.9, l2=1e-4, name="sgd", rates=None, **kwargs):
         super().__init__(learning_rate=learning_rate, momentum=momentum, name=name, **kwargs)
         self.l2 = l2
+        self.rates = rates or {}
         self.gradients_summed = False  # by the training step, over the replicas, before it calls apply
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
@@ -22,12 +31,18 @@ class SGD(keras.optimizers.SGD):
 
     def build(self, variables):
         super().build(variables)
+        self.shares = [self.rates.get(stage_of(v), (1.0, 0)) for v in variables]
         self.decays = [v.name.endswith("kernel") for v in variables]  # block_1_conv_kernel in a loop
 
     def update_step(self, gradient, variable, learning_rate):
+        share, start = self.shares[self._get_variable_index(variable)]
+        if start:
+            learning_rate = ops.where(self.iterations >= start, learning_rate, ops.zeros_like(learning_rate))
+        if share != 1:
+            learning_rate = learning_rate * share
         if self.decays[self._get_variable_index(variable)]:
             gradient = ops.cast(gradient, variable.dtype) + self.l2 * ops.convert_to_tensor(variable)
         super().update_step(gradient, variable, learning_rate)
 
     def get_config(self):
-        return {**super().get_config(), "l2": self.l2}
+        return {**super().get_config(), "l2": self.l2, "rates": self.rates}

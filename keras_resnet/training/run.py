@@ -13,6 +13,7 @@ from keras_resnet.data import Shard
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
 from keras_resnet.models import build, change_spec
+from keras_resnet.network import Network
 from keras_resnet.specs import find_spec
 from keras_resnet.training import tensorboard
 from keras_resnet.training.callbacks import Diverged, LearningRate, Saves, Validation, Windows
@@ -48,6 +49,8 @@ class Experiment:
         milestones: where the rate falls under the schedule ``"steps"``, as fractions of the whole length.
         warm_up_epochs: epochs over which the rate rises linearly, at most a tenth of the run.
         averaged: keep a moving average of the weights, which is evaluated and saved.
+        network: makes the network; None builds the settings' model.
+        rates: of the stages, as :class:`SGD` takes them.
     """
 
     classes: tuple[str, ...]
@@ -61,6 +64,8 @@ class Experiment:
     milestones: tuple[float, ...]
     warm_up_epochs: float = 0.0
     averaged: bool = False
+    network: Callable[[], Network] | None = None
+    rates: dict[str, tuple[float, int]] | None = None
 
 
 def run(settings: Settings, prepare: Callable[[Settings], Experiment]) -> dict:
@@ -103,22 +108,23 @@ def run(settings: Settings, prepare: Callable[[Settings], Experiment]) -> dict:
 
 
 def _model(strategy, settings, experiment, total_steps) -> TrainingModel:
-    spec = find_spec(settings.model)
-    if settings.shortcut is not None:
-        spec = change_spec(spec, shortcut=settings.shortcut)
     averaging = {"use_ema": True, "ema_momentum": ema_momentum(total_steps)} if experiment.averaged else {}
     with strategy.scope():
-        network = build(
-            spec,
-            input_shape=(settings.image_size, settings.image_size, 3),
-            classes=len(experiment.classes),
-        )
+        network = experiment.network() if experiment.network else _new_network(settings, len(experiment.classes))
         network.preprocessing = experiment.preprocessing
+        network.class_names = tuple(experiment.classes)
         if settings.sync_bn and strategy.num_replicas_in_sync > 1:
             synchronize_batch_norm(network)
         model = TrainingModel(network, settings.accumulate, timed=not settings.deterministic)
-        model.compile(SGD(settings.base_lr, **averaging))
+        model.compile(SGD(settings.base_lr, rates=experiment.rates, **averaging))
     return model
+
+
+def _new_network(settings, classes: int) -> Network:
+    spec = find_spec(settings.model)
+    if settings.shortcut is not None:
+        spec = change_spec(spec, shortcut=settings.shortcut)
+    return build(spec, input_shape=(settings.image_size, settings.image_size, 3), classes=classes)
 
 
 def ema_momentum(total_steps: int) -> float:

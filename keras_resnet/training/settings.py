@@ -59,11 +59,15 @@ class Settings:
     profile: tuple[int, int] | None = None
     """First and last step to profile for TensorBoard, counted from where the process starts."""
 
+    def check_model(self) -> None:
+        """Raise :class:`InputError` for a model that is none."""
+        if self.model is not None:
+            find_spec(self.model)
+
 
 def check(settings: Settings) -> None:
     """Raise :class:`InputError` for an unknown choice or a value that is not positive, before any data is opened."""
-    if settings.model is not None:
-        find_spec(settings.model)
+    settings.check_model()
     one_of("precision", settings.precision, PRECISIONS)
     one_of("shortcut", settings.shortcut, (None, *SHORTCUTS))
     one_of("schedule", settings.schedule, (None, *SCHEDULES))
@@ -85,7 +89,7 @@ def resolve(settings: Settings, preset: dict, recipe: str) -> Settings:
         preset = {key: value for key, value in preset.items() if key not in ("steps", "epochs")}
     filled = replace(settings, **{key: value for key, value in preset.items() if getattr(settings, key) is None})
     if filled.workdir is None:
-        name = f"{recipe}-{Path(filled.data).name}-{filled.model}-seed{filled.seed}"
+        name = f"{recipe}-{Path(filled.data).name}-{Path(filled.model).name}-seed{filled.seed}".replace(":", "-")
         filled = replace(filled, workdir=Path("runs") / name)
     return filled
 

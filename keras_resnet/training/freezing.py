@@ -1,0 +1,38 @@
+"""Freezing parts of a network for fine-tuning."""
+
+import keras
+
+from keras_resnet.errors import InputError, one_of
+from keras_resnet.layers import BlockLoop
+from keras_resnet.network import Network
+
+
+def stages_of(network: Network) -> tuple[str, ...]:
+    """conv1 ... conv5 (conv4 for CIFAR networks): the stem and the stages, in order."""
+    return tuple(f"conv{i + 1}" for i in range(len(network.spec.blocks) + 1))
+
+
+def freeze(model: Network, upto: str | None = None, batch_norm: bool = False) -> None:
+    """Stop training of the stem and all stages up to ``upto``, and with ``batch_norm`` of every normalization.
+
+    What is frozen keeps its weights, and a frozen normalization its statistics, by which it normalizes in training
+    too. Everything else trains, also what an earlier call froze. ``model.save`` keeps what is frozen.
+
+    Args:
+        model: a network of this package.
+        upto: the last frozen stage, ``"conv1"`` to ``"conv5"``; None freezes no stage.
+        batch_norm: freeze the normalizations of the other stages too: a constant scale and offset (Sec. 4.3).
+
+    Raises:
+        InputError: no such stage, or the network has loops of blocks.
+    """
+    if getattr(model, "spec", None) is None:
+        raise InputError(f"freeze takes a network that keras_resnet built or loaded, not this {type(model).__name__}.")
+    if any(isinstance(layer, BlockLoop) for layer in model.layers):
+        raise InputError(f"{model.name} has loops of blocks: freeze keras_resnet.convert(model, unroll=True).")
+    stages = stages_of(model)
+    one_of("upto", upto, (None, *stages))
+    frozen = stages[: stages.index(upto) + 1] if upto else ()
+    for layer in model.layers:
+        norm = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = not (layer.name.split("_")[0] in frozen or (batch_norm and norm))

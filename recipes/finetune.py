@@ -1,0 +1,101 @@
+"""Fine-tune a trained network on a folder of photos.
+
+    python recipes/finetune.py --model ResNet50:imagenet --data DIR     DIR/train/<class>/*.JPEG and DIR/val/<class>/*
+    python recipes/finetune.py --model best.keras --data DIR --freeze conv4 --freeze-bn
+    python recipes/finetune.py --model best.keras --data DIR --unfreeze-every 2
+
+puts a new classifier on the network's weights and trains all of it, batches of 32, for 15 epochs at rate 0.01, divided by
+10 at 30, 60 and 80 of 90 parts. The classifier learns at the whole rate and each stage below at --layer-decay times that
+of the stage above. --freeze keeps stages as they are, --freeze-bn all normalizations (as Sec. 4.3 does);
+--unfreeze-every N lets the classifier learn alone first, and one stage more every N epochs. Inputs are prepared as the
+weights expect them.
+"""
+
+import functools
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras_resnet
+from keras_resnet import data, training
+from keras_resnet.errors import InputError
+from keras_resnet.evaluation import input_size
+from keras_resnet.training import schedules
+
+PRESET = {"batch_size": 32, "base_lr": 0.01, "schedule": "steps", "epochs": 15}
+
+
+@dataclass(frozen=True)
+class Settings(training.Settings):
+    """What to fine-tune, on what, and how."""
+
+    model: str | None = None
+    """The trained network: NAME:WEIGHTS (a file, or imagenet), a .keras file, or another weight file."""
+    freeze: Literal["conv1", "conv2", "conv3", "conv4", "conv5"] | None = None
+    """The last stage that does not learn; all below it do not either."""
+    freeze_bn: bool = False
+    """Keep all normalizations as they are: scale, offset and statistics."""
+    layer_decay: float = 0.7
+    """Rate of each stage, as a share of that of the stage above it."""
+    unfreeze_every: float | None = None
+    """Epochs after which one stage more begins to learn, from the top down; default: all learn from the start."""
+
+    def check_model(self) -> None:
+        if self.model is None:
+            raise InputError("--model must name a trained network: NAME:WEIGHTS, or a .keras or weight file.")
+        if self.shortcut is not None:
+            raise InputError("--shortcut is for new networks: a trained one has its own.")
+        if not 0 < self.layer_decay <= 1 or (self.unfreeze_every is not None and not self.unfreeze_every > 0):
+            raise InputError(
+                f"--layer-decay {self.layer_decay} must be in (0, 1] and --unfreeze-every {self.unfreeze_every} positive."
+            )
+
+
+def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -> dict[str, tuple[float, int]]:
+    """Share of the learning rate and first update of each stage."""
+    wait = 0 if settings.unfreeze_every is None else max(1, round(settings.unfreeze_every * epoch_steps))
+    below = enumerate(reversed(stages), start=1)
+    return {stage: (settings.layer_decay**distance, distance * wait) for distance, stage in below}
+
+
+def prepare(settings: Settings, found: data.Data) -> training.Experiment:
+    """Load the network, give it a new classifier, and feed it what its weights expect."""
+    trained = keras_resnet.load_model(settings.model)
+    if getattr(trained, "spec", None) is None or trained.preprocessing is None:
+        raise InputError(f"{settings.model} is no trained network of keras_resnet: convert it with convert_weights.py.")
+    size, batch, preprocessing = settings.image_size or input_size(trained), settings.batch_size, trained.preprocessing
+    stages = training.stages_of(trained)
+    if settings.freeze == stages[-1] and settings.unfreeze_every is not None:
+        raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
+
+    def network():
+        tuned = keras_resnet.replace_classifier(trained, len(found.classes), size)
+        training.freeze(tuned, settings.freeze, settings.freeze_bn)
+        return tuned
+
+    return training.Experiment(
+        classes=found.classes,
+        train=found.train,
+        validation=found.validation,
+        test=found.test,
+        preprocessing=preprocessing,
+        train_batches=lambda start_step, shard: data.imagenet_batches(
+            found.train, preprocessing, batch, size, settings.seed, start_step, shard
+        ),
+        test_batches=lambda split, shard: data.imagenet_batches(split, preprocessing, batch, size, shard=shard),
+        reference_batch=PRESET["batch_size"],
+        milestones=schedules.IMAGENET_MILESTONES,
+        network=network,
+        rates=stage_rates(settings, stages, max(1, round(len(found.train) / batch))),
+    )
+
+
+def main(settings: Settings) -> None:
+    found = data.open_data(settings.data, settings.data_dir)
+    training.run(training.resolve(settings, PRESET, "finetune"), functools.partial(prepare, found=found))
+
+
+if __name__ == "__main__":
+    training.command_line(main, Settings(), __doc__)

@@ -1,0 +1,151 @@
+"""Export a model for other runtimes, run every file, and compare it with the model on real photos.
+
+    python tools/export.py --model runs/.../best.keras --data DIR --out exported
+
+writes saved_model/ (JPEG bytes to the five best classes), model.tflite, model-int8.tflite (calibrated on 100 training
+photos) and model.onnx. Float files must give the model's logits to 1e-4 of their spread on the validation photos; the
+int8 file must agree with its first choice on 95 % of at least 200. Otherwise nothing is kept and the tool fails.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+
+import keras_resnet
+from keras_resnet import deployment, evaluation
+from keras_resnet.command_line import run_tool
+from keras_resnet.data import augment, open_data
+from keras_resnet.errors import InputError
+
+FLOAT_DIFFERENCE = 1e-4  # of the logits' spread
+AGREEMENT, FEWEST_PHOTOS = 0.95, 200
+TIMED = 16  # images
+FILES = {
+    "saved-model": ("saved_model", deployment.run_saved_model),
+    "litert": ("model.tflite", deployment.run_litert),
+    "litert-int8": ("model-int8.tflite", deployment.run_litert),
+    "onnx": ("model.onnx", deployment.run_onnx),
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """What to export, and the photos to compare on."""
+
+    model: str
+    """NAME:WEIGHTS, a .keras file, or another weight file."""
+    data: str
+    """Calibration and comparison: a folder with train/<class>/* and val/<class>/*, shards, a TFDS data set, or demo."""
+    out: Path
+    """The folder to write."""
+    data_dir: Path | None = None
+    """Where TFDS data sets are prepared."""
+    formats: tuple[Literal["saved-model", "litert", "litert-int8", "onnx"], ...] = tuple(FILES)
+    """Which files."""
+    photos: int = 200
+    """Validation photos to compare on."""
+
+    def run(self) -> None:
+        if self.out.exists():
+            raise InputError(f"{self.out} is there already: choose another --out, or remove it.")
+        if "litert-int8" in self.formats and self.photos < FEWEST_PHOTOS:
+            raise InputError(f"--photos {self.photos} says too little about int8: give {FEWEST_PHOTOS} or more.")
+        model = keras_resnet.load_model(self.model)
+        found = open_data(self.data, self.data_dir)
+        evaluation.check_model(model, found)
+        if "litert-int8" in self.formats and len(found.validation) < FEWEST_PHOTOS:
+            raise InputError(
+                f"{found.name} has {len(found.validation)} validation photos: int8 is compared on {FEWEST_PHOTOS} or "
+                "more; leave litert-int8 out of --formats, or give more photos."
+            )
+        calibration = _photos(model, found.train, deployment.CALIBRATION)
+        photos = _photos(model, found.validation, self.photos)
+        logits = evaluation.with_activation(model, None)
+        expected, speed = _measured(lambda images: logits(model.preprocessing(images)).numpy(), photos)
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix="part-", dir=self.out.parent))
+        try:
+            self._write(model, part, calibration)
+            rows, problems = self._compare(part, photos, expected)
+            parameters = sum(value.nbytes for value in model.get_weights())
+            print(f"{model.name} on {len(photos)} photos of {found.name}, {found.validation.name}\n")
+            print("| file | megabytes | images/s | largest difference / spread | same first choice |")
+            print("|---|---|---|---|---|")
+            print(f"| Keras model | {parameters / 1e6:.1f} | {speed:.1f} | | |")
+            print("\n".join(rows), flush=True)
+            if problems:
+                raise InputError(f"{'; '.join(problems)}: nothing was kept.")
+            part.chmod(0o755)
+            part.rename(self.out)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        print(f"\nwritten to {self.out}")
+
+    def _write(self, model, folder, calibration) -> None:
+        saved_model = folder / FILES["saved-model"][0]
+        deployment.save_saved_model(model, saved_model)
+        if "litert" in self.formats:
+            deployment.save_litert(saved_model, folder / FILES["litert"][0])
+        if "litert-int8" in self.formats:
+            deployment.save_litert(saved_model, folder / FILES["litert-int8"][0], calibration)
+        if "onnx" in self.formats:
+            deployment.save_onnx(model, folder / FILES["onnx"][0])
+
+    def _compare(self, folder, photos, expected) -> tuple[list[str], list[str]]:
+        """Rows of the table, and what is wrong."""
+        rows, problems = [], []
+        for kind, (name, runner) in FILES.items():
+            path = folder / name
+            if kind not in self.formats:
+                shutil.rmtree(path, ignore_errors=True)
+                continue
+            scores, speed = _measured(runner(path), photos)
+            difference = float(np.abs(scores - expected).max() / np.ptp(expected))
+            same = float((scores.argmax(axis=1) == expected.argmax(axis=1)).mean())
+            if kind == "litert-int8":
+                if same < AGREEMENT:
+                    problems.append(f"{name} agrees on {same:.1%} of the photos, less than {AGREEMENT:.0%}")
+            elif not difference <= FLOAT_DIFFERENCE:
+                problems.append(f"{name} differs by {difference:.1e} of the spread, more than {FLOAT_DIFFERENCE:.0e}")
+            files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+            megabytes = sum(each.stat().st_size for each in files) / 1e6
+            rows.append(f"| {name} | {megabytes:.1f} | {speed:.1f} | {difference:.1e} | {same:.1%} |")
+        return rows, problems
+
+
+def _photos(model, split, count) -> np.ndarray:
+    """Center views of ``count`` photos spread over the split, uint8 ``[count, size, size, 3]``."""
+    size, crop = evaluation.input_size(model), model.preprocessing.crop
+    positions = np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64))
+
+    def load(position):
+        view = augment.center_view(split.read(position)[0], size, crop)
+        return tf.cast(tf.round(tf.clip_by_value(view, 0, 255)), tf.uint8)
+
+    dataset = tf.data.Dataset.from_tensor_slices(positions).map(load, tf.data.AUTOTUNE)
+    return np.stack(list(dataset.as_numpy_iterator()))
+
+
+def _measured(function, photos) -> tuple[np.ndarray, float]:
+    """The logits of all photos in batches, and the median images/s of the batches."""
+    results, seconds = [], []
+    for first in range(0, len(photos), TIMED):
+        batch = photos[first : first + TIMED]
+        start = time.perf_counter()
+        results.append(function(batch))
+        if len(batch) == TIMED:
+            seconds.append(time.perf_counter() - start)
+    return np.concatenate(results), TIMED / float(np.median(seconds)) if seconds else float("nan")
+
+
+if __name__ == "__main__":
+    run_tool(Export, __doc__)

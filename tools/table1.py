@@ -1,0 +1,83 @@
+"""Table 1 for all networks: output sizes, parameters and multiply-adds, beside VGG and the paper's figures.
+
+python tools/table1.py
+python tools/table1.py --format csv > table1.csv
+"""
+
+import csv
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+
+import keras_resnet
+from keras_resnet.analysis import multiply_adds
+from keras_resnet.command_line import run_tool
+
+COLUMNS = ("network", "layers", "conv1", "conv2", "conv3", "conv4", "conv5", "parameters", "multiply-adds", "paper")
+PAPER = {  # 10^9 multiply-adds (Table 1, Sec. 3.3; VGG's without the fully connected layers), or parameters (Table 6)
+    **{"ResNet18": "1.8e9", "ResNet34": "3.6e9", "ResNet50": "3.8e9", "ResNet101": "7.6e9", "ResNet152": "11.3e9"},
+    **{"PlainNet18": "1.8e9", "PlainNet34": "3.6e9", "VGG16": "15.3e9", "VGG19": "19.6e9"},
+    **{"ResNet20": "0.27M", "ResNet32": "0.46M", "ResNet44": "0.66M", "ResNet56": "0.85M"},
+    **{"ResNet110": "1.7M", "ResNet1202": "19.4M"},
+}
+
+
+def network_row(name: str) -> tuple:
+    spec = keras_resnet.SPECS[name]
+    model = keras_resnet.build(spec)
+    first = next(layer for layer in ("conv1_relu", "conv1_bn") if layer in {each.name for each in model.layers})
+    maps = [model.get_layer(first).output, *keras_resnet.pyramid(model).outputs]
+    return _row(name, spec.depth, [each.shape[1] for each in maps], model)
+
+
+def vgg_row(name: str) -> tuple:
+    model = getattr(keras.applications, name)(weights=None)
+    pools = [model.get_layer(f"block{i}_pool").input.shape[1] for i in range(1, 6)]
+    return _row(name, int(name.removeprefix("VGG")), pools, model)
+
+
+def _row(name, depth, sizes, model) -> tuple:
+    sizes = [f"{size}x{size}" for size in sizes] + [""] * (5 - len(sizes))
+    parameters = sum(v.numpy().size for v in model.trainable_variables)
+    return name, depth, *sizes, parameters, multiply_adds(model), PAPER.get(name, "")
+
+
+ROWS: dict[str, Callable[[str], tuple]] = {
+    **dict.fromkeys(keras_resnet.SPECS, network_row),
+    "VGG16": vgg_row,
+    "VGG19": vgg_row,
+}
+
+
+@dataclass(frozen=True)
+class Table1:
+    """How to print it."""
+
+    format: Literal["terminal", "markdown", "csv"] = "terminal"
+    """Aligned columns, a Markdown table, or comma-separated values."""
+
+    def run(self) -> None:
+        rows = [make(name) for name, make in ROWS.items()]
+        if self.format == "csv":
+            csv.writer(sys.stdout, lineterminator="\n").writerows([COLUMNS, *rows])
+            return
+        text = [COLUMNS, *[tuple(f"{cell:,}" if isinstance(cell, int) else cell for cell in row) for row in rows]]
+        widths = [max(len(row[i]) for row in text) for i in range(len(COLUMNS))]
+        markdown = self.format == "markdown"
+        edge, rule = ("| ", " | ") if markdown else ("", "  ")
+        lines = []
+        for first, *others in text:
+            cells = [first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=True))]
+            lines.append((edge + rule.join(cells) + edge[::-1]).rstrip())
+        lines.insert(1, "|---" + "|--:" * len(others) + "|" if markdown else "-" * len(lines[0]))
+        print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    run_tool(Table1, __doc__)
