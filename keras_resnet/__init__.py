@@ -35,6 +35,7 @@ from keras_resnet.models import (
     pyramid,
     replace_classifier,
 )
+from keras_resnet.network import Network
 from keras_resnet.predictions import decode_predictions
 from keras_resnet.specs import SPECS, NetSpec
 from keras_resnet.weights.preprocessing import Preprocessing, preprocess_input

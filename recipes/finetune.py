@@ -4,9 +4,9 @@
     python recipes/finetune.py --model best.keras --data DIR --freeze conv4 --freeze-bn
     python recipes/finetune.py --model best.keras --data DIR --unfreeze-every 2
 
-puts a new classifier on the network's weights and trains all of it, batches of 32, for 15 epochs at rate 0.01, divided by
-10 at 30, 60 and 80 of 90 parts. The classifier learns at the whole rate and each stage below at --layer-decay times that
-of the stage above. --freeze keeps stages as they are, --freeze-bn all normalizations (as Sec. 4.3 does);
+puts a new classifier on the network's weights and trains all of it, batches of 32, for 15 epochs at rate 0.01, divided
+by 10 at 30, 60 and 80 of 90 parts. The classifier learns at the whole rate and each stage below at --layer-decay times
+that of the stage above. --freeze keeps stages as they are, --freeze-bn all normalizations (as Sec. 4.3 does);
 --unfreeze-every N lets the classifier learn alone first, and one stage more every N epochs. Inputs are prepared as the
 weights expect them.
 """
@@ -48,9 +48,8 @@ class Settings(training.Settings):
         if self.shortcut is not None:
             raise InputError("--shortcut is for new networks: a trained one has its own.")
         if not 0 < self.layer_decay <= 1 or (self.unfreeze_every is not None and not self.unfreeze_every > 0):
-            raise InputError(
-                f"--layer-decay {self.layer_decay} must be in (0, 1] and --unfreeze-every {self.unfreeze_every} positive."
-            )
+            given = f"--layer-decay {self.layer_decay} and --unfreeze-every {self.unfreeze_every}"
+            raise InputError(f"{given} do not do: the first must be in (0, 1], the second positive.")
 
 
 def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -> dict[str, tuple[float, int]]:
@@ -60,15 +59,9 @@ def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -
     return {stage: (settings.layer_decay**distance, distance * wait) for distance, stage in below}
 
 
-def prepare(settings: Settings, found: data.Data) -> training.Experiment:
-    """Load the network, give it a new classifier, and feed it what its weights expect."""
-    trained = keras_resnet.load_model(settings.model)
-    if getattr(trained, "spec", None) is None or trained.preprocessing is None:
-        raise InputError(f"{settings.model} is no trained network of keras_resnet: convert it with convert_weights.py.")
-    size, batch, preprocessing = settings.image_size or input_size(trained), settings.batch_size, trained.preprocessing
-    stages = training.stages_of(trained)
-    if settings.freeze == stages[-1] and settings.unfreeze_every is not None:
-        raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
+def prepare(settings: Settings, found: data.Data, trained: keras_resnet.Network) -> training.Experiment:
+    """A new classifier on ``trained``, fed with what its weights expect."""
+    size, batch, preprocessing = settings.image_size, settings.batch_size, trained.preprocessing
 
     def network():
         tuned = keras_resnet.replace_classifier(trained, len(found.classes), size)
@@ -88,13 +81,19 @@ def prepare(settings: Settings, found: data.Data) -> training.Experiment:
         reference_batch=PRESET["batch_size"],
         milestones=schedules.IMAGENET_MILESTONES,
         network=network,
-        rates=stage_rates(settings, stages, max(1, round(len(found.train) / batch))),
+        rates=stage_rates(settings, training.stages_of(trained), max(1, round(len(found.train) / batch))),
     )
 
 
 def main(settings: Settings) -> None:
+    trained = keras_resnet.load_model(settings.model)
+    if getattr(trained, "spec", None) is None or trained.preprocessing is None:
+        raise InputError(f"{settings.model} is no trained network of keras_resnet: convert it with convert_weights.py.")
+    if settings.freeze == training.stages_of(trained)[-1] and settings.unfreeze_every is not None:
+        raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
     found = data.open_data(settings.data, settings.data_dir)
-    training.run(training.resolve(settings, PRESET, "finetune"), functools.partial(prepare, found=found))
+    settings = training.resolve(settings, PRESET | {"image_size": input_size(trained)}, "finetune")
+    training.run(settings, functools.partial(prepare, found=found, trained=trained))
 
 
 if __name__ == "__main__":
