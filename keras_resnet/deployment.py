@@ -1,12 +1,14 @@
 """A network as files for other runtimes: SavedModel, LiteRT in float32 and int8, ONNX (needs the extra ``export``)."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_resnet.evaluation import classifier_of, input_size, with_activation
+from keras_resnet.errors import InputError
+from keras_resnet.evaluation import input_size, with_activation
 from keras_resnet.weights.folding import fold_batch_norm
 
 TOP = 5
@@ -16,15 +18,21 @@ CALIBRATION = 100  # photos
 def deployable(model: keras.Model) -> keras.Model:
     """``model`` from float32 RGB ``[batch, size, size, 3]``, 0 to 255, to logits ``[batch, classes]``.
 
-    Its preprocessing is inside and its normalizations are folded.
+    Its normalizations are folded, and of its preprocessing only the mean is an operation of its own: order and scale of
+    the channels are in the first convolution, since int8 would round them once more.
+
+    Raises:
+        InputError: the model has no classifier, no square input size, or no convolution to begin with.
     """
     size, how = input_size(model), model.preprocessing
+    folded = fold_batch_norm(with_activation(model, None))
+    first = next(layer for layer in folded.layers if layer.weights)
+    if not isinstance(first, keras.layers.Conv2D):
+        raise InputError(f"{model.name} does not begin with a convolution: it cannot take its preprocessing in.")
+    order = slice(None, None, -1 if how.channels == "BGR" else 1)
+    first.kernel.assign((first.kernel.numpy() / np.reshape(how.std, (-1, 1)))[:, :, order])
     images = keras.Input((size, size, 3), name="images")
-    x = keras.ops.flip(images, axis=-1) if how.channels == "BGR" else images
-    x = x - how.mean_for(size, size)
-    if any(std != 1 for std in how.std):
-        x = x * (1 / np.asarray(how.std, np.float32))
-    return keras.Model(images, with_activation(fold_batch_norm(model), None)(x), name=model.name)
+    return keras.Model(images, folded(images - how.mean_for(size, size)[..., order]), name=model.name)
 
 
 def save_saved_model(model: keras.Model, folder: Path) -> None:
@@ -92,11 +100,11 @@ def run_saved_model(folder: Path):
     return lambda images: loaded.signatures["logits"](tf.constant(images, tf.float32))["logits"].numpy()
 
 
-def run_litert(file: Path, threads: int | None = None):
-    """The same by LiteRT's interpreter, one image at a time."""
+def run_litert(file: Path):
+    """The same by LiteRT's interpreter, one image at a time on all cores."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(file), num_threads=threads)
+    interpreter = Interpreter(str(file), num_threads=os.cpu_count())
     interpreter.allocate_tensors()
     (given,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
 
@@ -123,9 +131,3 @@ def run_onnx(file: Path):
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     return lambda images: session.run(None, {given.name: images.astype(np.float32)})[0]
-
-
-def check_exportable(model: keras.Model) -> None:
-    """Raise :class:`InputError` for a model without a classifier or of no fixed size."""
-    classifier_of(model)
-    input_size(model)

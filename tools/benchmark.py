@@ -4,6 +4,8 @@ python tools/benchmark.py train             training steps against keras.applica
 python tools/benchmark.py input --data DIR  the ImageNet training pipeline against decode, resize, crop
 python tools/benchmark.py fit               MirroredStrategy with one replica against none; the cost of checkpoints
 python tools/benchmark.py memory            resident memory of a run of 2,000 steps
+python tools/benchmark.py inference         ResNet-50, normalization folded, against unfolded
+python tools/benchmark.py views --data DIR  the time of each test view against its multiply-adds
 """
 
 import os
@@ -23,6 +25,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tyro
+from benchmark_inference import Inference, Views
+from benchmark_turns import alternate
 
 import keras_resnet
 from keras_resnet import data
@@ -265,28 +269,15 @@ class Memory:
         return samples
 
 
-def alternate(
-    turns: dict[str, Callable], batch: int, rounds: int, seconds: float, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, float]:
-    """Median images/s of each contestant, taken in turns so that the machine's moods meet all alike."""
-    counts = {}
-    for name, turn in turns.items():
-        for _ in range(2):
-            turn()
-        start = clock()
-        turn()
-        counts[name] = max(1, round(seconds / (clock() - start)))
-    rates = {name: [] for name in turns}
-    for _ in range(rounds):
-        for name, turn in turns.items():
-            start = clock()
-            for _ in range(counts[name]):
-                turn()
-            rates[name].append(batch * counts[name] / (clock() - start))
-    return {name: float(np.median(values)) for name, values in rates.items()}
-
-
-COMMANDS = {"train": Train, "input": Input, "fit": Fit, "memory": Memory, "depth": Depth}
+COMMANDS = {
+    "train": Train,
+    "input": Input,
+    "fit": Fit,
+    "memory": Memory,
+    "depth": Depth,
+    "inference": Inference,
+    "views": Views,
+}
 
 if __name__ == "__main__":
     chosen = tyro.extras.subcommand_cli_from_dict(COMMANDS, description=__doc__)

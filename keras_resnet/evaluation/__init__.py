@@ -10,7 +10,7 @@ from keras_resnet.evaluation.ensemble import Ensemble, greedy, joint
 from keras_resnet.evaluation.error_rates import ErrorRate, TopKErrorRate, check_classes, evaluate
 from keras_resnet.evaluation.recalibration import recalibrate_batch_norm
 from keras_resnet.evaluation.scoring import Estimate, Scores, cached_scores, check_model, score
-from keras_resnet.evaluation.views import VIEWS, View
+from keras_resnet.evaluation.views import VIEWS, View, at_shorter_side
 
 __all__ = [
     "VIEWS",
@@ -20,6 +20,7 @@ __all__ = [
     "Scores",
     "TopKErrorRate",
     "View",
+    "at_shorter_side",
     "cached_scores",
     "check_classes",
     "check_model",

@@ -15,8 +15,6 @@ from keras_resnet.weights.named import assign_arrays, named_arrays
 from keras_resnet.weights.preprocessing import Preprocessing
 from keras_resnet.weights.torch_file import read_torch_file
 
-SMALLEST_VARIANCE = 1e-12  # with epsilon, of a channel whose epsilon changes
-
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -116,10 +114,6 @@ class Checkpoint:
         for name, array in self.arrays.items():
             if name.endswith("/moving_variance"):
                 shifted[name] = (array.astype(np.float64) + shift).astype(array.dtype)
-                if (shifted[name] + epsilon < SMALLEST_VARIANCE).any():
-                    raise InputError(
-                        f"{self.name} has variances in {name} too small for bn_epsilon={epsilon!r}: leave it unset."
-                    )
         return shifted
 
 

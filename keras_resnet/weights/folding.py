@@ -5,7 +5,6 @@ import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.layers import BlockLoop
-from keras_resnet.network import Network
 
 
 def fold_batch_norm(model: keras.Model) -> keras.Model:
@@ -32,8 +31,8 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
         return args[0] if layer.name in folded_away else layer(*args, **kwargs)
 
     clone = keras.models.clone_model(_functional(model), clone_function=copy, call_function=call)
-    if isinstance(model, Network):
-        clone = Network(clone.input, clone.output, name=model.name, **model.described())
+    if hasattr(model, "described"):
+        clone = type(model)(clone.input, clone.output, name=model.name, **model.described())
     for layer in (layer for layer in clone.layers if layer.weights):
         values = model.get_layer(layer.name).get_weights()
         if layer.name in pairs:

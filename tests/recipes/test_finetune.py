@@ -1,0 +1,50 @@
+"""The fine-tuning recipe, run as a user runs it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+import keras_resnet
+from keras_resnet.weights import CAFFE, named_arrays
+
+
+def finetune(*arguments):
+    command = [sys.executable, ROOT / "recipes" / "finetune.py", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_it_keeps_what_is_frozen_and_continues(photo_folder, tmp_path):
+    model = keras_resnet.ResNet20(classes=5)
+    model.preprocessing, model.licence = CAFFE, "CC0"
+    model.save(tmp_path / "trained.keras")
+    arguments = ["--model", tmp_path / "trained.keras", "--data", photo_folder, "--workdir", tmp_path / "run"]
+    arguments += ["--batch-size", 4, "--base-lr", 1e-4, "--epochs", 3, "--unfreeze-every", 1]
+    arguments += ["--freeze", "conv2", "--freeze-bn"]
+    done = finetune(*arguments)
+    assert done.returncode == 0, done.stderr
+    tuned = keras_resnet.load_model(tmp_path / "run" / "last.keras")
+    before, after = named_arrays(model), named_arrays(tuned)
+    for name in before:
+        if not name.startswith("predictions"):
+            still = name.startswith(("conv1", "conv2")) or "_bn/" in name
+            assert np.array_equal(before[name], after[name]) == still, name
+    assert (tuned.class_names, tuned.licence, tuned.output_shape) == (("cat", "dog"), "CC0", (None, 2))
+    assert tuned.preprocessing.channels == "BGR"
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["steps"] == 9
+    again = finetune(*arguments)
+    assert again.returncode == 0, again.stderr
+
+
+def test_what_is_no_trained_network_is_refused_before_a_folder_is_made(photo_folder, tmp_path):
+    for arguments, words in (
+        (["--model", "ResNet20"], "ResNet20 is no trained network of keras_resnet"),
+        ([], "--model must name a trained network"),
+    ):
+        done = finetune(*arguments, "--data", photo_folder, "--workdir", tmp_path / "run")
+        assert (done.returncode, words in done.stderr.splitlines()[-1]) == (2, True)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,73 @@
+"""Files for other runtimes, run by those runtimes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import randomize
+from PIL import Image
+
+import keras_resnet
+from keras_resnet import InputError, deployment, evaluation
+from keras_resnet.data import augment
+from keras_resnet.weights import CAFFE, TORCH
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module", params=["torch", "caffe"])
+def model(request):
+    """A small random network; Caffe's preprocessing reverses the channels, torch's divides."""
+    network = keras_resnet.ResNet18(input_shape=(SIZE, SIZE, 3), classes=7, width=0.25)
+    randomize(network, np.random.default_rng(0))
+    kernel = network.get_layer("predictions").kernel
+    kernel.assign(kernel.numpy() * 0.01)  # softmax must not saturate
+    network.preprocessing = {"torch": TORCH, "caffe": CAFFE}[request.param]
+    network.class_names = tuple("abcdefg")
+    return network
+
+
+@pytest.fixture
+def images(rng):
+    coarse = rng.integers(0, 256, (12, 4, 4, 3)).astype("uint8")
+    return np.stack([np.asarray(Image.fromarray(each).resize((SIZE, SIZE))) for each in coarse])
+
+
+def test_every_file_gives_the_model_s_logits(model, images, tmp_path):
+    expected = evaluation.with_activation(model, None)(model.preprocessing(images)).numpy()
+    saved = tmp_path / "saved_model"
+    deployment.save_saved_model(model, saved)
+    deployment.save_litert(saved, tmp_path / "m.tflite")
+    deployment.save_litert(saved, tmp_path / "int8.tflite", images)
+    deployment.save_onnx(model, tmp_path / "m.onnx")
+    spread = np.ptp(expected)
+    for run in (
+        deployment.run_saved_model(saved),
+        deployment.run_litert(tmp_path / "m.tflite"),
+        deployment.run_onnx(tmp_path / "m.onnx"),
+    ):
+        assert np.abs(run(images) - expected).max() < 1e-4 * spread
+    coarse = deployment.run_litert(tmp_path / "int8.tflite")(images)
+    assert 1e-6 * spread < np.abs(coarse - expected).max()
+    assert np.corrcoef(coarse.ravel(), expected.ravel())[0, 1] > 0.9
+    assert (tmp_path / "int8.tflite").stat().st_size < 0.4 * (tmp_path / "m.tflite").stat().st_size
+
+
+def test_jpeg_bytes_become_named_classes(model, images, tmp_path):
+    deployment.save_saved_model(model, tmp_path / "saved")
+    Image.fromarray(np.kron(images[0], np.ones((2, 3, 1), "uint8"))).save(tmp_path / "photo.jpg")
+    encoded = (tmp_path / "photo.jpg").read_bytes()
+    answer = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"](jpeg=tf.constant([encoded] * 2))
+    view = augment.center_view(encoded, SIZE).numpy()
+    expected = model(model.preprocessing(view[None])).numpy()[0]
+    best = np.argsort(-expected)[:5]
+    for row in range(2):
+        np.testing.assert_array_equal(answer["classes"][row], best)
+        np.testing.assert_allclose(answer["scores"][row], expected[best], atol=1e-5)
+        assert [name.decode() for name in answer["names"][row].numpy()] == ["abcdefg"[i] for i in best]
+
+
+def test_models_without_a_classifier_are_refused():
+    body = keras_resnet.ResNet18(include_top=False, input_shape=(SIZE, SIZE, 3), width=0.25)
+    body.preprocessing = TORCH
+    with pytest.raises(InputError, match="has no classifier on top"):
+        deployment.deployable(body)

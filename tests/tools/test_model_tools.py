@@ -1,0 +1,117 @@
+"""The tools for trained models, run as a user runs them."""
+
+import csv
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+import keras_resnet
+from keras_resnet.weights import TORCH
+
+
+def tool(name, *arguments):
+    """Run a tool; its exit status, output and last line of errors."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / f"{name}.py", *map(str, arguments)], capture_output=True, text=True
+    )
+    return done.returncode, done.stdout, (done.stderr.strip().splitlines() or [""])[-1]
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A small random network for the two classes of the photo folder."""
+    model = keras_resnet.ResNet20(classes=2)
+    model.preprocessing, model.class_names, model.licence = TORCH, ("cat", "dog"), "CC0"
+    model.save(tmp_path / "m.keras")
+    return tmp_path / "m.keras"
+
+
+@pytest.mark.slow
+def test_table_1_has_the_paper_s_numbers():
+    status, text, _ = tool("table1", "--format", "csv")
+    rows = {row["network"]: row for row in csv.DictReader(io.StringIO(text))}
+    assert status == 0
+    assert set(rows) == {*keras_resnet.SPECS, "VGG16", "VGG19"}
+    for name, column, value in (
+        ("ResNet152", "multiply-adds", 11_282_415_616),
+        ("ResNet152", "parameters", 60_192_808),
+        ("PlainNet34", "parameters", 21_623_848),
+        ("ResNet1202", "parameters", 19_421_274),
+        ("VGG19", "multiply-adds", 19_632_062_464),
+    ):
+        assert int(rows[name][column]) == value
+    assert [rows["ResNet34"][f"conv{i}"] for i in range(1, 6)] == ["112x112", "56x56", "28x28", "14x14", "7x7"]
+    assert rows["ResNet56"]["conv5"] == ""
+    assert rows["ResNet101"]["paper"] == "7.6e9"
+
+
+def test_evaluate_prints_members_and_their_average(saved, photo_folder, tmp_path):
+    other = tmp_path / "other.npz"
+    assert tool("convert_weights", saved, other)[0] == 0
+    status, text, _ = tool(
+        "evaluate", "--model", saved, other, "--data", photo_folder, "--view", "multi-scale", "--choose", "2", "--flips"
+    )
+    assert status == 0
+    assert "photos, val: 4 images; view multi-scale with flips" in text
+    rows = [line.split(" | ")[1] for line in text.splitlines() if line.startswith(("| /", "| average"))]
+    assert len(rows) == 3
+    assert len(set(rows)) == 1  # the same weights twice: the same errors three times
+    status, _, error = tool("evaluate", "--model", saved, "--data", photo_folder, "--split", "test")
+    assert (status, error) == (2, "evaluate.py: photos has no test split: choose --split val.")
+
+
+def test_convert_weights_says_what_it_carries(saved, tmp_path):
+    status, text, _ = tool("convert_weights", saved, tmp_path / "w.safetensors")
+    assert status == 0
+    assert "ResNet20, 270,578 parameters" in text
+    assert "shortcut='A', zero_channels='after'" in text
+    assert "licence: CC0" in text
+    status, _, error = tool("convert_weights", tmp_path / "nothing.pth", tmp_path / "x.keras")
+    assert (status, error.split(":")[0]) == (2, "convert_weights.py")
+    assert "There is no weight file" in error
+    assert not (tmp_path / "x.keras").exists()
+
+
+def test_classify_names_and_draws_and_refuses_what_is_no_photo(saved, photo_folder, tmp_path):
+    photos = sorted((photo_folder / "val").glob("*/*.JPEG"))
+    status, text, _ = tool("classify", *photos, "--model", saved, "--top", "2", "--draw", tmp_path / "answer.png")
+    assert status == 0
+    lines = text.splitlines()
+    assert [line for line in lines if line.startswith("/")] == [str(photo) for photo in photos]
+    assert sorted(line.split()[-1] for line in lines[1:3]) == ["cat", "dog"]
+    assert np.asarray(Image.open(tmp_path / "answer.png")).std() > 10
+    (tmp_path / "no.jpg").write_text("no photo")
+    status, text, error = tool("classify", photos[0], tmp_path / "no.jpg", "--model", saved, "--top", "2")
+    assert (status, text) == (2, "")
+    assert error == f"classify.py: {tmp_path / 'no.jpg'} does not decode: give a JPEG or PNG file."
+
+
+@pytest.mark.slow
+def test_export_compares_on_real_photos_and_keeps_only_what_holds(real_data, tmp_path):
+    data = real_data("imagenette")
+    model = keras_resnet.ResNet18(classes=10, input_shape=(32, 32, 3), width=0.25)
+    model.preprocessing = TORCH
+    model.save(tmp_path / "random.keras")
+    out = tmp_path / "out"
+    status, text, error = tool("export", "--model", tmp_path / "random.keras", "--data", data, "--out", out)
+    agreement = next(line for line in text.splitlines() if "int8" in line).split("|")[5].strip()
+    if float(agreement.rstrip("%")) >= 95:
+        assert status == 0
+        assert sorted(entry.name for entry in out.iterdir()) == [
+            "model-int8.tflite", "model.onnx", "model.tflite", "saved_model",
+        ]  # fmt: skip
+    else:
+        assert status == 2
+        assert error.endswith("nothing was kept.")
+        assert not out.exists()
+    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith("part-")] == []
+    float_rows = [line.split("|") for line in text.splitlines() if line.startswith(("| saved", "| model."))]
+    assert len(float_rows) == 3
+    assert all(float(row[4]) < 1e-4 for row in float_rows)
+    status, _, error = tool("export", "--model", tmp_path / "random.keras", "--data", data, "--out", tmp_path)
+    assert (status, "is there already: choose another --out" in error) == (2, True)

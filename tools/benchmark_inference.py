@@ -1,0 +1,89 @@
+"""Speed of inference: folded networks and test views."""
+
+import time
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from benchmark_turns import alternate
+
+import keras_resnet
+from keras_resnet import data, evaluation
+from keras_resnet.analysis import multiply_adds
+from keras_resnet.data.splits import Split
+from keras_resnet.weights import TORCH, fold_batch_norm
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Images/s of ResNet-50 as it is and with normalization folded, float32 and bfloat16, in one tf.function each."""
+
+    rounds: int = 5
+    """How often the contestants take turns."""
+    seconds: float = 4.0
+    """About how long one turn lasts."""
+    batch_size: int = 16
+    image_size: int = 224
+
+    def run(self) -> None:
+        shape = (self.image_size, self.image_size, 3)
+        images = tf.constant(np.random.default_rng(0).normal(size=(self.batch_size, *shape)), tf.float32)
+        turns = {}
+        for policy in ("float32", "mixed_bfloat16"):
+            keras.config.set_dtype_policy(policy)
+            network = keras_resnet.ResNet50(input_shape=shape)
+            for name, model in ((f"unfolded, {policy}", network), (f"folded, {policy}", fold_batch_norm(network))):
+                function = tf.function(lambda x, model=model: model(x, training=False))
+                turns[name] = lambda function=function: function(images)
+        rates = alternate(turns, self.batch_size, self.rounds, self.seconds)
+        print("| ResNet-50 | images/s | of unfolded bfloat16 |\n|---|---|---|")
+        for name, rate in rates.items():
+            print(f"| {name} | {rate:.1f} | {rate / rates['unfolded, mixed_bfloat16']:.2f} |")
+
+
+@dataclass(frozen=True)
+class Views:
+    """Seconds of each test view, and how they compare with its multiply-adds."""
+
+    data: str
+    """A folder with <class>/*.JPEG."""
+    model: str = "ResNet18"
+    photos: int = 32
+    rounds: int = 3
+
+    def run(self) -> None:
+        model = keras_resnet.build(keras_resnet.SPECS[self.model])
+        model.preprocessing = TORCH
+        split = data.folder_split(self.data, "photos")[1]
+        split = Split(split.name, min(self.photos, len(split)), split.read)
+        views = {name: evaluation.View(name) for name in evaluation.VIEWS}
+        seconds = {name: [] for name in views}
+        for _ in range(1 + self.rounds):
+            for name, view in views.items():
+                start = time.perf_counter()
+                evaluation.score(model, split, view)
+                seconds[name].append(time.perf_counter() - start)
+        times = {name: float(np.median(found[1:])) for name, found in seconds.items()}  # the first one traces
+        work = {name: self._work(model, split, view) for name, view in views.items()}
+        print(
+            f"| {self.model}, {len(split)} photos | seconds | of center | multiply-adds of center |\n|---|---|---|---|"
+        )
+        for name in views:
+            ratios = f"{times[name] / times['center']:.2f} | {work[name] / work['center']:.2f}"
+            print(f"| {name} | {times[name]:.1f} | {ratios} |")
+
+    def _work(self, model, split, view) -> int:
+        """Multiply-adds of all photos under a view."""
+        size = evaluation.input_size(model)
+        if view.name != "multi-scale":
+            return len(split) * multiply_adds(model) * (10 if view.name == "10-crop" else 1)
+        features = keras_resnet.build(model.spec, include_top=False)
+        counts, total = {}, 0
+        for position in range(len(split)):
+            image = data.augment.decode(split.read(position)[0])
+            for side in view.sides(size):
+                shape = tuple(evaluation.at_shorter_side(image, side).shape)
+                counts[shape] = counts.get(shape) or multiply_adds(features, shape)
+                total += counts[shape]
+        return total
