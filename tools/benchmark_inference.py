@@ -82,7 +82,7 @@ class Views:
         counts, total = {}, 0
         for position in range(len(split)):
             image = data.augment.decode(split.read(position)[0])
-            for side in view.sides(size):
+            for side in view.sides(size, model.spec.stride):
                 shape = tuple(evaluation.at_shorter_side(image, side).shape)
                 counts[shape] = counts.get(shape) or multiply_adds(features, shape)
                 total += counts[shape]

@@ -40,7 +40,8 @@ class Evaluate:
     view: Literal["center", "10-crop", "multi-scale"] = "center"
     """How each photo is shown: its center, four corners and center with flips, or whole at several scales."""
     scales: tuple[int, ...] | None = None
-    """Shorter sides of multi-scale, in pixels; default 224 256 384 480 640, in proportion to the model's size."""
+    """Shorter sides of multi-scale, in pixels; default 224 256 384 480 640, in proportion to the model's size,
+    rounded up to multiples of its stride."""
     flips: bool = False
     """Show mirror images too, with center and multi-scale."""
     batch_size: int = 32

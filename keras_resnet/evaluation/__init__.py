@@ -5,7 +5,7 @@ several models, and ``Scores.error(k)`` the top-k error with its interval. ``eva
 loss and errors in training; ``recalibrate_batch_norm(model, batches)`` makes normalization's test statistics.
 """
 
-from keras_resnet.evaluation.classifier import classifier_of, dense_scores, input_size, with_activation
+from keras_resnet.evaluation.classifier import classifier_of, dense_scores, input_size, pooled_window, with_activation
 from keras_resnet.evaluation.ensemble import Ensemble, greedy, joint
 from keras_resnet.evaluation.error_rates import ErrorRate, TopKErrorRate, check_classes, evaluate
 from keras_resnet.evaluation.recalibration import recalibrate_batch_norm
@@ -30,6 +30,7 @@ __all__ = [
     "greedy",
     "input_size",
     "joint",
+    "pooled_window",
     "recalibrate_batch_norm",
     "score",
     "with_activation",

@@ -35,6 +35,14 @@ def input_size(model: keras.Model) -> int:
     return height
 
 
+def pooled_window(model: keras.Model) -> int:
+    """The side of the last feature map, which the classifier's global average pooling takes in."""
+    pool = classifier_of(model).input._keras_history.operation
+    if not isinstance(pool, keras.layers.GlobalAveragePooling2D):
+        raise InputError(f"{model.name} has no global average pooling under its classifier: use the center view.")
+    return pool.input.shape[1]
+
+
 def dense_scores(model: keras.Model):
     """A function from float32 ``[batch, height, width, channels]`` of any size to probabilities ``[batch, classes]``.
 
@@ -44,15 +52,12 @@ def dense_scores(model: keras.Model):
     """
     import tensorflow as tf
 
+    window = pooled_window(model)
     top = classifier_of(with_activation(model, "softmax"))
-    pool = top.input._keras_history.operation
-    if not isinstance(pool, keras.layers.GlobalAveragePooling2D):
-        raise InputError(f"{model.name} has no global average pooling under its classifier: use the center view.")
-    features = keras.Model(model.input, pool.input)
+    features = keras.Model(model.input, top.input._keras_history.operation.input)
     body = keras.models.clone_model(  # the same layers, for inputs of any size
         features, input_tensors=keras.Input((None, None, model.input_shape[-1])), clone_function=lambda layer: layer
     )
-    window = pool.input.shape[1:3]
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, model.input_shape[-1]], tf.float32)])
     def score(images):

@@ -13,7 +13,7 @@ from keras_resnet.data import augment
 from keras_resnet.data.cache import kept
 from keras_resnet.data.splits import Data, Split
 from keras_resnet.errors import InputError
-from keras_resnet.evaluation.classifier import classifier_of, dense_scores, input_size, with_activation
+from keras_resnet.evaluation.classifier import classifier_of, dense_scores, input_size, pooled_window, with_activation
 from keras_resnet.evaluation.error_rates import check_classes
 from keras_resnet.evaluation.views import CENTER, View, at_shorter_side, square_views
 
@@ -121,7 +121,7 @@ def _square(model, split, view, batch_size):
 def _multi_scale(model, split, view, batch_size):
     """The same with whole photos at each scale; those of one size go together."""
     size, preprocessing = input_size(model), model.preprocessing
-    sides, forward = view.sides(size), dense_scores(model)
+    sides, forward = view.sides(size, size // pooled_window(model)), dense_scores(model)
     weight = 1 / len(sides)
     most = batch_size * size * size  # pixels in a batch
 

@@ -9,7 +9,7 @@ from keras_resnet.errors import InputError, one_of
 from keras_resnet.weights.preprocessing import CENTER_CROP
 
 VIEWS = ("center", "10-crop", "multi-scale")
-SCALES = (224, 256, 384, 480, 640)  # shorter sides at 224; at other sizes in proportion
+SCALES = (224, 256, 384, 480, 640)  # shorter sides at 224
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class View:
     Fields:
         name: ``"center"``, the preprocessing's share of the shorter side (224 of 256); ``"10-crop"``, four corners,
             center and their mirror images at shorter side 8/7 x size; ``"multi-scale"``, the whole photo.
-        scales: shorter sides in pixels of ``"multi-scale"``; None for the paper's, in proportion to the model's size.
+        scales: shorter sides in pixels of ``"multi-scale"``; None for the paper's, in proportion to the model's size
+            and rounded up to multiples of its stride, as the paper's are: others leave a border that padding fills.
         flips: show the mirror images too, of ``"center"`` and ``"multi-scale"``.
     """
 
@@ -32,9 +33,9 @@ class View:
         if self.scales is not None and self.name != "multi-scale":
             raise InputError(f"scales are for the view multi-scale: the view {self.name} has one size.")
 
-    def sides(self, size: int) -> tuple[int, ...]:
-        """The shorter sides of ``"multi-scale"`` for a model of ``size``."""
-        sides = self.scales or tuple(round(scale * size / SCALES[0]) for scale in SCALES)
+    def sides(self, size: int, stride: int) -> tuple[int, ...]:
+        """The shorter sides of ``"multi-scale"`` for a model of ``size`` and of ``stride`` from pixels to last map."""
+        sides = self.scales or tuple(-(-scale * size // (SCALES[0] * stride)) * stride for scale in SCALES)
         if min(sides) < size:
             raise InputError(
                 f"scale {min(sides)} is smaller than the {size} pixels the model was built for: leave it out."
