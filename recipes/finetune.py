@@ -7,8 +7,8 @@
 puts a new classifier on the network's weights and trains all of it, batches of 32, for 15 epochs at rate 0.01, divided
 by 10 at 30, 60 and 80 of 90 parts. The classifier learns at the whole rate and each stage below at --layer-decay times
 that of the stage above. --freeze keeps stages as they are, --freeze-bn all normalizations (as Sec. 4.3 does);
---unfreeze-every N lets the classifier learn alone first, and one stage more every N epochs. Inputs are prepared as the
-weights expect them.
+--unfreeze-every N lets the classifier learn alone first, and one stage more every N epochs (statistics of normalization
+stand still only with --freeze-bn). Inputs are prepared as the weights expect them.
 """
 
 import functools

@@ -50,8 +50,10 @@ class Classify:
         if not 1 <= self.top <= classes:
             raise InputError(f"--top {self.top} must be from 1 to the model's {classes} classes.")
         encoded = {path: augment.read_photo(path) for path in self.photos}  # all of them, before any answer
-        if model.preprocessing is None:
-            raise InputError(f"{model.name} does not know its preprocessing: give weights, as {self.model}:WEIGHTS.")
+        if getattr(model, "preprocessing", None) is None:
+            raise InputError(
+                f"{model.name} does not know its preprocessing: give NAME:WEIGHTS, a network and its file."
+            )
         views = [augment.center_view(photo, size, model.preprocessing.crop).numpy() for photo in encoded.values()]
         probabilities = evaluation.with_activation(model, "softmax")(model.preprocessing(np.stack(views))).numpy()
         best = [self._best(model, scores) for scores in probabilities]
@@ -68,8 +70,8 @@ class Classify:
 
     def _best(self, model, scores) -> list[tuple[str, float]]:
         order = np.argsort(-scores, kind="stable")[: self.top]
-        if model.class_names:
-            return [(model.class_names[i], float(scores[i])) for i in order]
+        if names := getattr(model, "class_names", None):
+            return [(names[i], float(scores[i])) for i in order]
         if len(scores) == IMAGENET_CLASSES:
             (found,) = keras_resnet.decode_predictions(scores[None], self.top)
             return [(f"{name} ({wnid})", float(score)) for wnid, name, score in found]

@@ -64,7 +64,7 @@ def check_model(model: keras.Model, data: Data) -> None:
     classifier_of(model)
     check_classes(model, len(data.classes))
     if getattr(model, "preprocessing", None) is None:
-        raise InputError(f"{model.name} does not know its preprocessing: load weights, or set model.preprocessing.")
+        raise InputError(f"{model.name} does not know its preprocessing: load it as NAME:FILE, or set it.")
     names = getattr(model, "class_names", None)
     if names and tuple(names) != tuple(data.classes):
         first = next((ours, theirs) for ours, theirs in zip(names, data.classes, strict=True) if ours != theirs)

@@ -48,7 +48,9 @@ def difference(ours, model, rng):
     images = rng.uniform(0, 255, (2, *SIZE)).astype("float32")
     expected = model(keras.applications.resnet.preprocess_input(images.copy())).numpy()
     got = ours(keras_resnet.preprocess_input(images, ours)).numpy()
-    return np.abs(got - expected).max() / np.ptp(expected)
+    found = np.abs(got - expected).max() / np.ptp(expected)
+    print(f"{model.name}: {found:.1e}")
+    return found
 
 
 def load(path, depth=50, **options):
