@@ -100,6 +100,19 @@ def run_saved_model(folder: Path):
     return lambda images: loaded.signatures["logits"](tf.constant(images, tf.float32))["logits"].numpy()
 
 
+def run_served(folder: Path):
+    """A function from encoded photos, a list of bytes, to (classes, scores) ``[photos, 5]``, by ``serving_default``."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder))
+
+    def classify(photos):
+        found = loaded.signatures["serving_default"](jpeg=tf.constant(photos))
+        return found["classes"].numpy(), found["scores"].numpy()
+
+    return classify
+
+
 def run_litert(file: Path):
     """The same by LiteRT's interpreter, one image at a time on all cores."""
     from ai_edge_litert.interpreter import Interpreter

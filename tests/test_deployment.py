@@ -60,6 +60,8 @@ def test_jpeg_bytes_become_named_classes(model, images, tmp_path):
     view = augment.center_view(encoded, SIZE).numpy()
     expected = model(model.preprocessing(view[None])).numpy()[0]
     best = np.argsort(-expected)[:5]
+    classes, _ = deployment.run_served(tmp_path / "saved")([encoded])
+    np.testing.assert_array_equal(classes, [best])
     for row in range(2):
         np.testing.assert_array_equal(answer["classes"][row], best)
         np.testing.assert_allclose(answer["scores"][row], expected[best], atol=1e-5)

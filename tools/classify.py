@@ -35,7 +35,7 @@ class Classify:
     top: int = 5
     """How many classes to name."""
     draw: Path | None = None
-    """A PNG file to draw the photos into, with their best class."""
+    """A PNG file to draw the photos into, with their classes."""
 
     def run(self) -> None:
         from keras_resnet.data import augment
@@ -62,7 +62,7 @@ class Classify:
             for name, score in found:
                 print(f"  {score:7.2%}  {name}")
         if self.draw is not None:
-            titles = [f"{found[0][0]} {found[0][1]:.0%}" for found in best]
+            titles = ["\n".join(f"{name} {score:.0%}" for name, score in found) for found in best]
             shown = np.clip(np.round(np.stack(views)), 0, 255).astype(np.uint8)
             grid = plots.photo_grid(shown, titles)
             write_whole(self.draw, lambda part: Image.fromarray(grid).save(part, format="PNG"))

@@ -28,6 +28,7 @@ from keras_resnet.errors import InputError
 
 FLOAT_DIFFERENCE = 1e-4  # of the logits' spread
 AGREEMENT, FEWEST_PHOTOS = 0.95, 200
+SERVED = 32  # encoded photos
 TIMED = 16  # images
 FILES = {
     "saved-model": ("saved_model", deployment.run_saved_model),
@@ -76,6 +77,8 @@ class Export:
         try:
             self._write(model, part, calibration)
             rows, problems = self._compare(part, photos, expected)
+            if "saved-model" in self.formats:
+                problems += _served_problems(model, part / FILES["saved-model"][0], found.validation)
             parameters = sum(value.nbytes for value in model.get_weights())
             print(f"{model.name} on {len(photos)} photos of {found.name}, {found.validation.name}\n")
             print("| file | megabytes | images/s | largest difference / spread | same first choice |")
@@ -84,7 +87,7 @@ class Export:
             print("\n".join(rows), flush=True)
             if problems:
                 raise InputError(f"{'; '.join(problems)}: nothing was kept.")
-            part.chmod(0o755)
+            part.chmod(0o755)  # mkdtemp makes it private
             part.rename(self.out)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -120,6 +123,20 @@ class Export:
             megabytes = sum(each.stat().st_size for each in files) / 1e6
             rows.append(f"| {name} | {megabytes:.1f} | {speed:.1f} | {difference:.1e} | {same:.1%} |")
         return rows, problems
+
+
+def _served_problems(model, saved_model, split) -> list[str]:
+    """What is wrong with the answers to encoded photos, which take decoding, center view and softmax too."""
+    encoded = [split.read(position)[0].numpy() for position in range(min(SERVED, len(split)))]
+    size, crop = evaluation.input_size(model), model.preprocessing.crop
+    views = np.stack([augment.center_view(photo, size, crop).numpy() for photo in encoded])
+    expected = evaluation.with_activation(model, "softmax")(model.preprocessing(views)).numpy()
+    classes, scores = deployment.run_served(saved_model)(encoded)
+    difference = float(np.abs(np.take_along_axis(expected, classes, axis=1) - scores).max())
+    first = np.isclose(scores[:, 0], expected.max(axis=1), atol=FLOAT_DIFFERENCE).all()
+    if first and difference <= FLOAT_DIFFERENCE:
+        return []
+    return [f"saved_model differs by {difference:.1e} in its probabilities for encoded photos"]
 
 
 def _photos(model, split, count) -> np.ndarray:

@@ -132,10 +132,10 @@ def _multi_scale(model, split, view, batch_size):
 
     def flush(shape):
         positions, labels, images = zip(*waiting.pop(shape), strict=True)
-        images = preprocessing(np.stack(images))
-        scores = forward(images).numpy()
+        images = np.stack(images)
+        scores = forward(preprocessing(images)).numpy()
         if view.flips:
-            scores = (scores + forward(images[:, :, ::-1]).numpy()) / 2
+            scores = (scores + forward(preprocessing(images[:, :, ::-1])).numpy()) / 2
         return np.array(positions), np.array(labels), scores, weight, len(positions) * weight
 
     waiting: dict[tuple, list] = {}
