@@ -1,0 +1,76 @@
+"""COCO's scores over all images, with crowds and true areas, and its result file."""
+
+import json
+
+import pytest
+
+from keras_resnet import InputError
+from keras_resnet.detection import Detections, coco_scores, write_coco, write_voc
+
+
+def dataset(*annotations):
+    """Three images of 100 x 100 with (image, box as x y w h, crowd) annotations of category 7."""
+    return {
+        "images": [{"id": i, "width": 100, "height": 100} for i in (1, 2, 3)],
+        "categories": [{"id": 7, "name": "thing"}],
+        "annotations": [
+            {"id": i, "image_id": image, "category_id": 7, "bbox": box, "area": box[2] * box[3], "iscrowd": crowd}
+            for i, (image, box, crowd) in enumerate(annotations, start=1)
+        ],
+    }
+
+
+BOX = [10, 10, 40, 40]
+
+
+def found(*boxes):
+    return Detections(boxes, [0] * len(boxes), [0.9 - 0.1 * i for i in range(len(boxes))])
+
+
+def test_images_without_detections_count():
+    """Found in one image of two: precision 1 up to recall 1/2, at 51 of the 101 recall points."""
+    scores = coco_scores(dataset((1, BOX, 0), (2, BOX, 0)), {1: found([10, 10, 50, 50])}, [7])
+    assert scores["AP50"] == pytest.approx(51 / 101)
+    assert scores["AR100"] == pytest.approx(0.5)
+    assert coco_scores(dataset((1, BOX, 0)), {}, [7])["AP"] == 0.0
+
+
+def test_overlap_decides_by_threshold():
+    """Overlap 0.8 is right at the thresholds 0.5, 0.55 ... 0.75 and 0.8 only: 7 of 10."""
+    scores = coco_scores(dataset((1, BOX, 0)), {1: found([10, 10, 50, 42])}, [7])
+    expected = {"AP": 0.7, "AP50": 1.0, "AP75": 1.0, "AP_medium": 0.7, "AP_large": -1}
+    assert {name: scores[name] for name in expected} == pytest.approx(expected)
+
+
+def test_a_crowd_takes_any_number_of_detections():
+    truth = dataset((1, [0, 0, 90, 90], 1), (2, BOX, 0))
+    inside = found([0, 0, 20, 20], [30, 30, 60, 60])
+    assert coco_scores(truth, {1: inside, 2: found([10, 10, 50, 50])}, [7])["AP"] == pytest.approx(1.0)
+
+
+def test_unknown_images_are_refused():
+    with pytest.raises(InputError, match="detections of image 9, which is not in the data set"):
+        coco_scores(dataset((1, BOX, 0)), {9: found(BOX)}, [7])
+
+
+def test_files_are_the_servers(tmp_path):
+    detections = {1: Detections([[9, 19, 50, 60]], [0], [0.5]), 2: Detections([[0, 0, 5, 6]], [1], [0.25])}
+    write_coco(tmp_path / "r.json", detections, [7, 90])
+    assert json.loads((tmp_path / "r.json").read_text())[1] == {
+        "image_id": 2, "category_id": 90, "bbox": [0.0, 0.0, 5.0, 6.0], "score": 0.25,
+    }  # fmt: skip
+    write_voc(tmp_path / "voc", {"000001": detections[1]}, ["cat", "dog"])
+    assert (tmp_path / "voc" / "comp4_det_test_cat.txt").read_text() == "000001 0.500000 10.000 20.000 50.000 60.000\n"
+    assert (tmp_path / "voc" / "comp4_det_test_dog.txt").read_text() == ""
+
+
+def test_the_true_boxes_of_real_photos_are_perfect(real_data):
+    truth = json.loads((real_data("coco128") / "instances.json").read_text())
+    categories = [category["id"] for category in truth["categories"]]
+    detections = {}
+    for image in truth["images"]:
+        own = [each for each in truth["annotations"] if each["image_id"] == image["id"] and not each["iscrowd"]]
+        corners = [[x, y, x + width, y + height] for x, y, width, height in (each["bbox"] for each in own)]
+        classes = [categories.index(each["category_id"]) for each in own]
+        detections[image["id"]] = Detections(corners, classes, [0.9] * len(own))
+    assert coco_scores(truth, detections, categories)["AP"] == pytest.approx(1.0)
