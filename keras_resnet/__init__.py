@@ -1,7 +1,7 @@
 """Deep Residual Learning for Image Recognition (He, Zhang, Ren, Sun, 2015) for TensorFlow and Keras 3.
 
 Networks are here; the rooms ``data``, ``training``, ``evaluation``, ``deployment``, ``detection``, ``analysis``,
-``weights`` and ``plots`` are modules of their own, imported at first use, so that the networks also run without TensorFlow.
+``weights`` and ``plots`` are modules of their own, imported at first use, so that networks also run without TensorFlow.
 """
 
 import importlib

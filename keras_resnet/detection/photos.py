@@ -1,0 +1,84 @@
+"""What every source of detection data gives: photos with their objects, mended where the benchmarks allow it."""
+
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from keras_resnet.detection.boxes import Truths, area
+from keras_resnet.errors import InputError
+
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One image file and its objects; ``id`` is the benchmark's, sizes are pixels."""
+
+    id: int | str
+    file: Path
+    height: int
+    width: int
+    objects: Truths
+
+
+@dataclass(frozen=True)
+class DetectionData:
+    """Photos of one part of a benchmark.
+
+    Fields:
+        name: which part.
+        classes: class names; a class's number is its place.
+        photos: in the benchmark's order, also those without objects.
+        categories: COCO's category id of each class.
+        dataset: the content of COCO's annotation file, for its scorer.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    photos: tuple[Photo, ...]
+    categories: tuple[int, ...] = ()
+    dataset: dict | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+
+class Mending:
+    """Puts boxes right, counts what it did, and says so once."""
+
+    def __init__(self, source: Path):
+        self.source = source
+        self.counts: Counter[str] = Counter()
+
+    def mend(self, what: str, boxes, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """``boxes`` ``[n, 4]`` clipped to the image, and which of them have an area left, ``[n]``.
+
+        Raises:
+            InputError: corners in the wrong order or numbers that are none, naming the file and ``what``.
+        """
+        boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+        if not np.isfinite(boxes).all() or (boxes[:, 2:] < boxes[:, :2]).any():
+            bad = boxes[~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < boxes[:, :2]).any(axis=1)][0]
+            raise InputError(f"{self.source}: {what} has a box whose corners are in the wrong order, {bad.tolist()}.")
+        clipped = np.clip(boxes, 0, [width, height, width, height])
+        kept = area(clipped) > 0
+        self.counts["boxes without area inside their image left out"] += int((~kept).sum())
+        self.counts["boxes clipped to their image"] += int((kept & (clipped != boxes).any(axis=1)).sum())
+        return clipped, kept
+
+    def report(self) -> None:
+        """Say on standard error what was mended."""
+        done = [f"{count:,} {what}" for what, count in self.counts.items() if count]
+        if done:
+            print(f"{self.source}: {', '.join(done)}", file=sys.stderr)
+
+
+def check_files(photos, source: Path) -> None:
+    """Raise :class:`InputError` naming the first photos whose files are missing."""
+    missing = [photo.file for photo in photos if not photo.file.is_file()]
+    if missing:
+        names = ", ".join(map(str, missing[:NAMED]))
+        raise InputError(f"{source} lists {len(missing)} images that are not there: {names}.")

@@ -1,0 +1,69 @@
+"""PASCAL VOC's folders: an XML file and a JPEG an image, and lists of images."""
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from keras_resnet.detection.boxes import Truths
+from keras_resnet.detection.photos import DetectionData, Mending, Photo, check_files
+from keras_resnet.errors import InputError
+
+CLASSES = (
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
+    *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+SETS = {  # the paper's training sets (Sec. 4.3): year and list
+    "07+12": (("VOC2007", "trainval"), ("VOC2012", "trainval")),
+    "07++12": (("VOC2007", "trainval"), ("VOC2007", "test"), ("VOC2012", "trainval")),
+}
+
+
+def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...], classes: tuple[str, ...] = CLASSES) -> DetectionData:
+    """Photos and objects of parts of VOC; difficult objects are ignored ones.
+
+    Args:
+        devkit: the folder of ``VOC2007`` and ``VOC2012``.
+        parts: years' folders and lists, such as ``(("VOC2007", "test"),)`` or ``SETS["07+12"]``.
+        classes: class names in order.
+
+    Raises:
+        InputError: files are missing, not VOC's, or name other classes.
+    """
+    devkit = Path(devkit)
+    photos = []
+    for year, listed in parts:
+        mending = Mending(devkit / year)
+        path = devkit / year / "ImageSets" / "Main" / f"{listed}.txt"
+        if not path.is_file():
+            raise InputError(f"There is no {path}: give the folder that holds {year} as the VOC archives unpack.")
+        names = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
+        photos += [_photo(devkit / year, name, classes, mending) for name in names]
+        mending.report()
+    check_files(photos, devkit)
+    return DetectionData("+".join(f"{year}-{listed}" for year, listed in parts), classes, tuple(photos))
+
+
+def _photo(folder, name, classes, mending) -> Photo:
+    path = folder / "Annotations" / f"{name}.xml"
+    try:
+        root = ElementTree.parse(path).getroot()
+        height, width = (int(root.findtext(f"size/{side}")) for side in ("height", "width"))
+        found = [
+            (
+                each.findtext("name"),
+                [float(each.findtext(f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")],
+                each.findtext("difficult") == "1",
+            )
+            for each in root.findall("object")
+        ]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ElementTree.ParseError, TypeError, ValueError) as error:  # a field that is missing or no number
+        raise InputError(f"{path} is no annotation of VOC's: {error}.") from error
+    for called, _, _ in found:
+        if called not in classes:
+            raise InputError(f"{path} has an object of the unknown class {called!r}.")
+    corners = [[x1 - 1, y1 - 1, x2, y2] for _, (x1, y1, x2, y2), _ in found]  # inclusive, from 1
+    boxes, kept = mending.mend(path.name, corners, height, width)
+    numbers = [classes.index(called) for (called, _, _), keep in zip(found, kept, strict=True) if keep]
+    difficult = [flag for (_, _, flag), keep in zip(found, kept, strict=True) if keep]
+    return Photo(name, folder / "JPEGImages" / f"{name}.jpg", height, width, Truths(boxes[kept], numbers, difficult))

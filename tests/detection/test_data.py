@@ -1,0 +1,139 @@
+"""COCO's and VOC's files: what is read, what is mended, and what is refused, with file and id."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_resnet import InputError
+from keras_resnet.detection import open_coco, open_voc
+
+
+def coco(tmp_path, **changes):
+    """A small data set of two images, categories 3 and 9, with ``changes`` of its content."""
+    content = {
+        "images": [{"id": i, "file_name": f"{i}.jpg", "height": 50, "width": 100} for i in (5, 8)],
+        "categories": [{"id": 9, "name": "dog"}, {"id": 3, "name": "cat"}],
+        "annotations": [annotation(1, 5, 9, [10, 10, 20, 30]), annotation(2, 5, 3, [0, 0, 100, 50], iscrowd=1)],
+    } | changes
+    for i in (5, 8):
+        (tmp_path / f"{i}.jpg").write_bytes(b"")
+    path = tmp_path / "instances.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def annotation(number, image, category, box, **more):
+    return {"id": number, "image_id": image, "category_id": category, "bbox": box, "area": 1, "iscrowd": 0, **more}
+
+
+def test_ids_with_gaps_become_numbers_and_crowds_are_ignored(tmp_path):
+    found = open_coco(coco(tmp_path), tmp_path)
+    assert (found.classes, found.categories, len(found)) == (("cat", "dog"), (3, 9), 2)
+    first, second = found.photos
+    assert (first.id, first.file, first.height, first.width) == (5, tmp_path / "5.jpg", 50, 100)
+    np.testing.assert_array_equal(first.objects.boxes, [[10, 10, 30, 40], [0, 0, 100, 50]])
+    assert (first.objects.classes.tolist(), first.objects.ignored.tolist()) == ([1, 0], [False, True])
+    assert second.objects.boxes.shape == (0, 4)
+
+
+def test_boxes_are_mended_and_counted(tmp_path, capsys):
+    boxes = [[90, 40, 20, 20], [0, 0, 0, 5], [200, 0, 5, 5], [1, 1, 2, 2]]
+    path = coco(tmp_path, annotations=[annotation(i, 5, 3, box) for i, box in enumerate(boxes)])
+    found = open_coco(path, tmp_path)
+    np.testing.assert_array_equal(found.photos[0].objects.boxes, [[90, 40, 100, 50], [1, 1, 3, 3]])
+    assert len(found.dataset["annotations"]) == 4  # the scorer has them all
+    warning = capsys.readouterr().err
+    assert warning == f"{path}: 2 boxes without area inside their image left out, 1 boxes clipped to their image\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"annotations": None}, "is not in COCO's format: it has no list of annotations"),
+        ({"images": [{"id": 5, "height": 1, "width": 1}]}, "is not in COCO's format: 5 of its images has no file_name"),
+        ({"annotations": ["x"]}, "number 0 of its annotations has no id"),
+        ({"annotations": [annotation(1, 5, 3, [0, 0, 1, 1])] * 2}, "has the id 1 twice in its annotations"),
+        ({"annotations": [annotation(1, 6, 3, [0, 0, 1, 1])]}, "annotation 1 has the unknown image_id 6"),
+        ({"annotations": [annotation(1, 5, 4, [0, 0, 1, 1])]}, "annotation 1 has the unknown category_id 4"),
+        ({"annotations": [annotation(1, 5, 3, [0, 0, 1])]}, r"annotation 1 has the box \[0, 0, 1\], not 4 numbers"),
+        (
+            {"annotations": [annotation(1, 5, 3, [9, 9, -3, 2])]},
+            "image 5 has a box whose corners are in the wrong",
+        ),
+        (
+            {"images": [{"id": 5, "file_name": "no.jpg", "height": 1, "width": 1}]},
+            "lists 1 images that are not there: .*no.jpg",
+        ),
+    ],
+)
+def test_what_is_not_coco_is_refused(changes, words, tmp_path):
+    if "images" in changes:
+        changes["annotations"] = []
+    with pytest.raises(InputError, match=f"instances.json.* {words}|{words}"):
+        open_coco(coco(tmp_path, **changes), tmp_path)
+
+
+def test_no_json_is_refused(tmp_path):
+    (tmp_path / "x.json").write_text("{")
+    with pytest.raises(InputError, match=r"x.json is no JSON file"):
+        open_coco(tmp_path / "x.json", tmp_path)
+    with pytest.raises(InputError, match=r"none.json cannot be read: No such file"):
+        open_coco(tmp_path / "none.json", tmp_path)
+
+
+def test_real_photos(real_data):
+    folder = real_data("coco128")
+    found = open_coco(folder / "instances.json", folder / "images")
+    assert (len(found), len(found.classes)) == (128, 80)
+    assert sum(len(photo.objects.boxes) for photo in found.photos) == 939
+    assert sum(int(photo.objects.ignored.sum()) for photo in found.photos) == 10
+    assert sorted(photo.id for photo in found.photos if not len(photo.objects.boxes)) == [250, 508]
+    assert len({c for photo in found.photos for c in photo.objects.classes}) == 71
+
+
+def voc(tmp_path, objects, size="<size><width>100</width><height>50</height></size>"):
+    """A VOC folder with one image, ``000001``."""
+    root = tmp_path / "VOC2007"
+    for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "ImageSets" / "Main" / "test.txt").write_text("000001\n")
+    (root / "JPEGImages" / "000001.jpg").write_bytes(b"")
+    (root / "Annotations" / "000001.xml").write_text(f"<annotation>{size}{objects}</annotation>")
+    return tmp_path
+
+
+def an_object(name="dog", box=(1, 1, 100, 50), difficult=0):
+    corners = "".join(
+        f"<{key}>{value}</{key}>" for key, value in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
+    )
+    return f"<object><name>{name}</name><difficult>{difficult}</difficult><bndbox>{corners}</bndbox></object>"
+
+
+def test_voc_s_inclusive_corners_and_difficult_objects(tmp_path):
+    devkit = voc(tmp_path, an_object() + an_object("cat", (11, 6, 20, 10), 1))
+    found = open_voc(devkit, (("VOC2007", "test"),))
+    (photo,) = found.photos
+    np.testing.assert_array_equal(photo.objects.boxes, [[0, 0, 100, 50], [10, 5, 20, 10]])
+    assert [found.classes[i] for i in photo.objects.classes] == ["dog", "cat"]
+    assert photo.objects.ignored.tolist() == [False, True]
+    assert (photo.id, photo.height, photo.width, found.name) == ("000001", 50, 100, "VOC2007-test")
+
+
+@pytest.mark.parametrize(
+    ("objects", "words"),
+    [
+        (an_object("unicorn"), r"000001.xml has an object of the unknown class 'unicorn'"),
+        (an_object(box=(20, 1, 10, 5)), r"000001.xml has a box whose corners are in the wrong order"),
+        (an_object(box=("x", 1, 10, 5)), r"000001.xml is no annotation of VOC's"),
+        ("<object>", r"000001.xml is no annotation of VOC's"),
+    ],
+)
+def test_what_is_not_voc_is_refused(objects, words, tmp_path):
+    with pytest.raises(InputError, match=words):
+        open_voc(voc(tmp_path, objects), (("VOC2007", "test"),))
+
+
+def test_missing_parts_of_voc_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"There is no .*VOC2012/ImageSets/Main/train.txt"):
+        open_voc(voc(tmp_path, ""), (("VOC2012", "train"),))
