@@ -1,6 +1,6 @@
 """Object detection: so far the benchmarks' data, scores and submission files.
 
-``open_coco`` and ``open_voc`` read photos and objects.
+``open_coco`` and ``open_voc`` read photos and objects; ``roi_align`` takes the features of regions.
 
 ``average_precisions(truths, detections, VOC2007)`` gives each class's AP by the rule of PASCAL VOC or ImageNet DET,
 ``coco_scores`` those of COCO by ``pycocotools``; ``write_coco`` and ``write_voc`` write what the benchmarks take.
@@ -11,6 +11,7 @@ from keras_resnet.detection.boxes import Detections, Truths, iou
 from keras_resnet.detection.coco_data import open_coco
 from keras_resnet.detection.coco_scores import coco_scores
 from keras_resnet.detection.photos import DetectionData, Photo
+from keras_resnet.detection.roi_align import roi_align
 from keras_resnet.detection.submission import write_coco, write_voc
 from keras_resnet.detection.voc_data import open_voc
 
@@ -29,6 +30,7 @@ __all__ = [
     "mean_ap",
     "open_coco",
     "open_voc",
+    "roi_align",
     "write_coco",
     "write_voc",
 ]
