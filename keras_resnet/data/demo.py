@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -68,50 +69,61 @@ def render(label: int, seed: int) -> Image.Image:
     width, height = (int(n) for n in rng.integers(*SIDES, size=2, endpoint=True))
     size = np.array([width, height]) * SUPERSAMPLING
     back = rng.integers(*BACKGROUND, 3)
-    picture = _background(rng, back, size)
+    picture = background(rng, back, size)
     draw = ImageDraw.Draw(picture)
     for _ in range(rng.integers(4, 12)):
-        _clutter(rng, draw, size)
+        clutter(rng, draw, size)
     radius = rng.uniform(0.22, 0.36) * size.min()
     center = size / 2 + rng.uniform(-0.14, 0.14, 2) * size
     turn = rng.uniform(-0.6, 0.6)
     stretch = rng.uniform(0.85, 1.15)
-    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    corners = (np.array(OUTLINES[CLASSES[label]]) * [stretch, 1 / stretch]) @ rotation.T * radius + center
-    draw.polygon([tuple(corner) for corner in corners], fill=_color(rng, SHAPE))
+    corners = outline(label, center, radius, turn, stretch)
+    draw.polygon([tuple(corner) for corner in corners], fill=color(rng, SHAPE))
     for _ in range(rng.integers(1, 4)):
-        _clutter(rng, draw, size, thin=True)
+        clutter(rng, draw, size, thin=True)
     return picture.resize((width, height), Image.Resampling.BOX)
 
 
-def _background(rng, color, size) -> Image.Image:
-    """A smooth random texture around ``color``."""
-    grid = np.clip(color + rng.normal(0, 28, (rng.integers(3, 9), rng.integers(3, 9), 3)), 0, 255)
+def outline(label: int, center, radius: float, turn: float, stretch: float) -> np.ndarray:
+    """Corners ``[n, 2]``, x and y, of class ``label``'s shape."""
+    rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    return (np.array(OUTLINES[CLASSES[label]]) * [stretch, 1 / stretch]) @ rotation.T * radius + center
+
+
+def background(rng, mean, size) -> Image.Image:
+    """A smooth random texture around the colour ``mean``."""
+    grid = np.clip(mean + rng.normal(0, 28, (rng.integers(3, 9), rng.integers(3, 9), 3)), 0, 255)
     return Image.fromarray(grid.astype(np.uint8)).resize(tuple(size.tolist()), Image.Resampling.BICUBIC)
 
 
-def _color(rng, levels) -> tuple[int, ...]:
+def color(rng, levels) -> tuple[int, ...]:
+    """Three levels drawn from a range."""
     return tuple(rng.integers(*levels, 3).tolist())
 
 
-def _clutter(rng, draw, size, thin=False) -> None:
+def clutter(rng, draw, size, thin=False) -> None:
     """A small blob or bar, or a thin line, anywhere in the picture."""
     at = rng.uniform(0, 1, 2) * size
     reach = rng.uniform(0.02, 0.09, 2) * size.min()
-    color = _color(rng, (0, 256))
+    fill = color(rng, (0, 256))
     kind = rng.integers(3)
     if thin or kind == 0:
         end = at + rng.normal(0, 0.3, 2) * size
-        draw.line([tuple(at), tuple(end)], fill=color, width=int(rng.integers(1, 3)) * SUPERSAMPLING)
+        draw.line([tuple(at), tuple(end)], fill=fill, width=int(rng.integers(1, 3)) * SUPERSAMPLING)
     elif kind == 1:
-        draw.ellipse([*(at - reach), *(at + reach)], fill=color)
+        draw.ellipse([*(at - reach), *(at + reach)], fill=fill)
     else:
-        draw.rectangle([*(at - reach), *(at + reach)], fill=color)
+        draw.rectangle([*(at - reach), *(at + reach)], fill=fill)
 
 
 def folder() -> Path:
     """The demo set's folder, ``train/<class>/*.jpg`` and ``val/<class>/*.jpg``; rendered if it is not there yet."""
-    target = cache_folder() / f"demo-v{VERSION}"
+    return rendered_once(f"demo-v{VERSION}", write)
+
+
+def rendered_once(name: str, write: Callable[[Path], None]) -> Path:
+    """The cache's folder ``name``, filled by ``write`` if it is not there yet; whole or absent."""
+    target = cache_folder() / name
     if target.is_dir():
         return target
     try:
