@@ -1,6 +1,6 @@
 """Train a residual or plain network on ImageNet, or on any folder of photos, as Sec. 3.4 does.
 
-    python recipes/imagenet.py                                    the built-in demo set: ten shapes, two minutes
+    python recipes/imagenet.py                                    the built-in demo set: ten shapes, a few minutes
     python recipes/imagenet.py --data DIR --model ResNet50        DIR/train/<class>/*.JPEG and DIR/val/<class>/*.JPEG
     python recipes/imagenet.py --data imagenet2012 --data-dir DIR --epochs 90      as TensorFlow Datasets prepares it
 
