@@ -126,18 +126,29 @@ def from_model(model) -> Checkpoint:
         same = {name: name for name in arrays}
         return Checkpoint(model.name, arrays, same, needs, input_shape=model.input_shape[1:], **described)
     converted = keras_names.convert(keras_names.layers_of(model), model.name)
+    _check_described(converted, model.name)
     return Checkpoint(model.name, source=f"keras model {model.name}", **converted)
 
 
-def _own_or(content, found, convert: Callable[[object], dict]) -> dict:
+def _check_described(fields, source: str) -> None:
+    """Raise :class:`InputError` for weights that fit networks of several outputs, and do not say of which they are."""
+    if not fields["needs"]:
+        raise InputError(
+            f"{source} does not say what network its weights are of: build that network, set them with "
+            "model.load_weights or weights.assign_arrays, and write it with keras_resnet.weights.write."
+        )
+
+
+def _own_or(content, found, source: str, convert: Callable[[object, str], dict]) -> dict:
     """Fields from a file's content and its description; without one, of a file of another program."""
-    fields = convert(content)
+    fields = convert(content, source)
     if found.get("spec"):
         described = description.parse(found)
         fields["own_spec"] = described.pop("spec")
         fields["needs"] = description.needs_of(fields["own_spec"])
         shape = found.get("input_shape")
         fields |= described | {"input_shape": tuple(shape) if shape else None}
+    _check_described(fields, source)
     return fields
 
 
@@ -171,7 +182,7 @@ def read(path) -> Checkpoint:
         raise InputError(f"There is no weight file {path}: give the path of a {', '.join(READERS)} file.")
     content, found = load(path)
     try:
-        fields = _own_or(content, found, lambda content: convert(content, path.name))
+        fields = _own_or(content, found, path.name, convert)
     except (TypeError, AttributeError, KeyError) as error:  # a description of other fields than ours
         raise InputError(f"{path.name} describes its network in a way this version does not know: {error}.") from error
     known_source, known_licence = origin(path)

@@ -44,9 +44,12 @@ def convert(layers: dict[str, dict[str, np.ndarray]], source: str) -> dict:
                     "the network has no such weight."
                 )
             arrays[f"{ours}/{weight}"], names[f"{ours}/{weight}"] = array, f"{layer}/{key}"
-    needs = {"stem": "imagenet", "block": "bottleneck", "residual": True, "placement": "original"}
-    needs |= {"shortcut": "B", "stride_in": "1x1", "bn_epsilon": EPSILON}
-    return {"arrays": _without_biases(arrays), "names": names, "needs": needs, "preprocessing": CAFFE}
+    fields = {"arrays": _without_biases(arrays), "names": names, "needs": {}}
+    if "conv1_conv/bias" in arrays:  # keras.applications; a network of ours describes itself
+        fields["needs"] = {"stem": "imagenet", "block": "bottleneck", "residual": True, "placement": "original"}
+        fields["needs"] |= {"shortcut": "B", "stride_in": "1x1", "bn_epsilon": EPSILON}
+        fields["preprocessing"] = CAFFE
+    return fields
 
 
 def layers_of(model) -> dict[str, dict[str, np.ndarray]]:

@@ -1,5 +1,6 @@
 """Our own files: what goes in comes out, with all that belongs to it, and torchvision's names are torchvision's."""
 
+import keras
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -84,6 +85,18 @@ def test_pickles_in_npz_are_refused(tmp_path):
     np.savez(tmp_path / "w.npz", x=np.array([{"a": 1}], object))
     with pytest.raises(InputError, match=r"w.npz is damaged or no .npz file of arrays"):
         weights.read(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".weights.h5"])
+def test_weights_that_do_not_say_of_what_network_are_refused(suffix, tmp_path):
+    """Without it nothing tells a stride in the 1x1 from one in the 3x3."""
+    model, path = keras_resnet.ResNet50(width=0.25), tmp_path / f"w{suffix}"
+    if suffix == ".npz":
+        np.savez(path, **named_arrays(model))
+    else:
+        keras.Model(model.input, model.output).save_weights(path)
+    with pytest.raises(InputError, match=f"w{suffix} does not say what network its weights are of"):
+        keras_resnet.ResNet50(weights=path, width=0.25)
 
 
 def test_a_description_of_unknown_fields_is_refused(tmp_path):
