@@ -56,7 +56,7 @@ def build(
         raise InputError("keras_resnet builds channels_last networks: call keras.config.set_image_data_format.")
     checkpoint = _checkpoint(weights, spec.name)
     if checkpoint is not None:
-        _check_image(spec, input_tensor, input_shape)
+        _check_channels(checkpoint, input_tensor, input_shape)
         checkpoint.check_spec(spec)
     inputs, image = _inputs(spec, include_top, input_tensor, input_shape)
     x = _stages(_stem(image, spec), spec)
@@ -83,13 +83,13 @@ def _checkpoint(weights, name: str):
     return weight_files.read(fetch(name) if weights == "imagenet" else weights)
 
 
-def _check_image(spec, input_tensor, input_shape):
-    """Trained first convolutions read three channels; other inputs need a decision of the caller's."""
+def _check_channels(checkpoint, input_tensor, input_shape):
+    """A trained first convolution reads its own channels; other inputs need a decision of the caller's."""
     shape = input_tensor.shape[1:] if input_tensor is not None else input_shape
-    if shape is not None and len(shape) == 3 and shape[-1] not in (3, None):
+    if shape is not None and len(shape) == 3 and shape[-1] not in (checkpoint.channels, None):
         raise InputError(
-            f"input_shape {tuple(shape)}: the weights of {spec.name} read 3 channels: turn the images into RGB, or "
-            "build with weights=None."
+            f"input_shape {tuple(shape)}: {checkpoint.name} reads {checkpoint.channels} channels: turn the images into "
+            "such, or build with weights=None."
         )
 
 

@@ -50,6 +50,12 @@ class Checkpoint:
         return None if kernel is None else kernel.shape[-1]
 
     @property
+    def channels(self) -> int | None:
+        """Channels of the images the first convolution reads."""
+        kernel = self.arrays.get("conv1_conv/kernel")
+        return None if kernel is None else kernel.shape[2]
+
+    @property
     def spec(self) -> NetSpec:
         """The network the weights are of: its own, or the row of ``SPECS`` with as many blocks.
 

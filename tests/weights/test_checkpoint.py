@@ -22,6 +22,14 @@ def test_needs_name_only_what_changes_outputs():
     assert weights.from_model(keras_resnet.ResNet20()).needs["zero_channels"] == "after"
 
 
+def test_networks_of_other_channels_load_with_theirs(tmp_path):
+    model = keras_resnet.ResNet20(input_shape=(32, 32, 1))
+    weights.write(model, tmp_path / "grey.npz")
+    assert keras_resnet.load_model(tmp_path / "grey.npz").input_shape == (None, 32, 32, 1)
+    with pytest.raises(InputError, match=r"grey.npz reads 1 channels: turn the images into such"):
+        keras_resnet.ResNet20(weights=tmp_path / "grey.npz", input_shape=(32, 32, 3))
+
+
 def test_fields_left_unset_follow_and_others_conflict():
     model = keras_resnet.ResNet20(placement="full_preactivation", shortcut="B")
     randomize(model, np.random.default_rng(0))

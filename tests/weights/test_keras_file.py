@@ -101,7 +101,7 @@ def test_conflicts_name_both_values(resnet50):
     for options, words in (
         ({"stride_in": "3x3"}, "needs stride_in='1x1', and the ResNet50 asked for has stride_in='3x3'"),
         ({"shortcut": "C"}, "needs shortcut='B', and the ResNet50 asked for has shortcut='C'"),
-        ({"input_shape": (32, 32, 1)}, "read 3 channels"),
+        ({"input_shape": (32, 32, 1)}, "reads 3 channels"),
     ):
         with pytest.raises(InputError, match=words):
             keras_resnet.ResNet50(weights=held, **options)
