@@ -47,7 +47,7 @@ def load_model(model: str | Path) -> keras.Model:
     spec = checkpoint.spec
     if name is not None:
         wanted = find_spec(name)
-        spec = change_spec(wanted, **{key: value for key, value in checkpoint.needs.items() if hasattr(wanted, key)})
+        spec = change_spec(wanted, **checkpoint.needs)
         for key in ("stem", "block", "residual"):
             checkpoint.check_spec(change_spec(spec, **{key: getattr(wanted, key)}))
     return build(

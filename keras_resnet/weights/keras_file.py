@@ -14,7 +14,7 @@ import numpy as np
 from keras_resnet.errors import InputError
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
-DESCRIPTION = "vars/description"
+DESCRIPTION = "description"
 
 
 def read_hdf5(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
@@ -60,7 +60,7 @@ def _guarded(path, read):
 def _read(file):
     layers, description = {}, {}
     with h5py.File(file, "r") as content:
-        root = content.get("model_weights", content)
+        root = _inside(content, "model_weights") if "model_weights" in list(content) else content
         if "layer_names" in root.attrs:
             for layer in root.attrs["layer_names"]:
                 group = _inside(root, _text(layer))
@@ -69,14 +69,16 @@ def _read(file):
                     layers[_text(layer)] = {
                         name.rsplit("/", 1)[-1].removesuffix(":0"): dataset[()] for name, dataset in weights.items()
                     }
-        elif "layers" in root:
-            for group in root["layers"]:
-                variables = _inside(root, f"layers/{group}").get("vars", {})
+        elif "layers" in list(root):
+            for name in _inside(root, "layers"):
+                group = _inside(root, f"layers/{name}")
+                variables = _inside(group, "vars") if "vars" in list(group) else {}
                 if variables:
                     layer = _text(variables.attrs["name"])
                     layers[layer] = {key: _inside(variables, key)[()] for key in variables}
-            if DESCRIPTION in root:
-                description = json.loads(bytes(_inside(root, DESCRIPTION)[()]))
+            own = _inside(root, "vars") if "vars" in list(root) else {}
+            if DESCRIPTION in list(own):
+                description = json.loads(bytes(_inside(own, DESCRIPTION)[()]))
         if not layers:
             raise ValueError("it holds no layers' weights")
     return layers, description

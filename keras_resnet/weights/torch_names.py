@@ -41,10 +41,10 @@ def torchvision_key(name: str) -> str | None:
     what = "bias" if what == "bias" else OURS.get(what)
     if layer == "predictions":
         return f"fc.{what}"
-    if layer in ("conv1_conv", "conv1_bn"):
+    if name in ("conv1_conv/kernel", *(f"conv1_bn/{part}" for part in OURS)):
         return f"{layer.removeprefix('conv1_')}1.{what}"
     match = NAME.match(layer)
-    if not match or what is None:
+    if not match or what is None or (match["kind"] == "conv" and what == "bias"):  # as of a folded network
         return None
     kind, number = match["kind"], match["number"]
     part = f"downsample.{int(kind == 'bn')}" if number == "0" else kind + number

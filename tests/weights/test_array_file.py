@@ -62,6 +62,13 @@ def test_safetensors_have_torchvision_s_names_and_layouts(tmp_path):
     assert tensors["conv1.weight"].shape == (16, 3, 7, 7)
 
 
+def test_a_folded_network_has_no_place_in_torchvision_s_layout(tmp_path):
+    folded = weights.fold_batch_norm(keras_resnet.ResNet18(width=0.25))
+    with pytest.raises(InputError, match="torchvision's ResNets have no place for conv1_conv/bias"):
+        weights.write(folded, tmp_path / "w.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_unknown_places_and_suffixes_are_refused_and_leave_nothing(tmp_path):
     with pytest.raises(InputError, match="torchvision's ResNets have no place for conv2_block1_0_gate/kernel"):
         weights.write(keras_resnet.ResNet20(shortcut="highway"), tmp_path / "w.safetensors")

@@ -118,6 +118,12 @@ def bad_file(case, path):
         path.write_bytes(path.read_bytes()[:-500])
     elif case == "foreign":
         keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="head")]).save_weights(path)
+    elif case in ("linked layer", "linked root"):
+        with h5py.File(path, "w") as file:
+            if case == "linked root":
+                file["model_weights"] = h5py.ExternalLink("/etc/hostname", "/x")
+            else:
+                file.create_group("layers/conv2d")["vars"] = h5py.ExternalLink("/etc/hostname", "/x")
     else:
         with h5py.File(path, "w") as file:
             file.attrs["layer_names"] = [b"conv1_conv"]
@@ -139,6 +145,8 @@ def bad_file(case, path):
         ("foreign", r"has the weight head/0 of shape \(4, 3\), which no ResNet here has"),
         ("external link", "it points to kernel:0 elsewhere"),
         ("soft link", "it points to kernel:0 elsewhere"),
+        ("linked layer", "it points to vars elsewhere"),
+        ("linked root", "it points to model_weights elsewhere"),
         ("external storage", "the numbers of kernel:0 lie in another file"),
     ],
 )
