@@ -4,6 +4,10 @@ from pathlib import Path
 
 FIG6_LIMIT = 20  # percent: where the paper's Fig. 6 cuts its vertical axis
 PHOTOS_IN_A_ROW = 4
+BOX_COLORS = (
+    *("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#800000", "#808000", "#000075"),
+)
+MIN_DRAWN = 400  # pixels that a picture with boxes has at least along a side, so that names can be read
 
 
 def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
@@ -70,3 +74,55 @@ def photo_grid(images, titles: list[str]):
         axes.set_title(title, fontsize=8)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def boxes(image, corners, names: list[str], classes=None):
+    """``image``, uint8 ``[height, width, 3]``, with ``corners`` ``[n, 4]`` in pixels, named; a colour a class."""
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    scale = max(1, round(MIN_DRAWN / max(image.shape[:2])))
+    picture = Image.fromarray(image).resize((image.shape[1] * scale, image.shape[0] * scale))
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(max(12, max(picture.size) // 50))
+    for place in reversed(range(len(corners))):  # the best on top
+        color = BOX_COLORS[(place if classes is None else int(classes[place])) % len(BOX_COLORS)]
+        x1, y1, x2, y2 = (scale * float(corner) for corner in corners[place])
+        draw.rectangle([x1, y1, max(x1, x2), max(y1, y2)], outline=color, width=max(2, max(picture.size) // 300))
+        left, top, right, bottom = draw.textbbox((x1 + 2, max(0, y1)), names[place], font=font)
+        draw.rectangle([left - 2, top - 1, right + 2, bottom + 1], fill=color)
+        draw.text((x1 + 2, max(0, y1)), names[place], fill="white", font=font)
+    return np.asarray(picture)
+
+
+def tiled(images: list):
+    """Pictures of different sizes, four in a row on white: uint8 ``[height, width, 3]``."""
+    import numpy as np
+
+    height, width = (max(image.shape[side] for image in images) for side in (0, 1))
+    rows = -(-len(images) // PHOTOS_IN_A_ROW)
+    sheet = np.full((rows * height, min(len(images), PHOTOS_IN_A_ROW) * width, 3), 255, np.uint8)
+    for number, image in enumerate(images):
+        row, column = divmod(number, PHOTOS_IN_A_ROW)
+        sheet[row * height :, column * width :][: image.shape[0], : image.shape[1]] = image
+    return sheet
+
+
+def detection_curves(rows: list[dict], losses: tuple[str, ...], scores: tuple[str, ...], path: Path) -> None:
+    """Parts of the training loss, and validation scores in percent, over steps, into a PNG file."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for axes, split, names, factor in ((left, "train", losses, 1), (right, "validation", scores, 100)):
+        for name in names:
+            points = [(row["step"], factor * row[name]) for row in rows if row["split"] == split and name in row]
+            if points:
+                axes.plot(*zip(*points, strict=True), marker="o" if len(points) == 1 else None, label=name)
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False) if axes.lines else None
+    left.set_ylabel("training loss")
+    left.set_ylim(bottom=0)
+    right.set_ylabel("validation (%)")
+    right.set_ylim(0, 100)
+    figure.savefig(path, dpi=130, format="png")

@@ -10,15 +10,19 @@ HELD_OUT = 10  # without a validation split, the last tenth of the training imag
 FULL_TEST = {"cifar10": 10_000, "cifar100": 10_000}
 
 
-def open_tfds(name: str, data_dir: Path | None) -> Data:
-    """The prepared TFDS data set ``name`` in ``data_dir``; its validation split, or a part held out of train."""
+def open_builder(name: str, data_dir: Path | None, instead: str):
+    """The builder of the prepared TFDS data set ``name`` in ``data_dir``, stored as TFRecord files.
+
+    Raises:
+        InputError: it is not there, saying how to prepare it or what to give ``instead``.
+    """
     import tensorflow_datasets as tfds
 
     where = data_dir if data_dir else Path(tfds.core.constants.DATA_DIR).expanduser()
     how = f"python -c \"import tensorflow_datasets as tfds; tfds.load('{name}', data_dir='{where}')\""
     missing = InputError(
-        f"There is no prepared data set {name!r} in {where}: prepare it with {how}, or give --data demo, a folder "
-        "with train/ and val/, or another --data-dir."
+        f"There is no prepared data set {name!r} in {where}: prepare it with {how}, or give {instead}, or another "
+        "--data-dir."
     )
     if not (where / name.split("/")[0].split(":")[0]).is_dir():
         raise missing
@@ -26,11 +30,19 @@ def open_tfds(name: str, data_dir: Path | None) -> Data:
         builder = tfds.builder(name, data_dir=where)
     except (tfds.core.registered.DatasetNotFoundError, FileNotFoundError, ValueError) as error:
         raise missing from error
+    if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
+        raise InputError(f"{name} in {where} is not stored as TFRecord files: prepare it with file_format='tfrecord'.")
+    return builder
+
+
+def open_tfds(name: str, data_dir: Path | None) -> Data:
+    """The prepared TFDS data set ``name`` in ``data_dir``; its validation split, or a part held out of train."""
+    import tensorflow_datasets as tfds
+
+    builder = open_builder(name, data_dir, "--data demo, a folder with train/ and val/")
     splits, features = builder.info.splits, builder.info.features
     if "train" not in splits or "image" not in features or "label" not in features:
         raise InputError(f"{name} has no training split of images with labels: choose a classification data set.")
-    if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
-        raise InputError(f"{name} in {where} is not stored as TFRecord files: prepare it with file_format='tfrecord'.")
     decoders = {"image": tfds.decode.SkipDecoding()}
 
     def parse(record):

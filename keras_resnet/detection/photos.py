@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class DetectionData:
         photos: in the benchmark's order, also those without objects.
         categories: COCO's category id of each class.
         dataset: the content of COCO's annotation file, for its scorer.
+        encoded: scalar int64 tensor, a position, to the photo file's bytes, where they are not in files of their own.
     """
 
     name: str
@@ -41,9 +43,34 @@ class DetectionData:
     photos: tuple[Photo, ...]
     categories: tuple[int, ...] = ()
     dataset: dict | None = field(default=None, repr=False)
+    encoded: Callable | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    def read(self, position):
+        """The JPEG or PNG bytes of the photo at ``position``, a scalar int64 tensor, as a scalar string tensor."""
+        import tensorflow as tf
+
+        if self.encoded is not None:
+            return self.encoded(position)
+        return tf.io.read_file(tf.constant([str(photo.file) for photo in self.photos])[position])
+
+
+def join(parts: list[DetectionData]) -> DetectionData:
+    """Several parts of one benchmark as one; without COCO's annotations, which are each part's own."""
+    sizes = np.cumsum([0, *map(len, parts)])
+
+    def encoded(position):
+        import tensorflow as tf
+
+        number = tf.searchsorted(sizes[1:], [position], side="right")[0]
+        readers = [lambda p=p, s=s: p.read(position - s) for p, s in zip(parts, sizes[:-1], strict=True)]
+        return tf.switch_case(number, readers)
+
+    name = "+".join(part.name for part in parts)
+    photos = tuple(photo for part in parts for photo in part.photos)
+    return DetectionData(name, parts[0].classes, photos, parts[0].categories, None, encoded)
 
 
 class Mending:

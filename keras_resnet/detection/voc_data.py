@@ -11,19 +11,20 @@ CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
     *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
+INCLUSIVE_FROM_1 = (-1, -1, 0, 0)  # what makes such corners those of an area in pixels
 SETS = {  # the paper's training sets (Sec. 4.3): year and list
+    "07": (("VOC2007", "trainval"),),
     "07+12": (("VOC2007", "trainval"), ("VOC2012", "trainval")),
     "07++12": (("VOC2007", "trainval"), ("VOC2007", "test"), ("VOC2012", "trainval")),
 }
 
 
-def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...], classes: tuple[str, ...] = CLASSES) -> DetectionData:
+def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...]) -> DetectionData:
     """Photos and objects of parts of VOC; difficult objects are ignored ones.
 
     Args:
         devkit: the folder of ``VOC2007`` and ``VOC2012``.
         parts: years' folders and lists, such as ``(("VOC2007", "test"),)`` or ``SETS["07+12"]``.
-        classes: class names in order.
 
     Raises:
         InputError: files are missing, not VOC's, or name other classes.
@@ -36,14 +37,21 @@ def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...], classes: tuple[st
         if not path.is_file():
             raise InputError(f"There is no {path}: give the folder that holds {year} as the VOC archives unpack.")
         names = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
-        photos += [_photo(devkit / year, name, classes, mending) for name in names]
+        for name in names:
+            annotation = devkit / year / "Annotations" / f"{name}.xml"
+            image = devkit / year / "JPEGImages" / f"{name}.jpg"
+            photos.append(read_photo_file(name, annotation, image, CLASSES, INCLUSIVE_FROM_1, mending))
         mending.report()
     check_files(photos, devkit)
-    return DetectionData("+".join(f"{year}-{listed}" for year, listed in parts), classes, tuple(photos))
+    return DetectionData("+".join(f"{year}-{listed}" for year, listed in parts), CLASSES, tuple(photos))
 
 
-def _photo(folder, name, classes, mending) -> Photo:
-    path = folder / "Annotations" / f"{name}.xml"
+def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> Photo:
+    """One photo and its objects from an XML file; ``shift`` is added to its corners.
+
+    Raises:
+        InputError: a file that is missing, not VOC's, or names a class that is not among ``classes``.
+    """
     try:
         root = ElementTree.parse(path).getroot()
         height, width = (int(root.findtext(f"size/{side}")) for side in ("height", "width"))
@@ -62,8 +70,8 @@ def _photo(folder, name, classes, mending) -> Photo:
     for called, _, _ in found:
         if called not in classes:
             raise InputError(f"{path} has an object of the unknown class {called!r}.")
-    corners = [[x1 - 1, y1 - 1, x2, y2] for _, (x1, y1, x2, y2), _ in found]  # inclusive, from 1
+    corners = [[corner + by for corner, by in zip(box, shift, strict=True)] for _, box, _ in found]
     boxes, kept = mending.mend(path.name, corners, height, width)
     numbers = [classes.index(called) for (called, _, _), keep in zip(found, kept, strict=True) if keep]
     difficult = [flag for (_, _, flag), keep in zip(found, kept, strict=True) if keep]
-    return Photo(name, folder / "JPEGImages" / f"{name}.jpg", height, width, Truths(boxes[kept], numbers, difficult))
+    return Photo(name, image, height, width, Truths(boxes[kept], numbers, difficult))

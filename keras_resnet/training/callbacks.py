@@ -11,10 +11,10 @@ from collections.abc import Callable
 import keras
 
 from keras_resnet.training.curves import Curves
-from keras_resnet.training.model import TrainingModel
 from keras_resnet.training.schedules import WARM_UP_ERROR, WARM_UP_FACTOR, note_plateau
 from keras_resnet.training.signals import Stopped, StopSignals
 from keras_resnet.training.state import Calendar, State
+from keras_resnet.training.step import Step
 from keras_resnet.training.workdir import Workdir
 
 MOST_SKIPS = 50  # updates in a row that loss scaling may skip
@@ -76,11 +76,12 @@ class Windows(keras.callbacks.Callback):
         if self.calendar.ends_window(step):
             values = {name: float(value) for name, value in self.model.get_metrics_result().items()}
             self.curves.train_point(self.model, values, self.rate.current)
-            self.rate.end_window(values["error"])
+            if "error" in values:
+                self.rate.end_window(values["error"])
             self.model.reset_metrics()
 
 
-def check_finite(model: TrainingModel, state: State) -> None:
+def check_finite(model: Step, state: State) -> None:
     """Raise :class:`Diverged` if a step since the last checkpoint was not finite."""
     bad, skips = (int(model.local(v)) for v in (model.bad_step, model.skips))
     if bad >= 0 or skips >= MOST_SKIPS:
@@ -90,10 +91,13 @@ def check_finite(model: TrainingModel, state: State) -> None:
 class Validation(keras.callbacks.Callback):
     """Evaluates at the end of each epoch, with averaged weights if there are any, and keeps the best network."""
 
-    def __init__(self, state, calendar, curves, workdir, batches, schedule_kind: str, signals: StopSignals):
+    def __init__(
+        self, state, calendar, curves, workdir, experiment, schedule_kind: str, signals: StopSignals, strategy
+    ):
         super().__init__()
         self.state, self.calendar, self.curves, self.workdir = state, calendar, curves, workdir
-        self.batches, self.schedule_kind, self.signals = batches, schedule_kind, signals
+        self.experiment, self.schedule_kind, self.signals = experiment, schedule_kind, signals
+        self.evaluate = experiment.validator(strategy)
 
     def catch_up(self) -> None:
         """Validate if the run was stopped between an epoch's last step and the end of its validation."""
@@ -112,28 +116,23 @@ class Validation(keras.callbacks.Callback):
             return
         self.model.equalize()
         with averaged_weights(self.model):
-            stop = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: self._stop())
-            self.model.mistakes.reset()
-            values = self.model.evaluate(self.batches, verbose=0, return_dict=True, callbacks=[stop])
-            self.model.reset_metrics()
+            values = self.evaluate(self.model, self._stopping)
             if self._stopping():
                 return
-            if not math.isfinite(values["loss"]):
+            if not all(map(math.isfinite, values.values())):
                 raise Diverged(self.state.step - 1, self.state.step)
             self.state.validated = self.state.step
-            if values["error"] < self.state.best_error:
-                self.state.best_error = float(values["error"])
-                self.workdir.save_model("best.keras", self.model.network)
+            error = self.experiment.judged(values)
+            if error < self.state.best_error:
+                self.state.best_error = float(error)
+                self.workdir.save_model("best.keras", self.model.saved())
         if self.schedule_kind == "plateau":
-            note_plateau(self.state, values["error"])
+            note_plateau(self.state, error)
         self.curves.validation_point(self.model, values)
         self.model.stop_training = self.state.finished
 
     def _stopping(self) -> bool:
         return self.signals.received is not None and self.model.distribute_strategy.num_replicas_in_sync == 1
-
-    def _stop(self):
-        self.model.stop_evaluating = self._stopping()
 
 
 class Saves(keras.callbacks.Callback):
@@ -179,7 +178,7 @@ class Saves(keras.callbacks.Callback):
 class averaged_weights:
     """While entered, ``model`` has the moving averages of its weights, if its optimizer keeps them."""
 
-    def __init__(self, model: TrainingModel):
+    def __init__(self, model: Step):
         optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
         self.swap = keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None
         if self.swap:

@@ -25,9 +25,9 @@ class Console:
             width = shutil.get_terminal_size().columns - 1  # a longer line could not be taken back
             print(f"\r\033[K{self._line(state, calendar)[:width]}", end="", flush=True)
 
-    def validation(self, state: State, calendar: Calendar, values: dict[str, float]) -> None:
-        """After a validation."""
-        line = f"{self._line(state, calendar)}  val_error {values['error']:.2f} %"
+    def validation(self, state: State, calendar: Calendar, summary: str) -> None:
+        """After a validation, in a few words."""
+        line = f"{self._line(state, calendar)}  {summary}"
         print(f"\r\033[K{line}" if self.terminal else line, flush=True)
 
     def _line(self, state, calendar) -> str:
@@ -35,7 +35,8 @@ class Console:
         epoch = -(-state.step // calendar.epoch_steps)
         parts = [f"epoch {epoch}/{epochs}", f"step {state.step}/{calendar.total_steps}"]
         if self.last:
-            parts += [f"loss {self.last['loss']:.3f}", f"error {self.last['error']:.1f} %"]
+            parts.append(f"loss {self.last['loss']:.3f}")
+            parts += [f"error {self.last['error']:.1f} %"] if "error" in self.last else []
             parts += [f"rate {self.last['learning_rate']:.4g}", f"{self.last['images_per_second']:.0f} images/s"]
         parts.append(f"{duration(time.perf_counter() - self.start)}, {self._left(state, calendar)} left")
         return "  ".join(parts)

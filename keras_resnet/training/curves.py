@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras_resnet.training import tensorboard
 from keras_resnet.training.console import Console
 from keras_resnet.training.metrics_file import add_row, read_metrics, write_metrics
-from keras_resnet.training.model import TrainingModel
 from keras_resnet.training.state import Calendar, State
+from keras_resnet.training.step import Step
 from keras_resnet.training.workdir import Workdir
 
 
@@ -18,9 +18,11 @@ class Curves:
     TensorBoard's horizontal axis is the step, for images/s the number of images.
     """
 
-    def __init__(self, workdir: Workdir, state: State, calendar: Calendar, batch_size: int, classes, console: Console):
+    def __init__(
+        self, workdir: Workdir, state: State, calendar: Calendar, batch_size: int, experiment, console: Console
+    ):
         self.state, self.calendar, self.batch_size = state, calendar, batch_size
-        self.classes, self.console = classes, console
+        self.experiment, self.console = experiment, console
         self.path, self.chief = workdir.path / "metrics.csv", workdir.chief
         self.writers = {}
         if self.chief:
@@ -32,13 +34,13 @@ class Curves:
         rows = read_metrics(self.path) if self.chief else []
         self.rows = [row for row in rows if row["step"] <= self.state.step]
         if self.chief:
-            write_metrics(self.path, self.rows)
+            write_metrics(self.path, self.rows, self.experiment.columns)
 
     def start_window(self) -> None:
         """Start the clock: images/s and the wait for input are those of this process's steps."""
         self.window_step, self.window_time = self.state.step, time.perf_counter()
 
-    def train_point(self, model: TrainingModel, values: dict[str, float], rate: float) -> None:
+    def train_point(self, model: Step, values: dict[str, float], rate: float) -> None:
         """A point of the training curves, at the end of a window."""
         seconds = time.perf_counter() - self.window_time
         steps = self.state.step - self.window_step
@@ -52,13 +54,13 @@ class Curves:
             self.console.train(self.state, self.calendar, row)
         self.start_window()
 
-    def validation_point(self, model: TrainingModel, values: dict[str, float]) -> None:
+    def validation_point(self, model: Step, values: dict[str, float]) -> None:
         """A point of the validation curves."""
         self._write("validation", values)
         if self.chief:
             with self.writers["validation"].as_default():
-                tensorboard.mistakes(model, self.classes, self.state.step)
-            self.console.validation(self.state, self.calendar, values)
+                self.experiment.pictures(model, self.state.step)
+            self.console.validation(self.state, self.calendar, self.experiment.summary(values))
         self.start_window()
 
     def _write(self, split: str, values: dict[str, float]):
@@ -67,7 +69,7 @@ class Curves:
         self.rows.append(row)
         if not self.chief:
             return
-        add_row(self.path, row)
+        add_row(self.path, row, self.experiment.columns)
         with self.writers[split].as_default():
             for name, value in values.items():
                 tf.summary.scalar(name, value, images if name == "images_per_second" else self.state.step)

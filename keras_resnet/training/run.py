@@ -2,78 +2,35 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import plots
-from keras_resnet.data import Shard
 from keras_resnet.errors import InputError
-from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
-from keras_resnet.models import build, change_spec
-from keras_resnet.network import Network
-from keras_resnet.specs import find_spec
 from keras_resnet.training import tensorboard
 from keras_resnet.training.callbacks import Diverged, LearningRate, Saves, Validation, Windows
 from keras_resnet.training.console import Console
 from keras_resnet.training.curves import Curves
-from keras_resnet.training.model import TrainingModel, synchronize_batch_norm
-from keras_resnet.training.optimizer import SGD
 from keras_resnet.training.results import provenance
-from keras_resnet.training.schedules import WARM_UP_DEPTH, schedule
-from keras_resnet.training.settings import Settings, as_json, describe
+from keras_resnet.training.schedules import schedule
+from keras_resnet.training.settings import RunSettings, as_json, describe
 from keras_resnet.training.signals import StopSignals
 from keras_resnet.training.state import Calendar, State
+from keras_resnet.training.step import Step
 from keras_resnet.training.strategy import agree, check_batch, choose_strategy, distribute, is_chief
 from keras_resnet.training.workdir import Workdir
-from keras_resnet.weights.preprocessing import Preprocessing
 
 MOST_ROLLBACKS = 3
-RECALIBRATION_IMAGES = 12_800  # fifty of the paper's batches
 LONGEST_WARM_UP = 0.1  # of a run
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """What a recipe adds to its settings.
-
-    Fields:
-        classes: class names.
-        train, validation, test: splits with a ``name`` and a length; ``test`` may be None.
-        preprocessing: what the network's inputs went through.
-        train_batches: (start step, shard) to an endless data set of (images, labels).
-        test_batches: (split, shard) to one pass of (images, labels).
-        reference_batch: the batch size ``settings.base_lr`` is meant for.
-        milestones: where the rate falls under the schedule ``"steps"``, as fractions of the whole length.
-        warm_up_epochs: epochs over which the rate rises linearly, at most a tenth of the run.
-        averaged: keep a moving average of the weights, which is evaluated and saved.
-        network: makes the network; None builds the settings' model.
-        rates: of the stages, as :class:`SGD` takes them.
-    """
-
-    classes: tuple[str, ...]
-    train: object
-    validation: object
-    test: object | None
-    preprocessing: Preprocessing
-    train_batches: Callable
-    test_batches: Callable
-    reference_batch: int
-    milestones: tuple[float, ...]
-    warm_up_epochs: float = 0.0
-    averaged: bool = False
-    network: Callable[[], Network] | None = None
-    rates: dict[str, tuple[float, int]] | None = None
-
-
-def run(settings: Settings, prepare: Callable[[Settings], Experiment]) -> dict:
+def run(settings: RunSettings, prepare: Callable) -> dict:
     """Train, or continue, the run in ``settings.workdir``; writes and returns ``result.json``'s content.
 
     Args:
         settings: resolved settings, see :func:`resolve`.
-        prepare: opens the data.
+        prepare: from settings to an :class:`Experiment`, or what has its methods: opens the data.
 
     Raises:
         InputError: settings, data or workdir that cannot be used.
@@ -91,53 +48,27 @@ def run(settings: Settings, prepare: Callable[[Settings], Experiment]) -> dict:
         tf.config.experimental.enable_op_determinism()
     with contextlib.closing(Workdir(settings.workdir, as_json(settings), chief)) as workdir:
         experiment = prepare(settings)
-        epoch_steps = max(1, round(len(experiment.train) / settings.batch_size))
+        epoch_steps = experiment.epoch_steps(settings)
         total_steps = settings.steps or max(1, round(settings.epochs * epoch_steps))
         calendar = Calendar(epoch_steps, total_steps, settings.save_every)
-        model = _model(strategy, settings, experiment, total_steps)
+        with strategy.scope():
+            model = experiment.model(settings, strategy, total_steps)
         curves = _train(model, experiment, settings, workdir, calendar)
         result = _result(model, experiment, settings, curves) | origin
-        workdir.save_model("last.keras", model.network)
+        workdir.save_model("last.keras", model.saved())
         workdir.write_json("result.json", result)
         if chief:
-            plots.error_curves({settings.model: curves.rows}, workdir.path / "curves.png")
+            experiment.draw(settings.model, curves.rows, workdir.path / "curves.png")
             with curves.writers["validation"].as_default():
                 tensorboard.settings(as_json(settings), result)
-            _report(result, workdir)
+            _report(experiment.report(result), result, workdir)
     return result
 
 
-def _model(strategy, settings, experiment, total_steps) -> TrainingModel:
-    averaging = {"use_ema": True, "ema_momentum": ema_momentum(total_steps)} if experiment.averaged else {}
-    with strategy.scope():
-        network = experiment.network() if experiment.network else _new_network(settings, len(experiment.classes))
-        network.preprocessing = experiment.preprocessing
-        network.class_names = tuple(experiment.classes)
-        if settings.sync_bn and strategy.num_replicas_in_sync > 1:
-            synchronize_batch_norm(network)
-        model = TrainingModel(network, settings.accumulate, timed=not settings.deterministic)
-        model.compile(SGD(settings.base_lr, rates=experiment.rates, **averaging))
-    return model
-
-
-def _new_network(settings, classes: int) -> Network:
-    spec = find_spec(settings.model)
-    if settings.shortcut is not None:
-        spec = change_spec(spec, shortcut=settings.shortcut)
-    return build(spec, input_shape=(settings.image_size, settings.image_size, 3), classes=classes)
-
-
-def ema_momentum(total_steps: int) -> float:
-    """Of the moving average of the weights: over about a fiftieth of the run, at most 10,000 steps."""
-    return 1 - 1 / min(10_000, max(10, total_steps / 50))
-
-
-def _train(model, experiment, settings, workdir, calendar) -> Curves:
+def _train(model: Step, experiment, settings, workdir, calendar) -> Curves:
     """Call ``fit`` until the run is at its end, from the last checkpoint where there is one or the loss diverges."""
     strategy = model.distribute_strategy
-    spec = model.network.spec
-    warm_up = spec.residual and spec.stem == "cifar" and spec.depth >= WARM_UP_DEPTH
-    state, running = workdir.restore(model) or (State(warm_up_end=None if warm_up else 0), {})
+    state, running = workdir.restore(model) or (State(warm_up_end=None if experiment.starts_slowly(model) else 0), {})
     agree(strategy, state.step, "the checkpoint they found")
     if state.step and workdir.chief:
         print(f"continuing at step {state.step} of {calendar.total_steps} in {workdir.path}", flush=True)
@@ -151,13 +82,13 @@ def _train(model, experiment, settings, workdir, calendar) -> Curves:
         ),
         state,
     )
-    curves = Curves(workdir, state, calendar, settings.batch_size, experiment.classes, Console())
+    curves = Curves(workdir, state, calendar, settings.batch_size, experiment, Console())
     if workdir.chief:
-        _describe(model, experiment, settings, curves, state)
+        with curves.writers["train"].as_default():
+            experiment.describe(model, state)
     rollbacks, diverged_at = 0, -1
     with StopSignals() as signals:
-        batches = distribute(strategy, lambda shard: experiment.test_batches(experiment.validation, shard))
-        validation = Validation(state, calendar, curves, workdir, batches, settings.schedule, signals)
+        validation = Validation(state, calendar, curves, workdir, experiment, settings.schedule, signals, strategy)
         saves = Saves(state, calendar, workdir, signals)
         saves.running = running
         callbacks = [
@@ -222,49 +153,23 @@ def _go_back(model, workdir, state, divergence, rollbacks, batch_size) -> dict:
     return running
 
 
-def _describe(model, experiment, settings, curves, state) -> None:
-    """Write the graph and the first augmented inputs for TensorBoard."""
-    batch = next(iter(experiment.train_batches(state.step + state.skipped, Shard()).take(1)))
-    with curves.writers["train"].as_default():
-        tensorboard.graph(model)
-        tensorboard.inputs(model, batch, experiment.classes, state.step)
-
-
 def _result(model, experiment, settings, curves) -> dict:
-    """Recalibrate normalization and evaluate."""
-    strategy, state = model.distribute_strategy, curves.state
+    state = curves.state
     result = {"model": settings.model, "steps": state.step, "seed": settings.seed}
-    batches = max(1, min(RECALIBRATION_IMAGES, len(experiment.train)) // settings.batch_size)
-    recalibrate_batch_norm(
-        model.network,
-        distribute(strategy, lambda shard: experiment.train_batches(state.step + state.skipped, shard).take(batches)),
-        strategy,
-    )
-    for key, split in (("val", experiment.validation), ("test", experiment.test)):
-        scores = {}
-        if split:
-            data = distribute(strategy, lambda shard, split=split: experiment.test_batches(split, shard))
-            scores = evaluate(model, data, len(experiment.classes))
-        result[f"{key}_error"] = scores.get("error")
-        if "top5_error" in scores:
-            result[f"{key}_top5_error"] = scores["top5_error"]
-        result[f"{key}_examples"] = len(split) if split else None
-        result[f"{key}_split"] = split.name if split else None
+    result |= experiment.result(model, settings, state)
     rates = [row["images_per_second"] for row in curves.rows if row["split"] == "train"]
     result["images_per_second"] = float(np.median(rates)) if rates else None
     result["seconds"] = state.seconds
     result["skipped_batches"] = state.skipped
-    result["devices"] = strategy.num_replicas_in_sync
+    result["devices"] = model.distribute_strategy.num_replicas_in_sync
     result["train_examples"], result["train_split"] = len(experiment.train), experiment.train.name
     result["settings"] = as_json(settings)
     return result
 
 
-def _report(result: dict, workdir: Workdir) -> None:
-    for key, name in (("val", "validation"), ("test", "test")):
-        if result[f"{key}_error"] is not None:
-            examples = f"{result[f'{key}_examples']:,} images: {result[f'{key}_split']}"
-            print(f"{name} error {result[f'{key}_error']:.2f} % ({examples})")
+def _report(lines: list[str], result: dict, workdir: Workdir) -> None:
+    for line in lines:
+        print(line)
     speed = f"{result['images_per_second']:.0f} images/s, " if result["images_per_second"] else ""
     print(f"{speed}{result['seconds']:.0f} s; results, curves.png and models in {workdir.path}")
     print(f"curves: tensorboard --logdir {workdir.path.parent}", flush=True)

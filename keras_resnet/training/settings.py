@@ -19,8 +19,8 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What to train, on what, and how; what is left out follows the data set's preset."""
+class RunSettings:
+    """What every run has; what is left out follows the data set's preset."""
 
     model: str | None = None
     """Network: ResNet18 ... ResNet1202, PlainNet18 ... PlainNet110."""
@@ -36,22 +36,16 @@ class Settings:
     """Length of the whole training in steps."""
     epochs: float | None = None
     """Length of the whole training in epochs, instead of --steps."""
-    image_size: int | None = None
-    """Side of the square images the network sees, in pixels."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Number format of the layers; weights, normalization and softmax stay float32."""
     seed: int = 0
     """Draws the weights, the order of the images and their augmentation."""
     base_lr: float | None = None
-    """First learning rate at the paper's batch size (256 on ImageNet, 128 on CIFAR); scales with --batch-size."""
-    shortcut: Literal["A", "B", "C", "highway"] | None = None
-    """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
+    """First learning rate at the paper's batch size; scales with --batch-size."""
     schedule: Literal["steps", "plateau", "cosine"] | None = None
     """How the rate falls: by 10 at fixed steps, by 10 when validation stops improving, or to zero along a cosine."""
     accumulate: int = 1
     """In how many parts each device goes through its share of a batch, to fit into small memory."""
-    sync_bn: bool = False
-    """Normalize over the batch of all devices instead of each one's own."""
     save_every: int = 500
     """Steps from one checkpoint to the next; there is one after each validation too."""
     deterministic: bool = False
@@ -64,26 +58,41 @@ class Settings:
         if self.model is not None:
             find_spec(self.model)
 
-
-def check(settings: Settings) -> None:
-    """Raise :class:`InputError` for an unknown choice or a value that is not positive, before any data is opened."""
-    settings.check_model()
-    one_of("precision", settings.precision, PRECISIONS)
-    one_of("shortcut", settings.shortcut, (None, *SHORTCUTS))
-    one_of("schedule", settings.schedule, (None, *SCHEDULES))
-    for field in ("batch_size", "steps", "epochs", "image_size", "base_lr", "accumulate", "save_every"):
-        value = getattr(settings, field)
-        if value is not None and not value > 0:
-            raise InputError(f"--{field.replace('_', '-')} {value} must be positive.")
-    if not 0 <= settings.seed < 2**31:
-        raise InputError(f"--seed {settings.seed} must be from 0 to {2**31 - 1}.")
-    if settings.sync_bn and settings.accumulate > 1:
-        raise InputError("--sync-bn normalizes whole batches and --accumulate parts of them: give one of them.")
-    if settings.steps is not None and settings.epochs is not None:
-        raise InputError("--steps and --epochs both give the length: give one of them.")
+    def check(self) -> None:
+        """Raise :class:`InputError` for an unknown choice or a value that is not positive, before data is opened."""
+        self.check_model()
+        one_of("precision", self.precision, PRECISIONS)
+        one_of("schedule", self.schedule, (None, *SCHEDULES))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if number and field.name != "seed" and not value > 0:
+                raise InputError(f"--{field.name.replace('_', '-')} {value} must be positive.")
+        if not 0 <= self.seed < 2**31:
+            raise InputError(f"--seed {self.seed} must be from 0 to {2**31 - 1}.")
+        if self.steps is not None and self.epochs is not None:
+            raise InputError("--steps and --epochs both give the length: give one of them.")
 
 
-def resolve(settings: Settings, preset: dict, recipe: str) -> Settings:
+@dataclass(frozen=True)
+class Settings(RunSettings):
+    """What to classify, and how; what is left out follows the data set's preset."""
+
+    image_size: int | None = None
+    """Side of the square images the network sees, in pixels."""
+    shortcut: Literal["A", "B", "C", "highway"] | None = None
+    """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
+    sync_bn: bool = False
+    """Normalize over the batch of all devices instead of each one's own."""
+
+    def check(self) -> None:
+        super().check()
+        one_of("shortcut", self.shortcut, (None, *SHORTCUTS))
+        if self.sync_bn and self.accumulate > 1:
+            raise InputError("--sync-bn normalizes whole batches and --accumulate parts of them: give one of them.")
+
+
+def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
     """``settings`` with what is None filled in from ``preset``, and a workdir named after ``recipe``."""
     if settings.steps is not None or settings.epochs is not None:
         preset = {key: value for key, value in preset.items() if key not in ("steps", "epochs")}
@@ -94,12 +103,12 @@ def resolve(settings: Settings, preset: dict, recipe: str) -> Settings:
     return filled
 
 
-def as_json(settings: Settings) -> dict:
+def as_json(settings: RunSettings) -> dict:
     """The settings as plain values for ``settings.json`` and ``result.json``."""
     return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(settings).items()}
 
 
-def describe(settings: Settings) -> str:
+def describe(settings: RunSettings) -> str:
     """The settings as the command line that gives them, on one line."""
     given = [(f.name.replace("_", "-"), getattr(settings, f.name)) for f in fields(settings)]
     return " ".join(_flag(name, value) for name, value in given if value is not None and value is not False)
@@ -110,13 +119,13 @@ def _flag(name: str, value) -> str:
     return " ".join([f"--{name}", *(shlex.quote(str(each)) for each in values)])
 
 
-def command_line(main: Callable[[Settings], None], defaults: Settings, description: str) -> None:
+def command_line(main: Callable[[RunSettings], None], defaults: RunSettings, description: str) -> None:
     """Read the command line into settings and call ``main``; wrong input ends in one sentence and exit status 2."""
     import tyro
 
     settings = tyro.cli(type(defaults), default=defaults, description=description)
     try:
-        check(settings)
+        settings.check()
         choose_strategy()  # before anything else uses TensorFlow
         main(settings)
     except InputError as error:

@@ -5,13 +5,15 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet import plots
-from keras_resnet.training.model import TrainingModel, stage_of
+from keras_resnet.training.model import TrainingModel
+from keras_resnet.training.optimizer import stage_of
+from keras_resnet.training.step import Step
 from keras_resnet.weights.named import slots
 
 SHOWN = 16
 
 
-def health(model: TrainingModel, step: int) -> None:
+def health(model: Step, step: int) -> None:
     """Per stage: gradient norm, update over weight, and the moving statistics of normalization.
 
     Of the statistics it is the mean absolute mean and the mean deviation; of a loop, those of its blocks together.
@@ -26,7 +28,7 @@ def health(model: TrainingModel, step: int) -> None:
     for stage, (update, weight) in squares.items():
         scalars[f"stages_update_over_weight/{stage}"] = float(np.sqrt(update / max(weight, 1e-30)))
     statistics: dict[str, list[float]] = {}
-    for name, slot in slots(model.network).items():
+    for name, slot in slots(model.saved()).items():
         kind = name.rsplit("/", 1)[1]
         if kind in ("moving_mean", "moving_variance") and slot.index in (None, 0):
             value = slot.variable.numpy()
@@ -65,15 +67,15 @@ def _grid(model, images, titles):
 
 
 def settings(values: dict, result: dict) -> None:
-    """The settings and the final errors for the HParams page."""
+    """The settings and the final errors, or other figures, for the HParams page."""
     from tensorboard.plugins.hparams import api
 
     plain = {key: value for key, value in values.items() if isinstance(value, (bool, int, float, str))}
     plain.pop("workdir", None)
     api.hparams(plain)
-    for key in ("val_error", "test_error"):
-        if result[key] is not None:
-            tf.summary.scalar(f"final/{key}", result[key], result["steps"])
+    for key, value in result.items():
+        if key.startswith(("val_", "test_")) and isinstance(value, float):
+            tf.summary.scalar(f"final/{key}", value, result["steps"])
 
 
 def graph(model: TrainingModel) -> None:

@@ -10,8 +10,8 @@ from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 from keras_resnet.network import Network
 from keras_resnet.training.checkpoints import CheckpointFolder, assign_values, values_of
-from keras_resnet.training.model import TrainingModel
 from keras_resnet.training.state import State
+from keras_resnet.training.step import Step
 
 SAME_RUN = ("workdir", "data_dir", "save_every", "profile")  # settings that may differ when a run continues
 
@@ -84,14 +84,14 @@ class Workdir:
         if self.chief:
             write_whole(self.path / name, lambda path: path.write_text(json.dumps(content, indent=2) + "\n"))
 
-    def save_checkpoint(self, model: TrainingModel, state: State) -> None:
+    def save_checkpoint(self, model: Step, state: State) -> None:
         """Keep everything that a continued run needs; on several workers all must call it."""
         running = {f"running {name}": value for name, value in values_of(model.running_variables()).items()}
         arrays = values_of(model.own_variables()) | running
         if self.chief:
             self.checkpoints.save(arrays, asdict(state))
 
-    def restore(self, model: TrainingModel) -> tuple[State, dict] | None:
+    def restore(self, model: Step) -> tuple[State, dict] | None:
         """Load the newest whole checkpoint into the compiled ``model``; None where there is none.
 
         Returns its state and the values for :meth:`restore_metrics`.
@@ -105,7 +105,7 @@ class Workdir:
         model.bad_step.assign(-1)
         return State(**state), running
 
-    def restore_metrics(self, model: TrainingModel, running: dict) -> None:
+    def restore_metrics(self, model: Step, running: dict) -> None:
         """Put the metrics back to where they were in the middle of a window."""
         assign_values(model.running_variables(), running)
 

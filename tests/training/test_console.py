@@ -22,7 +22,7 @@ def test_one_line_an_epoch_with_error_speed_and_time_left(capsys, monkeypatch):
     for step in (50, 100):
         clock[0] += 30
         console.train(State(step=step), calendar, values)
-    console.validation(State(step=100), calendar, {"error": 38.5})
+    console.validation(State(step=100), calendar, "val_error 38.50 %")
     line = capsys.readouterr().out
     assert line == (
         "epoch 1/10  step 100/1000  loss 1.250  error 40.0 %  rate 0.1  512 images/s  1:00, 9:00 left  "

@@ -89,7 +89,8 @@ def test_a_run_stopped_in_its_last_validation_validates_and_trains_no_further(ar
     variables, state = folder.newest()
     folder.save(variables, state | {"validated": 20})
     metrics = tmp_path / "run" / "metrics.csv"
-    write_metrics(metrics, [row for row in read_metrics(metrics) if (row["split"], row["step"]) != ("validation", 24)])
+    kept = [row for row in read_metrics(metrics) if (row["split"], row["step"]) != ("validation", 24)]
+    write_metrics(metrics, kept, training.Experiment.columns)
     again = start(arrays, tmp_path)
     assert (again["steps"], again["val_error"]) == (24, first["val_error"])
     assert read_metrics(metrics)[-1]["step"] == 24

@@ -7,7 +7,6 @@ import pytest
 
 from keras_resnet import InputError
 from keras_resnet.training import Settings, resolve
-from keras_resnet.training.settings import check
 
 PRESET = {"model": "ResNet18", "batch_size": 32, "steps": 100, "image_size": 64, "base_lr": 0.2}
 
@@ -40,5 +39,5 @@ def test_a_length_replaces_the_preset_s_other_length():
 )
 def test_wrong_settings_are_named(change, words):
     with pytest.raises(InputError) as caught:
-        check(replace(Settings(), **change))
+        replace(Settings(), **change).check()
     assert all(word in str(caught.value) for word in words)

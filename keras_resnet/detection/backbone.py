@@ -1,0 +1,153 @@
+"""Classification networks cut in two for detection: what all regions share, and what each goes through."""
+
+from dataclasses import asdict, dataclass, replace
+
+import keras
+import numpy as np
+
+from keras_resnet import weights
+from keras_resnet.detection.roi_pooling import SIZE
+from keras_resnet.errors import InputError
+from keras_resnet.models import build, change_spec
+from keras_resnet.network import Network
+from keras_resnet.specs import NetSpec
+from keras_resnet.training.freezing import freeze
+from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
+
+STRIDE = 16
+IMAGENET_MEAN = Preprocessing(mean=CAFFE.mean[::-1])  # for a network that does not know its own
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network cut at stride 16.
+
+    Fields:
+        name: the network's.
+        shared: from images ``[batch, height, width, 3]`` of any size to their map of stride 16.
+        head: from regions ``[n, size, size, channels]`` of the map to features ``[n, width]``.
+        size: bins of a region along each side.
+        preprocessing: of the images.
+        taken, left: tensors of the classification network by name, with their shapes: used, or not.
+        config: plain values that make the same again, without its weights.
+    """
+
+    name: str
+    shared: keras.Model
+    head: keras.Model
+    size: int
+    preprocessing: Preprocessing
+    taken: dict[str, tuple[int, ...]]
+    left: dict[str, tuple[int, ...]]
+    config: dict
+
+
+def from_network(network: Network, frozen: str | None = "conv2") -> Backbone:
+    """Cut ``network`` after conv4_x (Sec. 4.3): conv1 to conv4_x are shared, conv5_x is the regions' own.
+
+    Its weights are copied. Every batch normalization is a constant scale and offset by the statistics it has, so they
+    should be recalibrated ones, as every run of this package ends with.
+
+    Args:
+        network: an ImageNet network of this package, residual or plain, with any weights.
+        frozen: the last stage that does not learn.
+
+    Raises:
+        InputError: a CIFAR network, which has no stride 16, or a model of another kind.
+    """
+    spec = getattr(network, "spec", None)
+    if spec is None:
+        raise InputError(f"A detector needs a network of keras_resnet as its backbone, not this {network.name}.")
+    if spec.stem != "imagenet":
+        raise InputError(
+            f"{network.name} is a CIFAR network, of stride {spec.stride}: a detector needs an ImageNet network, "
+            "ResNet18 to ResNet152 or PlainNet18 to PlainNet152."
+        )
+    spec = change_spec(spec, unroll=True, remat=False)
+    whole = build(spec, include_top=False, input_shape=(None, None, network.input_shape[-1]), name=network.name)
+    arrays = weights.named_arrays(network)
+    left = {name: array.shape for name, array in arrays.items() if name.startswith("predictions/")}
+    taken = {name: array for name, array in arrays.items() if name not in left}
+    weights.assign_arrays(whole, taken, network.name)
+    freeze(whole, frozen, batch_norm=True)
+    middle = whole.get_layer(f"conv4_block{spec.blocks[2]}_out").output
+    pooled = keras.layers.GlobalAveragePooling2D(name="avg_pool", dtype="float32")(whole.output)
+    preprocessing = preprocessing_of(network)
+    return Backbone(
+        name=network.name,
+        shared=keras.Model(whole.input, middle, name="shared"),
+        head=keras.Model(middle, pooled, name="head"),
+        size=SIZE,
+        preprocessing=preprocessing,
+        taken={name: array.shape for name, array in taken.items()},
+        left=left,
+        config={"spec": asdict(spec), "name": network.name, "frozen": frozen}
+        | {"preprocessing": preprocessing.get_config(), "channels": network.input_shape[-1]},
+    )
+
+
+def preprocessing_of(network: Network) -> Preprocessing:
+    """Of images of any size: a mean image becomes its channel means."""
+    known = network.preprocessing or IMAGENET_MEAN
+    return known if known.mean.ndim == 1 else replace(known, mean=known.mean.mean(axis=(0, 1)))
+
+
+def vgg16(weights: str | None = None) -> Backbone:
+    """VGG-16 of ``keras.applications``, the baseline of Tables 7 and 8: conv1_1 to conv5_3 shared, fc6 and fc7 after.
+
+    Regions have 7 x 7 bins; conv1 and conv2 are frozen, and fc6 and fc7 drop half of their outputs in training.
+
+    Args:
+        weights: None for random ones, ``"imagenet"`` to download them, or a weight file of ``keras.applications``.
+
+    Raises:
+        InputError: a file that is missing or not of VGG-16.
+    """
+    try:
+        network = keras.applications.VGG16(weights=weights, name="VGG16")
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        raise InputError(f"VGG-16's weights {weights} cannot be used: {reason}.") from error
+    image = keras.Input((None, None, 3))
+    shared = keras.Model(network.input, network.get_layer("block5_conv3").output)
+    shared = keras.models.clone_model(shared, input_tensors=image, clone_function=lambda layer: layer)
+    shared = keras.Model(image, shared.output, name="shared")
+    region = x = keras.Input((7, 7, 512))
+    for layer in (network.get_layer(name) for name in ("flatten", "fc1", "fc2")):
+        x = layer(x)
+        x = keras.layers.Dropout(0.5, name=f"{layer.name}_dropout")(x) if layer.name != "flatten" else x
+    for layer in shared.layers:
+        layer.trainable = not layer.name.startswith(("block1", "block2"))
+    parts = {f"{layer.name}/{v.name}": v.shape for layer in network.layers for v in layer.weights}
+    return Backbone(
+        name="VGG16",
+        shared=shared,
+        head=keras.Model(region, keras.layers.Activation("linear", dtype="float32", name="features")(x), name="head"),
+        size=7,
+        preprocessing=CAFFE,
+        taken={name: tuple(shape) for name, shape in parts.items() if not name.startswith("predictions/")},
+        left={name: tuple(shape) for name, shape in parts.items() if name.startswith("predictions/")},
+        config={"name": "VGG16"},
+    )
+
+
+def rebuild(config: dict) -> Backbone:
+    """The backbone that ``Backbone.config`` describes, with random weights."""
+    if "spec" not in config:
+        return vgg16()
+    spec = dict(config["spec"])
+    network = build(NetSpec(**spec), input_shape=(32, 32, config["channels"]), classes=1, name=config["name"])
+    network.preprocessing = Preprocessing.from_config(config["preprocessing"])
+    return from_network(network, config["frozen"])
+
+
+def transfer_report(model, backbone: Backbone) -> str:
+    """What became of every tensor: taken from the classification network, left there, or new in the detector."""
+    own = {id(v) for part in (model.shared, model.head) for v in part.weights}
+    new = {v.path: tuple(v.shape) for v in model.weights if id(v) not in own}
+    lines = [f"{backbone.name} -> detector of {len(model.class_names)} classes"]
+    for title, tensors in (("taken", backbone.taken), ("left", backbone.left), ("new", new)):
+        numbers = sum(int(np.prod(shape)) for shape in tensors.values())
+        listed = "" if title == "taken" else ": " + ", ".join(f"{name} {shape}" for name, shape in tensors.items())
+        lines.append(f"{title}: {len(tensors)} tensors, {numbers:,} numbers{listed}")
+    return "\n".join(lines)

@@ -1,0 +1,206 @@
+"""Training a detector as a run does it: what is trained, on what, how it is judged, and what is shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet import plots
+from keras_resnet.data.augment import decode
+from keras_resnet.data.pipelines import Shard
+from keras_resnet.detection.backbone import Backbone
+from keras_resnet.detection.batches import detection_batches
+from keras_resnet.detection.benchmarks import Benchmark
+from keras_resnet.detection.boxes import iou
+from keras_resnet.detection.detector import Detector
+from keras_resnet.detection.model import LEARNED, PARTS, FasterRCNN
+from keras_resnet.detection.photos import DetectionData
+from keras_resnet.detection.sampling import PADDING
+from keras_resnet.detection.settings import DetectionSettings
+from keras_resnet.training.optimizer import SGD
+from keras_resnet.weights.preprocessing import Preprocessing
+
+MONITORED = 64  # photos of a validation during training; the one at the end takes all
+VALIDATIONS = 10
+SHOWN = 8
+SHOWN_SCORE = 0.5
+RECALLED = 0.5  # overlap at which a proposal finds an object
+
+
+@dataclass(frozen=True)
+class DetectionExperiment:
+    """What a detection recipe adds to its settings.
+
+    Fields:
+        train, validation: the photos.
+        benchmark: how it is scored.
+        settings: the run's.
+        backbone: makes the backbone.
+        preprocessing: of its images.
+        reference_batch: the batch size ``settings.base_lr`` is meant for.
+        milestones: where the rate falls, as fractions of the whole length.
+        decay: of the weights.
+        learn: which parts learn.
+        start: of another detector, whose weights are taken over.
+        proposals: another detector that proposals are taken from.
+    """
+
+    train: DetectionData
+    validation: DetectionData
+    benchmark: Benchmark
+    settings: DetectionSettings
+    backbone: Callable[[], Backbone]
+    preprocessing: Preprocessing
+    reference_batch: int
+    milestones: tuple[float, ...]
+    decay: float
+    learn: tuple[str, ...] = LEARNED
+    start: Callable[[FasterRCNN], None] | None = None
+    proposals: FasterRCNN | None = None
+    warm_up_epochs: float = 0.0
+    photos_shown: list = field(default_factory=list)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the values of its curves."""
+        return ("loss", *PARTS, *self.benchmark.columns, "proposal_recall")
+
+    def model(self, settings, strategy, total_steps: int) -> FasterRCNN:
+        """The compiled detector, in the strategy's scope."""
+        model = FasterRCNN(
+            self.backbone(),
+            self.train.classes,
+            scales=settings.anchor_scales,
+            ratios=settings.anchor_ratios,
+            pooling=settings.pooling,
+            context=settings.context,
+            regions=settings.regions,
+            smallest=settings.smallest,
+            shorter=settings.shorter_side,
+            longer=settings.longer_side,
+            learn=self.learn,
+            accumulate=settings.accumulate,
+            timed=not settings.deterministic,
+        )
+        if self.start:
+            self.start(model)
+        if self.proposals is not None:
+            model.take_proposals_from(self.proposals)
+        model.compile(SGD(settings.base_lr, l2=self.decay))
+        return model
+
+    def train_batches(self, start_step: int, shard):
+        """Endless training batches from ``start_step`` on."""
+        s = self.settings
+        return detection_batches(
+            self.train, self.preprocessing, s.batch_size, s.shorter_side, s.longer_side, s.seed, start_step, shard
+        )
+
+    def epoch_steps(self, settings) -> int:
+        """Steps from one validation to the next: an epoch, or a tenth of a run of more than ten epochs."""
+        epoch = max(1, round(len(self.train) / settings.batch_size))
+        return max(epoch, (settings.steps or round(settings.epochs * epoch)) // VALIDATIONS)
+
+    def starts_slowly(self, model) -> bool:
+        """False: trained networks need no warm-up."""
+        return False
+
+    def describe(self, model, state) -> None:
+        """Write what was taken from the classifier, and the first augmented inputs with their objects."""
+        print(model.transfer, flush=True)
+        tf.summary.text("transfer", model.transfer, 0)
+        batches = self.train_batches(state.step + state.skipped, Shard())
+        images, extents, boxes, kinds, classes, _ = (part.numpy()[:SHOWN] for part in next(iter(batches)))
+        pictures = []
+        for image, extent, own, kind, number in zip(images, extents, boxes, kinds, classes, strict=True):
+            width, height = extent.astype(int)
+            real = kind != PADDING
+            names = [self.train.classes[n] for n in number[real]]
+            photo = np.clip(model.preprocessing.undo(image[:height, :width]), 0, 255).astype(np.uint8)
+            pictures.append(plots.boxes(photo, own[real], names))
+        tf.summary.image("inputs after augmentation", plots.tiled(pictures)[None], state.step)
+
+    def validator(self, strategy) -> Callable:
+        """A function of (model, whether to stop) to scores; they count only if it was not stopped."""
+        photos = first(self.validation, MONITORED)
+        made = []
+
+        def validate(model, stopping):
+            if not made:
+                made.append(Detector([model]))
+            self.photos_shown.clear()
+            return self.score(made[0], photos, stopping)
+
+        return validate
+
+    def score(self, detector: Detector, data: DetectionData, stopping=lambda: False) -> dict[str, float]:
+        """The benchmark's scores and the proposals' recall on ``data``."""
+        found, recalled = {}, []
+        for photo, image in photos_of(data):
+            if stopping():
+                return {}
+            found[photo.id], proposals = detector.look(image)
+            objects = photo.objects.boxes[~photo.objects.ignored]
+            recalled += list((iou(objects, proposals) >= RECALLED).any(axis=1)) if len(objects) else []
+            if len(self.photos_shown) < SHOWN:
+                self.photos_shown.append(drawn(image, found[photo.id], self.train.classes))
+        scores = self.benchmark.score(data, found)
+        return {**scores, "proposal_recall": float(np.mean(recalled)) if recalled else 0.0}
+
+    def judged(self, values: dict[str, float]) -> float:
+        """What validation is to bring down: what the first score lacks of 100 percent."""
+        return 100 * (1 - values[self.benchmark.columns[0]])
+
+    def summary(self, values: dict[str, float]) -> str:
+        """A validation in a few words."""
+        name = self.benchmark.columns[0]
+        return f"{name} {100 * values[name]:.1f} %  proposal recall {100 * values['proposal_recall']:.1f} %"
+
+    def pictures(self, model, step: int) -> None:
+        """What TensorBoard shows of a validation: its first photos with what was found."""
+        tf.summary.image("detections", plots.tiled(self.photos_shown)[None], step)
+
+    def result(self, model, settings, state) -> dict:
+        """Score the whole validation part."""
+        scores = self.score(Detector([model]), self.validation)
+        return {f"val_{name}": value for name, value in scores.items()} | {
+            "val_examples": len(self.validation),
+            "val_split": self.validation.name,
+        }
+
+    def report(self, result: dict) -> list[str]:
+        """The result in words, a line each."""
+        scores = ", ".join(f"{name} {100 * result[f'val_{name}']:.1f} %" for name in self.benchmark.columns)
+        recall = f"proposal recall at 300 {100 * result['val_proposal_recall']:.1f} %"
+        return [f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})"]
+
+    def draw(self, name: str, rows: list[dict], path) -> None:
+        """The run's curves as a picture."""
+        plots.detection_curves(rows, PARTS, (self.benchmark.columns[0], "proposal_recall"), path)
+
+
+def photos_of(data: DetectionData):
+    """Each photo of ``data`` with its image, uint8 ``[height, width, 3]``, decoded ahead."""
+    images = tf.data.Dataset.range(len(data)).map(lambda i: decode(data.read(i)), tf.data.AUTOTUNE).prefetch(2)
+    return zip(data.photos, images.as_numpy_iterator(), strict=True)
+
+
+def first(data: DetectionData, count: int) -> DetectionData:
+    """The first ``count`` photos of ``data``, also of its COCO annotations."""
+    photos = data.photos[:count]
+    kept = {photo.id for photo in photos}
+    dataset = data.dataset and {
+        **data.dataset,
+        "images": [image for image in data.dataset["images"] if image["id"] in kept],
+        "annotations": [entry for entry in data.dataset["annotations"] if entry["image_id"] in kept],
+    }
+    name = data.name if len(photos) == len(data) else f"first {len(photos):,} of {data.name}"
+    return replace(data, name=name, photos=photos, dataset=dataset)
+
+
+def drawn(image, found, classes, least: float = SHOWN_SCORE):
+    """``image`` with the boxes found in it that score ``least`` or more."""
+    sure = found.scores >= least
+    names = [f"{classes[c]} {s:.2f}" for c, s in zip(found.classes[sure], found.scores[sure], strict=True)]
+    return plots.boxes(image, found.boxes[sure], names, found.classes[sure])

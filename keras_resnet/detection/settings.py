@@ -1,0 +1,63 @@
+"""Settings of the detection recipes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from keras_resnet.detection.anchors import RATIOS, SCALES
+from keras_resnet.detection.roi_pooling import POOLING
+from keras_resnet.detection.sampling import REGIONS
+from keras_resnet.detection.suppression import SMALLEST
+from keras_resnet.errors import InputError, one_of
+from keras_resnet.training.settings import RunSettings
+
+SCHEMES = ("joint", "alternating")
+LAYERS = {  # what a paper's detector has, where a preset does not say otherwise
+    "shorter_side": 600, "longer_side": 1000, "regions": REGIONS, "anchor_scales": SCALES, "anchor_ratios": RATIOS,
+    "smallest": SMALLEST,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DetectionSettings(RunSettings):
+    """What detector to train, on what, and how; what is left out follows the data set's preset."""
+
+    model: str | None = None
+    """The trained classifier it starts from: NAME:WEIGHTS (a file, or imagenet), a .keras or another weight file;
+    VGG16 or VGG16:WEIGHTS for the paper's baseline."""
+    scheme: Literal["joint", "alternating"] = "joint"
+    """Train all parts together, or in the paper's four steps: proposals and regions in turn, then each again on shared
+    layers that stand still."""
+    context: bool = False
+    """Give each region the features of the whole image too (Table 9)."""
+    pooling: Literal["align", "max"] = "align"
+    """How features of regions are taken: RoI align, or the RoI max pooling of Fast R-CNN."""
+    shorter_side: int | None = None
+    """Shorter side of the images in pixels."""
+    longer_side: int | None = None
+    """Longest longer side of the images in pixels."""
+    regions: int | None = None
+    """Regions learned from in each image."""
+    anchor_scales: tuple[float, ...] | None = None
+    """Sides of the anchors, in units of 16 pixels."""
+    anchor_ratios: tuple[float, ...] | None = None
+    """Height over width of the anchors."""
+    smallest: float | None = None
+    """Proposals with a side shorter than this, in pixels, are dropped."""
+    overfit: int | None = None
+    """Train on the first so many photos alone and validate on the same ones: a check that all parts learn."""
+
+    def check_model(self) -> None:
+        if self.model is None:
+            raise InputError(
+                "--model must name a trained classifier (NAME:WEIGHTS, or a .keras file); for the demo set make one "
+                "with python recipes/imagenet.py --model ResNet18 --image-size 96 --epochs 15, and give its last.keras."
+            )
+
+    def check(self) -> None:
+        super().check()
+        one_of("scheme", self.scheme, SCHEMES)
+        one_of("pooling", self.pooling, tuple(POOLING))
+        for name in ("anchor_scales", "anchor_ratios"):
+            values = getattr(self, name)
+            if values is not None and not (values and min(values) > 0):
+                raise InputError(f"--{name.replace('_', '-')} must be positive numbers.")

@@ -1,0 +1,96 @@
+"""TFDS' ``coco`` and ``voc``, prepared on disk: read by position like everything else."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from keras_resnet.data.records import record_split
+from keras_resnet.data.tfds_source import open_builder
+from keras_resnet.detection.boxes import Truths
+from keras_resnet.detection.photos import DetectionData, Mending, Photo
+from keras_resnet.errors import InputError
+
+COCO_GAPS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)  # of the category ids 1 to 90, which TFDS numbers from 0
+COCO_IDS = tuple(n for n in range(1, 91) if n not in COCO_GAPS)
+IGNORED = ("is_crowd", "is_difficult")
+
+
+def open_tfds_detection(name: str, split: str, data_dir: Path | None = None) -> DetectionData:
+    """Photos and objects of a prepared TFDS data set, such as ``"coco/2017"`` or ``"voc/2007"``.
+
+    All records are gone through once for their objects and sizes. Crowd regions and difficult objects are ignored.
+
+    Args:
+        name: of the data set.
+        split: its own name of the part; several joined by ``+``.
+        data_dir: where it is prepared; TFDS' own default if None.
+
+    Raises:
+        InputError: it is not there, has no such part, or no objects with boxes.
+    """
+    builder = open_builder(name, data_dir, "--data demo, or a folder in COCO's or VOC's layout")
+    features, splits = builder.info.features, builder.info.splits
+    if "objects" not in features or "bbox" not in features["objects"]:
+        raise InputError(
+            f"{name} has no objects with boxes: choose a detection data set, such as coco/2017 or voc/2007."
+        )
+    for part in split.split("+"):
+        if part not in splits:
+            raise InputError(f"{name} has no part {part!r}: choose from {', '.join(splits)}.")
+    import tensorflow_datasets as tfds
+
+    decoders = {"image": tfds.decode.SkipDecoding()}
+
+    def parse(record):
+        found = features.deserialize_example(record, decoders=decoders)
+        return found["image"], tf.constant(0)
+
+    shards = [Path(path) for part in split.split("+") for path in splits[part].filepaths]
+    records = record_split(f"{name} {split}", shards, parse)
+    classes = tuple(features["objects"]["label"].names)
+    categories = COCO_IDS if len(classes) == len(COCO_IDS) else tuple(range(1, len(classes) + 1))
+    mending = Mending(Path(name))
+    photos, annotations = [], []
+    for number, record in enumerate(tf.data.TFRecordDataset(list(map(str, shards)))):
+        found = features.deserialize_example(record, decoders=decoders)
+        photos.append(_photo(found, number, mending))
+        annotations += _annotations(found["objects"], photos[-1], categories, len(annotations))
+    mending.report()
+    dataset = {
+        "images": [{"id": p.id, "file_name": str(p.file), "height": p.height, "width": p.width} for p in photos],
+        "categories": [{"id": i, "name": n} for i, n in zip(categories, classes, strict=True)],
+        "annotations": annotations,
+    }
+    return DetectionData(
+        records.name, classes, tuple(photos), categories, dataset, lambda position: records.read(position)[0]
+    )
+
+
+def _photo(found, number, mending) -> Photo:
+    height, width = tf.io.extract_jpeg_shape(found["image"]).numpy()[:2].tolist()
+    image = int(found["image/id"]) if "image/id" in found else number
+    objects = found["objects"]
+    boxes, kept = mending.mend(f"image {image}", _corners(objects, height, width), height, width)
+    ignored = [objects[key].numpy() for key in IGNORED if key in objects]
+    flags = ignored[0] if ignored else np.zeros(len(kept), bool)
+    name = found["image/filename"].numpy().decode() if "image/filename" in found else str(image)
+    truths = Truths(boxes[kept], objects["label"].numpy()[kept], flags[kept])
+    return Photo(image if "image/id" in found else Path(name).stem, Path(name), height, width, truths)
+
+
+def _corners(objects, height, width) -> np.ndarray:
+    """TFDS has ``ymin, xmin, ymax, xmax`` as shares of the sides."""
+    return objects["bbox"].numpy().reshape(-1, 4)[:, [1, 0, 3, 2]].astype(np.float64) * [width, height, width, height]
+
+
+def _annotations(objects, photo, categories, count) -> list[dict]:
+    """As COCO's file has them."""
+    found = []
+    boxes = _corners(objects, photo.height, photo.width)
+    areas = objects["area"].numpy() if "area" in objects else (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    crowd = objects["is_crowd"].numpy() if "is_crowd" in objects else np.zeros(len(boxes), bool)
+    for (x1, y1, x2, y2), label, area, flag in zip(boxes.tolist(), objects["label"].numpy(), areas, crowd, strict=True):
+        entry = {"id": count + len(found) + 1, "image_id": photo.id, "category_id": categories[int(label)]}
+        found.append(entry | {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": float(area), "iscrowd": int(flag)})
+    return found

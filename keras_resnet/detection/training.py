@@ -1,0 +1,133 @@
+"""Training a detector: all parts together, or in the paper's four steps."""
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from keras_resnet import training
+from keras_resnet.detection.backbone import from_network, preprocessing_of, vgg16
+from keras_resnet.detection.benchmarks import Benchmark
+from keras_resnet.detection.experiment import DetectionExperiment, first
+from keras_resnet.detection.loading import load_detector
+from keras_resnet.detection.model import LEARNED, FasterRCNN
+from keras_resnet.detection.photos import DetectionData
+from keras_resnet.detection.settings import DetectionSettings
+from keras_resnet.errors import InputError
+from keras_resnet.loading import load_model
+from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One of the four steps (Ren et al. 2015, Sec. 3.2).
+
+    Fields:
+        name: of its folder.
+        learn: the parts that learn.
+        start: the phase whose detector it goes on with; None for the classifier.
+        fresh: starts with new layers for proposals.
+        proposals: the phase whose proposals it learns regions from; None for its own.
+        images: a step, in units of the batch size: the paper's steps have 8 and 16.
+    """
+
+    name: str
+    learn: tuple[str, ...]
+    start: str | None = None
+    fresh: bool = False
+    proposals: str | None = None
+    images: int = 1
+
+
+PHASES = (
+    Phase("1-proposals", ("shared", "proposals")),
+    Phase("2-regions", ("shared", "regions"), proposals="1-proposals", images=2),
+    Phase("3-proposals", ("proposals",), start="2-regions", fresh=True),
+    Phase("4-regions", ("regions",), start="3-proposals", images=2),
+)
+TOGETHER = Phase("", LEARNED)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A benchmark's training (Sec. 4.3).
+
+    Fields:
+        benchmark: how it is scored.
+        reference_batch: images a step that ``base_lr`` is meant for.
+        milestones: where the rate falls, as fractions of the length.
+        decay: of the weights.
+    """
+
+    benchmark: Benchmark
+    reference_batch: int
+    milestones: tuple[float, ...]
+    decay: float
+
+
+def train(
+    settings: DetectionSettings, train: DetectionData, validation: DetectionData | None, protocol: Protocol
+) -> dict:
+    """Train the detector that ``settings`` describe, or continue; returns ``result.json``'s content.
+
+    In the four steps each has a folder of its own in the workdir, and those that are finished are not done again.
+
+    Raises:
+        InputError: settings or data that cannot be used.
+    """
+    if settings.overfit is not None:
+        train = validation = first(train, settings.overfit)
+    if validation is None:
+        raise InputError(f"{train.name} comes without photos to validate on: add a val part, or give --overfit N.")
+    backbone, preprocessing = _backbone(settings.model)
+    make = functools.partial(
+        DetectionExperiment,
+        train,
+        validation,
+        protocol.benchmark,
+        backbone=backbone,
+        preprocessing=preprocessing,
+        milestones=protocol.milestones,
+        decay=protocol.decay,
+    )
+    if settings.scheme == "joint":
+        return training.run(settings, lambda s: make(settings=s, reference_batch=protocol.reference_batch))
+    result = {}
+    for phase in PHASES:
+        folder = settings.workdir / phase.name
+        done = folder / "result.json"
+        if done.exists():
+            result = json.loads(done.read_text())
+            continue
+        print(f"step {phase.name}", flush=True)
+        own = replace(settings, workdir=folder, batch_size=settings.batch_size * phase.images)
+        result = training.run(own, functools.partial(_phase_experiment, make=make, phase=phase, protocol=protocol))
+    return result
+
+
+def _phase_experiment(settings, make, phase: Phase, protocol: Protocol) -> DetectionExperiment:
+    def saved(name: str) -> FasterRCNN:
+        return load_detector(settings.workdir.parent / name / "last.keras")
+
+    def take_over(model: FasterRCNN):
+        old = saved(phase.start)
+        for part in ("shared", "head", "outer", *(() if phase.fresh else ("rpn",))):
+            getattr(model, part).set_weights(getattr(old, part).get_weights())
+
+    return make(
+        settings=settings,
+        reference_batch=protocol.reference_batch * phase.images,
+        learn=phase.learn,
+        start=take_over if phase.start else None,
+        proposals=saved(phase.proposals) if phase.proposals else None,
+    )
+
+
+def _backbone(model: str) -> tuple[Callable, Preprocessing]:
+    """What makes the backbone, and its preprocessing."""
+    name, _, weights = model.partition(":")
+    if name == "VGG16":
+        return functools.partial(vgg16, weights or None), CAFFE
+    network = load_model(model)
+    from_network(network)  # refuses, before a folder is made
+    return functools.partial(from_network, network), preprocessing_of(network)
