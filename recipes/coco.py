@@ -21,7 +21,7 @@ from keras_resnet import detection, training
 STEPS, BATCH, MILESTONES, DECAY = 320_000, 8, (240 / 320,), 1e-4
 PAPER = {"batch_size": BATCH, "base_lr": 0.001} | detection.LAYERS
 DEMO = PAPER | {  # small pictures, few of them, on processors: minutes instead of days
-    "batch_size": 4, "base_lr": 0.02, "epochs": 6, "regions": 16, "shorter_side": 160, "longer_side": 256,
+    "batch_size": 4, "base_lr": 0.02, "epochs": 5, "regions": 16, "shorter_side": 160, "longer_side": 256,
     "anchor_scales": (2.0, 4.0, 8.0), "smallest": 8.0,
 }  # fmt: skip
 

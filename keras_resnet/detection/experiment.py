@@ -98,9 +98,9 @@ class DetectionExperiment:
         )
 
     def epoch_steps(self, settings) -> int:
-        """Steps from one validation to the next: an epoch, or a tenth of a run of more than ten epochs."""
+        """Steps from one validation to the next: an epoch, at least a tenth of a run that is given in steps."""
         epoch = max(1, round(len(self.train) / settings.batch_size))
-        return max(epoch, (settings.steps or round(settings.epochs * epoch)) // VALIDATIONS)
+        return max(epoch, (settings.steps or 0) // VALIDATIONS)
 
     def starts_slowly(self, model) -> bool:
         """False: trained networks need no warm-up."""
