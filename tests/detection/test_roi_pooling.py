@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_resnet.detection import roi_align
+from keras_resnet.detection import roi_align, roi_max_pool
 
 
 def weights_of(position, length):
@@ -74,3 +74,46 @@ def test_dynamic_sizes_and_half_precision(rng):
     assert (pooled.dtype, pooled.shape) == (tf.float32, (1, 2, 2, 2, 4))
     expected, _ = reference(features[0].numpy().astype("float32"), BOXES[:2], 16, 2)
     np.testing.assert_allclose(pooled[0], expected, atol=2e-5)
+
+
+def max_reference(features, boxes, stride, size):
+    """Fast R-CNN's layer as its C++ code loops, with the cell each maximum comes from."""
+    height, width, channels = features.shape
+    pooled = np.zeros((len(boxes), size, size, channels))
+    gradient_to = {}
+    for region, box in enumerate(boxes):
+        x1, y1, x2, y2 = (int(np.floor(corner / stride + 0.5)) for corner in box)
+        bin_height, bin_width = (np.float32(max(n, 1)) / np.float32(size) for n in (y2 - y1 + 1, x2 - x1 + 1))
+        for i, j in np.ndindex(size, size):
+            top, bottom = (
+                np.clip(int(n) + y1, 0, height) for n in (np.floor(i * bin_height), np.ceil((i + 1) * bin_height))
+            )
+            left, right = (
+                np.clip(int(n) + x1, 0, width) for n in (np.floor(j * bin_width), np.ceil((j + 1) * bin_width))
+            )
+            if bottom > top and right > left:
+                for channel in range(channels):
+                    cells = features[top:bottom, left:right, channel]
+                    row, column = np.unravel_index(cells.argmax(), cells.shape)
+                    pooled[region, i, j, channel] = cells[row, column]
+                    gradient_to[region, i, j, channel] = (top + row, left + column)
+    return pooled, gradient_to
+
+
+@pytest.mark.parametrize("size", [2, 7])
+def test_max_pooling_equals_fast_r_cnn_s_loop_in_value_and_gradient(size, rng):
+    features = rng.normal(size=(2, 11, 17, 3)).astype("float32")
+    boxes = np.array([[*BOXES, [0, 0, 271, 175]], [*BOXES[::-1], [30, 20, 250, 170]]], "float32")
+    upstream = rng.normal(size=(*boxes.shape[:2], size, size, 3)).astype("float32")
+    with tf.GradientTape() as tape:
+        variable = tf.Variable(features)
+        pooled = roi_max_pool(variable, boxes, 16, size)
+        total = tf.reduce_sum(pooled * upstream)
+    gradient = tf.convert_to_tensor(tape.gradient(total, variable)).numpy()
+    for image in range(2):
+        expected, gradient_to = max_reference(features[image], boxes[image], 16, size)
+        np.testing.assert_array_equal(pooled[image], expected.astype("float32"))
+        wanted = np.zeros_like(features[image])
+        for (region, i, j, channel), (row, column) in gradient_to.items():
+            wanted[row, column, channel] += upstream[image, region, i, j, channel]
+        np.testing.assert_allclose(gradient[image], wanted, atol=1e-5)
