@@ -11,6 +11,7 @@ from keras_resnet.detection.average_precision import DET, VOC2007, VOC2010, Rule
 from keras_resnet.detection.backbone import Backbone, from_network, vgg16
 from keras_resnet.detection.batches import detection_batches
 from keras_resnet.detection.benchmarks import BENCHMARKS, Benchmark
+from keras_resnet.detection.bootstrap import Matches, interval, paired_interval
 from keras_resnet.detection.boxes import Detections, Truths, iou
 from keras_resnet.detection.coco_data import open_coco
 from keras_resnet.detection.coco_scores import coco_scores
@@ -43,6 +44,7 @@ __all__ = [
     "Detections",
     "Detector",
     "FasterRCNN",
+    "Matches",
     "Options",
     "Photo",
     "Protocol",
@@ -54,6 +56,7 @@ __all__ = [
     "drawn",
     "first",
     "from_network",
+    "interval",
     "iou",
     "load_detector",
     "mean_ap",
@@ -63,6 +66,7 @@ __all__ = [
     "open_tfds_detection",
     "open_voc",
     "open_voc_sets",
+    "paired_interval",
     "photos_of",
     "pyramid_scales",
     "roi_align",

@@ -55,9 +55,7 @@ class Detector:
         self.classes = models[0].class_names
         for model in models[1:]:
             if model.class_names != self.classes:
-                raise InputError(
-                    f"{model.name} and {models[0].name} do not find the same classes: no ensemble of them."
-                )
+                raise InputError(f"{model.name} and {models[0].name} find different classes: they make no ensemble.")
         if list(options.scales) != sorted(set(options.scales)) or any(scale < 1 for scale in options.scales):
             raise InputError(f"The scales {options.scales} must be positive and ascending, as 200 400 600 800 1000.")
         self.members = [_Member(model, options.scales or (model.shorter,), options.flip) for model in models]

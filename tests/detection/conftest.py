@@ -1,0 +1,47 @@
+"""Small detection sets and networks."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_resnet
+from keras_resnet.evaluation import recalibrate_batch_norm
+from keras_resnet.weights import Preprocessing
+
+
+@pytest.fixture(scope="session")
+def rectangles(tmp_path_factory):
+    """A folder in COCO's layout: dark pictures of 96 x 96 pixels with a red or a blue rectangle or two."""
+    folder = tmp_path_factory.mktemp("rectangles")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 12), ("val", 6)):
+        (folder / split).mkdir()
+        images, annotations = [], []
+        for i in range(count):
+            picture = rng.integers(0, 60, (96, 96, 3)).astype(np.uint8)
+            for left in rng.choice([4, 50], rng.integers(1, 3), replace=False):
+                label, (width, height), top = rng.integers(2), rng.integers(20, 40, 2), rng.integers(0, 50)
+                picture[top : top + height, left : left + width] = [[220, 30, 30], [30, 30, 220]][label]
+                box = {"bbox": [int(left), int(top), int(width), int(height)], "area": int(width * height)}
+                entry = {"id": len(annotations) + 1, "image_id": i, "category_id": int(label) + 3, "iscrowd": 0}
+                annotations.append(entry | box)
+            Image.fromarray(picture).save(folder / split / f"{i}.png")
+            images.append({"id": i, "file_name": f"{i}.png", "width": 96, "height": 96})
+        categories = [{"id": 3, "name": "red"}, {"id": 4, "name": "blue"}]
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        (folder / f"{split}.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def classifier(rectangles):
+    """A narrow random network with the statistics of normalization that such pictures have."""
+    keras.utils.set_random_seed(0)
+    network = keras_resnet.ResNet18(width=0.125, classes=2, input_shape=(96, 96, 3))
+    network.preprocessing = Preprocessing(mean=[60, 40, 60], std=(50, 50, 50))
+    pictures = np.stack([np.asarray(Image.open(path)) for path in sorted((rectangles / "train").iterdir())])
+    recalibrate_batch_norm(network, [(network.preprocessing(pictures),)])
+    return network

@@ -1,0 +1,183 @@
+"""Testing: the plain detector is the model and suppression by hand; each option is what the paper describes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_resnet import InputError
+from keras_resnet.detection import (
+    Detections,
+    Detector,
+    FasterRCNN,
+    Options,
+    detection_batches,
+    iou,
+    open_coco,
+    photos_of,
+    pyramid_scales,
+)
+from keras_resnet.detection.batches import prepare_image
+from keras_resnet.detection.detector import adjacent_scales
+from keras_resnet.training import SGD
+
+
+@pytest.fixture(scope="module")
+def photos(rectangles):
+    return open_coco(rectangles / "train.json", rectangles / "train")
+
+
+@pytest.fixture(scope="module")
+def image(photos):
+    _, image = next(photos_of(photos))
+    return image
+
+
+@pytest.fixture(scope="module")
+def model(classifier):
+    return detector_of(classifier)
+
+
+def detector_of(classifier, **changes):
+    model = FasterRCNN(classifier, ["red", "blue"], (2.0, 4.0), smallest=4.0, shorter=80, longer=133, **changes)
+    rng = np.random.default_rng(0)
+    for layer in (model.rpn.get_layer("rpn_scores"), *model.outer.layers[1:]):  # so that scores differ
+        layer.kernel.assign(rng.normal(0, 0.15, layer.kernel.shape))
+    return model
+
+
+def by_hand(boxes, classes, scores, overlap=0.3):
+    """Greedy suppression class by class, the best 100."""
+    kept = []
+    for place in np.argsort(-scores, kind="stable"):
+        rivals = [k for k in kept if classes[k] == classes[place]]
+        if not rivals or iou(boxes[place][None], boxes[rivals]).max() <= overlap:
+            kept.append(place)
+    return kept[:100]
+
+
+def seen(model, image):
+    """Probabilities and boxes in the photo's pixels, by the model's own ``call``."""
+    prepared = prepare_image(image, 80.0, 133.0, model.preprocessing)[None]
+    extents = np.array([[prepared.shape[2], prepared.shape[1]]], "float32")
+    answer = {key: value.numpy()[0] for key, value in model((prepared, extents)).items()}
+    there = answer["there"]
+    factor = np.tile(extents[0] / [image.shape[1], image.shape[0]], 2)
+    return answer["probabilities"][there], answer["boxes"][there] / factor
+
+
+def flat(probabilities, boxes, least=0.01):
+    region, number = np.nonzero(probabilities[:, 1:] >= least)
+    return boxes[region, number], number, probabilities[region, number + 1]
+
+
+def test_the_plain_detector_is_the_model_and_suppression(model, image):
+    boxes, classes, scores = flat(*seen(model, image))
+    kept = by_hand(boxes, classes, scores)
+    found = Detector([model])(image)
+    np.testing.assert_allclose(found.scores, scores[kept], rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(found.classes, classes[kept])
+    np.testing.assert_allclose(found.boxes, boxes[kept], rtol=1e-3, atol=1e-2)
+    assert len(kept) > 3
+
+
+def test_an_ensemble_of_one_model_with_itself_is_that_model(model, image):
+    alone, twice = Detector([model])(image), Detector([model, model])(image)
+    np.testing.assert_allclose(twice.scores, alone.scores, rtol=1e-4)
+    np.testing.assert_allclose(twice.boxes, alone.boxes, rtol=1e-3, atol=1e-2)
+
+
+def test_an_ensemble_joins_proposals_and_averages_scores(classifier, model, image):
+    other = detector_of(classifier, context=True)
+    both = Detector([model, other])
+    proposals = [Detector([each]).look(image)[1] for each in (model, other)]
+    np.testing.assert_allclose(both.look(image)[1], np.concatenate(proposals))
+    regions = proposals[0][:5]
+    limits = np.array([96, 96, 96, 96])
+    means = both._score([member.see(image) for member in both.members], regions, limits)[0]
+    singles = [d._score([d.members[0].see(image)], regions, limits)[0] for d in (Detector([model]), Detector([other]))]
+    np.testing.assert_allclose(means, np.mean(singles, axis=0), rtol=1e-4)
+
+
+def test_flip_averages_a_region_with_its_mirror_image_in_the_mirrored_photo(model, image):
+    plain, flipping = Detector([model]).members[0], Detector([model], Options(flip=True)).members[0]
+    regions = np.array([[5.0, 10, 40, 50], [60, 20, 90, 95]])
+    mirrored = np.array([[56.0, 10, 91, 50], [6, 20, 36, 95]])
+    own, other = flipping.score(flipping.see(image), regions)
+    (expected,) = plain.score(plain.see(np.ascontiguousarray(image[:, ::-1])), mirrored)
+    np.testing.assert_allclose(other[0], expected[0], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(other[1], expected[1] * [-1, 1, 1, 1], rtol=1e-2, atol=1e-4)
+    (same,) = plain.score(plain.see(image), regions)
+    np.testing.assert_allclose(own[0], same[0], rtol=1e-5)
+
+
+def test_refinement_pools_again_joins_suppresses_and_votes(model, image):
+    detector = Detector([model])
+    probabilities, boxes = seen(model, image)
+    best = probabilities[:, 1:].argmax(axis=1)
+    again = boxes[np.arange(len(boxes)), best]
+    again = again[(again[:, 2:] - again[:, :2]).prod(axis=1) > 0]
+    more = detector._score([detector.members[0].see(image)], again, np.array([96, 96, 96, 96]))
+    union = [np.concatenate(pair) for pair in zip((probabilities, boxes), more, strict=True)]
+    boxes, classes, scores = flat(*union)
+    kept = by_hand(boxes, classes, scores)
+    found = Detector([model], Options(refine=True))(image)
+    np.testing.assert_allclose(found.scores, scores[kept], rtol=1e-3, atol=1e-5)
+    for place, box in zip(kept, found.boxes, strict=True):
+        voters = (iou(boxes[place][None], boxes)[0] >= 0.5) & (classes == classes[place])
+        np.testing.assert_allclose(box, np.average(boxes[voters], axis=0, weights=scores[voters]), rtol=1e-3, atol=0.05)
+
+
+def test_multi_scale_merges_two_adjacent_scales_by_maxout(model, image):
+    regions = np.array([[5.0, 10, 40, 50], [0, 0, 96, 96], [30, 30, 38, 39]])
+    pyramid = Detector([model], Options(scales=(48, 80, 144))).members[0]
+    views = pyramid.see(image)[1:]
+    lower = adjacent_scales(regions, [view.factor for view in views], 224 / 600 * 80)
+    merged = pyramid._pyramid_features(views, regions).numpy()
+    for number, low in enumerate(lower):
+        pair = [
+            pyramid.pooled(view.features, view.boxes(regions[number : number + 1])) for view in views[low : low + 2]
+        ]
+        np.testing.assert_allclose(
+            merged[number], np.maximum(*(each.numpy()[0] for each in pair)), rtol=1e-5, atol=1e-6
+        )
+    assert lower[1] == 0  # the largest region at the two smallest scales
+    assert lower[2] == 1
+
+
+@pytest.mark.parametrize(("side", "expected"), [(2000, 0), (560, 0), (330, 1), (230, 2), (50, 3)])
+def test_the_two_scales_nearest_to_the_size_learned_at(side, expected):
+    """At 600 a region of 224 pixels is best seen at 400 to 600 or 600 to 800, as a loop over pairs finds."""
+    scales = [200, 400, 600, 800, 1000]
+    region = np.array([[0, 0, side, side]], float)
+    cost = [sum(abs(np.log2(side * s / 600 / 224)) for s in scales[i : i + 2]) for i in range(4)]
+    found = adjacent_scales(region, [np.full(4, s / 600) for s in scales], 224)
+    assert found[0] == np.argmin(cost) == expected
+
+
+def test_the_paper_s_pyramid_scales_with_the_detector(model):
+    assert pyramid_scales(model) == (27, 53, 80, 107, 133)
+
+
+def test_wrong_ensembles_and_scales_are_named(classifier, model):
+    other = FasterRCNN(classifier, ["red", "green"])
+    with pytest.raises(InputError, match="find different classes"):
+        Detector([model, other])
+    with pytest.raises(InputError, match="ascending"):
+        Detector([model], Options(scales=(80, 40)))
+
+
+def test_it_learns_to_find_rectangles(classifier, photos):
+    """Boxes, classes and coordinates all the way: trained on twelve pictures it finds most of their rectangles."""
+    tf.random.set_seed(0)
+    model = FasterRCNN(classifier, photos.classes, (1.5, 2.5), regions=16, smallest=4.0, shorter=96, longer=96)
+    model.compile(SGD(0.02))
+    batches = detection_batches(photos, model.preprocessing, 4, 96, 96)
+    model.fit(batches, steps_per_epoch=150, shuffle=False, verbose=0)
+    detector, right, total = Detector([model]), 0, 0
+    for photo, image in photos_of(photos):
+        found = detector(image)
+        sure = Detections(*(part[found.scores > 0.5] for part in (found.boxes, found.classes, found.scores)))
+        overlaps = iou(photo.objects.boxes, sure.boxes) * (photo.objects.classes[:, None] == sure.classes[None])
+        right += int((overlaps >= 0.5).any(axis=1).sum()) if len(sure.boxes) else 0
+        total += len(photo.objects.boxes)
+    assert right >= 0.7 * total

@@ -1,0 +1,23 @@
+"""Two replicas learn what one device does: the same photos, samples, gradients and weights."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def test_two_devices_equal_one(rectangles, classifier, tmp_path):
+    classifier.save(tmp_path / "classifier.keras")
+    found = {}
+    for mode in ("one", "mirrored"):
+        command = [sys.executable, Path(__file__).parent / "train_on_devices.py", mode]
+        command += [tmp_path / "classifier.keras", rectangles, tmp_path / f"{mode}.npz"]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+        found[mode] = dict(np.load(tmp_path / f"{mode}.npz"))
+    largest = 0.0
+    for name, value in found["one"].items():
+        np.testing.assert_allclose(found["mirrored"][name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+        largest = max(largest, float(np.abs(found["mirrored"][name] - value).max())) if "weight" in name else largest
+    print(f"largest difference of a weight after 6 steps: {largest:.1e}")
