@@ -6,6 +6,7 @@ python tools/benchmark.py fit               MirroredStrategy with one replica ag
 python tools/benchmark.py memory            resident memory of a run of 2,000 steps
 python tools/benchmark.py inference         ResNet-50, normalization folded, against unfolded
 python tools/benchmark.py views --data DIR  the time of each test view against its multiply-adds
+python tools/benchmark.py detect            what proposals and regions cost; one image against its multiply-adds
 """
 
 import os
@@ -25,6 +26,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tyro
+from benchmark_detection import Detect
 from benchmark_inference import Inference, Views
 from benchmark_turns import alternate
 
@@ -277,6 +279,7 @@ COMMANDS = {
     "depth": Depth,
     "inference": Inference,
     "views": Views,
+    "detect": Detect,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,149 @@
+"""Speed of detection: what proposals and regions cost in a training step, and an image against its multiply-adds."""
+
+import resource
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_resnet
+from keras_resnet.analysis import multiply_adds
+from keras_resnet.detection import Detector, FasterRCNN
+from keras_resnet.detection.backbone import STRIDE
+from keras_resnet.detection.model import TESTED, TRAINED
+from keras_resnet.detection.sampling import sample_anchors, sample_regions
+from keras_resnet.training import SGD
+
+OBJECTS = 8
+MORE = 2  # images, to see what one takes
+
+
+@dataclass(frozen=True)
+class Detect:
+    """Faster R-CNN on ResNet-50 at 600 x 1000 pixels: shares of a training step, and detection of one image."""
+
+    model: str = "ResNet50"
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    height: int = 600
+    width: int = 1000
+    classes: int = 80
+    rounds: int = 5
+    """How often everything takes its turn; the medians count."""
+
+    def run(self) -> None:
+        keras.config.set_dtype_policy(self.precision)
+        keras.utils.set_random_seed(0)
+        network = keras_resnet.build(keras_resnet.SPECS[self.model], input_shape=(None, None, 3), include_top=False)
+        model = FasterRCNN(network, self.classes, shorter=self.height, longer=self.width)
+        deltas = model.rpn.get_layer(
+            "rpn_deltas"
+        )  # of a random map they would make all boxes one, and suppression easy
+        deltas.kernel.assign(tf.zeros_like(deltas.kernel))
+        model.compile(SGD(1e-9))  # the weights should stay where they are
+        batch = self._batch()
+        step = model._function(model.train_step)
+        forever = iter(tf.data.Dataset.from_tensors(batch).repeat())
+        images, extents, boxes, kinds, classes, _ = batch
+        features = model.features(images)
+        anchors = model.anchor_scores(features)[0]
+        regions, _, there = model.propose(features, extents, TRAINED)
+        draws = tf.random.uniform([1, tf.shape(anchors)[0]]), tf.random.uniform([1, TRAINED[1] + OBJECTS])
+        chosen = sample_regions(regions, there, boxes, kinds, classes, draws[1])[0]
+
+        @tf.function
+        def proposals():
+            return model.propose(features, extents, TRAINED)
+
+        @tf.function
+        def samples():
+            return sample_anchors(anchors, boxes, kinds, extents, draws[0]), sample_regions(
+                regions, there, boxes, kinds, classes, draws[1]
+            )
+
+        @tf.function
+        def align():
+            with tf.GradientTape() as tape:
+                tape.watch(features)
+                pooled = model.pool(features, chosen, STRIDE, model.size)
+            return pooled, tape.gradient(pooled, features, output_gradients=tf.ones_like(pooled))
+
+        @tf.function
+        def rpn_alone():
+            return model.anchor_scores(features)
+
+        @tf.function
+        def shared():
+            return model.features(images)
+
+        detector = Detector([model])
+        photo = np.random.default_rng(0).integers(0, 256, (self.height, self.width, 3)).astype(np.uint8)
+        memory = self._memory(model, batch)
+        turns = {"training step": lambda: step(forever)}
+        turns |= {"proposals": proposals, "of them the RPN's convolutions": rpn_alone, "sampling": samples}
+        turns["RoI align, forward and backward"] = align
+        turns |= {"shared layers": shared, "one image": lambda: detector(photo)}
+        seconds = {name: [] for name in turns}
+        for _ in range(1 + self.rounds):
+            for name, turn in turns.items():
+                start = time.perf_counter()
+                turn()
+                seconds[name].append(time.perf_counter() - start)
+        times = {name: float(np.median(found[1:])) for name, found in seconds.items()}  # the first one compiles
+        whole = times["training step"]
+        print(f"{self.model}, {self.height} x {self.width}, {self.precision}, one image a step, 128 regions")
+        print("| what | seconds | of the step |\n|---|---|---|")
+        for name in list(turns)[:5]:
+            print(f"| {name} | {times[name]:.3f} | {100 * times[name] / whole:.1f} % |")
+        parts = times["proposals"] - times["of them the RPN's convolutions"]
+        parts += times["RoI align, forward and backward"]
+        print(f"\nproposals with suppression, and RoI align: {100 * parts / whole:.1f} % of the step")
+        print(f"memory of one more image in a training step: {memory:,.0f} MiB")
+        self._compare(model, times)
+
+    def _batch(self):
+        rng = np.random.default_rng(0)
+        corner = rng.uniform(0, 0.6, (1, OBJECTS, 2))
+        boxes = np.concatenate([corner, corner + rng.uniform(0.1, 0.4, corner.shape)], axis=2)
+        boxes *= np.tile([self.width, self.height], 2)
+        return (
+            tf.constant(rng.normal(0, 50, (1, self.height, self.width, 3)), tf.float32),
+            tf.constant([[self.width, self.height]], tf.float32),
+            tf.constant(boxes, tf.float32),
+            tf.ones([1, OBJECTS], tf.int32),
+            tf.constant(rng.integers(0, self.classes, (1, OBJECTS)), tf.int32),
+            tf.zeros([1, 2], tf.int64),
+        )
+
+    def _memory(self, model, batch) -> float:
+        """MiB that the peak grows by for each image more in a training step."""
+        peaks = []
+        for count in (1, 1 + MORE):
+            step = model._function(model.train_step)
+            whole = [tf.repeat(part, count, axis=0) for part in batch]
+            images = iter(tf.data.Dataset.from_tensors(tuple(whole)).repeat())
+            step(images)
+            step(images)
+            peaks.append(_peak())
+        return (peaks[1] - peaks[0]) / MORE
+
+    def _compare(self, model, times) -> None:
+        """One image's time against that of its multiply-adds at the shared layers' rate."""
+        shared = multiply_adds(model.shared, (self.height, self.width, 3))
+        cells = tuple(int(side) for side in model.shared(tf.zeros([1, self.height, self.width, 3])).shape[1:3])
+        rpn = multiply_adds(model.rpn, (*cells, model.shared.output.shape[-1]))
+        region = multiply_adds(model.head, (model.size, model.size, model.shared.output.shape[-1]))
+        work = shared + rpn + (TESTED[1] + 1) * region
+        rate = shared / times["shared layers"]
+        expected = work / rate
+        print(
+            f"one image: {times['one image']:.3f} s for {work / 1e9:.0f}e9 multiply-adds; at the shared layers' "
+            f"{rate / 1e9:.0f}e9 a second that is {expected:.3f} s: {times['one image'] / expected:.2f} times"
+        )
+
+
+def _peak() -> float:
+    """Most memory this process has held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
