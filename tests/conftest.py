@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytest_plugins = ["detection_sets"]
 ROOT = Path(__file__).parents[1]
 REAL_DATA = ROOT.parent / "shared" / "data"
 

@@ -4,6 +4,7 @@ import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from keras_resnet import training
 from keras_resnet.detection.backbone import from_network, preprocessing_of, vgg16
@@ -127,6 +128,8 @@ def _backbone(model: str) -> tuple[Callable, Preprocessing]:
     """What makes the backbone, and its preprocessing."""
     name, _, weights = model.partition(":")
     if name == "VGG16":
+        if weights not in ("", "imagenet") and not Path(weights).is_file():
+            raise InputError(f"There is no weight file {weights}: give VGG16, VGG16:imagenet, or VGG16:FILE.")
         return functools.partial(vgg16, weights or None), CAFFE
     network = load_model(model)
     from_network(network)  # refuses, before a folder is made

@@ -105,7 +105,8 @@ def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
 
 def as_json(settings: RunSettings) -> dict:
     """The settings as plain values for ``settings.json`` and ``result.json``."""
-    return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(settings).items()}
+    values = asdict(settings).items()
+    return {k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in values}
 
 
 def describe(settings: RunSettings) -> str:

@@ -1,4 +1,4 @@
-"""Small detection sets and networks."""
+"""A small detection set and a network for it, which tests of the package, the recipes and the tools share."""
 
 import json
 

@@ -1,0 +1,184 @@
+"""The detection recipes and tools, run as a user runs them: train, stop, continue, score, detect."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from keras_resnet.detection import load_detector, open_coco
+from keras_resnet.training.metrics_file import read_metrics
+
+SMALL = ["--shorter-side", 96, "--longer-side", 96, "--anchor-scales", 1.5, 2.5, "--smallest", 4, "--regions", 8]
+SMALL += ["--batch-size", 4, "--base-lr", 0.02, "--save-every", 2]
+
+
+def command(program, *arguments):
+    return [sys.executable, str(ROOT / program), *map(str, arguments)]
+
+
+def run(program, *arguments):
+    return subprocess.run(command(program, *arguments), capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def trained(rectangles, classifier, tmp_path_factory):
+    """A run of recipes/coco.py that a signal stopped and the same command finished; its folder and arguments."""
+    folder = tmp_path_factory.mktemp("runs")
+    classifier.save(folder / "classifier.keras")
+    arguments = ["--model", folder / "classifier.keras", "--data", rectangles, *SMALL, "--epochs", 3]
+    arguments += ["--workdir", folder / "stopped"]
+    with subprocess.Popen(
+        command("recipes/coco.py", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not (folder / "stopped" / "checkpoints" / "step-000000003").exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        errors = process.communicate()[1]
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    done = run("recipes/coco.py", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "continuing at step" in done.stdout
+    return folder, arguments, done.stdout
+
+
+@pytest.mark.slow
+def test_a_stopped_run_is_bit_for_bit_one_that_was_not(trained):
+    folder, arguments, _ = trained
+    whole = run("recipes/coco.py", *arguments[:-1], folder / "whole")
+    assert whole.returncode == 0, whole.stderr
+    first, second = (load_detector(folder / name / "last.keras") for name in ("stopped", "whole"))
+    for a, b in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+    rows = [read_metrics(folder / name / "metrics.csv") for name in ("stopped", "whole")]
+    for a, b in zip(*rows, strict=True):
+        assert {k: v for k, v in a.items() if k not in ("images_per_second", "input_wait")} == {
+            k: v for k, v in b.items() if k not in ("images_per_second", "input_wait")
+        }
+
+
+def test_a_run_s_folder_holds_results_curves_and_pictures(trained):
+    folder, _, output = trained
+    result = json.loads((folder / "stopped" / "result.json").read_text())
+    assert (result["steps"], result["val_examples"], result["settings"]["scheme"]) == (9, 6, "joint")
+    assert 0 <= result["val_AP"] <= result["val_AP50"] <= 1
+    assert "proposal recall at 300" in output
+    assert "taken: 100 tensors" in output
+    validation = EventAccumulator(str(folder / "stopped" / "validation")).Reload().Tags()
+    train = EventAccumulator(str(folder / "stopped" / "train")).Reload().Tags()
+    assert "detections" in validation["tensors"]
+    assert {"inputs after augmentation", "transfer"} <= set(train["tensors"])
+    tensors = {*train["tensors"], *validation["tensors"]}
+    assert {"loss", "proposal_class_loss", "box_loss", "proposal_recall", "AP50", "AP"} <= tensors
+    assert (folder / "stopped" / "curves.png").stat().st_size > 10_000
+
+
+def test_detect_draws_and_lists_boxes(trained, rectangles, tmp_path):
+    folder, *_ = trained
+    photos = sorted((rectangles / "val").iterdir())[:2]
+    model = folder / "stopped" / "last.keras"
+    done = run("tools/detect.py", *photos, "--model", model, "--out", tmp_path / "found", "--score", 0.02, "--refine")
+    assert done.returncode == 0, done.stderr
+    answers = json.loads((tmp_path / "found" / "detections.json").read_text())
+    assert [answer["photo"] for answer in answers] == list(map(str, photos))
+    objects = [each for answer in answers for each in answer["objects"]]
+    assert objects
+    assert {each["class"] for each in objects} <= {"red", "blue"}
+    assert all(0 <= n <= 96 for each in objects for n in each["box"])
+    picture = np.asarray(Image.open(tmp_path / "found" / f"{photos[0].stem}.png"))
+    assert picture.shape[2] == 3
+
+
+def test_evaluate_detection_prints_table_9_s_rows_and_writes_submissions(trained, rectangles, tmp_path):
+    folder, *_ = trained
+    models = [folder / "stopped" / "last.keras", folder / "stopped" / "best.keras"]
+    done = run("tools/evaluate_detection.py", "--model", *models, "--data", rectangles, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("|")][2:]
+    assert rows == ["baseline", "refinement", "multi-scale", "flip", "all", "ensemble"]
+    for row in rows:
+        found = json.loads((tmp_path / row / "detections_val_results.json").read_text())
+        assert {each["category_id"] for each in found} <= {3, 4}
+
+
+@pytest.mark.slow
+def test_the_four_steps_share_their_layers_in_the_end(trained, rectangles):
+    """Step 3 and 4 keep what step 2 made of the shared layers; finished steps are not done again."""
+    folder, arguments, _ = trained
+    workdir = folder / "alternating"
+    arguments = [*arguments[:-1], workdir, "--scheme", "alternating"]
+    done = run("recipes/coco.py", *arguments)
+    assert done.returncode == 0, done.stderr
+    models = {path.name: load_detector(path / "last.keras") for path in sorted(workdir.iterdir())}
+    assert list(models) == ["1-proposals", "2-regions", "3-proposals", "4-regions"]
+
+    def equal(part, a, b):
+        pairs = zip(getattr(models[a], part).weights, getattr(models[b], part).weights, strict=True)
+        return all(np.array_equal(x.numpy(), y.numpy()) for x, y in pairs)
+
+    assert not equal("shared", "1-proposals", "2-regions")
+    assert equal("shared", "2-regions", "3-proposals")
+    assert equal("shared", "3-proposals", "4-regions")
+    assert equal("rpn", "3-proposals", "4-regions")
+    assert not equal("rpn", "1-proposals", "3-proposals")
+    assert equal("head", "2-regions", "3-proposals")
+    assert not equal("head", "3-proposals", "4-regions")
+    settings = [json.loads((workdir / name / "settings.json").read_text())["batch_size"] for name in models]
+    assert settings == [4, 8, 4, 8]
+    stamp = (workdir / "1-proposals" / "result.json").stat().st_mtime
+    shutil.rmtree(workdir / "4-regions")
+    again = run("recipes/coco.py", *arguments)
+    assert again.returncode == 0, again.stderr
+    assert (workdir / "1-proposals" / "result.json").stat().st_mtime == stamp
+    assert (workdir / "4-regions" / "result.json").exists()
+
+
+@pytest.mark.slow
+def test_voc_trains_and_is_scored_by_its_own_rule(rectangles, classifier, tmp_path):
+    """The rectangles as VOC's folders hold them: classes are VOC's, boxes inclusive from 1."""
+    data = open_coco(rectangles / "train.json", rectangles / "train")
+    for year, part in (("VOC2007", "trainval"), ("VOC2012", "trainval"), ("VOC2007", "test")):
+        base = tmp_path / "devkit" / year
+        for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
+            (base / folder).mkdir(parents=True, exist_ok=True)
+        names = [f"{part}{photo.id:03d}" for photo in data.photos[:6]]
+        (base / "ImageSets" / "Main" / f"{part}.txt").write_text("\n".join(names))
+        for name, photo in zip(names, data.photos, strict=False):
+            Image.open(photo.file).save(base / "JPEGImages" / f"{name}.jpg", quality=95)
+            objects = "".join(
+                f"<object><name>{('dog', 'cat')[c]}</name><difficult>0</difficult><bndbox><xmin>{x1 + 1:.0f}</xmin>"
+                f"<ymin>{y1 + 1:.0f}</ymin><xmax>{x2:.0f}</xmax><ymax>{y2:.0f}</ymax></bndbox></object>"
+                for (x1, y1, x2, y2), c in zip(photo.objects.boxes, photo.objects.classes, strict=True)
+            )
+            size = "<size><width>96</width><height>96</height><depth>3</depth></size>"
+            (base / "Annotations" / f"{name}.xml").write_text(f"<annotation>{size}{objects}</annotation>")
+    classifier.save(tmp_path / "classifier.keras")
+    arguments = ["--model", tmp_path / "classifier.keras", "--data", tmp_path / "devkit", *SMALL, "--steps", 4]
+    done = run("recipes/voc.py", *arguments, "--workdir", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["train_examples"], result["val_examples"]) == (12, 6)
+    assert 0 <= result["val_mAP"] <= 1
+    assert result["train_split"] == "VOC2007-trainval+VOC2012-trainval"
+
+
+def test_what_cannot_be_trained_is_refused_in_one_sentence(rectangles, tmp_path):
+    for arguments, words in (
+        ([], "--model must name a trained classifier"),
+        (["--model", "ResNet20"], "ResNet20 is a CIFAR network, of stride 4"),
+        (["--model", "ResNet18", "--data", tmp_path], "holds no detection data in COCO's layout"),
+        (["--model", "ResNet18", "--anchor-scales", 0], "--anchor-scales must be positive"),
+        (["--model", "VGG16:none.h5"], "There is no weight file none.h5"),
+    ):
+        done = run("recipes/coco.py", "--data", rectangles, *arguments, "--workdir", tmp_path / "run")
+        assert (done.returncode, words in done.stderr.splitlines()[-1]) == (2, True), done.stderr[-500:]
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    done = run("tools/detect.py", rectangles / "val" / "0.png", "--model", tmp_path / "no.keras")
+    assert (done.returncode, "There is no model file" in done.stderr.splitlines()[-1]) == (2, True)
