@@ -64,7 +64,8 @@ def join(parts: list[DetectionData]) -> DetectionData:
     def encoded(position):
         import tensorflow as tf
 
-        number = tf.searchsorted(sizes[1:], [position], side="right")[0]
+        position = tf.cast(position, tf.int64)
+        number = tf.searchsorted(tf.constant(sizes[1:], tf.int64), [position], side="right")[0]
         readers = [lambda p=p, s=s: p.read(position - s) for p, s in zip(parts, sizes[:-1], strict=True)]
         return tf.switch_case(number, readers)
 
