@@ -18,9 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from keras_resnet import detection, training
 
-STEPS, BATCH, MILESTONES, DECAY = 320_000, 8, (240 / 320,), 1e-4
-PAPER = {"batch_size": BATCH, "base_lr": 0.001} | detection.LAYERS
-DEMO = PAPER | {  # small pictures, few of them, on processors: minutes instead of days
+DEMO = {  # small pictures, few of them, on processors: minutes instead of days
     "batch_size": 4, "base_lr": 0.02, "epochs": 5, "regions": 16, "shorter_side": 160, "longer_side": 256,
     "anchor_scales": (2.0, 4.0, 8.0), "smallest": 8.0,
 }  # fmt: skip
@@ -28,11 +26,12 @@ DEMO = PAPER | {  # small pictures, few of them, on processors: minutes instead 
 
 def main(settings: detection.DetectionSettings) -> None:
     found = detection.open_coco_sets(settings.data, settings.data_dir)
-    preset = DEMO if found.name == "demo" else PAPER
-    if found.name != "demo":
-        preset = preset | {"steps": round(STEPS * BATCH / (settings.batch_size or BATCH))}
+    protocol = detection.PROTOCOLS["coco"]
+    preset = protocol.preset(settings.batch_size)
+    if found.name == "demo":
+        del preset["steps"]
+        preset |= DEMO
     settings = training.resolve(settings, preset, "coco")
-    protocol = detection.Protocol(detection.BENCHMARKS["coco"], BATCH, MILESTONES, DECAY)
     detection.train(settings, found.train, found.validation, protocol)
 
 

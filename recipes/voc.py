@@ -18,9 +18,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from keras_resnet import detection, training
 
-STEPS, BATCH, MILESTONES, DECAY = 80_000, 1, (60 / 80,), 5e-4
-PAPER = {"batch_size": BATCH, "base_lr": 0.001} | detection.LAYERS
-
 
 @dataclass(frozen=True)
 class Settings(detection.DetectionSettings):
@@ -36,10 +33,9 @@ class Settings(detection.DetectionSettings):
 
 def main(settings: Settings) -> None:
     found = detection.open_voc_sets(settings.data, settings.data_dir, settings.train, settings.test)
-    steps = round(STEPS * BATCH / (settings.batch_size or BATCH))
-    settings = training.resolve(settings, PAPER | {"steps": steps}, "voc")
-    benchmark = detection.BENCHMARKS[{"07": "voc2007", "12": "voc2012"}[settings.test]]
-    detection.train(settings, found.train, found.validation, detection.Protocol(benchmark, BATCH, MILESTONES, DECAY))
+    protocol = detection.PROTOCOLS[f"voc20{settings.test}"]
+    settings = training.resolve(settings, protocol.preset(settings.batch_size), "voc")
+    detection.train(settings, found.train, found.validation, protocol)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from keras_resnet.plots import error_curves
+from keras_resnet.plots import boxes, detection_curves, error_curves, tiled
 
 
 def test_error_curves_draw_every_run(tmp_path):
@@ -19,3 +19,32 @@ def test_error_curves_draw_every_run(tmp_path):
     assert (np.abs(two - blue).sum(axis=-1) < 30).any()
     assert (np.abs(two - orange).sum(axis=-1) < 30).any()
     assert not (np.abs(one - orange).sum(axis=-1) < 30).any()
+
+
+def test_boxes_are_drawn_where_they_are_and_small_pictures_enlarged():
+    image = np.full((50, 80, 3), 255, np.uint8)
+    drawn = boxes(image, np.array([[10.0, 20, 60, 45]]), ["cat 0.90"], np.array([1]))
+    assert drawn.shape == (250, 400, 3)
+    green = np.abs(drawn.astype(int) - [60, 180, 75]).sum(axis=2) < 30
+    rows, columns = np.nonzero(green)
+    assert (columns.min(), columns.max()) == (50, 300)
+    assert rows.max() == 225
+    assert not green[150, 200]  # hollow
+    np.testing.assert_array_equal(boxes(np.full((500, 400, 3), 9, np.uint8), np.zeros((0, 4)), []), 9)
+
+
+def test_pictures_of_different_sizes_are_tiled_on_white():
+    sheet = tiled([np.full((10 + i, 20, 3), i, np.uint8) for i in range(5)])
+    assert sheet.shape == (28, 80, 3)
+    assert (sheet[:13, 60:80] == 3).all()
+    assert (sheet[14:, 20:] == 255).all()
+
+
+def test_detection_curves_draw_losses_and_scores(tmp_path):
+    rows = [{"split": "train", "step": s, "class_loss": 1 / s} for s in range(1, 9)]
+    rows += [{"split": "validation", "step": s, "AP50": s / 10} for s in (4, 8)]
+    detection_curves(rows, ("class_loss", "box_loss"), ("AP50",), tmp_path / "curves.png")
+    picture = np.asarray(Image.open(tmp_path / "curves.png").convert("RGB"), int)
+    blue = np.abs(picture - [31, 119, 180]).sum(axis=-1) < 30
+    assert blue[:, : picture.shape[1] // 2].any()
+    assert blue[:, picture.shape[1] // 2 :].any()

@@ -33,14 +33,14 @@ class EvaluateDetection:
     model: tuple[Path, ...]
     """Detectors, .keras files of recipes/coco.py or voc.py; several also make an ensemble."""
     data: str = "demo"
-    """A folder in COCO's layout, coco/2014 or coco/2017 of TFDS, or demo; with a VOC benchmark, VOC's folder or voc."""
+    """A folder in COCO's layout, coco/2014 or coco/2017 of TFDS, or demo; of another benchmark its folder, or voc."""
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
     split: Literal["train", "val", "test"] = "val"
     """Which part of the data."""
     first: int | None = None
     """Take only so many photos."""
-    benchmark: Literal["coco", "voc2007", "voc2012"] = "coco"
+    benchmark: Literal["coco", "voc2007", "voc2012", "det"] = "coco"
     """Whose rule of scoring to print beside COCO's."""
     rows: tuple[Row, ...] = ROWS
     """Which rows to print; the baseline is always there."""
@@ -96,6 +96,8 @@ class EvaluateDetection:
     def _photos(self, detection):
         if self.benchmark == "coco":
             data = detection.open_coco_sets(self.data, self.data_dir).part(self.split)
+        elif self.benchmark == "det":
+            data = detection.open_det_sets(self.data).validation
         else:
             data = detection.open_voc_sets(self.data, self.data_dir, "07", self.benchmark[-2:]).validation
         return data if self.first is None else detection.first(data, self.first)

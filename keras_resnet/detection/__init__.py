@@ -22,17 +22,17 @@ from keras_resnet.detection.loading import load_detector
 from keras_resnet.detection.model import FasterRCNN
 from keras_resnet.detection.photos import DetectionData, Photo
 from keras_resnet.detection.roi_pooling import roi_align, roi_max_pool
-from keras_resnet.detection.settings import LAYERS, DetectionSettings
-from keras_resnet.detection.sources import DetectionSets, open_coco_sets, open_voc_sets
+from keras_resnet.detection.settings import DetectionSettings
+from keras_resnet.detection.sources import DetectionSets, open_coco_sets, open_det_sets, open_voc_sets
 from keras_resnet.detection.submission import write_coco, write_voc
 from keras_resnet.detection.tfds_data import open_tfds_detection
-from keras_resnet.detection.training import Protocol, train
+from keras_resnet.detection.training import PROTOCOLS, Protocol, train
 from keras_resnet.detection.voc_data import open_voc
 
 __all__ = [
     "BENCHMARKS",
     "DET",
-    "LAYERS",
+    "PROTOCOLS",
     "VOC2007",
     "VOC2010",
     "Backbone",
@@ -63,6 +63,7 @@ __all__ = [
     "open_coco",
     "open_coco_sets",
     "open_det",
+    "open_det_sets",
     "open_tfds_detection",
     "open_voc",
     "open_voc_sets",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keras_resnet.detection import demo
 from keras_resnet.detection.coco_data import open_coco
+from keras_resnet.detection.det_data import open_det
 from keras_resnet.detection.photos import DetectionData, join
 from keras_resnet.detection.tfds_data import open_tfds_detection
 from keras_resnet.detection.voc_data import SETS, open_voc
@@ -82,3 +83,14 @@ def open_voc_sets(data: str, data_dir: Path | None, chosen: str, tested: str) ->
         name, split = {"07": ("voc/2007", "test"), "12": ("voc/2012", "validation")}[tested]
         return DetectionSets("voc", train, open_tfds_detection(name, split, data_dir))
     return DetectionSets("voc", open_voc(data, SETS[chosen]), open_voc(data, (VOC_TESTS[tested],)))
+
+
+def open_det_sets(data: str) -> DetectionSets:
+    """ImageNet DET in the folder ``data``: ``val1.txt`` to train on, and ``train.txt`` if it is there; ``val2.txt``.
+
+    The lists and ``classes.txt`` (see :func:`open_det`) lie beside ``Data/`` and ``Annotations/``, or ``ILSVRC/``.
+    """
+    folder = Path(data).expanduser()
+    lists = [name for name in ("val1.txt", "train.txt") if name == "val1.txt" or (folder / name).is_file()]
+    parts = [open_det(folder, folder / name, folder / "classes.txt") for name in (*lists, "val2.txt")]
+    return DetectionSets("det", parts[0] if len(lists) == 1 else join(parts[:-1]), parts[-1])

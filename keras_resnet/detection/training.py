@@ -8,12 +8,12 @@ from pathlib import Path
 
 from keras_resnet import training
 from keras_resnet.detection.backbone import from_network, preprocessing_of, vgg16
-from keras_resnet.detection.benchmarks import Benchmark
+from keras_resnet.detection.benchmarks import BENCHMARKS, Benchmark
 from keras_resnet.detection.experiment import DetectionExperiment, first
 from keras_resnet.detection.loading import load_detector
-from keras_resnet.detection.model import LEARNED, FasterRCNN
+from keras_resnet.detection.model import FasterRCNN
 from keras_resnet.detection.photos import DetectionData
-from keras_resnet.detection.settings import DetectionSettings
+from keras_resnet.detection.settings import LAYERS, DetectionSettings
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
 from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
@@ -46,24 +46,40 @@ PHASES = (
     Phase("3-proposals", ("proposals",), start="2-regions", fresh=True),
     Phase("4-regions", ("regions",), start="3-proposals", images=2),
 )
-TOGETHER = Phase("", LEARNED)
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """A benchmark's training (Sec. 4.3).
+    """A benchmark's training (Sec. 4.3); every one begins at rate 0.001.
 
     Fields:
         benchmark: how it is scored.
-        reference_batch: images a step that ``base_lr`` is meant for.
+        steps: its length.
+        reference_batch: images a step that steps and rate are meant for.
         milestones: where the rate falls, as fractions of the length.
         decay: of the weights.
     """
 
     benchmark: Benchmark
+    steps: int
     reference_batch: int
     milestones: tuple[float, ...]
     decay: float
+
+    def preset(self, batch_size: int | None) -> dict:
+        """Settings by name: as many images as the paper's, whatever the batch."""
+        batch_size = batch_size or self.reference_batch
+        steps = max(1, round(self.steps * self.reference_batch / batch_size))
+        return {"batch_size": batch_size, "steps": steps, "base_lr": 0.001} | LAYERS
+
+
+_COCO, _VOC = (320_000, 8, (240 / 320,), 1e-4), (80_000, 1, (60 / 80,), 5e-4)
+PROTOCOLS = {
+    "coco": Protocol(BENCHMARKS["coco"], *_COCO),
+    "det": Protocol(BENCHMARKS["det"], *_COCO),
+    "voc2007": Protocol(BENCHMARKS["voc2007"], *_VOC),
+    "voc2012": Protocol(BENCHMARKS["voc2012"], *_VOC),
+}
 
 
 def train(
