@@ -66,5 +66,9 @@ def _saved(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except UNLOADABLE as error:
+        if "FasterRCNN" in str(error):  # a class that is known once the detection room is open
+            raise InputError(
+                f"{path.name} holds a detector: detection.load_detector and tools/detect.py take it."
+            ) from error
         reason = str(error).strip().split("\n")[0][:200].rstrip(".")
         raise InputError(f"{path.name} is damaged or no Keras model that can be loaded safely: {reason}.") from error

@@ -9,17 +9,26 @@ recipes/coco.py. Paper (mAP, with all of Table 9): ResNet-101 60.5 on val2, 58.8
 """
 
 import os
+from dataclasses import dataclass
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from keras_resnet import detection, training
 
 
-def main(settings: detection.DetectionSettings) -> None:
+@dataclass(frozen=True)
+class Settings(detection.DetectionSettings):
+    """What detector to train on ImageNet DET, and how."""
+
+    data: str = "ILSVRC"
+    """The folder with Data/DET, Annotations/DET and the lists."""
+
+
+def main(settings: Settings) -> None:
     found, protocol = detection.open_det_sets(settings.data), detection.PROTOCOLS["det"]
     settings = training.resolve(settings, protocol.preset(settings.batch_size), "det")
     detection.train(settings, found.train, found.validation, protocol)
 
 
 if __name__ == "__main__":
-    training.command_line(main, detection.DetectionSettings(data="ILSVRC"), __doc__)
+    training.command_line(main, Settings(), __doc__)

@@ -171,7 +171,8 @@ class DetectionExperiment:
 
     def report(self, result: dict) -> list[str]:
         """The result in words, a line each."""
-        scores = ", ".join(f"{name} {100 * result[f'val_{name}']:.1f} %" for name in self.benchmark.columns)
+        found = {name: result[f"val_{name}"] for name in self.benchmark.columns}  # -1 without objects of that size
+        scores = ", ".join(f"{name} {100 * value:.1f} %" for name, value in found.items() if value >= 0)
         recall = f"proposal recall at 300 {100 * result['val_proposal_recall']:.1f} %"
         return [f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})"]
 

@@ -24,6 +24,9 @@ class DetectionSettings(RunSettings):
     model: str | None = None
     """The trained classifier it starts from: NAME:WEIGHTS (a file, or imagenet), a .keras or another weight file;
     VGG16 or VGG16:WEIGHTS for the paper's baseline."""
+    data: str = "demo"
+    """demo, a folder in COCO's layout (train.json with train/, val.json with val/, or as COCO's archives unpack), or
+    coco/2014 or coco/2017 of TFDS."""
     scheme: Literal["joint", "alternating"] = "joint"
     """Train all parts together, or in the paper's four steps: proposals and regions in turn, then each again on shared
     layers that stand still."""

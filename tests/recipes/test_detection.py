@@ -96,6 +96,13 @@ def test_detect_draws_and_lists_boxes(trained, rectangles, tmp_path):
     assert picture.shape[2] == 3
 
 
+def test_a_detector_is_no_classifier(trained, rectangles):
+    done = run("tools/classify.py", rectangles / "val" / "0.png", "--model", trained[0] / "stopped" / "last.keras")
+    assert (done.returncode, "last.keras holds a detector" in done.stderr.splitlines()[-1]) == (2, True)
+    done = run("tools/detect.py", rectangles / "val" / "0.png", "--model", trained[0] / "classifier.keras")
+    assert (done.returncode, "classifier.keras holds no detector" in done.stderr.splitlines()[-1]) == (2, True)
+
+
 def test_evaluate_detection_prints_table_9_s_rows_and_writes_submissions(trained, rectangles, tmp_path):
     folder, *_ = trained
     models = [folder / "stopped" / "last.keras", folder / "stopped" / "best.keras"]
