@@ -66,6 +66,11 @@ class DetectionExperiment:
         """Names of the values of its curves."""
         return ("loss", *PARTS, *self.benchmark.columns, "proposal_recall")
 
+    @property
+    def goal(self) -> str:
+        """The score that tells a better detector: the benchmark's first, or recall where only proposals learn."""
+        return self.benchmark.columns[0] if "regions" in self.learn else "proposal_recall"
+
     def model(self, settings, strategy, total_steps: int) -> FasterRCNN:
         """The compiled detector, in the strategy's scope."""
         model = FasterRCNN(
@@ -149,13 +154,13 @@ class DetectionExperiment:
         return {**scores, "proposal_recall": float(np.mean(recalled)) if recalled else 0.0}
 
     def judged(self, values: dict[str, float]) -> float:
-        """What validation is to bring down: what the first score lacks of 100 percent."""
-        return 100 * (1 - values[self.benchmark.columns[0]])
+        """What validation is to bring down: what the goal lacks of 100 percent."""
+        return 100 * (1 - values[self.goal])
 
     def summary(self, values: dict[str, float]) -> str:
         """A validation in a few words."""
-        name = self.benchmark.columns[0]
-        return f"{name} {100 * values[name]:.1f} %  proposal recall {100 * values['proposal_recall']:.1f} %"
+        shown = dict.fromkeys((self.goal, "proposal_recall"))
+        return "  ".join(f"{name.replace('_', ' ')} {100 * values[name]:.1f} %" for name in shown)
 
     def pictures(self, model, step: int) -> None:
         """What TensorBoard shows of a validation: its first photos with what was found."""
