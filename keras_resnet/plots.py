@@ -124,5 +124,5 @@ def detection_curves(rows: list[dict], losses: tuple[str, ...], scores: tuple[st
     left.set_ylabel("training loss")
     left.set_ylim(bottom=0)
     right.set_ylabel("validation (%)")
-    right.set_ylim(0, 100)
+    right.set_ylim(0, 103)
     figure.savefig(path, dpi=130, format="png")

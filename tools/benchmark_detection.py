@@ -12,9 +12,9 @@ import tensorflow as tf
 import keras_resnet
 from keras_resnet.analysis import multiply_adds
 from keras_resnet.detection import Detector, FasterRCNN
-from keras_resnet.detection.backbone import STRIDE
 from keras_resnet.detection.model import TESTED, TRAINED
 from keras_resnet.detection.sampling import sample_anchors, sample_regions
+from keras_resnet.detection.suppression import STRIDE
 from keras_resnet.training import SGD
 
 OBJECTS = 8

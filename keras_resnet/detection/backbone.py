@@ -14,7 +14,6 @@ from keras_resnet.specs import NetSpec
 from keras_resnet.training.freezing import freeze
 from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
 
-STRIDE = 16
 IMAGENET_MEAN = Preprocessing(mean=CAFFE.mean[::-1])  # for a network that does not know its own
 
 

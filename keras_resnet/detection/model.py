@@ -5,11 +5,11 @@ import tensorflow as tf
 
 from keras_resnet.detection import backbone as backbones
 from keras_resnet.detection.anchors import RATIOS, SCALES, decode, make_anchors
-from keras_resnet.detection.backbone import STRIDE, Backbone
+from keras_resnet.detection.backbone import Backbone
 from keras_resnet.detection.losses import SPREAD, proposal_losses, region_losses
 from keras_resnet.detection.roi_pooling import POOLING
 from keras_resnet.detection.sampling import REGIONS, sample_anchors, sample_regions
-from keras_resnet.detection.suppression import SMALLEST, clip_boxes, propose
+from keras_resnet.detection.suppression import SMALLEST, STRIDE, clip_boxes, propose
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.training.step import Step
 

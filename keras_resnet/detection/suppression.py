@@ -9,6 +9,7 @@ from keras_resnet.detection.boxes import Detections, iou
 PROPOSAL_OVERLAP = 0.7
 DETECTION_OVERLAP = 0.3
 VOTING_OVERLAP = 0.5
+STRIDE = 16  # pixels between the cells that anchors stand on
 SMALLEST = 16.0  # pixels on a side
 
 
@@ -22,7 +23,8 @@ def propose(deltas, scores, anchors, extents, before: int, after: int, smallest:
     """The region proposal network's proposals (Faster R-CNN, Sec. 3.3).
 
     The ``before`` best anchors are moved and clipped to their image; those with both sides ``smallest`` or longer are
-    suppressed at overlap 0.7, and the ``after`` best stay. Proposals lie inside their image, never in its padding.
+    suppressed at overlap 0.7, and the ``after`` best stay. Anchors of cells in an image's padding take no part, and
+    proposals lie inside their image.
 
     Args:
         deltas, scores: float ``[batch, anchors, 4]`` and ``[batch, anchors]``.
@@ -32,10 +34,13 @@ def propose(deltas, scores, anchors, extents, before: int, after: int, smallest:
     Returns:
         float32 ``[batch, after, 4]`` boxes and scores ``[batch, after]``, and bool ``[batch, after]``: which there are.
     """
-    scores, best = tf.math.top_k(tf.cast(scores, tf.float32), tf.minimum(before, tf.shape(scores)[1]))
+    corner = (anchors[:, :2] + anchors[:, 2:]) / 2 - STRIDE / 2  # of the anchor's cell
+    outside = tf.reduce_any(corner[None] >= extents[:, None], axis=2)
+    scores = tf.where(outside, -np.inf, tf.cast(scores, tf.float32))
+    scores, best = tf.math.top_k(scores, tf.minimum(before, tf.shape(scores)[1]))
     moved = decode(tf.cast(tf.gather(deltas, best, batch_dims=1), tf.float32), tf.gather(anchors, best))
     boxes = clip_boxes(moved, extents)
-    large = tf.reduce_all(boxes[..., 2:] - boxes[..., :2] >= smallest, axis=2)
+    large = tf.reduce_all(boxes[..., 2:] - boxes[..., :2] >= smallest, axis=2) & (scores > -np.inf)
     # TensorFlow sorts its result among zeros that fill it up, so scores below zero would be lost: ranks are above.
     number = tf.shape(boxes)[1]
     rank = tf.where(large, tf.cast(number - tf.range(number), tf.float32), 0.0)
