@@ -4,6 +4,7 @@ import tensorflow as tf
 
 SIZE = 14  # bins along each side, before conv5_1 halves them
 OFFSETS = (0.25, 0.75)  # of the samples within a bin, along each side
+CHUNK = 32  # regions whose gradient is spread at once, for the memory
 LEVELS = 4  # RoI max pooling knows the maxima of blocks of 1, 2, 4 and 8 cells, so bins of up to 16
 
 
@@ -20,9 +21,19 @@ def roi_align(features, boxes, stride: int, size: int = SIZE):
         size: bins along each side.
 
     Returns:
-        float32 ``[batch, regions, size, size, channels]``.
+        float32 ``[batch, regions, size, size, channels]``; boxes have no gradient.
     """
-    features, boxes = tf.cast(features, tf.float32), tf.cast(boxes, tf.float32)
+    boxes = tf.stop_gradient(tf.cast(boxes, tf.float32))
+
+    @tf.custom_gradient
+    def pooled(features):
+        shape = tf.shape(features)
+        return _samples(features, boxes, stride, size), lambda upstream: _gradient(upstream, boxes, shape, stride)
+
+    return pooled(tf.cast(features, tf.float32))
+
+
+def _samples(features, boxes, stride, size):
     batch, regions = tf.shape(boxes)[0], tf.shape(boxes)[1]
     padded = tf.pad(features, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
     last = tf.cast(tf.shape(padded)[1:3] - 1, tf.float32)  # height, width
@@ -37,6 +48,39 @@ def roi_align(features, boxes, stride: int, size: int = SIZE):
             pooled += tf.image.crop_and_resize(padded, ends, image, [size, size])
     pooled *= 1 / len(OFFSETS) ** 2
     return tf.reshape(pooled, [batch, regions, size, size, features.shape[-1]])
+
+
+def _gradient(upstream, boxes, shape, stride):
+    """Of the features, as products of matrices: TensorFlow's own op adds up in several threads and loses some."""
+    size, channels = upstream.shape[2], upstream.shape[4]
+    height, width = shape[1], shape[2]
+
+    def of_image(image):
+        corners, own = image[0] / stride - 0.5, image[1]
+        down = _weights(corners[:, 1], corners[:, 3], size, height)
+        right = tf.transpose(_weights(corners[:, 0], corners[:, 2], size, width), [0, 2, 1])
+
+        def add(start, total):
+            part = slice(start, start + CHUNK)
+            rows = tf.matmul(right[part, None], own[part])  # [regions, size, width, channels]
+            columns = tf.reshape(down[part], [-1, height])
+            return start + CHUNK, total + tf.matmul(columns, tf.reshape(rows, [-1, width * channels]), transpose_a=True)
+
+        start = (0, tf.zeros([height, width * channels]))
+        _, total = tf.while_loop(lambda n, _: n < tf.shape(own)[0], add, start, parallel_iterations=1)
+        return tf.reshape(total, [height, width, channels])
+
+    return tf.map_fn(of_image, (boxes, upstream), parallel_iterations=1, fn_output_signature=tf.float32)
+
+
+def _weights(first, last, size, length):
+    """How much each cell along a side counts in each bin, ``[regions, size, length]``."""
+    step = ((last - first) / size)[:, None, None]
+    samples = tf.range(size, dtype=tf.float32)[:, None] + OFFSETS
+    place, end = first[:, None, None] + step * samples, tf.cast(length, tf.float32)
+    there = (place >= -1) & (place <= end)
+    distance = tf.clip_by_value(place, 0.0, end - 1)[..., None] - tf.range(end)
+    return tf.reduce_mean(tf.where(there[..., None], tf.maximum(0.0, 1 - tf.abs(distance)), 0.0), axis=2)
 
 
 def roi_max_pool(features, boxes, stride: int, size: int = SIZE):

@@ -117,3 +117,21 @@ def test_max_pooling_equals_fast_r_cnn_s_loop_in_value_and_gradient(size, rng):
         for (region, i, j, channel), (row, column) in gradient_to.items():
             wanted[row, column, channel] += upstream[image, region, i, j, channel]
         np.testing.assert_allclose(gradient[image], wanted, atol=1e-5)
+
+
+def test_no_part_of_the_gradient_is_lost_where_many_regions_share_cells(rng):
+    """Weights of a sample add up to one, so the gradient adds up to what came in, and it is the same each time."""
+    corner = rng.uniform(20, 200, (1, 96, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(100, 300, corner.shape)], axis=2).astype("float32")
+    features = tf.Variable(tf.zeros([1, 38, 38, 256]))
+
+    @tf.function
+    def gradient():
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(roi_align(features, boxes, 16, 14))
+        return tape.gradient(total, features)
+
+    first = gradient().numpy()
+    np.testing.assert_allclose(first.sum(axis=(0, 1, 2), dtype=np.float64), 96 * 14 * 14, rtol=1e-5)
+    for _ in range(5):
+        np.testing.assert_array_equal(gradient(), first)

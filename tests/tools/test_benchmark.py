@@ -39,3 +39,13 @@ def test_scaling_model_prints_its_table_and_plot(tmp_path):
     efficiencies = [int(row[3].strip(" %")) for row in rows]
     assert efficiencies == sorted(efficiencies, reverse=True)
     assert (tmp_path / "scaling.png").stat().st_size > 10_000
+
+
+def test_detection_benchmark_prints_shares_and_ratios():
+    arguments = ["--model", "ResNet18", "--height", "96", "--width", "128", "--classes", "3", "--rounds", "1"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "benchmark.py", "detect", *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    for line in ("| training step |", "| RoI align, forward and backward |", "together", "times", "MiB"):
+        assert line in done.stdout.replace("proposals with suppression, and RoI align:", "together"), line
