@@ -56,6 +56,10 @@ class EvaluateDetection:
 
         from keras_resnet import detection
 
+        if not self.model:
+            raise InputError("--model needs one detector or more.")
+        if self.first is not None and self.first < 1:
+            raise InputError(f"--first {self.first} must be positive.")
         keras.config.set_dtype_policy(self.precision)
         models = [detection.load_detector(path) for path in self.model]
         data = self._photos(detection)

@@ -7,6 +7,7 @@ from keras_resnet.data import augment
 from keras_resnet.data.pipelines import Shard, shuffled_positions
 from keras_resnet.detection.photos import DetectionData
 from keras_resnet.detection.sampling import IGNORED, OBJECT, PADDING
+from keras_resnet.errors import InputError
 from keras_resnet.weights.preprocessing import Preprocessing
 
 GROUPED = 16  # batches whose images are sorted by shape together
@@ -47,8 +48,13 @@ def detection_batches(
         A data set of images float32 ``[batch, height, width, 3]``, padded with zeros on the right and below; extents
         float32 ``[batch, 2]``, their own widths and heights; boxes float32 ``[batch, objects, 4]``; kinds int32
         ``[batch, objects]`` (see ``sampling``); classes int32 ``[batch, objects]``; seeds int64 ``[batch, 2]``.
+
+    Raises:
+        InputError: no photo has an object to learn from.
     """
     useful = [i for i, photo in enumerate(data.photos) if (~photo.objects.ignored).any()]
+    if not useful:
+        raise InputError(f"{data.name} has no photo with an object to learn from: annotate some, or give other data.")
     shapes = np.array([data.photos[i].width / data.photos[i].height for i in useful], np.float32)
     boxes, kinds, classes = (_Rows([part(data.photos[i]) for i in useful]) for part in (_boxes, _kinds, _classes))
     sides = tf.constant([[data.photos[i].height, data.photos[i].width] for i in useful], tf.float32)

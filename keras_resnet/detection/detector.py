@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.detection.anchors import decode
 from keras_resnet.detection.batches import prepare_image
 from keras_resnet.detection.boxes import Detections, area
 from keras_resnet.detection.losses import SPREAD
@@ -52,6 +53,8 @@ class Detector:
     """
 
     def __init__(self, models: list[FasterRCNN], options: Options = Options()):
+        if not models:
+            raise InputError("Give one detector or more.")
         self.classes = models[0].class_names
         for model in models[1:]:
             if model.class_names != self.classes:
@@ -89,10 +92,7 @@ class Detector:
         """Probabilities ``[n, classes + 1]`` and clipped boxes ``[n, classes, 4]``, means over members and views."""
         scored = [s for member, views in zip(self.members, seen, strict=True) for s in member.score(views, regions)]
         probabilities, deltas = (np.mean(parts, axis=0) for parts in zip(*scored, strict=True))
-        center, side = (regions[:, :2] + regions[:, 2:]) / 2, regions[:, 2:] - regions[:, :2]
-        center = center[:, None] + deltas[..., :2] * side[:, None]
-        half = side[:, None] * np.exp(np.minimum(deltas[..., 2:], np.log(1000 / 16))) / 2
-        return probabilities, np.clip(np.concatenate([center - half, center + half], axis=2), 0, limits)
+        return probabilities, np.clip(decode(deltas, regions[:, None]), 0, limits)
 
 
 def _sized(found: Detections) -> Detections:

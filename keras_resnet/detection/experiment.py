@@ -1,7 +1,10 @@
 """Training a detector as a run does it: what is trained, on what, how it is judged, and what is shown."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +12,7 @@ import tensorflow as tf
 from keras_resnet import plots
 from keras_resnet.data.augment import decode
 from keras_resnet.data.pipelines import Shard
+from keras_resnet.data.scan import readable_images
 from keras_resnet.detection.backbone import Backbone
 from keras_resnet.detection.batches import detection_batches
 from keras_resnet.detection.benchmarks import Benchmark
@@ -18,6 +22,7 @@ from keras_resnet.detection.model import LEARNED, PARTS, FasterRCNN
 from keras_resnet.detection.photos import DetectionData
 from keras_resnet.detection.sampling import PADDING
 from keras_resnet.detection.settings import DetectionSettings
+from keras_resnet.errors import InputError
 from keras_resnet.training.optimizer import SGD
 from keras_resnet.weights.preprocessing import Preprocessing
 
@@ -42,9 +47,12 @@ class DetectionExperiment:
         milestones: where the rate falls, as fractions of the whole length.
         decay: of the weights.
         learn: which parts learn.
-        start: of another detector, whose weights are taken over.
+        start: gives the new detector the weights of an earlier one.
         proposals: another detector that proposals are taken from.
+        photos_shown: the first pictures of the last validation, with what was found.
     """
+
+    warm_up_epochs: ClassVar = 0.0  # trained networks need none
 
     train: DetectionData
     validation: DetectionData
@@ -58,7 +66,6 @@ class DetectionExperiment:
     learn: tuple[str, ...] = LEARNED
     start: Callable[[FasterRCNN], None] | None = None
     proposals: FasterRCNN | None = None
-    warm_up_epochs: float = 0.0
     photos_shown: list = field(default_factory=list)
 
     @property
@@ -189,20 +196,38 @@ class DetectionExperiment:
 def photos_of(data: DetectionData):
     """Each photo of ``data`` with its image, uint8 ``[height, width, 3]``, decoded ahead."""
     images = tf.data.Dataset.range(len(data)).map(lambda i: decode(data.read(i)), tf.data.AUTOTUNE).prefetch(2)
-    return zip(data.photos, images.as_numpy_iterator(), strict=True)
+    iterator = images.as_numpy_iterator()
+    for photo in data.photos:
+        try:
+            yield photo, next(iterator)
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(f"{photo.file} does not decode: repair the file or leave it out.") from error
 
 
 def first(data: DetectionData, count: int) -> DetectionData:
     """The first ``count`` photos of ``data``, also of its COCO annotations."""
-    photos = data.photos[:count]
+    part = chosen(data, data.photos[:count])
+    return part if len(part) == len(data) else replace(part, name=f"first {len(part):,} of {data.name}")
+
+
+def chosen(data: DetectionData, photos: tuple) -> DetectionData:
+    """``data`` with ``photos`` of it alone, also of its COCO annotations; photos of TFDS only from the first on."""
     kept = {photo.id for photo in photos}
     dataset = data.dataset and {
         **data.dataset,
         "images": [image for image in data.dataset["images"] if image["id"] in kept],
         "annotations": [entry for entry in data.dataset["annotations"] if entry["image_id"] in kept],
     }
-    name = data.name if len(photos) == len(data) else f"first {len(photos):,} of {data.name}"
-    return replace(data, name=name, photos=photos, dataset=dataset)
+    return replace(data, photos=photos, dataset=dataset)
+
+
+def readable(data: DetectionData) -> DetectionData:
+    """``data`` without the photo files that do not decode, which are named; see :func:`readable_images`."""
+    if data.encoded is not None or not data.photos:
+        return data
+    folder = os.path.commonpath([photo.file.parent for photo in data.photos])
+    good = readable_images(Path(folder), [str(photo.file) for photo in data.photos])
+    return data if len(good) == len(data) else chosen(data, tuple(p for p in data.photos if str(p.file) in good))
 
 
 def drawn(image, found, classes, least: float = SHOWN_SCORE):

@@ -9,7 +9,7 @@ from pathlib import Path
 from keras_resnet import training
 from keras_resnet.detection.backbone import from_network, preprocessing_of, vgg16
 from keras_resnet.detection.benchmarks import BENCHMARKS, Benchmark
-from keras_resnet.detection.experiment import DetectionExperiment, first
+from keras_resnet.detection.experiment import DetectionExperiment, first, readable
 from keras_resnet.detection.loading import load_detector
 from keras_resnet.detection.model import FasterRCNN
 from keras_resnet.detection.photos import DetectionData
@@ -97,6 +97,7 @@ def train(
     if validation is None:
         raise InputError(f"{train.name} comes without photos to validate on: add a val part, or give --overfit N.")
     backbone, preprocessing = _backbone(settings.model)
+    train, validation = readable(train), readable(validation)
     make = functools.partial(
         DetectionExperiment,
         train,

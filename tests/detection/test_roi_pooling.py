@@ -121,17 +121,20 @@ def test_max_pooling_equals_fast_r_cnn_s_loop_in_value_and_gradient(size, rng):
 
 def test_no_part_of_the_gradient_is_lost_where_many_regions_share_cells(rng):
     """Weights of a sample add up to one, so the gradient adds up to what came in, and it is the same each time."""
-    corner = rng.uniform(20, 200, (1, 96, 2))
+    corner = rng.uniform(20, 200, (1, 128, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(100, 300, corner.shape)], axis=2).astype("float32")
-    features = tf.Variable(tf.zeros([1, 38, 38, 256]))
+    upstream = rng.uniform(0.5, 1.5, (1, 128, 14, 14, 512)).astype("float32")
 
-    @tf.function
-    def gradient():
+    @tf.function  # of arguments: TensorFlow would fold a gradient of constants into one
+    def gradient(features, boxes, upstream):
         with tf.GradientTape() as tape:
-            total = tf.reduce_sum(roi_align(features, boxes, 16, 14))
-        return tape.gradient(total, features)
+            tape.watch(features)
+            pooled = roi_align(features, boxes, 16, 14)
+        return tape.gradient(pooled, features, upstream)
 
-    first = gradient().numpy()
-    np.testing.assert_allclose(first.sum(axis=(0, 1, 2), dtype=np.float64), 96 * 14 * 14, rtol=1e-5)
+    given = [tf.constant(each) for each in (np.zeros((1, 38, 38, 512), "float32"), boxes, upstream)]
+    first = gradient(*given).numpy()
+    expected = upstream.sum(axis=(0, 1, 2, 3), dtype=np.float64)
+    np.testing.assert_allclose(first.sum(axis=(0, 1, 2), dtype=np.float64), expected, rtol=1e-5)
     for _ in range(5):
-        np.testing.assert_array_equal(gradient(), first)
+        np.testing.assert_array_equal(gradient(*given), first)

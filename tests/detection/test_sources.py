@@ -1,11 +1,14 @@
 """Data sets by the layout of their folder."""
 
+import json
 import shutil
 
 import pytest
 
 from keras_resnet import InputError
-from keras_resnet.detection import first, open_coco_sets, open_voc_sets
+from keras_resnet.detection import detection_batches, first, open_coco_sets, open_voc_sets, photos_of
+from keras_resnet.detection.experiment import readable
+from keras_resnet.weights import Preprocessing
 
 
 def test_own_photos_coco_s_archives_and_a_single_part(rectangles, tmp_path):
@@ -31,6 +34,32 @@ def test_nothing_of_the_kind_is_named(tmp_path):
         open_coco_sets(str(tmp_path))
     with pytest.raises(InputError, match="as the VOC archives unpack"):
         open_voc_sets(str(tmp_path), None, "07+12", "07")
+
+
+def test_files_that_do_not_decode_are_named_and_left_out_or_end_in_one_sentence(rectangles, tmp_path, capsys):
+    images = tmp_path / "images"
+    shutil.copytree(rectangles / "train", images)
+    content = json.loads((rectangles / "train.json").read_text())
+    for number in range(100, 300):  # so that one of them is below one in a hundred
+        shutil.copy(images / "0.png", images / f"{number}.png")
+        content["images"].append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 96})
+    (images / "100.png").write_bytes(b"no picture")
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    data = open_coco_sets(str(tmp_path)).train
+    kept = readable(data)
+    assert {photo.id for photo in data.photos} - {photo.id for photo in kept.photos} == {100}
+    assert 100 not in {image["id"] for image in kept.dataset["images"]}
+    assert "100.png" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"100\.png does not decode"):
+        list(photos_of(data))
+
+
+def test_data_without_objects_cannot_be_trained_on(rectangles, tmp_path):
+    content = json.loads((rectangles / "train.json").read_text()) | {"annotations": []}
+    (tmp_path / "train.json").write_text(json.dumps(content))
+    shutil.copytree(rectangles / "train", tmp_path / "train")
+    with pytest.raises(InputError, match="train has no photo with an object to learn from"):
+        detection_batches(open_coco_sets(str(tmp_path)).train, Preprocessing(mean=[0, 0, 0]), 2)
 
 
 def test_the_first_photos_keep_their_annotations(rectangles):
