@@ -7,8 +7,8 @@ import keras
 
 from keras_resnet import weights
 from keras_resnet.errors import InputError
-from keras_resnet.models import build, change_spec
-from keras_resnet.specs import SPECS, find_spec
+from keras_resnet.models import build
+from keras_resnet.specs import SPECS, change_spec, find_spec
 from keras_resnet.weights.checkpoint import READERS
 from keras_resnet.weights.keras_file import check_members
 from keras_resnet.weights.known import fetch

@@ -1,7 +1,6 @@
 """Networks from specs: ``build`` and the named builders."""
 
 import numbers
-from dataclasses import fields, replace
 
 import keras
 from keras import layers
@@ -11,7 +10,7 @@ from keras_resnet.blocks import PLACEMENTS, block, block_loop, convolution, norm
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.network import Network
 from keras_resnet.shortcuts import he_normal
-from keras_resnet.specs import EXPANSION, SPECS, NetSpec, find_spec
+from keras_resnet.specs import EXPANSION, SPECS, NetSpec, change_spec, find_spec
 from keras_resnet.weights.description import OUTPUT_FIELDS
 from keras_resnet.weights.known import fetch
 
@@ -168,13 +167,6 @@ def _classifier(x, spec, classes, activation):
         dtype="float32" if mixed else None,
         name="predictions",
     )(x)
-
-
-def change_spec(spec: NetSpec, **changes) -> NetSpec:
-    """``spec`` with ``changes``; raises :class:`InputError` listing the fields for a name that is none."""
-    for field in changes:
-        one_of(f"{spec.name} option", field, [f.name for f in fields(NetSpec)])
-    return replace(spec, **changes)
 
 
 def convert(model: Network, **spec_changes) -> Network:

@@ -40,6 +40,24 @@ def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
     figure.savefig(path, dpi=130, format="png")
 
 
+def study(values: dict[str, list[float]], measure: str, path: Path) -> None:
+    """Errors in percent of each arm's runs as dots, with mean and standard deviation, into a PNG file."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 1.2 + 0.45 * len(values)), layout="constrained")
+    axes = figure.subplots()
+    for row, (name, errors) in enumerate(values.items()):
+        spread = np.std(errors, ddof=1) if len(errors) > 1 else 0
+        axes.errorbar(np.mean(errors), row, xerr=spread, fmt="o", color=f"C{row}", capsize=4, markersize=7, label=name)
+        axes.plot(errors, [row + 0.2] * len(errors), ".", color=f"C{row}", alpha=0.6)
+    axes.set_yticks(range(len(values)), values)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"{measure} (%)")
+    axes.grid(alpha=0.3, axis="x")
+    figure.savefig(path, dpi=130, format="png")
+
+
 def scaling(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
     """Efficiency in percent over the number of accelerators, into a PNG file; ``curves`` by name, as points."""
     from matplotlib.figure import Figure

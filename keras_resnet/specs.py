@@ -1,6 +1,7 @@
 """Every network of the paper as one row of data (Table 1 and Sec. 4.2)."""
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import dataclass, fields, replace
 
 from keras_resnet.errors import InputError, one_of
 
@@ -155,3 +156,39 @@ def find_spec(name: str) -> NetSpec:
     """The row of ``SPECS`` called ``name``; raises :class:`InputError` listing the names otherwise."""
     one_of("model", name, SPECS)
     return SPECS[name]
+
+
+def change_spec(spec: NetSpec, **changes) -> NetSpec:
+    """``spec`` with ``changes``; raises :class:`InputError` listing the fields for a name that is none."""
+    for field in changes:
+        one_of(f"{spec.name} option", field, [f.name for f in fields(NetSpec)])
+    return replace(spec, **changes)
+
+
+def parse_changes(texts) -> dict:
+    """Changes of a spec from the command line, ``("placement=full_preactivation", "width=0.5")``, as keywords.
+
+    Raises:
+        InputError: naming what is no field, or no value of its kind.
+    """
+    kinds = {field.name: field.type for field in fields(NetSpec)}
+    changes = {}
+    for text in texts:
+        field, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--change {text} must be FIELD=VALUE, as width=0.5.")
+        one_of("--change", field, kinds)
+        kind = kinds[field]
+        try:
+            changes[field] = value if kind is str else json.loads(value.lower())
+        except ValueError:
+            changes[field] = value
+        wanted = {float: (int, float), bool: (bool,), str: (str,)}.get(
+            kind, (list,) if "tuple" in str(kind) else (bool,)
+        )
+        if type(changes[field]) not in wanted:
+            raise InputError(f"--change {text}: {field} takes {_KINDS[wanted[-1]]}.")
+    return changes
+
+
+_KINDS = {float: "a number", bool: "true or false", str: "a word", list: "a list of numbers, as [3,3,3]"}

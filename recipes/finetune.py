@@ -45,8 +45,8 @@ class Settings(training.Settings):
     def check_model(self) -> None:
         if self.model is None:
             raise InputError("--model must name a trained network: NAME:WEIGHTS, or a .keras or weight file.")
-        if self.shortcut is not None:
-            raise InputError("--shortcut is for new networks: a trained one has its own.")
+        if self.shortcut is not None or self.change is not None:
+            raise InputError("--shortcut and --change are for new networks: a trained one has its own blocks.")
         if not 0 < self.layer_decay <= 1 or (self.unfreeze_every is not None and not self.unfreeze_every > 0):
             given = f"--layer-decay {self.layer_decay} and --unfreeze-every {self.unfreeze_every}"
             raise InputError(f"{given} do not do: the first must be in (0, 1], the second positive.")

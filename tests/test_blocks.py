@@ -6,8 +6,7 @@ import pytest
 from conftest import randomize
 
 from keras_resnet.blocks import block
-from keras_resnet.models import change_spec
-from keras_resnet.specs import PLACEMENTS, SPECS
+from keras_resnet.specs import PLACEMENTS, SPECS, change_spec
 
 
 def conv3(x, kernel, stride=1):

@@ -4,9 +4,8 @@ import keras
 import numpy as np
 from conftest import randomize
 
-from keras_resnet.models import change_spec
 from keras_resnet.shortcuts import JOINS
-from keras_resnet.specs import SPECS
+from keras_resnet.specs import SPECS, change_spec
 
 
 def join(option, x_shape, branch_shape, stride, **changes):

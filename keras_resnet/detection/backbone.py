@@ -8,9 +8,9 @@ import numpy as np
 from keras_resnet import weights
 from keras_resnet.detection.roi_pooling import SIZE
 from keras_resnet.errors import InputError
-from keras_resnet.models import build, change_spec
+from keras_resnet.models import build
 from keras_resnet.network import Network
-from keras_resnet.specs import NetSpec
+from keras_resnet.specs import NetSpec, change_spec
 from keras_resnet.training.freezing import freeze
 from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
 

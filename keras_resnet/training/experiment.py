@@ -9,9 +9,8 @@ import keras
 from keras_resnet import plots
 from keras_resnet.data import Shard
 from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
-from keras_resnet.models import build, change_spec
+from keras_resnet.models import build
 from keras_resnet.network import Network
-from keras_resnet.specs import find_spec
 from keras_resnet.training import tensorboard
 from keras_resnet.training.model import TrainingModel, synchronize_batch_norm
 from keras_resnet.training.optimizer import SGD
@@ -38,6 +37,7 @@ class Experiment:
         averaged: keep a moving average of the weights, which is evaluated and saved.
         network: makes the network; None builds the settings' model.
         rates: of the stages, as :class:`SGD` takes them.
+        warm_up: start at a tenth of the rate (Sec. 4.2); None: CIFAR networks with shortcuts from depth 110 on.
     """
 
     columns: ClassVar = ("loss", "error", "top5_error")
@@ -55,11 +55,12 @@ class Experiment:
     averaged: bool = False
     network: Callable[[], Network] | None = None
     rates: dict[str, tuple[float, int]] | None = None
+    warm_up: bool | None = None
 
     def model(self, settings, strategy, total_steps: int) -> TrainingModel:
         """The compiled model, in the strategy's scope."""
         averaging = {"use_ema": True, "ema_momentum": ema_momentum(total_steps)} if self.averaged else {}
-        network = self.network() if self.network else _new_network(settings, len(self.classes))
+        network = self.network() if self.network else self._new_network(settings)
         network.preprocessing = self.preprocessing
         network.class_names = tuple(self.classes)
         if settings.sync_bn and strategy.num_replicas_in_sync > 1:
@@ -68,6 +69,10 @@ class Experiment:
         model.compile(SGD(settings.base_lr, rates=self.rates, **averaging))
         return model
 
+    def _new_network(self, settings) -> Network:
+        size = settings.image_size
+        return build(settings.spec(), input_shape=(size, size, 3), classes=len(self.classes))
+
     def epoch_steps(self, settings) -> int:
         """Steps from one validation to the next: an epoch."""
         return max(1, round(len(self.train) / settings.batch_size))
@@ -75,6 +80,8 @@ class Experiment:
     def starts_slowly(self, model) -> bool:
         """Whether the network needs the warm-up of Sec. 4.2."""
         spec = model.network.spec
+        if self.warm_up is not None:
+            return self.warm_up
         return spec.residual and spec.stem == "cifar" and spec.depth >= WARM_UP_DEPTH
 
     def describe(self, model, state) -> None:
@@ -114,7 +121,8 @@ class Experiment:
     def result(self, model, settings, state) -> dict:
         """Recalibrate normalization and evaluate."""
         strategy = model.distribute_strategy
-        batches = max(1, min(RECALIBRATION_IMAGES, len(self.train)) // settings.batch_size)
+        images = min(RECALIBRATION_IMAGES, len(self.train), state.step * settings.batch_size)
+        batches = max(1, images // settings.batch_size)
         start = state.step + state.skipped
         recalibrate_batch_norm(
             model.network,
@@ -146,13 +154,6 @@ class Experiment:
     def draw(self, name: str, rows: list[dict], path) -> None:
         """The run's curves as a picture."""
         plots.error_curves({name: rows}, path)
-
-
-def _new_network(settings, classes: int) -> Network:
-    spec = find_spec(settings.model)
-    if settings.shortcut is not None:
-        spec = change_spec(spec, shortcut=settings.shortcut)
-    return build(spec, input_shape=(settings.image_size, settings.image_size, 3), classes=classes)
 
 
 def ema_momentum(total_steps: int) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from keras_resnet.errors import InputError, one_of
-from keras_resnet.specs import SHORTCUTS, find_spec
+from keras_resnet.specs import SHORTCUTS, NetSpec, change_spec, find_spec, parse_changes
 from keras_resnet.training.schedules import SCHEDULES
 from keras_resnet.training.signals import Stopped
 from keras_resnet.training.strategy import choose_strategy
@@ -82,14 +82,27 @@ class Settings(RunSettings):
     """Side of the square images the network sees, in pixels."""
     shortcut: Literal["A", "B", "C", "highway"] | None = None
     """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
+    change: tuple[str, ...] | None = None
+    """Other fields of the network's NetSpec, as placement=full_preactivation width=0.5."""
     sync_bn: bool = False
     """Normalize over the batch of all devices instead of each one's own."""
 
     def check(self) -> None:
         super().check()
         one_of("shortcut", self.shortcut, (None, *SHORTCUTS))
+        if self.model is not None and self.changes():
+            self.spec()
         if self.sync_bn and self.accumulate > 1:
             raise InputError("--sync-bn normalizes whole batches and --accumulate parts of them: give one of them.")
+
+    def changes(self) -> dict:
+        """What is asked for that the named network has otherwise."""
+        shortcut = {} if self.shortcut is None else {"shortcut": self.shortcut}
+        return shortcut | parse_changes(self.change or ())
+
+    def spec(self) -> NetSpec:
+        """The network to train."""
+        return change_spec(find_spec(self.model), **self.changes())
 
 
 def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:

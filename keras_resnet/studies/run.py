@@ -1,0 +1,209 @@
+"""Running a study: each arm and seed is a run of its own, that can stop and continue; then the comparison."""
+
+import functools
+import json
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Literal
+
+import keras
+import numpy as np
+
+from keras_resnet import plots, training
+from keras_resnet.errors import InputError, one_of
+from keras_resnet.files import write_whole
+from keras_resnet.studies.statistics import compare, mean_std
+from keras_resnet.studies.study import MEASURES, Arm, Study
+from keras_resnet.training.cifar import PAPER, CifarSettings, cifar_experiment
+from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.results import provenance
+from keras_resnet.training.settings import PRECISIONS, as_json
+from keras_resnet.training.workdir import SAME_RUN
+
+LAST = 0.1  # the part of the steps whose training errors are averaged
+KEPT = ("val_error", "test_error", "seconds", "images_per_second", "skipped_batches", "command", "commit", "hardware")
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """How long to train, and how often."""
+
+    data: str = "cifar10"
+    """The name of a TFDS data set, demo, or a folder with train/<class>/* and val/<class>/*."""
+    data_dir: Path | None = None
+    """Where TFDS data sets are prepared."""
+    workdir: Path | None = None
+    """Where runs and result.json go; the same command continues there. Default: runs/studies/<study>."""
+    scale: float = 1.0
+    """Share of the paper's 64,000 steps; the rate falls at the same shares."""
+    seeds: int | None = None
+    """How many runs of each arm; seeds 0, 1, ..."""
+    arms: tuple[str, ...] | None = None
+    """Only these arms; the others are reported as not run."""
+    batch_size: int = PAPER["batch_size"]
+    """Images a step; the rate is scaled by it."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Number format of the layers."""
+
+    def check(self) -> None:
+        """Raise :class:`InputError` for a value that cannot be."""
+        one_of("precision", self.precision, PRECISIONS)
+        for name in ("scale", "seeds", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"--{name.replace('_', '-')} {value} must be positive.")
+
+    @property
+    def steps(self) -> int:
+        """Steps of each run."""
+        return max(1, round(self.scale * PAPER["steps"]))
+
+
+def command_line(study: Study, description: str) -> None:
+    """The program of a study."""
+    training.command_line(functools.partial(run_study, study), StudySettings(seeds=study.seeds), description)
+
+
+def run_study(study: Study, settings: StudySettings) -> dict:
+    """Train what is not trained yet, compare, write ``result.json`` and the figures, and return the result."""
+    settings = replace(
+        settings, workdir=settings.workdir or Path("runs/studies") / study.name, seeds=settings.seeds or study.seeds
+    )
+    for name in settings.arms or ():
+        one_of("--arms", name, [arm.name for arm in study.arms])
+    chosen = [arm for arm in study.arms if not settings.arms or arm.name in settings.arms]
+    origin = provenance()
+    runs = {arm.name: [] for arm in chosen}
+    result = {}
+    for seed in range(settings.seeds):  # a study that is stopped has the same number of runs of each arm, but for one
+        for arm in chosen:
+            print(f"\n== {study.name}: {arm.name}, seed {seed}", flush=True)
+            runs[arm.name].append(_run(arm, seed, settings))
+            result = _result(study, settings, runs) | origin
+            _write(settings.workdir / "result.json", result)
+    _draw(study, settings.workdir, runs, result)
+    print("\n" + "\n".join(report(result)))
+    print(f"\nresult.json, figure.png and curves.png in {settings.workdir}", flush=True)
+    return result
+
+
+def _run(arm: Arm, seed: int, settings: StudySettings) -> dict:
+    """The result of one run: found, or trained."""
+    wanted = CifarSettings(
+        model=arm.model,
+        change=arm.change or None,
+        data=settings.data,
+        data_dir=settings.data_dir,
+        workdir=settings.workdir / f"{arm.name}-seed{seed}".replace(" ", "-"),
+        batch_size=settings.batch_size,
+        steps=settings.steps,
+        image_size=PAPER["image_size"],
+        precision=settings.precision,
+        seed=seed,
+        base_lr=PAPER["base_lr"],
+        **arm.settings,
+    )
+    wanted.check()
+    result = _finished(wanted)
+    if result is None:
+        keras.backend.clear_session()
+        result = training.run(wanted, cifar_experiment)
+    rows = read_metrics(wanted.workdir / "metrics.csv")
+    errors = [row["error"] for row in rows if row["split"] == "train" and row["step"] > (1 - LAST) * wanted.steps]
+    return {"seed": seed, "train_error": float(np.mean(errors))} | {key: result[key] for key in KEPT} | {"rows": rows}
+
+
+def _finished(wanted: CifarSettings) -> dict | None:
+    """The result of the same settings in the run's folder, if it is there."""
+    path = wanted.workdir / "result.json"
+    result = json.loads(path.read_text()) if path.exists() else None
+    keys = [field.name for field in fields(wanted) if field.name not in SAME_RUN]
+    same = result is not None and all(result["settings"].get(key) == as_json(wanted)[key] for key in keys)
+    return result if same else None  # other settings: the run itself refuses them, in words
+
+
+def _result(study: Study, settings: StudySettings, runs: dict[str, list[dict]]) -> dict:
+    arms = {}
+    for arm in study.arms:
+        found = runs.get(arm.name, [])
+        arms[arm.name] = {"model": arm.model, "change": arm.change, "settings": arm.settings, "paper": arm.paper}
+        arms[arm.name] |= _costs(arm) | {"runs": [{k: v for k, v in run.items() if k != "rows"} for run in found]}
+        for measure in (*MEASURES, "test_error"):
+            values = [run[measure] for run in found if run[measure] is not None]
+            mean, std = mean_std(values) if values else (None, None)
+            arms[arm.name][measure] = {"mean": mean, "std": std, "best": min(values, default=None)}
+    done = [pair for pair in study.pairs if all(runs.get(name) for name in pair)]
+    values = {name: [run[study.measure] for run in found] for name, found in runs.items()}
+    comparisons = [{"first": a, "second": b} | compare(values[a], values[b], len(done)) for a, b in done]
+    return {
+        "study": study.name,
+        "question": study.question,
+        "measure": study.measure,
+        "steps": settings.steps,
+        "scale": settings.scale,
+        "batch_size": settings.batch_size,
+        "seeds": max((len(found) for found in runs.values()), default=0),
+        "data": settings.data,
+        "precision": settings.precision,
+        "arms": arms,
+        "comparisons": comparisons,
+        "costed": {arm.name: _costs(arm) for arm in study.costed},
+    }
+
+
+@functools.cache
+def _cost(model: str, change: tuple[str, ...]) -> dict:
+    return Arm("", model, change).cost()
+
+
+def _costs(arm: Arm) -> dict:
+    return dict(_cost(arm.model, arm.change))
+
+
+def _write(path: Path, result: dict) -> None:
+    write_whole(path, lambda part: part.write_text(json.dumps(result, indent=2) + "\n"))
+
+
+def _draw(study: Study, workdir: Path, runs: dict[str, list[dict]], result: dict) -> None:
+    values = {name: [run[study.measure] for run in found] for name, found in runs.items()}
+    write_whole(workdir / "figure.png", lambda path: plots.study(values, MEASURES[study.measure], path))
+    first = {name: found[0]["rows"] for name, found in runs.items()}
+    write_whole(workdir / "curves.png", lambda path: plots.error_curves(first, path))
+
+
+def report(result: dict) -> list[str]:
+    """A study's result as lines of Markdown: a table of the arms, and each comparison in words."""
+    lines = [
+        result["question"],
+        f"{result['steps']:,} steps of {result['batch_size']} ({100 * result['scale']:g} % of the paper's length), "
+        f"{result['data']}, {result['seeds']} seeds, {result['hardware']}",
+        "",
+        "| arm | parameters | multiply-adds | training error | validation error | best | paper (test) |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, arm in result["arms"].items():
+        cells = [_mean(arm["train_error"]), _mean(arm["val_error"]), _percent(arm["val_error"]["best"])]
+        cells.append(_percent(arm["paper"]))
+        lines.append(f"| {name} | {arm['parameters']:,} | {arm['multiply_adds']:,} | {' | '.join(cells)} |")
+    for name, cost in result["costed"].items():
+        lines.append(f"| {name} | {cost['parameters']:,} | {cost['multiply_adds']:,} | not trained | | | |")
+    if result["comparisons"]:
+        count = len(result["comparisons"])
+        lines += ["", f"{MEASURES[result['measure']].capitalize()}, Welch's test; 95 % intervals hold for all {count}:"]
+    for each in result["comparisons"]:
+        low_high = "no interval" if each["interval"] is None else "{:+.2f} to {:+.2f}".format(*each["interval"])
+        p = "" if each["p"] is None else f", p = {each['p']:.2g}"
+        lines.append(
+            f"- {each['first']} - {each['second']}: {each['difference']:+.2f} ({low_high}{p}): {each['words']}"
+        )
+    return lines
+
+
+def _mean(values: dict) -> str:
+    if values["mean"] is None:
+        return "not run"
+    return f"{values['mean']:.2f}" + ("" if values["std"] is None else f" ± {values['std']:.2f}")
+
+
+def _percent(value) -> str:
+    return "" if value is None else f"{value:.2f}"

@@ -1,0 +1,62 @@
+"""The CIFAR-10 protocol of Sec. 4.2, as the recipe and the studies train by it."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from keras_resnet import data
+from keras_resnet.errors import one_of
+from keras_resnet.training import schedules
+from keras_resnet.training.experiment import Experiment
+from keras_resnet.training.settings import Settings
+from keras_resnet.weights.preprocessing import Preprocessing
+
+PAPER = {"model": "ResNet20", "batch_size": 128, "steps": 64_000, "image_size": 32, "base_lr": 0.1}
+AUGMENTATIONS = ("paper", "mixed")
+
+
+@dataclass(frozen=True)
+class CifarSettings(Settings):
+    """What to train on small images, and how; what is left out follows the data set's preset."""
+
+    augmentation: Literal["paper", "mixed"] = "paper"
+    """Shifts and flips, or mixup, CutMix and label smoothing on top of them."""
+    warm_up: bool | None = None
+    """Start at a tenth of the rate until the training error is below 80 %; default: from 110 layers on (Sec. 4.2)."""
+
+    def check(self) -> None:
+        super().check()
+        one_of("augmentation", self.augmentation, AUGMENTATIONS)
+
+
+@functools.lru_cache(maxsize=1)
+def decoded(name: str, data_dir: Path | None, size: int):
+    """Class names, the three splits in memory, and the training images' mean image, once for several runs."""
+    found = data.open_data(name, data_dir)
+    splits = [split and data.decode_all(split, size) for split in (found.train, found.validation, found.test)]
+    return found.classes, splits, data.mean_image(splits[0])
+
+
+def cifar_experiment(settings: CifarSettings) -> Experiment:
+    """Decode the images into memory and subtract the training images' mean image."""
+    classes, (train, validation, test), mean = decoded(settings.data, settings.data_dir, settings.image_size)
+    preprocessing = Preprocessing(mean, crop=1.0)
+    batch = settings.batch_size
+    finish = data.mix(len(classes)) if settings.augmentation == "mixed" else None
+
+    def train_batches(start_step, shard):
+        return data.cifar_batches(train, preprocessing, batch, settings.seed, start_step, shard, finish)
+
+    return Experiment(
+        classes=classes,
+        train=train,
+        validation=validation,
+        test=test,
+        preprocessing=preprocessing,
+        train_batches=train_batches,
+        test_batches=lambda split, shard: data.cifar_batches(split, preprocessing, batch, shard=shard),
+        reference_batch=PAPER["batch_size"],
+        milestones=schedules.CIFAR_MILESTONES,
+        warm_up=settings.warm_up,
+    )
