@@ -1,0 +1,39 @@
+"""Bottleneck against basic blocks (Fig. 5), at matched multiply-adds and at matched parameters, both within 1.5 %.
+
+python recipes/studies/bottleneck.py --data-dir DIR
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from keras_resnet.studies import Arm, Study, command_line
+
+
+def bottleneck(blocks: int, filters: tuple[int, int, int]) -> tuple[str, ...]:
+    """Changes that make a network of bottlenecks: so many a stage, with these widths of the 3x3 convolutions."""
+    return ("block=bottleneck", f"blocks={[blocks] * 3}", f"filters={list(filters)}")
+
+
+STUDY = Study(
+    "bottleneck",
+    "Is a bottleneck better than a basic block of the same cost?",
+    arms=(
+        Arm("basic20", "ResNet20"),
+        Arm("bottleneck29-multiply-adds", "ResNet20", bottleneck(3, (17, 32, 64))),
+        Arm("bottleneck29-parameters", "ResNet20", bottleneck(3, (16, 32, 64))),
+        Arm("basic56", "ResNet56"),
+        Arm("bottleneck83-multiply-adds", "ResNet56", bottleneck(9, (17, 32, 65))),
+        Arm("bottleneck56-parameters", "ResNet56", bottleneck(6, (20, 40, 80))),
+    ),
+    pairs=(
+        ("bottleneck29-multiply-adds", "basic20"),
+        ("bottleneck29-parameters", "basic20"),
+        ("bottleneck83-multiply-adds", "basic56"),
+        ("bottleneck56-parameters", "basic56"),
+    ),
+)
+
+
+if __name__ == "__main__":
+    command_line(STUDY, __doc__)

@@ -1,0 +1,33 @@
+"""Regularizing very deep nets: what Sec. 4.2 leaves out for ResNet-1202, which overfits (7.93 % against 6.43 %).
+
+python recipes/studies/regularization.py --data-dir DIR
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from keras_resnet.studies import Arm, Study, command_line
+
+NETWORKS = {"ResNet110": 6.43, "ResNet1202": 7.93}  # Table 6
+WAYS = {
+    "dropout": {"change": ("dropout=0.2",)},
+    "maxout": {"change": ("activation=maxout",)},
+    "stochastic-depth": {"change": ("stochastic_depth=0.5",)},
+    "mixed": {"settings": {"augmentation": "mixed"}},  # mixup, CutMix and label smoothing
+}
+
+STUDY = Study(
+    "regularization",
+    "Does dropout, maxout, stochastic depth or stronger augmentation lower the error of very deep networks?",
+    arms=tuple(
+        arm
+        for name, error in NETWORKS.items()
+        for arm in (Arm(name, name, paper=error), *(Arm(f"{name}-{way}", name, **how) for way, how in WAYS.items()))
+    ),
+    pairs=tuple((f"{name}-{way}", name) for name in NETWORKS for way in WAYS),
+)
+
+
+if __name__ == "__main__":
+    command_line(STUDY, __doc__)
