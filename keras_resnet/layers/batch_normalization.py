@@ -17,11 +17,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         learning = bool(training and self.trainable)
-        if mask is not None or not self._fusible(inputs) or (learning and self.synchronized):
+        if mask is not None or not self.fusible(inputs) or (learning and self.synchronized):
             return super().call(inputs, training=training, mask=mask)
         return self._fused(inputs, learning)
 
-    def _fusible(self, inputs) -> bool:
+    def fusible(self, inputs) -> bool:
+        """Whether the fused op applies to ``inputs``, a tensor or a Keras tensor."""
         return (
             keras.backend.backend() == "tensorflow"
             and len(inputs.shape) == 4

@@ -18,8 +18,10 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     """
     if any(isinstance(layer, BlockLoop) for layer in model.layers):
         raise InputError(f"{model.name} has loops of blocks: fold keras_resnet.convert(model, unroll=True).")
-    pairs = _pairs(model)
-    folded_away = set(pairs.values())
+    shown = {id(tensor) for tensor in model.outputs}
+    found = normalized_by(model.layers).items()
+    pairs = {name: norm for name, norm in found if id(model.get_layer(name).output) not in shown}
+    folded_away = {norm.name for norm in pairs.values()}
 
     def copy(layer):
         config = layer.get_config()
@@ -36,7 +38,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     for layer in (layer for layer in clone.layers if layer.weights):
         values = model.get_layer(layer.name).get_weights()
         if layer.name in pairs:
-            values = _folded(values, model.get_layer(pairs[layer.name]))
+            values = _folded(values, pairs[layer.name])
         layer.set_weights(values)
     return clone
 
@@ -46,18 +48,18 @@ def _functional(model):
     return keras.Model(model.input, model.output)
 
 
-def _pairs(model) -> dict[str, str]:
-    """Convolution to the normalization that alone reads its output, by name."""
+def normalized_by(layers: list) -> dict[str, keras.layers.Layer]:
+    """Name of a convolution to the normalization that alone reads its output, among the ``layers`` of one graph."""
+    readers: dict[int, list] = {}
+    for layer in layers:
+        for tensor in _inputs_of(layer):
+            readers.setdefault(id(tensor), []).append(layer)
     pairs = {}
-    for layer in model.layers:
-        if not isinstance(layer, keras.layers.BatchNormalization):
-            continue
-        source = layer.input._keras_history.operation
-        readers = [reader for reader in model.layers if any(x is source.output for x in _inputs_of(reader))]
-        seen = len(readers) > 1 or any(x is source.output for x in model.outputs)
-        linear = isinstance(source, keras.layers.Conv2D) and source.activation is keras.activations.linear
-        if linear and not seen and layer.axis in (-1, 3):
-            pairs[source.name] = layer.name
+    for layer in layers:
+        if isinstance(layer, keras.layers.Conv2D) and layer.activation is keras.activations.linear:
+            reading = readers.get(id(layer.output), [])
+            if len(reading) == 1 and isinstance(reading[0], keras.layers.BatchNormalization):
+                pairs |= {layer.name: reading[0]} if reading[0].axis in (-1, 3) else {}
     return pairs
 
 

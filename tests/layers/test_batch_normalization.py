@@ -78,7 +78,7 @@ def test_one_value_per_channel_trains_like_the_stock_layer(rng):
 def test_other_cases_take_the_stock_path(options, shape, rng):
     layers = pair(shape, rng, **options)
     x = tf.constant(rng.normal(size=shape), tf.float32)
-    assert not layers[0]._fusible(x)
+    assert not layers[0].fusible(x)
     compare(layers, x, True, atol=1e-6)
 
 

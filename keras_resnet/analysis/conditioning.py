@@ -1,0 +1,85 @@
+"""Conditioning: singular values of blocks' Jacobians, and of their product over depth."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.sparse.linalg import LinearOperator
+
+from keras_resnet.analysis.lanczos import Spectrum, spectrum
+from keras_resnet.analysis.parts import split
+
+SHARES = (0.05, 0.5, 0.95)
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Singular values of the Jacobian of one block, and of all blocks of its stage up to it, at one image.
+
+    Fields:
+        name: the block's.
+        block, product: distributions of their squares, by :func:`keras_resnet.analysis.lanczos.spectrum`.
+    """
+
+    name: str
+    block: Spectrum
+    product: Spectrum
+
+
+def singular_values(squares: Spectrum) -> dict[str, float]:
+    """What is told of a distribution: its ends, quantiles, and root mean square."""
+    values = {"min": squares.nodes[0], **{f"{share:.0%}": squares.quantile(share) for share in SHARES}}
+    values |= {"max": squares.nodes[-1], "rms": squares.moment(1)}
+    return {name: float(np.sqrt(max(value, 0))) for name, value in values.items()}
+
+
+def conditioning(model: keras.Model, image, steps: int = 30, probes: int = 2) -> list[Conditioning]:
+    """Singular values of each block that keeps its input's shape, and of their product over each stage.
+
+    Args:
+        model: a network of this package, looped or not; in inference, so by the moving statistics.
+        image: preprocessed, ``[height, width, channels]``.
+        steps, probes: of the quadrature.
+    """
+    x = tf.constant(np.asarray(image)[None], tf.float32)
+    found, first, stage, models = [], None, None, []
+    for part in split(model):
+        if part.is_block and part.keeps_shape:
+            if part.stage != stage:
+                first, stage, models = x, part.stage, []
+            models.append(part.model)
+            block = spectrum(jacobian_gram(part.model, x), steps, probes)
+            product = block
+            if len(models) > 1:
+                product = spectrum(jacobian_gram(_composed(list(models)), first), steps, probes)
+            found.append(Conditioning(part.name, block, product))
+        x = part.model(x, training=False)
+    return found
+
+
+def _composed(models) -> Callable:
+    def run(x, training):
+        for model in models:
+            x = model(x, training=training)
+        return x
+
+    return run
+
+
+def jacobian_gram(function: Callable, x) -> LinearOperator:
+    """J^T J of ``function(x, training=False)`` at ``x``, ``[1, ...]``, as an operator on flat vectors."""
+    size = int(tf.size(x))
+
+    @tf.function
+    def product(direction):
+        with tf.autodiff.ForwardAccumulator(x, direction) as forward, tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x, training=False)
+        return tape.gradient(y, x, forward.jvp(y))
+
+    def matvec(vector):
+        return product(tf.reshape(tf.constant(vector, tf.float32), x.shape)).numpy().ravel().astype(float)
+
+    return LinearOperator((size, size), matvec=matvec, dtype=np.float64)

@@ -1,0 +1,72 @@
+"""The spectrum of a large symmetric operator by stochastic Lanczos quadrature (Ubaru, Chen, Saad 2017)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """A distribution of eigenvalues: ``nodes`` ``[n]``, ascending, of weight ``weights`` ``[n]``, which sum to one."""
+
+    nodes: np.ndarray
+    weights: np.ndarray
+
+    def density(self, grid, width: float) -> np.ndarray:
+        """The distribution over ``grid``, smoothed by a normal kernel of standard deviation ``width``."""
+        distance = (np.asarray(grid)[:, None] - self.nodes) / width
+        return np.exp(-0.5 * distance**2) @ self.weights / (width * np.sqrt(2 * np.pi))
+
+    def below(self, value) -> np.ndarray:
+        """The share of eigenvalues up to ``value``."""
+        return (self.nodes[:, None] <= np.atleast_1d(value)).T @ self.weights
+
+    def quantile(self, share: float) -> float:
+        """The eigenvalue that this share of all does not exceed."""
+        place = np.searchsorted(np.cumsum(self.weights), share - 1e-12)
+        return float(self.nodes[min(place, len(self.nodes) - 1)])
+
+    def moment(self, power: int) -> float:
+        """The mean of the eigenvalues to a power; ``moment(1)`` times the dimension is the trace."""
+        return float(self.weights @ self.nodes**power)
+
+
+def spectrum(operator: LinearOperator, steps: int = 30, probes: int = 4, seed: int = 0) -> Spectrum:
+    """The distribution of the eigenvalues of a symmetric ``operator``.
+
+    Args:
+        operator: symmetric, of any dimension.
+        steps: of Lanczos' method a probe, each one product; with full reorthogonalization, so that no eigenvalue
+            shows up twice.
+        probes: random starts, of independent normal entries, whose quadratures are averaged.
+        seed: draws them.
+    """
+    rng = np.random.default_rng(seed)
+    nodes, weights = [], []
+    for _ in range(probes):
+        diagonal, off = _lanczos(operator, rng.normal(size=operator.shape[0]), min(steps, operator.shape[0]))
+        values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
+        nodes.append(values)
+        weights.append(vectors[0] ** 2 / probes)
+    nodes, weights = np.concatenate(nodes), np.concatenate(weights)
+    order = np.argsort(nodes)
+    return Spectrum(nodes[order], weights[order])
+
+
+def _lanczos(operator, start, steps):
+    """Diagonal and off-diagonal of the tridiagonal matrix of Lanczos' method from ``start``."""
+    basis = np.zeros((steps, len(start)))
+    basis[0] = start / np.linalg.norm(start)
+    diagonal, off = [], []
+    for step in range(steps):
+        product = operator.matvec(basis[step])
+        diagonal.append(basis[step] @ product)
+        for _ in range(2):  # once is not enough in floating point
+            product = product - basis[: step + 1].T @ (basis[: step + 1] @ product)
+        size = np.linalg.norm(product)
+        if step + 1 == steps or size < 1e-6 * max(map(abs, diagonal)):  # an invariant subspace: nothing is left
+            break
+        off.append(size)
+        basis[step + 1] = product / size
+    return np.array(diagonal), np.array(off)

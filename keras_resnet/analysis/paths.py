@@ -1,0 +1,102 @@
+"""A residual network as an ensemble of paths: how many there are of each length, and what gradient they carry."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.stats import binom
+
+from keras_resnet.analysis.lesions import rejoined
+from keras_resnet.analysis.parts import split
+from keras_resnet.errors import InputError
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Of the paths through a network's residual blocks, by how many branches they take (Veit et al. 2016, Fig. 6).
+
+    Fields:
+        lengths: ``[n]``, of which gradients were measured.
+        shares: ``[n]``, of all 2^L paths, those of each length.
+        gradients: ``[n]``, the mean norm of the gradient that one path of each length brings to the blocks' input.
+        contributions: ``[n]``, shares times gradients, normalized: where the gradient comes from.
+    """
+
+    lengths: np.ndarray
+    shares: np.ndarray
+    gradients: np.ndarray
+    contributions: np.ndarray
+
+    @property
+    def effective_length(self) -> float:
+        """The mean length of paths, each weighted by its gradient."""
+        return float(self.lengths @ self.contributions)
+
+
+def paths(model: keras.Model, images, labels, lengths=None, draws: int = 10, seed: int = 0) -> Paths:
+    """Statistics of paths at ``images`` in inference, of the cross-entropy's gradient.
+
+    The forward pass is the network's own; on the way back a path of length k takes the branch in k blocks drawn at
+    random and the shortcut in the others.
+
+    Args:
+        model: a residual network of this package with its classifier, looped or not.
+        images: preprocessed, ``[count, height, width, channels]``.
+        labels: int ``[count]``.
+        lengths: which lengths to measure, 0 to the number of blocks; all if None.
+        draws: paths of each length.
+        seed: draws them.
+    """
+    if not model.spec.residual:
+        raise InputError(f"{model.name} is a plain net: it has one path.")
+    stem, *blocks, head = split(model)
+    x = tf.constant(stem.model(images, training=False))
+    inputs = []
+    for part in blocks:
+        inputs.append(x)
+        x = part.model(x, training=False)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        losses = keras.losses.sparse_categorical_crossentropy(labels, head.model(x, training=False))
+    top = tape.gradient(losses, x)
+    back = [_backward(part) for part in blocks]
+    lengths = np.arange(len(blocks) + 1) if lengths is None else np.asarray(lengths)
+    rng = np.random.default_rng(seed)
+    norms = []
+    for length in lengths:
+        sizes = []
+        for _ in range(draws):
+            taken = set(rng.choice(len(blocks), length, replace=False))
+            gradient = top
+            for i in reversed(range(len(blocks))):
+                gradient = back[i](inputs[i], gradient, tf.constant(i in taken))
+            sizes.append(float(tf.reduce_mean(tf.norm(tf.reshape(gradient, [len(images), -1]), axis=1))))
+        norms.append(np.mean(sizes))
+    shares, norms = binom.pmf(lengths, len(blocks), 0.5), np.array(norms)
+    return Paths(lengths, shares, norms, shares * norms / max(np.sum(shares * norms), 1e-300))
+
+
+def _backward(part):
+    """A function of (input, gradient of the output, whether to take the branch) to the gradient of the input."""
+    branch = rejoined(part, lambda s, b: keras.layers.Add()([StopGradient()(s), b]))
+    shortcut = rejoined(part, lambda s, b: keras.layers.Add()([s, StopGradient()(b)]))
+
+    def through(model, x, gradient):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = model(x, training=False)
+        return tape.gradient(y, x, gradient)
+
+    @tf.function
+    def backward(x, gradient, take):
+        return tf.cond(take, lambda: through(branch, x, gradient), lambda: through(shortcut, x, gradient))
+
+    return backward
+
+
+class StopGradient(keras.layers.Layer):
+    """The identity, through which no gradient goes back."""
+
+    def call(self, inputs):
+        return keras.ops.stop_gradient(inputs)

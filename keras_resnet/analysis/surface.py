@@ -1,0 +1,43 @@
+"""The loss around the weights, along random directions of the filters' own sizes (Li et al. 2018)."""
+
+import numpy as np
+
+from keras_resnet.analysis.curvature import Loss
+
+
+def filter_normalized(loss: Loss, seed: int = 0) -> np.ndarray:
+    """A random direction ``[size]`` whose filters each have the norm of the network's; zero for all but kernels.
+
+    A filter is what makes one output channel; in a loop each block has its own.
+    """
+    rng = np.random.default_rng(seed)
+    direction = []
+    for variable, weight in zip(loss.variables, loss.tensors(loss.weights), strict=True):
+        weight = weight.numpy()
+        if not variable.name.endswith("kernel"):
+            direction.append(np.zeros(weight.size))
+            continue
+        draw = rng.normal(size=weight.shape)
+        axes = tuple(range(weight.ndim - 4 if weight.ndim > 4 else 0, weight.ndim - 1))  # a loop's first axis is blocks
+        size, wanted = (np.sqrt(np.sum(array**2, axis=axes, keepdims=True)) for array in (draw, weight))
+        direction.append((draw * wanted / size).ravel())
+    return np.concatenate(direction)
+
+
+def surface(loss: Loss, distances, directions: int = 2, seed: int = 0) -> np.ndarray:
+    """The loss at the weights plus ``distances`` times one or two filter-normalized directions.
+
+    Args:
+        loss: what is looked at; it says how batch normalization is taken.
+        distances: ``[n]``, in units of the weights' own norm, filter by filter.
+        directions: 1 or 2.
+        seed: draws the directions.
+
+    Returns:
+        ``[n]``, or ``[n, n]`` with the first direction along the first axis.
+    """
+    first = filter_normalized(loss, seed)
+    if directions == 1:
+        return np.array([loss.value(loss.weights + a * first) for a in distances])
+    second = filter_normalized(loss, seed + 1)
+    return np.array([[loss.value(loss.weights + a * first + b * second) for b in distances] for a in distances])
