@@ -10,7 +10,17 @@ def run_tool(tool: type, description: str) -> None:
     """Read the command line into ``tool`` and run it; wrong input ends in one sentence and exit status 2."""
     import tyro
 
-    chosen = tyro.cli(tyro.conf.OmitArgPrefixes[tool], description=description)
+    _run(tyro.cli(tyro.conf.OmitArgPrefixes[tool], description=description))
+
+
+def run_tools(tools: dict[str, type], description: str) -> None:
+    """The same for a program of several tools, chosen by the first word of the command line."""
+    import tyro
+
+    _run(tyro.extras.subcommand_cli_from_dict(tools, description=description))
+
+
+def _run(chosen) -> None:
     try:
         chosen.run()
     except InputError as error:

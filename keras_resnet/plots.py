@@ -1,5 +1,6 @@
 """Every figure the project draws."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 FIG6_LIMIT = 20  # percent: where the paper's Fig. 6 cuts its vertical axis
@@ -144,3 +145,62 @@ def detection_curves(rows: list[dict], losses: tuple[str, ...], scores: tuple[st
     right.set_ylabel("validation (%)")
     right.set_ylim(0, 103)
     figure.savefig(path, dpi=130, format="png")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes of :func:`panels`.
+
+    Fields:
+        title, x_label, y_label: in words.
+        curves: name to y values, or to (x, y); x counts from 0 where it is left out.
+        log: a logarithmic y axis.
+        style: of all curves, for matplotlib: ``"-"``, ``"o"`` ...
+        ticks: names of the x values.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    curves: dict
+    log: bool = False
+    style: str = "-"
+    ticks: list[str] = field(default_factory=list)
+
+
+def panels(drawn: list[Panel], path: Path) -> None:
+    """Pairs of axes side by side, two in a row, into a PNG file; a name has one colour in all of them."""
+    from matplotlib.figure import Figure
+
+    columns = min(2, len(drawn))
+    rows = -(-len(drawn) // columns)
+    figure = Figure(figsize=(6 * columns, 3.8 * rows), layout="constrained")
+    names = list(dict.fromkeys(name for panel in drawn for name in panel.curves))
+    for axes in figure.subplots(rows, columns, squeeze=False).flat[len(drawn) :]:
+        axes.set_axis_off()
+    for axes, panel in zip(figure.axes, drawn, strict=False):
+        for name, curve in panel.curves.items():
+            x, y = curve if isinstance(curve, tuple) else (range(len(curve)), curve)
+            axes.plot(x, y, panel.style, color=f"C{names.index(name) % 10}", label=name, markersize=4)
+        if panel.log and any(value > 0 for line in axes.lines for value in line.get_ydata()):
+            axes.set_yscale("log")
+        if panel.ticks:
+            axes.set_xticks(range(len(panel.ticks)), panel.ticks, rotation=90, fontsize=6)
+        axes.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
+        axes.grid(alpha=0.3)
+        if len(panel.curves) > 1:
+            axes.legend(frameon=False, fontsize=7)
+    figure.savefig(path, dpi=110, format="png")
+
+
+def contour(distances, losses, title: str, path: Path) -> None:
+    """A loss surface ``[n, n]`` over ``distances`` ``[n]`` along two directions, as level lines, into a PNG file."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.4, 4.6), layout="constrained")
+    axes = figure.subplots()
+    drawn = axes.contourf(distances, distances, np.log10(np.maximum(losses, 1e-6)).T, levels=20, cmap="viridis")
+    figure.colorbar(drawn, label="log10 of the loss")
+    axes.set(title=title, xlabel="first direction", ylabel="second direction")
+    figure.savefig(path, dpi=110, format="png")

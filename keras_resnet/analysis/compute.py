@@ -25,10 +25,10 @@ def multiply_adds(model: keras.Model, input_shape: tuple[int, int, int] | None =
             f"{model.name} takes images of shape {model.inputs[0].shape[1:]}: give "
             "input_shape=(height, width, channels) to count at."
         )
-    return sum(_layer_multiply_adds(layer) for layer in model.layers)
+    return sum(layer_multiply_adds(layer) for layer in model.layers)
 
 
-def _layer_multiply_adds(layer) -> int:
+def layer_multiply_adds(layer) -> int:
     if isinstance(layer, BlockLoop):
         return layer.repeats * multiply_adds(layer.block, tuple(layer.input.shape[1:]))
     if isinstance(layer, keras.Model):

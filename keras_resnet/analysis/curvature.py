@@ -10,10 +10,11 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from keras_resnet.analysis.lanczos import Spectrum, spectrum
 from keras_resnet.errors import InputError, one_of
-from keras_resnet.evaluation import with_activation
+from keras_resnet.evaluation import classifier_of
 from keras_resnet.layers import BatchNormalization, BlockLoop
 
 NORMALIZATIONS = ("moving", "batch")
+TINY = 1e-37  # the smallest probability whose logarithm is taken
 
 
 class Loss:
@@ -47,7 +48,8 @@ class Loss:
     ):
         one_of("normalization", normalization, NORMALIZATIONS)
         self.training = normalization == "batch"
-        self.model = with_activation(model, None)
+        self.model = model
+        self.logits = classifier_of(model).activation is keras.activations.linear
         if self.training:
             _check_normalizations(self.model)
         self.variables = self.model.trainable_variables
@@ -106,8 +108,9 @@ class Loss:
         return sum(len(y) / self.count * function(x, y, *arguments).numpy().astype(float) for x, y in self.batches)
 
     def _batch_loss(self, images, labels, weights):
-        logits, _ = self.model.stateless_call(self.tensors(weights), self.states, images, training=self.training)
-        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32)))
+        scores, _ = self.model.stateless_call(self.tensors(weights), self.states, images, training=self.training)
+        scores = scores if self.logits else tf.math.log(tf.maximum(scores, TINY))  # logits but for a constant
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores))
 
     def _batch_gradient(self, images, labels, weights):
         with tf.GradientTape() as tape:
@@ -123,14 +126,16 @@ class Loss:
 
 
 def _check_normalizations(model):
-    layers = [each for layer in model.layers for each in (layer.block.layers if isinstance(layer, BlockLoop) else [layer])]
+    layers = [
+        each for layer in model.layers for each in (layer.block.layers if isinstance(layer, BlockLoop) else [layer])
+    ]
     for layer in layers:
         if isinstance(layer, keras.layers.BatchNormalization) and not (
             isinstance(layer, BatchNormalization) and layer.fusible(layer.input)
         ):
             raise InputError(
-                f"The second derivatives of {layer.name} are wrong in TensorFlow where normalization is not fused (maps "
-                "of one position, float64, Keras' own layer): give normalization='moving', or larger images in float32."
+                f"The second derivatives of {layer.name} are wrong in TensorFlow where normalization is not fused "
+                "(maps of one position, float64, Keras' own layer): give normalization='moving', or larger images in float32."
             )
 
 

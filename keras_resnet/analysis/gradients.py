@@ -117,9 +117,11 @@ def shattering(model: keras.Model, images, labels, distances, seed: int = 0) -> 
         flat = tf.reshape(tape.gradient(losses, inputs), [len(images), -1])
         return tf.math.l2_normalize(flat - tf.reduce_mean(flat, axis=1, keepdims=True), axis=1, epsilon=1e-30)
 
-    axes = [1, 2, 3]
+    def size(maps):
+        return tf.norm(tf.reshape(maps, [len(images), 1, 1, -1]), axis=-1, keepdims=True)
+
     direction = tf.random.stateless_normal(images.shape, [seed, 0])
-    direction *= tf.norm(images, axis=axes, keepdims=True) / tf.norm(direction, axis=axes, keepdims=True)
+    direction *= size(images) / size(direction)
     here = gradient(images)
     return np.stack([tf.reduce_sum(here * gradient(images + r * direction), axis=1).numpy() for r in distances])
 

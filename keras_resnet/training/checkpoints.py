@@ -14,6 +14,7 @@ from keras_resnet.files import sync
 
 KEPT = 3
 VALUES, STATE = "variables.npz", "state.json"
+RUNNING = "running "  # begins the names of the metrics' values
 
 
 class CheckpointFolder:
@@ -75,7 +76,7 @@ class CheckpointFolder:
         steps = self.steps()
         for step in reversed(steps):
             try:
-                return self._read(self._at(step))
+                return self.read(step)
             except (OSError, ValueError, KeyError) as error:
                 print(f"the checkpoint {self._at(step)} is damaged ({error}) and passed over", file=sys.stderr)
         if steps:
@@ -92,7 +93,9 @@ class CheckpointFolder:
     def _at(self, step: int) -> Path:
         return self.path / f"step-{step:09d}"
 
-    def _read(self, folder: Path):
+    def read(self, step: int) -> tuple[dict[str, np.ndarray], dict]:
+        """The arrays and the state of one checkpoint; raises OSError, ValueError or KeyError if it is damaged."""
+        folder = self._at(step)
         content = json.loads((folder / STATE).read_text())
         if _state_hash(content["state"]) != content["state_sha256"]:
             raise ValueError(f"{STATE} does not have its checksum")
@@ -121,6 +124,13 @@ def assign_values(variables, arrays: dict[str, np.ndarray]) -> None:
         raise InputError(f"The checkpoint is of another network ({odd[0]}): give its settings, or another --workdir.")
     for name, variable in named.items():
         variable.assign(arrays[name])
+
+
+def assign_model(model, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Set the variables of a compiled ``model`` to a checkpoint's; returns the rest, the metrics' by name."""
+    own = {name: array for name, array in arrays.items() if not name.startswith(RUNNING)}
+    assign_values(model.own_variables(), own)
+    return {name.removeprefix(RUNNING): array for name, array in arrays.items() if name not in own}
 
 
 def _sha256(path: Path) -> str:

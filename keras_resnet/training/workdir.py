@@ -9,7 +9,7 @@ from pathlib import Path
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 from keras_resnet.network import Network
-from keras_resnet.training.checkpoints import CheckpointFolder, assign_values, values_of
+from keras_resnet.training.checkpoints import RUNNING, CheckpointFolder, assign_model, assign_values, values_of
 from keras_resnet.training.state import State
 from keras_resnet.training.step import Step
 
@@ -86,7 +86,7 @@ class Workdir:
 
     def save_checkpoint(self, model: Step, state: State) -> None:
         """Keep everything that a continued run needs; on several workers all must call it."""
-        running = {f"running {name}": value for name, value in values_of(model.running_variables()).items()}
+        running = {f"{RUNNING}{name}": value for name, value in values_of(model.running_variables()).items()}
         arrays = values_of(model.own_variables()) | running
         if self.chief:
             self.checkpoints.save(arrays, asdict(state))
@@ -100,8 +100,7 @@ class Workdir:
         if found is None:
             return None
         arrays, state = found
-        running = {name.removeprefix("running "): arrays.pop(name) for name in list(arrays) if name.startswith("run")}
-        assign_values(model.own_variables(), arrays)
+        running = assign_model(model, arrays)
         model.bad_step.assign(-1)
         return State(**state), running
 

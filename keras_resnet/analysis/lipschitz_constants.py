@@ -1,4 +1,4 @@
-"""Lipschitz constants: spectral norms of convolutions, bounds of layers and blocks, and constants measured at images."""
+"""Lipschitz constants: norms of convolutions, bounds of layers and blocks, and constants measured at images."""
 
 import math
 from dataclasses import dataclass

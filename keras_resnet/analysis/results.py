@@ -1,0 +1,31 @@
+"""What an instrument found, as a folder holds it: ``result.json`` and ``figure.png``."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from keras_resnet.files import write_whole
+
+
+def write_result(folder: Path, instrument: str, result: dict, origin: dict) -> None:
+    """Write ``result``, with what it was made by, as ``folder/result.json``.
+
+    Args:
+        folder: made if it is not there.
+        instrument: what measured.
+        result: plain values and arrays.
+        origin: of :func:`keras_resnet.training.results.provenance`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"instrument": instrument, **result, **origin}
+    text = json.dumps(content, indent=1, default=_plain)
+    write_whole(folder / "result.json", lambda path: path.write_text(text + "\n"))
+
+
+def _plain(value):
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

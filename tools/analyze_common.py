@@ -1,0 +1,67 @@
+"""What the instruments' commands share: models, images, and where results go."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import keras_resnet
+from keras_resnet import data
+from keras_resnet.analysis.results import write_result
+from keras_resnet.errors import InputError
+from keras_resnet.evaluation import input_size
+from keras_resnet.training.results import provenance
+from keras_resnet.weights import Preprocessing
+
+
+@dataclass(frozen=True)
+class OnImages:
+    """Which models, on which images."""
+
+    model: tuple[str, ...]
+    """NAME (random weights), NAME:WEIGHTS, a .keras file or another weight file; several are compared."""
+    data: str = "demo"
+    """A folder with train/<class>/* and val/<class>/*, record shards, the name of a TFDS data set, or demo."""
+    data_dir: Path | None = None
+    """Where TFDS data sets are prepared."""
+    split: Literal["train", "val", "test"] = "val"
+    """Which part of the data."""
+    images: int = 256
+    """How many images, the first of the part."""
+    out: Path | None = None
+    """Where result.json and figure.png go. Default: runs/analysis/<instrument>."""
+
+    def load(self) -> dict:
+        """Name to (model, images, labels) of each model, the images as its weights expect them."""
+        if self.images < 1:
+            raise InputError(f"--images {self.images} must be positive.")
+        found = data.open_data(self.data, self.data_dir)
+        part = {"train": found.train, "val": found.validation, "test": found.test}[self.split]
+        if part is None:
+            raise InputError(f"{found.name} has no {self.split} split: choose --split val.")
+        loaded = {}
+        for name in self.model:
+            model = keras_resnet.load_model(name)
+            size = input_size(model)
+            if model.output_shape[-1] < len(found.classes):
+                raise InputError(f"{name} has {model.output_shape[-1]} classes and {found.name} {len(found.classes)}.")
+            # an untrained network gets what training would give it
+            preprocessing = model.preprocessing or Preprocessing(data.mean_image(found.train, size), crop=1.0)
+            batches = data.imagenet_batches(part, preprocessing, self.images, size)
+            images, labels = (values.numpy() for values in next(iter(batches)))
+            loaded[label_of(name, loaded)] = (model, images, labels)
+        return loaded
+
+    def write(self, instrument: str, result: dict) -> Path:
+        """Write the result; returns the folder, for the figure."""
+        folder = self.out or Path("runs/analysis") / instrument
+        about = {"models": list(self.model), "data": self.data, "split": self.split, "images": self.images}
+        write_result(folder, instrument, {**about, **result}, provenance())
+        print(f"result.json and figure.png in {folder}")
+        return folder
+
+
+def label_of(name: str, taken) -> str:
+    """A model's name in figures: its file's or run's, made its own."""
+    path = Path(name.split(":")[-1])
+    label = path.parent.name if path.stem in ("best", "last") else path.stem
+    return label if label not in taken else f"{label} ({len(taken) + 1})"

@@ -1,0 +1,118 @@
+"""The instrument of cost: parameters, multiply-adds and memory, estimated and measured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+import keras_resnet
+from keras_resnet import analysis, plots
+from keras_resnet.analysis.results import write_result
+from keras_resnet.errors import InputError
+from keras_resnet.specs import change_spec, find_spec, parse_changes
+from keras_resnet.training.results import provenance
+
+MIB = 2**20
+EPOCH = {"imagenet": 1_281_167, "cifar": 45_000}  # training images
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What networks cost by layer and as a whole; with --measure, what a step of theirs really takes."""
+
+    model: tuple[str, ...] = ("ResNet18", "ResNet34", "ResNet50", "ResNet101", "ResNet152")
+    """Names of networks."""
+    shortcuts: tuple[Literal["A", "B", "C"], ...] | None = None
+    """Compare these shortcuts of each network; default: each network's own."""
+    change: tuple[str, ...] = ()
+    """Fields of their NetSpec, as remat=true."""
+    batch_size: int = 32
+    """Images a step."""
+    image_size: int | None = None
+    """Side of the images; default: 224, or 32 for CIFAR networks."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Number format of the layers."""
+    memory_gib: float = 16.0
+    """The memory that the largest batch is to fit into."""
+    measure: bool = False
+    """Train for a few steps in a process of its own: peak memory, seconds a step and an epoch."""
+    layers: bool = False
+    """Print each layer's row too."""
+    out: Path | None = None
+    """Where result.json and figure.png go. Default: runs/analysis/cost."""
+
+    def run(self) -> None:
+        if self.batch_size < 1 or not self.memory_gib > 0:
+            raise InputError(f"--batch-size {self.batch_size} and --memory-gib {self.memory_gib} must be positive.")
+        changes = parse_changes(self.change)
+        variants = [(n, changes | s) for n in self.model for s in self._shortcuts(n)]
+        result, parts, kept, origin = {}, {}, {}, provenance()
+        print(f"batch {self.batch_size}, {self.precision}; {origin['hardware']}")
+        print("| network | parameters | multiply-adds | kept/image, MiB | optimizer, MiB | peak, MiB | "
+              f"batch in {self.memory_gib:g} GiB | measured, MiB | estimate/measured | s/step | h/epoch |")  # fmt: skip
+        print("|---|" + "--:|" * 10)
+        for name, change in variants:
+            label = name + "".join(f" {key}={value}" for key, value in change.items())
+            row, layers = self._row(name, change)
+            result[label] = row | {"layers": [vars(each) for each in layers]}
+            print("| " + " | ".join([label, *self._cells(row)]) + " |", flush=True)
+            if self.layers:
+                self._print_layers(layers)
+            parts[label] = row["estimate"]
+            kept[label] = [layer.kept / MIB for layer in layers]
+        folder = self.out or Path("runs/analysis/cost")
+        write_result(folder, "cost", self._about() | {"cost": result}, origin)
+        names = list(parts)
+        kinds = {kind: [parts[n][kind] / MIB for n in names] for kind in parts[names[0]] if kind != "total"}
+        drawn = [
+            plots.Panel(f"peak of a step of {self.batch_size}", "", "MiB", kinds, log=True, style="o-", ticks=names),
+            plots.Panel("kept for the backward pass", "layer", "MiB/image", kept),
+        ]
+        plots.panels(drawn, folder / "figure.png")
+        print(f"result.json and figure.png in {folder}")
+
+    def _shortcuts(self, name) -> list[dict]:
+        find_spec(name)
+        return [{"shortcut": option} for option in self.shortcuts or ()] or [{}]
+
+    def _about(self) -> dict:
+        return {"batch_size": self.batch_size, "precision": self.precision, "memory_gib": self.memory_gib}
+
+    def _row(self, name, change) -> tuple[dict, list]:
+        keras.config.set_dtype_policy(self.precision)
+        spec = change_spec(find_spec(name), **change)
+        size = self.image_size or (224 if spec.stem == "imagenet" else 32)
+        network = keras_resnet.build(spec, input_shape=(size, size, 3))
+        layers, peak = analysis.layer_costs(network), analysis.peak(network, self.batch_size)
+        row = {
+            "image_size": size,
+            "parameters": sum(layer.parameters for layer in layers),
+            "multiply_adds": analysis.multiply_adds(network),
+            "kept_per_image": sum(layer.kept for layer in layers),
+            "estimate": vars(peak) | {"total": peak.total},
+            "largest_batch": analysis.largest_batch(network, int(self.memory_gib * 2**30)),
+        }
+        if self.measure:
+            row["measured"] = vars(analysis.measure(name, change, self.batch_size, size, self.precision))
+            row["hours_per_epoch"] = row["measured"]["seconds"] * EPOCH[spec.stem] / self.batch_size / 3600
+        return row, layers
+
+    def _cells(self, row) -> list[str]:
+        estimate, measured = row["estimate"], row.get("measured")
+        cells = [f"{row['parameters']:,}", f"{row['multiply_adds']:,}", f"{row['kept_per_image'] / MIB:.2f}"]
+        cells += [f"{estimate[kind] / MIB:,.0f}" for kind in ("optimizer", "total")] + [f"{row['largest_batch']:,}"]
+        if measured is None:
+            return [*cells, *["not measured"] * 4]
+        ratio = estimate["total"] / measured["peak"]
+        cells += [f"{measured['peak'] / MIB:,.0f}", f"{ratio:.2f}", f"{measured['seconds']:.3g}"]
+        return [*cells, f"{row['hours_per_epoch']:.3g}"]
+
+    def _print_layers(self, layers) -> None:
+        print("\n| layer | output | parameters | multiply-adds | output, bytes/image | kept, bytes/image |")
+        print("|---|---|--:|--:|--:|--:|")
+        for each in layers:
+            shape = "x".join(map(str, each.shape))
+            print(f"| {each.name} | {shape} | {each.parameters:,} | {each.multiply_adds:,} | {each.output:,} | "
+                  f"{each.kept:,} |")  # fmt: skip
+        print()

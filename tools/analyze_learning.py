@@ -1,0 +1,149 @@
+"""Instruments that differentiate the loss: gradients, training over time, curvature."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from analyze_common import OnImages
+
+from keras_resnet import analysis, plots
+from keras_resnet.analysis.results import write_result
+from keras_resnet.errors import InputError
+from keras_resnet.training.checkpoints import CheckpointFolder, assign_model
+from keras_resnet.training.cifar import CifarSettings, cifar_experiment
+from keras_resnet.training.results import provenance
+
+DISTANCES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # of an image's own norm
+GRID = 25  # points along a line of the loss surface, and along each side of a plane
+BINS = 200  # of the density's figure
+
+
+@dataclass(frozen=True)
+class Gradients(OnImages):
+    """Gradient norms by layer and stage over batches, their flow over depth, and how alike nearby inputs' are."""
+
+    normalization: Literal["moving", "batch"] = "moving"
+    """Batch normalization by its moving statistics, or by each batch's, as in training."""
+    batch_size: int = 32
+    """Images in a batch."""
+
+    def run(self) -> None:
+        result, flows, alike, layers = {}, {}, {}, {}
+        print("| network | stage | gradient norm, median | smallest | largest |\n|---|---|--:|--:|--:|")
+        for name, (model, x, y) in self.load().items():
+            loss = analysis.Loss(model, x, y, self.normalization, self.batch_size)
+            norms = analysis.gradient_norms(loss)
+            for stage, values in analysis.by_stage(norms).items():
+                print(f"| {name} | {stage} | {np.median(values):.4g} | {values.min():.4g} | {values.max():.4g} |")
+            flow = analysis.flow(model, x[: self.batch_size], y[: self.batch_size], self.normalization)
+            near = analysis.shattering(model, x[: self.batch_size], y[: self.batch_size], DISTANCES)
+            result[name] = {"norms": {each.weight: each.norms for each in norms}, "flow": flow}
+            result[name]["correlation"] = dict(zip(map(str, DISTANCES), near.mean(axis=1), strict=True))
+            flows[name], alike[name] = list(flow.values()), (DISTANCES, near.mean(axis=1))
+            layers[name] = [float(np.median(e.norms)) for e in norms if e.weight.endswith("kernel")]
+        folder = self.write("gradients", {"normalization": self.normalization, "gradients": result})
+        drawn = [
+            plots.Panel("kernels, median over batches", "layer", "gradient norm", layers, log=True),
+            plots.Panel("with respect to each part's output", "part", "gradient norm", flows, log=True),
+            plots.Panel("nearby inputs", "distance / norm", "correlation of gradients", alike, style="o-"),
+        ]
+        plots.panels(drawn, folder / "figure.png")
+
+
+@dataclass(frozen=True)
+class Training:
+    """Gradient norms and update/weight ratios of a CIFAR run, at the checkpoints its folder has."""
+
+    workdir: Path
+    """The folder of a run of recipes/cifar10.py or of a study."""
+    images: int = 256
+    """Training images, not augmented."""
+    out: Path | None = None
+    """Where result.json and figure.png go. Default: <workdir>/analysis."""
+
+    def run(self) -> None:
+        import json
+
+        from keras_resnet.training.strategy import choose_strategy
+
+        path = self.workdir / "settings.json"
+        if not path.exists():
+            raise InputError(f"{self.workdir} is no folder of a run: there is no settings.json in it.")
+        values = json.loads(path.read_text())
+        if "augmentation" not in values:
+            raise InputError(f"{self.workdir} is no run of recipes/cifar10.py: use gradients on its last.keras.")
+        values |= {key: Path(values[key]) for key in ("data_dir", "workdir") if values[key] is not None}
+        settings = CifarSettings(**values)
+        experiment = cifar_experiment(settings)
+        model = experiment.model(settings, choose_strategy(), settings.steps)
+        images = np.asarray(experiment.preprocessing(experiment.train.images[: self.images]))
+        loss = analysis.Loss(model.network, images, experiment.train.labels[: self.images], "batch", batch_size=32)
+        records = []
+        checkpoints = CheckpointFolder(self.workdir / "checkpoints")
+        for step in checkpoints.steps():
+            assign_model(model, checkpoints.read(step)[0])
+            loss.take_weights()
+            norms = analysis.by_stage(analysis.gradient_norms(loss))
+            ratios = analysis.update_ratios(model.network, model.optimizer)
+            records.append({"step": step, "norms": norms, "ratios": ratios})
+            print(f"step {step}: " + ", ".join(f"{stage} {v.mean():.4g}" for stage, v in norms.items()))
+        folder = self.out or self.workdir / "analysis"
+        write_result(folder, "training", {"normalization": "batch", "records": records}, provenance())
+        steps = [record["step"] for record in records]
+        stages = {s: (steps, [r["norms"][s].mean() for r in records]) for s in records[0]["norms"]}
+        ratios = {f"step {r['step']}": list(r["ratios"].values()) for r in records if any(r["ratios"].values())}
+        drawn = [
+            plots.Panel("stages, mean over batches", "step", "gradient norm", stages, log=True, style="o-"),
+            plots.Panel("kernels", "layer", "update / weight", ratios, log=True),
+        ]
+        plots.panels(drawn, folder / "figure.png")
+        print(f"result.json and figure.png in {folder}")
+
+
+@dataclass(frozen=True)
+class Curvature(OnImages):
+    """Largest eigenvalues, trace and density of the Hessian of the loss, and the loss along random directions."""
+
+    normalization: Literal["moving", "batch"] = "moving"
+    """Batch normalization by its moving statistics, or by each batch's, as in training."""
+    eigenvalues: int = 3
+    """How many of the largest; 0 leaves them out."""
+    probes: int = 4
+    """Random vectors of trace and density."""
+    steps: int = 30
+    """Of Lanczos' method."""
+    plane: bool = False
+    """Draw the loss over two directions of the first model as well, in surface.png."""
+
+    def run(self) -> None:
+        result, densities, lines = {}, {}, {}
+        distances = np.linspace(-1, 1, GRID)
+        print(f"batch normalization: {self.normalization} statistics")
+        print("| network | loss | largest eigenvalues | smallest | trace (standard error) |\n|---|--:|---|--:|--:|")
+        plane = None
+        for name, (model, x, y) in self.load().items():
+            loss = analysis.Loss(model, x, y, self.normalization)
+            top = analysis.top_eigenvalues(loss, self.eigenvalues)[0] if self.eigenvalues else np.zeros(0)
+            trace, error = analysis.trace(loss, max(2, self.probes))
+            spectrum = analysis.spectral_density(loss, self.steps, self.probes)
+            line = analysis.surface(loss, distances, 1)
+            cells = ", ".join(f"{value:.4g}" for value in top)
+            print(f"| {name} | {loss.value():.4f} | {cells} | {spectrum.nodes[0]:.4g} | {trace:.4g} ({error:.2g}) |")
+            result[name] = {"loss": loss.value(), "top": top, "trace": trace, "trace_error": error}
+            result[name] |= {"nodes": spectrum.nodes, "weights": spectrum.weights, "line": line}
+            reach = np.linspace(spectrum.nodes[0], spectrum.nodes[-1], BINS)
+            densities[name] = (reach, np.maximum(spectrum.density(reach, np.ptp(reach) / 60), 1e-9))
+            lines[name] = (distances, line)
+            if self.plane and plane is None:
+                plane = analysis.surface(loss, distances, 2)
+                result[name]["plane"] = plane
+        folder = self.write("curvature", {"normalization": self.normalization, "curvature": result})
+        words = f"{self.normalization} statistics"
+        drawn = [
+            plots.Panel(f"Hessian, {words}", "eigenvalue", "density", densities, log=True),
+            plots.Panel(f"filter-normalized direction, {words}", "distance", "loss", lines, log=True),
+        ]
+        plots.panels(drawn, folder / "figure.png")
+        if plane is not None:
+            plots.contour(distances, plane, f"{self.model[0]}, {words}", folder / "surface.png")

@@ -1,0 +1,129 @@
+"""Instruments that look at a network as it is: responses, Lipschitz constants, conditioning, lesions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from analyze_common import OnImages
+
+from keras_resnet import analysis, plots
+
+
+@dataclass(frozen=True)
+class Responses(OnImages):
+    """Standard deviation of each 3x3 layer's output (Fig. 7)."""
+
+    def run(self) -> None:
+        found = {name: analysis.responses(model, x) for name, (model, x, _) in self.load().items()}
+        stds = {name: [each.std for each in responses] for name, responses in found.items()}
+        print("| network | 3x3 layers | mean std | median | largest |\n|---|--:|--:|--:|--:|")
+        for name, values in stds.items():
+            print(f"| {name} | {len(values)} | {np.mean(values):.3f} | {np.median(values):.3f} | {max(values):.3f} |")
+        layers = {name: {each.layer: each.std for each in responses} for name, responses in found.items()}
+        folder = self.write("responses", {"responses": layers})
+        sizes = {name: sorted(values, reverse=True) for name, values in stds.items()}
+        drawn = [
+            plots.Panel("in layer order", "3x3 layer", "std", stds),
+            plots.Panel("sorted by size", "3x3 layer, sorted", "std", sizes),
+        ]
+        plots.panels(drawn, folder / "figure.png")
+
+
+@dataclass(frozen=True)
+class LipschitzConstants(OnImages):
+    """Spectral norms of layers, bounds of blocks, and constants measured at images; in inference."""
+
+    images: int = 8
+
+    def run(self) -> None:
+        found = {name: analysis.lipschitz(model, x) for name, (model, x, _) in self.load().items()}
+        print("| network | part | bound | measured, mean | measured, largest |\n|---|---|--:|--:|--:|")
+        result, bounds, measured, layers = {}, {}, {}, {}
+        for name, parts in found.items():
+            for part in parts:
+                print(f"| {name} | {part.name} | {part.bound:.3f} | {part.local.mean():.3f} | {part.local.max():.3f} |")
+            result[name] = [vars(part) for part in parts]
+            bounds[name] = [part.bound for part in parts]
+            measured[name] = [float(part.local.mean()) for part in parts]
+            layers[name] = [norm for part in parts for norm in part.layers.values()]
+        folder = self.write("lipschitz", {"normalization": "moving", "lipschitz": result})
+        drawn = [
+            plots.Panel("bound of each part", "part", "bound", bounds, log=True),
+            plots.Panel("measured at images, mean", "part", "norm of the Jacobian", measured, log=True),
+            plots.Panel("convolutions and classifier", "layer", "spectral norm", layers, log=True),
+        ]
+        plots.panels(drawn, folder / "figure.png")
+
+
+@dataclass(frozen=True)
+class Conditioning(OnImages):
+    """Singular values of each block's Jacobian, and of their product over each stage, at the first image."""
+
+    images: int = 1
+    steps: int = 30
+    """Of Lanczos' method."""
+    probes: int = 2
+    """Random starts."""
+
+    def run(self) -> None:
+        result, spread, products = {}, {}, {}
+        print("| network | block | 5 % | median | largest | product: 5 % | median | largest |")
+        print("|---|---|--:|--:|--:|--:|--:|--:|")
+        for name, (model, x, _) in self.load().items():
+            rows = analysis.conditioning(model, x[0], self.steps, self.probes)
+            values = {r.name: [analysis.singular_values(s) for s in (r.block, r.product)] for r in rows}
+            result[name] = {block: {"block": a, "product": b} for block, (a, b) in values.items()}
+            for block, pair in values.items():
+                cells = " | ".join(f"{v[key]:.3g}" for v in pair for key in ("5%", "50%", "max"))
+                print(f"| {name} | {block} | {cells} |")
+            spread |= {f"{name}, {key}": [a[key] for a, _ in values.values()] for key in ("5%", "50%", "max")}
+            products |= {f"{name}, {key}": [b[key] for _, b in values.values()] for key in ("5%", "50%", "max")}
+        folder = self.write("conditioning", {"normalization": "moving", "conditioning": result})
+        drawn = [
+            plots.Panel("blocks", "block that keeps its shape", "singular value", spread, log=True),
+            plots.Panel("product over each stage", "block that keeps its shape", "singular value", products, log=True),
+        ]
+        plots.panels(drawn, folder / "figure.png")
+
+
+@dataclass(frozen=True)
+class Lesions(OnImages):
+    """Errors without blocks and with blocks in other places; of residual nets, the gradients their paths carry."""
+
+    images: int = 1000
+    draws: int = 10
+    """Random deletions of each size, orders, and paths of each length."""
+    path_images: int = 32
+    """Images for the gradients of paths."""
+
+    def run(self) -> None:
+        result, deletions, counts, orders, lengths = {}, {}, {}, {}, {}
+        for name, (model, x, y) in self.load().items():
+            lesions = analysis.Lesions(model, x, y)
+            one = {each.block: each.error for each in lesions.deletions()}
+            some = sorted({1, 2, 3, 5, 8, 12, 20} & set(range(1, len(one))))
+            several = lesions.delete_random(some, self.draws)
+            swapped = [lesions.permute(swaps, seed) for seed in range(self.draws) for swaps in (1, 2, 4, 8)]
+            result[name] = {"error": lesions.error(), "without": one, "without_several": several}
+            result[name]["permuted"] = [vars(each) for each in swapped]
+            print(f"{name}: {lesions.error():.2f} % error; without one block {min(one.values()):.2f} to "
+                  f"{max(one.values()):.2f} %, median {np.median(list(one.values())):.2f} %")  # fmt: skip
+            deletions[name] = list(one.values())
+            counts[name] = (some, [np.mean(several[count]) for count in some])
+            orders[name] = ([each.tau for each in swapped], [each.error for each in swapped])
+            if model.spec.residual:
+                few = x[: self.path_images], y[: self.path_images]
+                paths = analysis.paths(model, *few, draws=self.draws)
+                result[name]["paths"] = vars(paths) | {"effective_length": paths.effective_length}
+                print(
+                    f"{name}: gradient comes from paths of {paths.effective_length:.1f} of {len(one)} blocks on average"
+                )
+                lengths[name] = (paths.lengths, paths.contributions)
+        folder = self.write("lesions", {"lesions": result})
+        drawn = [
+            plots.Panel("without one block", "block", "error (%)", deletions, style="o-"),
+            plots.Panel("without several, mean", "blocks deleted", "error (%)", counts, style="o-"),
+            plots.Panel("in another order", "Kendall's tau with the own order", "error (%)", orders, style="o"),
+        ]
+        if lengths:
+            drawn.append(plots.Panel("paths", "branches on the path", "share of the gradient", lengths, style="o-"))
+        plots.panels(drawn, folder / "figure.png")
