@@ -1,7 +1,8 @@
 """Deep Residual Learning for Image Recognition (He, Zhang, Ren, Sun, 2015) for TensorFlow and Keras 3.
 
 Networks are here; the rooms ``data``, ``training``, ``evaluation``, ``deployment``, ``detection``, ``analysis``,
-``weights`` and ``plots`` are modules of their own, imported at first use, so that networks also run without TensorFlow.
+``studies``, ``reporting``, ``weights`` and ``plots`` are modules of their own, imported at first use, so that networks
+also run without TensorFlow.
 """
 
 import importlib
@@ -40,7 +41,10 @@ from keras_resnet.predictions import decode_predictions
 from keras_resnet.specs import SPECS, NetSpec
 from keras_resnet.weights.preprocessing import Preprocessing, preprocess_input
 
-_ROOMS = ("analysis", "data", "deployment", "detection", "evaluation", "plots", "training", "weights")
+_ROOMS = (
+    *("analysis", "data", "deployment", "detection", "evaluation"),
+    *("plots", "reporting", "studies", "training", "weights"),
+)
 
 
 def __getattr__(name: str):

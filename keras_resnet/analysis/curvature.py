@@ -135,7 +135,8 @@ def _check_normalizations(model):
         ):
             raise InputError(
                 f"The second derivatives of {layer.name} are wrong in TensorFlow where normalization is not fused "
-                "(maps of one position, float64, Keras' own layer): give normalization='moving', or larger images in float32."
+                "(maps of one position, float64, Keras' own layer): give normalization='moving', or float32 and larger "
+                "images."
             )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from keras_resnet import plots, training
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.files import write_whole
+from keras_resnet.studies.report import report
 from keras_resnet.studies.statistics import compare, mean_std
 from keras_resnet.studies.study import MEASURES, Arm, Study
 from keras_resnet.training.cifar import PAPER, CifarSettings, cifar_experiment
@@ -169,41 +170,3 @@ def _draw(study: Study, workdir: Path, runs: dict[str, list[dict]], result: dict
     write_whole(workdir / "figure.png", lambda path: plots.study(values, MEASURES[study.measure], path))
     first = {name: found[0]["rows"] for name, found in runs.items()}
     write_whole(workdir / "curves.png", lambda path: plots.error_curves(first, path))
-
-
-def report(result: dict) -> list[str]:
-    """A study's result as lines of Markdown: a table of the arms, and each comparison in words."""
-    lines = [
-        result["question"],
-        f"{result['steps']:,} steps of {result['batch_size']} ({100 * result['scale']:g} % of the paper's length), "
-        f"{result['data']}, {result['seeds']} seeds, {result['hardware']}",
-        "",
-        "| arm | parameters | multiply-adds | training error | validation error | best | paper (test) |",
-        "|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    for name, arm in result["arms"].items():
-        cells = [_mean(arm["train_error"]), _mean(arm["val_error"]), _percent(arm["val_error"]["best"])]
-        cells.append(_percent(arm["paper"]))
-        lines.append(f"| {name} | {arm['parameters']:,} | {arm['multiply_adds']:,} | {' | '.join(cells)} |")
-    for name, cost in result["costed"].items():
-        lines.append(f"| {name} | {cost['parameters']:,} | {cost['multiply_adds']:,} | not trained | | | |")
-    if result["comparisons"]:
-        count = len(result["comparisons"])
-        lines += ["", f"{MEASURES[result['measure']].capitalize()}, Welch's test; 95 % intervals hold for all {count}:"]
-    for each in result["comparisons"]:
-        low_high = "no interval" if each["interval"] is None else "{:+.2f} to {:+.2f}".format(*each["interval"])
-        p = "" if each["p"] is None else f", p = {each['p']:.2g}"
-        lines.append(
-            f"- {each['first']} - {each['second']}: {each['difference']:+.2f} ({low_high}{p}): {each['words']}"
-        )
-    return lines
-
-
-def _mean(values: dict) -> str:
-    if values["mean"] is None:
-        return "not run"
-    return f"{values['mean']:.2f}" + ("" if values["std"] is None else f" ± {values['std']:.2f}")
-
-
-def _percent(value) -> str:
-    return "" if value is None else f"{value:.2f}"

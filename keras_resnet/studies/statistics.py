@@ -30,7 +30,7 @@ def compare(first, second, comparisons: int = 1) -> dict:
     undecided = {"difference": difference, "interval": None, "p": None, "decides": False}
     if min(len(first), len(second)) < 2:
         return undecided | {"words": "cannot decide: a single run of an arm tells nothing about its spread"}
-    if np.ptp(first) == np.ptp(second) == 0:
+    if max(np.ptp(first), np.ptp(second)) < 1e-9:
         return undecided | {"words": "cannot decide: the runs of each arm are equal, so there is no spread to judge by"}
     level = 1 - (1 - LEVEL) / comparisons
     test = stats.ttest_ind(first, second, equal_var=False)

@@ -1,0 +1,71 @@
+"""Results below a folder: runs, studies, and what instruments measured."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keras_resnet.errors import InputError
+from keras_resnet.studies.statistics import mean_std
+from keras_resnet.training.metrics_file import read_metrics
+
+
+@dataclass
+class Found:
+    """Folders with their results, by kind; runs that belong to a study are only in the study."""
+
+    runs: dict[Path, dict] = field(default_factory=dict)
+    studies: dict[Path, dict] = field(default_factory=dict)
+    instruments: dict[Path, dict] = field(default_factory=dict)
+
+    def groups(self) -> list[dict]:
+        """Runs whose settings differ in the seed alone, together.
+
+        Each has ``settings``, ``folders``, ``seeds``, and for ``val_error`` and ``test_error`` (mean, std or None),
+        or None where there is none; ``result`` is that of the first seed.
+        """
+        groups: dict[str, list] = {}
+        for folder, result in self.runs.items():
+            own = {
+                k: v for k, v in result["settings"].items() if k not in ("seed", "workdir", "data_dir", "save_every")
+            }
+            groups.setdefault(json.dumps(own, sort_keys=True), []).append((folder, result))
+        rows = []
+        for members in groups.values():
+            members.sort(key=lambda member: member[1]["seed"])
+            row = {"settings": members[0][1]["settings"], "result": members[0][1]}
+            row |= {"folders": [f for f, _ in members], "seeds": [r["seed"] for _, r in members]}
+            for key in ("val_error", "test_error"):
+                values = [r[key] for _, r in members if r.get(key) is not None]
+                row[key] = mean_std(values) if values else None
+            rows.append(row)
+        return sorted(rows, key=lambda row: (row["settings"]["data"], row["settings"]["model"]))
+
+
+def collect(folder: Path) -> Found:
+    """All results below ``folder``. A file that cannot be read is named on standard error and left out.
+
+    Raises:
+        InputError: there is no such folder, or no result in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}: give the one that holds runs.")
+    found = Found()
+    for path in sorted(folder.rglob("result.json")):
+        try:
+            result = json.loads(path.read_text())
+            kinds = {"study": found.studies, "instrument": found.instruments, "settings": found.runs}
+            kind = next(kind for key, kind in kinds.items() if key in result)
+        except (OSError, ValueError, StopIteration, TypeError) as error:
+            print(f"{path} is left out: it is no result of this package ({error})", file=sys.stderr)
+            continue
+        kind[path.parent] = result
+    found.runs = {path: run for path, run in found.runs.items() if path.parent not in found.studies}
+    if not (found.runs or found.studies or found.instruments):
+        raise InputError(f"There is no result.json below {folder}: train something first, or give another folder.")
+    return found
+
+
+def curves(folder: Path) -> list[dict]:
+    """The rows of a run's curves; none where there is no file."""
+    return read_metrics(folder / "metrics.csv")

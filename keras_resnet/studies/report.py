@@ -1,0 +1,65 @@
+"""A study's result in words: a table of its arms, and each comparison."""
+
+from keras_resnet.studies.study import MEASURES
+
+HEADER = ("arm", "parameters", "multiply-adds", "training error", "validation error", "best", "paper (test)")
+
+
+def about(result: dict) -> str:
+    """How long and how often was trained, on what."""
+    share = f"{100 * result['scale']:g} % of the paper's length"
+    return (
+        f"{result['steps']:,} steps of {result['batch_size']} ({share}), {result['data']}, {result['seeds']} "
+        f"seed{'s' * (result['seeds'] != 1)}, {result['hardware']}"
+    )
+
+
+def table(result: dict) -> list[tuple[str, ...]]:
+    """Rows under ``HEADER``, errors in percent as mean ± standard deviation over the seeds."""
+    rows = []
+    for name, arm in result["arms"].items():
+        errors = [_mean(arm["train_error"]), _mean(arm["val_error"]), _percent(arm["val_error"]["best"])]
+        rows.append((name, f"{arm['parameters']:,}", f"{arm['multiply_adds']:,}", *errors, _percent(arm["paper"])))
+    for name, cost in result["costed"].items():
+        counts = f"{cost['parameters']:,}", f"{cost['multiply_adds']:,}"
+        rows.append((name, *counts, "not trained", "not trained", "", ""))
+    return rows
+
+
+def verdicts(result: dict) -> list[str]:
+    """A sentence for each comparison: difference, interval, p, and whether it decides."""
+    sentences = []
+    for each in result["comparisons"]:
+        interval = "no interval" if each["interval"] is None else "{:+.2f} to {:+.2f}".format(*each["interval"])
+        p = "" if each["p"] is None else f", p = {each['p']:.2g}"
+        sentences.append(
+            f"{each['first']} - {each['second']}: {each['difference']:+.2f} ({interval}{p}): {each['words']}"
+        )
+    return sentences
+
+
+def tested(result: dict) -> str:
+    """What the intervals are of."""
+    count = len(result["comparisons"])
+    return (
+        f"{MEASURES[result['measure']].capitalize()}, Welch's test; 95 % intervals that hold for all {count} at once:"
+    )
+
+
+def report(result: dict) -> list[str]:
+    """All of it as lines of Markdown."""
+    lines = [result["question"], about(result), "", "| " + " | ".join(HEADER) + " |", "|---" + "|--:" * 6 + "|"]
+    lines += ["| " + " | ".join(row) + " |" for row in table(result)]
+    if result["comparisons"]:
+        lines += ["", tested(result), *(f"- {sentence}" for sentence in verdicts(result))]
+    return lines
+
+
+def _mean(values: dict) -> str:
+    if values["mean"] is None:
+        return "not run"
+    return f"{values['mean']:.2f}" + ("" if values["std"] is None else f" ± {values['std']:.2f}")
+
+
+def _percent(value) -> str:
+    return "" if value is None else f"{value:.2f}"

@@ -1,0 +1,73 @@
+"""Norms and constants against explicit matrices."""
+
+import keras
+import numpy as np
+import pytest
+from tiny_networks import batch, jacobian, matrix_of, tiny
+
+import keras_resnet
+from keras_resnet import analysis
+from keras_resnet.weights import fold_batch_norm
+
+
+@pytest.mark.parametrize("changes", [{}, {"block": "bottleneck"}, {"residual": False}, {"shortcut": "C"}])
+def test_spectral_norms_are_those_of_the_explicit_matrices(rng, changes):
+    """Every convolution with its stride, padding and normalization, as one matrix over all positions."""
+    model = tiny(rng, **changes)
+    folded = fold_batch_norm(model)
+    norms = {k: v for part in analysis.split(model) for k, v in analysis.layer_norms(part).items()}
+    for layer in folded.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            pad = folded.get_layer(layer.name.replace("_conv", "_pad")) if layer.padding == "valid" and \
+                layer.kernel_size != (1, 1) else keras.layers.Identity()  # fmt: skip
+            start = pad.input.shape[1:] if layer.padding == "valid" and layer.kernel_size != (1, 1) else \
+                layer.input.shape[1:]  # fmt: skip
+            matrix = matrix_of(lambda x, pad=pad, layer=layer: layer(pad(x)) - layer.bias, start)
+            assert norms[layer.name] == pytest.approx(np.linalg.norm(matrix, 2), rel=1e-4)
+    assert norms["predictions"] == pytest.approx(np.linalg.norm(model.get_layer("predictions").kernel.numpy(), 2))
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"residual": False}, {"placement": "full_preactivation"}, {"unroll": False, "blocks": (2, 2)}]
+)
+def test_measured_constants_are_norms_of_jacobians_and_below_the_bounds(rng, changes):
+    model = tiny(rng, **changes)
+    images, _ = batch(rng, model, 2)
+    for part, found in zip(analysis.split(model), analysis.lipschitz(model, images), strict=True):
+        assert found.name == part.name
+        for image, local in zip(images, found.local, strict=True):
+            exact = np.linalg.norm(jacobian(lambda x, p=part: p.model(x, training=False), image[None]), 2)
+            assert local == pytest.approx(exact, rel=1e-3, abs=1e-6)
+        assert (found.local <= found.bound * (1 + 1e-5)).all()
+        images = part.model(images, training=False).numpy()
+
+
+def test_the_pool_of_imagenet_nets_is_within_its_bound(rng):
+    model = keras_resnet.ResNet18(input_shape=(32, 32, 3), width=0.0625)
+    stem = analysis.lipschitz(model, batch(rng, model, 2)[0])[0]
+    assert stem.bound == pytest.approx(2 * stem.layers["conv1_conv"])
+    assert (stem.local <= stem.bound).all()
+
+
+def test_gates_have_no_bound(rng):
+    found = analysis.lipschitz(*(lambda m: (m, batch(rng, m, 1)[0]))(tiny(rng, shortcut="highway")))
+    assert np.isinf([each.bound for each in found if "block" in each.name]).all()
+    assert np.isfinite([each.local for each in found]).all()
+
+
+def test_singular_values_of_blocks_and_products(rng):
+    """All of them, with as many steps as there are dimensions, and of a stage's blocks together."""
+    model = tiny(rng, blocks=(2,), filters=(2,), size=4)
+    image = batch(rng, model, 1)[0]
+    stem, first, second, _ = analysis.split(model)
+    x = stem.model(image, training=False)
+    matrices = [jacobian(lambda v, p=part: p.model(v, training=False), at) for part, at in
+                ((first, x), (second, first.model(x, training=False)))]  # fmt: skip
+    one, two = analysis.conditioning(model, image[0], steps=32, probes=1)
+    for found, matrix in ((one.block, matrices[0]), (two.block, matrices[1]), (two.product, matrices[1] @ matrices[0])):
+        exact = np.linalg.svd(matrix, compute_uv=False)
+        told = analysis.singular_values(found)
+        assert told["max"] == pytest.approx(exact[0], rel=1e-3)
+        assert told["min"] == pytest.approx(exact[-1], abs=2e-2 * float(exact[0]))
+    many = analysis.conditioning(model, image[0], steps=32, probes=40)[1].product
+    assert analysis.singular_values(many)["rms"] == pytest.approx(np.sqrt(np.mean(exact**2)), rel=0.15)

@@ -1,0 +1,67 @@
+"""The studies' arms are what their names say, and a study runs from the command line."""
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from keras_resnet.training.cifar import CifarSettings
+
+FILES = sorted((ROOT / "recipes" / "studies").glob("*.py"))
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+STUDIES = {path.stem: load(path).STUDY for path in FILES}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_arms_can_be_trained_and_pairs_are_arms(name):
+    study = STUDIES[name]
+    names = [arm.name for arm in study.arms]
+    assert study.name == name
+    assert len(set(names)) == len(names)
+    assert {each for pair in study.pairs for each in pair} <= set(names)
+    for arm in study.arms:
+        CifarSettings(model=arm.model, change=arm.change or None, **arm.settings).check()
+
+
+def cost(study, name):
+    return next(arm for arm in STUDIES[study].arms if arm.name == name).cost()
+
+
+def test_bottlenecks_match_basic_blocks():
+    """Within 1.5 % in what their name says, by the package's own count, which Table 1 checks."""
+    for arm in STUDIES["bottleneck"].arms:
+        if arm.name.startswith("bottleneck"):
+            what = "multiply_adds" if arm.name.endswith("multiply-adds") else "parameters"
+            basic = cost("bottleneck", "basic20" if arm.model == "ResNet20" else "basic56")
+            assert arm.cost()[what] == pytest.approx(basic[what], rel=0.015)
+
+
+def test_depth_is_traded_for_width_at_the_parameters_of_resnet110():
+    for arm in STUDIES["depth_for_width"].arms:
+        assert arm.cost()["parameters"] == pytest.approx(1_727_962, rel=0.015)
+
+
+@pytest.mark.slow
+def test_a_study_runs_and_a_wrong_one_ends_in_a_sentence(photo_folder, tmp_path):
+    def run(*more):
+        command = [sys.executable, ROOT / "recipes" / "studies" / "degradation.py", "--data", photo_folder, *more]
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
+
+    short = ("--scale", 2 / 64_000, "--batch-size", 4, "--seeds", 1, "--workdir", tmp_path / "d")
+    done = run(*short, "--arms", "PlainNet20", "ResNet20")
+    assert done.returncode == 0, done.stderr
+    assert "| ResNet20 | 269,722 | 40,551,040 |" in done.stdout
+    assert "cannot decide: a single run" in done.stdout
+    wrong = run(*short, "--arms", "ResNet21")
+    assert wrong.returncode == 2
+    assert wrong.stderr.splitlines()[-1].startswith("degradation.py: --arms 'ResNet21'")

@@ -1,0 +1,86 @@
+"""A study trains each arm and seed once, compares, and continues where it was."""
+
+import json
+
+import pytest
+from conftest import write_photos
+
+from keras_resnet import InputError
+from keras_resnet.studies import Arm, Study, StudySettings, run_study
+from keras_resnet.studies.report import report
+
+STUDY = Study(
+    "gates",
+    "Do gates help?",
+    arms=(
+        Arm("identity", "ResNet20", ("width=0.25",), paper=8.75),
+        Arm("gated", "ResNet20", ("width=0.25", "shortcut=highway"), {"augmentation": "mixed"}),
+        Arm("never", "ResNet110"),
+    ),
+    pairs=(("gated", "identity"), ("never", "identity")),
+    costed=(Arm("ResNet34", "ResNet34"),),
+)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A study of two arms and two seeds, three steps of four images each."""
+    folder = tmp_path_factory.mktemp("study")
+    settings = StudySettings(
+        data=str(write_photos(folder)), workdir=folder / "gates", scale=3 / 64_000, seeds=2, batch_size=4,
+        arms=("identity", "gated"),
+    )  # fmt: skip
+    return settings, run_study(STUDY, settings)
+
+
+def test_results_have_every_arm_with_its_cost_and_runs(done):
+    settings, result = done
+    assert json.loads((settings.workdir / "result.json").read_text()) == json.loads(json.dumps(result))
+    identity, gated, never = (result["arms"][name] for name in ("identity", "gated", "never"))
+    assert [run["seed"] for run in gated["runs"]] == [0, 1]
+    assert gated["parameters"] > identity["parameters"]
+    assert identity["val_error"]["mean"] == pytest.approx(sum(run["val_error"] for run in identity["runs"]) / 2)
+    assert (never["runs"], never["val_error"]["mean"]) == ([], None)
+    assert result["costed"]["ResNet34"]["multiply_adds"] == 3_663_761_408
+    assert [(c["first"], c["second"]) for c in result["comparisons"]] == [("gated", "identity")]
+    assert (result["steps"], result["batch_size"], result["seeds"]) == (3, 4, 2)
+    assert {"command", "commit", "hardware", "versions"} <= result.keys()
+    for name in ("figure.png", "curves.png", "identity-seed0/result.json", "gated-seed1/last.keras"):
+        assert (settings.workdir / name).exists()
+
+
+def test_runs_are_of_their_arm(done):
+    settings, _ = done
+    saved = json.loads((settings.workdir / "gated-seed1" / "settings.json").read_text())
+    assert (saved["change"], saved["augmentation"]) == (["width=0.25", "shortcut=highway"], "mixed")
+    assert (saved["seed"], saved["steps"], saved["batch_size"]) == (1, 3, 4)
+
+
+def test_the_same_study_trains_nothing_again(done, capsys):
+    settings, result = done
+    before = (settings.workdir / "gated-seed0" / "result.json").stat().st_mtime_ns
+    again = run_study(STUDY, settings)
+    assert again["arms"] == result["arms"]
+    assert (settings.workdir / "gated-seed0" / "result.json").stat().st_mtime_ns == before
+    assert "settings:" not in capsys.readouterr().out
+
+
+def test_other_settings_are_refused_in_the_same_folder(done):
+    settings, _ = done
+    other = StudySettings(**{**vars(settings), "scale": 4 / 64_000})
+    with pytest.raises(InputError, match=r"steps was 3 and is 4.*another --workdir"):
+        run_study(STUDY, other)
+
+
+def test_the_report_says_what_was_not_run_and_not_decided(done):
+    lines = report(done[1])
+    assert any(line.startswith("| never |") and "not run | not run" in line for line in lines)
+    assert any(line.startswith("| identity |") and line.endswith("| 8.75 |") for line in lines)
+    assert any(line.startswith("- gated - identity:") and "decide" in line for line in lines)
+
+
+def test_unknown_arms_and_lengths_are_named():
+    with pytest.raises(InputError, match="--arms 'x'"):
+        run_study(STUDY, StudySettings(arms=("x",)))
+    with pytest.raises(InputError, match="--scale -1"):
+        StudySettings(scale=-1).check()

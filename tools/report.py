@@ -1,0 +1,39 @@
+"""One self-contained HTML page of the results below a folder: curves, tables beside the paper's, figures, commands.
+
+python tools/report.py runs/
+python tools/report.py runs/ --out results.html
+
+It opens offline, in any browser.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tyro
+
+from keras_resnet.command_line import run_tool
+from keras_resnet.reporting import write_page
+
+
+@dataclass(frozen=True)
+class Report:
+    """What to report on."""
+
+    folder: Annotated[Path, tyro.conf.Positional] = Path("runs")
+    """The folder that holds runs, studies and analyses."""
+    out: Path | None = None
+    """The page. Default: report.html in the folder."""
+
+    def run(self) -> None:
+        path = self.out or self.folder / "report.html"
+        found = write_page(self.folder, path)
+        counts = f"{len(found.runs)} runs, {len(found.studies)} studies, {len(found.instruments)} analyses"
+        print(f"{counts} in {path}")
+
+
+if __name__ == "__main__":
+    run_tool(Report, __doc__)
