@@ -138,7 +138,9 @@ class Curvature(OnImages):
             if self.plane and plane is None:
                 plane = analysis.surface(loss, distances, 2)
                 result[name]["plane"] = plane
-        folder = self.write("curvature", {"normalization": self.normalization, "curvature": result})
+        top = {name: each["top"][0] for name, each in result.items() if len(each["top"])}
+        about = {"normalization": self.normalization, "top": top}
+        folder = self.write("curvature", about | {"curvature": result})
         words = f"{self.normalization} statistics"
         drawn = [
             plots.Panel(f"Hessian, {words}", "eigenvalue", "density", densities, log=True),

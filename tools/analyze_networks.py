@@ -19,7 +19,7 @@ class Responses(OnImages):
         for name, values in stds.items():
             print(f"| {name} | {len(values)} | {np.mean(values):.3f} | {np.median(values):.3f} | {max(values):.3f} |")
         layers = {name: {each.layer: each.std for each in responses} for name, responses in found.items()}
-        folder = self.write("responses", {"responses": layers})
+        folder = self.write("responses", {"mean": {n: np.mean(v) for n, v in stds.items()}, "responses": layers})
         sizes = {name: sorted(values, reverse=True) for name, values in stds.items()}
         drawn = [
             plots.Panel("in layer order", "3x3 layer", "std", stds),
@@ -37,15 +37,16 @@ class LipschitzConstants(OnImages):
     def run(self) -> None:
         found = {name: analysis.lipschitz(model, x) for name, (model, x, _) in self.load().items()}
         print("| network | part | bound | measured, mean | measured, largest |\n|---|---|--:|--:|--:|")
-        result, bounds, measured, layers = {}, {}, {}, {}
+        result, bounds, measured, layers, largest = {}, {}, {}, {}, {}
         for name, parts in found.items():
             for part in parts:
                 print(f"| {name} | {part.name} | {part.bound:.3f} | {part.local.mean():.3f} | {part.local.max():.3f} |")
             result[name] = [vars(part) for part in parts]
             bounds[name] = [part.bound for part in parts]
+            largest[name] = max(part.local.max() for part in parts if "_block" in part.name)
             measured[name] = [float(part.local.mean()) for part in parts]
             layers[name] = [norm for part in parts for norm in part.layers.values()]
-        folder = self.write("lipschitz", {"normalization": "moving", "lipschitz": result})
+        folder = self.write("lipschitz", {"normalization": "moving", "largest": largest, "lipschitz": result})
         drawn = [
             plots.Panel("bound of each part", "part", "bound", bounds, log=True),
             plots.Panel("measured at images, mean", "part", "norm of the Jacobian", measured, log=True),

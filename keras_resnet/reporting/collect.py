@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_resnet.errors import InputError
 from keras_resnet.studies.statistics import mean_std
 from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.workdir import SAME_RUN
 
 
 @dataclass
@@ -26,9 +27,7 @@ class Found:
         """
         groups: dict[str, list] = {}
         for folder, result in self.runs.items():
-            own = {
-                k: v for k, v in result["settings"].items() if k not in ("seed", "workdir", "data_dir", "save_every")
-            }
+            own = {key: value for key, value in result["settings"].items() if key not in ("seed", *SAME_RUN)}
             groups.setdefault(json.dumps(own, sort_keys=True), []).append((folder, result))
         rows = []
         for members in groups.values():

@@ -81,9 +81,7 @@ def _runs(found: Found) -> str:
         paper = PAPER_ERRORS.get((settings["data"], settings["model"]), "")
         time = f"{result['seconds'] / 3600:.1f} h"
         rows.append((name, settings["data"], f"{result['steps']:,}", seeds, *errors, paper, time, result["hardware"]))
-        commands.append(
-            f"<li><code>{html.escape(result['command'])}</code> at {html.escape(result['commit'][:12])}</li>"
-        )
+        commands.append(f"<li>{_made_by(result)}</li>")
     drawn = []
     for data in dict.fromkeys(run["settings"]["data"] for run in found.runs.values()):
         for kind, words in (("Plain", "plain networks"), ("Res", "residual networks")):

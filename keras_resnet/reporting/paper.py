@@ -112,9 +112,7 @@ def _detection():
                         "+ multi-scale": "53.8 / 32.5", "ensemble, test-dev": "59.0 / 37.4"}.items():  # fmt: skip
         yield Claim("Tables 8, 9", f"COCO, ResNet-101, {what}", paper, evaluate)
     yield Claim("Tables 10, 11", "VOC 07 and 12, from a COCO detector", "85.6, 83.8", "")
-    yield Claim(
-        "Table 12", "ImageNet DET, single model, ensemble", "58.8, 62.1", "python recipes/det.py --data DIR ..."
-    )
+    yield Claim("Table 12", "ImageNet DET, one model, ensemble", "58.8, 62.1", "python recipes/det.py --data DIR ...")
     yield Claim("Tables 13, 14", "ImageNet localization, top-5", "8.9 (test 9.0)", "")
 
 
@@ -126,7 +124,7 @@ def _review():
                 "curvature.json/top/ResNet20-seed0")  # fmt: skip
     yield Claim(f"{point}: landscape", "plain-20, largest eigenvalue", "", ANALYZE.format("curvature"),
                 "curvature.json/top/PlainNet20-seed0")  # fmt: skip
-    yield Claim(f"{point}: Lipschitz", "ResNet-20, largest measured constant of a block", "", ANALYZE.format("lipschitz"),
+    yield Claim(f"{point}: Lipschitz", "ResNet-20, largest of a block, measured", "", ANALYZE.format("lipschitz"),
                 "lipschitz.json/largest/ResNet20-seed0")  # fmt: skip
     yield Claim(f"{point}: limits of Eqn. (1)", "counter-examples", "", "python -m pytest tests/theory/test_limits.py")
     for name, words in {
@@ -141,9 +139,10 @@ def _review():
     }.items():
         yield Claim(words, "compared by Welch's test", "", STUDY.format(name), f"study-{name}.json/comparisons")
     for depth in (34, 50, 101, 152):
-        yield Claim("4.4, 5.4 memory", f"ResNet-{depth}, peak of a step of 8, GiB", "", ANALYZE.format("cost --measure"),
+        measure = ANALYZE.format("cost --batch-size 8 --measure")
+        yield Claim("4.4, 5.4 memory", f"ResNet-{depth}, peak of a step of 8, GiB", "", measure,
                     f"cost-imagenet.json/cost/ResNet{depth}/measured/peak", 2**-30)  # fmt: skip
-        yield Claim("4.4, 5.4 wall-clock", f"ResNet-{depth}, s a step of 8", "", ANALYZE.format("cost --measure"),
+        yield Claim("4.4, 5.4 wall-clock", f"ResNet-{depth}, s a step of 8", "", measure,
                     f"cost-imagenet.json/cost/ResNet{depth}/measured/seconds")  # fmt: skip
     yield Claim("5.4 dynamics", "gradient norms of stages over training", "", ANALYZE.format("training --workdir RUN"))
 
@@ -153,7 +152,7 @@ def markdown(results: Path) -> str:
     lines = [
         "# The paper and its review, point by point",
         "",
-        "Made by `python tools/paper_map.py` from `docs/results/`: what answers each, what the paper has, what it gave here.",
+        "By `python tools/paper_map.py` from `docs/results/`: what answers each, the paper's value, and ours.",
         'Errors are in percent. "Not run" is just that: the command is there, its data or time was not.',
         "",
         "| where | what | paper | here | command |",

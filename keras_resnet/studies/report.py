@@ -40,10 +40,8 @@ def verdicts(result: dict) -> list[str]:
 
 def tested(result: dict) -> str:
     """What the intervals are of."""
-    count = len(result["comparisons"])
-    return (
-        f"{MEASURES[result['measure']].capitalize()}, Welch's test; 95 % intervals that hold for all {count} at once:"
-    )
+    measure, count = MEASURES[result["measure"]].capitalize(), len(result["comparisons"])
+    return f"{measure}, Welch's test; 95 % intervals that hold for all {count} at once:"
 
 
 def report(result: dict) -> list[str]:
