@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from keras_resnet.plots import boxes, detection_curves, error_curves, tiled
+from keras_resnet.plots import Panel, boxes, contour, detection_curves, error_curves, panels, study, tiled
 
 
 def test_error_curves_draw_every_run(tmp_path):
@@ -48,3 +48,28 @@ def test_detection_curves_draw_losses_and_scores(tmp_path):
     blue = np.abs(picture - [31, 119, 180]).sum(axis=-1) < 30
     assert blue[:, : picture.shape[1] // 2].any()
     assert blue[:, picture.shape[1] // 2 :].any()
+
+
+def has_colour(path, colour):
+    picture = np.asarray(Image.open(path).convert("RGB"), int)
+    return (np.abs(picture - colour).sum(axis=-1) < 30).any()
+
+
+def test_panels_give_a_name_one_colour_everywhere(tmp_path):
+    """The second panel draws only "b", in the colour it has in the first."""
+    both = Panel("both", "x", "y", {"a": [1.0, 2.0], "b": ([0, 5], [3.0, 1.0])})
+    panels([both, Panel("b alone", "x", "y", {"b": [1.0, 10.0]}, log=True)], tmp_path / "two.png")
+    picture = np.asarray(Image.open(tmp_path / "two.png").convert("RGB"), int)
+    right = picture[:, picture.shape[1] // 2 :]
+    assert (np.abs(right - [255, 127, 14]).sum(axis=-1) < 30).any()
+    assert not (np.abs(right - [31, 119, 180]).sum(axis=-1) < 30).any()
+    panels([Panel("one", "x", "y", {"a": [0.0, 0.0]}, log=True, ticks=["p", "q"])], tmp_path / "one.png")
+    assert has_colour(tmp_path / "one.png", [31, 119, 180])
+
+
+def test_studies_and_surfaces_are_drawn(tmp_path):
+    study({"a": [5.0, 6.0], "b": [7.0]}, "validation error", tmp_path / "study.png")
+    assert has_colour(tmp_path / "study.png", [255, 127, 14])
+    distances = np.linspace(-1, 1, 5)
+    contour(distances, 1 + distances[:, None] ** 2 + 0 * distances, "bowl", tmp_path / "bowl.png")
+    assert has_colour(tmp_path / "bowl.png", [68, 1, 84])  # viridis' lowest

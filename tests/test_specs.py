@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from keras_resnet import SPECS, InputError
-from keras_resnet.specs import find_spec
+from keras_resnet.specs import change_spec, find_spec, parse_changes
 
 
 def test_depth_is_the_number_in_the_name():
@@ -48,3 +48,28 @@ def test_a_wrong_field_is_named_with_the_way_out(change, words):
 def test_an_unknown_model_lists_the_names():
     with pytest.raises(InputError, match="model 'ResNet19' is not known: choose one of ResNet18, ResNet34"):
         find_spec("ResNet19")
+
+
+def test_changes_are_read_from_words():
+    texts = ("placement=full_preactivation", "width=2", "blocks=[3,3]", "unroll=false", "filters=[4, 8]")
+    assert parse_changes(texts) == {
+        "placement": "full_preactivation", "width": 2, "blocks": [3, 3], "unroll": False, "filters": [4, 8]
+    }  # fmt: skip
+    assert change_spec(SPECS["ResNet20"], **parse_changes(texts)).depth == 14
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("width", "must be FIELD=VALUE"),
+        ("wide=2", "--change 'wide'"),
+        ("width=big", "width takes a number"),
+        ("width=true", "width takes a number"),
+        ("remat=1", "remat takes true or false"),
+        ("blocks=3", "blocks takes a list of numbers"),
+        ("unroll=maybe", "unroll takes true or false"),
+    ],
+)
+def test_wrong_changes_are_named(text, words):
+    with pytest.raises(InputError, match=words):
+        parse_changes((text,))

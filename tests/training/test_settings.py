@@ -35,6 +35,8 @@ def test_a_length_replaces_the_preset_s_other_length():
         ({"base_lr": 0.0}, ["--base-lr 0.0", "positive"]),
         ({"steps": 5, "epochs": 1}, ["--steps and --epochs", "one of them"]),
         ({"seed": -1}, ["--seed -1"]),
+        ({"model": "ResNet20", "change": ("placement=first",)}, ["placement 'first'", "full_preactivation"]),
+        ({"model": "PlainNet20", "change": ("stochastic_depth=0.5",)}, ["stochastic_depth needs shortcuts"]),
     ],
 )
 def test_wrong_settings_are_named(change, words):

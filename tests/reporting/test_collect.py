@@ -1,0 +1,41 @@
+"""Results are found by kind, grouped by settings, and damaged ones named."""
+
+import pytest
+from run_results import write_run
+
+from keras_resnet import InputError
+from keras_resnet.reporting import collect
+
+
+def test_seeds_are_grouped_and_studies_keep_their_runs(tmp_path):
+    write_run(tmp_path / "a", "ResNet20", 0, 10.0)
+    write_run(tmp_path / "b", "ResNet20", 1, 12.0)
+    write_run(tmp_path / "c", "ResNet20", 0, 9.0, shortcut="B")
+    write_run(tmp_path / "study" / "arm-seed0", "ResNet20", 0, 50.0)
+    (tmp_path / "study" / "result.json").write_text('{"study": "s"}')
+    (tmp_path / "looked").mkdir()
+    (tmp_path / "looked" / "result.json").write_text('{"instrument": "responses"}')
+    found = collect(tmp_path)
+    assert (len(found.runs), len(found.studies), len(found.instruments)) == (3, 1, 1)
+    groups = found.groups()
+    assert [group["seeds"] for group in groups] == [[0, 1], [0]]
+    assert groups[0]["val_error"] == (11.0, pytest.approx(2**0.5))
+    assert groups[1]["val_error"] == (9.0, None)
+    assert groups[0]["test_error"] is None
+
+
+def test_files_that_are_no_results_are_named_and_left_out(tmp_path, capsys):
+    write_run(tmp_path / "good", "ResNet20", 0, 10.0)
+    for name, text in (("half", '{"model": '), ("other", '{"x": 1}'), ("list", "[1]")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").write_text(text)
+    assert len(collect(tmp_path).runs) == 1
+    named = capsys.readouterr().err
+    assert all(f"{name}/result.json is left out" in named for name in ("half", "other", "list"))
+
+
+def test_empty_and_missing_folders_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"no result\.json below"):
+        collect(tmp_path)
+    with pytest.raises(InputError, match=r"no folder .*nowhere"):
+        collect(tmp_path / "nowhere")

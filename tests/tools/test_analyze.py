@@ -1,0 +1,88 @@
+"""The instruments' commands, as a user runs them on photos."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+import keras_resnet
+
+SMALL = ["--images", 4]
+COMMANDS = {
+    "responses": SMALL,
+    "gradients": [*SMALL, "--batch-size", 2],
+    "curvature": [*SMALL, "--eigenvalues", 1, "--steps", 3, "--probes", 2],
+    "lipschitz": ["--images", 1],
+    "conditioning": ["--steps", 3, "--probes", 1],
+    "lesions": [*SMALL, "--draws", 1, "--path-images", 2],
+}
+
+
+def analyze(*arguments):
+    command = [sys.executable, ROOT / "tools" / "analyze.py", *arguments]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture
+def networks(tmp_path):
+    """A residual and a plain network of two classes, in files."""
+    paths = []
+    for name, residual in (("residual", True), ("plain", False)):
+        model = keras_resnet.ResNet20(blocks=(2, 2), filters=(4, 8), residual=residual, classes=2)
+        model.save(tmp_path / f"{name}.keras")
+        paths.append(tmp_path / f"{name}.keras")
+    return paths
+
+
+@pytest.mark.slow
+def test_each_instrument_writes_its_result_and_figure(networks, photo_folder, tmp_path):
+    for name, options in COMMANDS.items():
+        out = tmp_path / "out" / name
+        done = analyze(name, "--model", *networks, "--data", photo_folder, "--out", out, *options)
+        assert done.returncode == 0, done.stderr
+        result = json.loads((out / "result.json").read_text())
+        assert result["instrument"] == name
+        assert {"residual", "plain"} <= result[name].keys()
+        assert {"command", "commit", "hardware", "models"} <= result.keys()
+        assert Image.open(out / "figure.png").size[0] > 400
+        assert "residual" in done.stdout
+
+
+@pytest.mark.slow
+def test_cost_of_shortcuts_side_by_side(tmp_path):
+    done = analyze("cost", "--model", "ResNet20", "--shortcuts", "A", "C", "--layers", "--out", tmp_path / "cost")
+    assert done.returncode == 0, done.stderr
+    cost = json.loads((tmp_path / "cost" / "result.json").read_text())["cost"]
+    identity, projection = cost["ResNet20 shortcut=A"], cost["ResNet20 shortcut=C"]
+    assert identity["parameters"] == 269_722 < projection["parameters"]
+    assert identity["kept_per_image"] < projection["kept_per_image"]
+    assert identity["largest_batch"] > projection["largest_batch"]
+    assert "| conv2_block1_1_conv | 32x32x16 | 2,304 |" in done.stdout
+    assert "not measured" in done.stdout
+
+
+@pytest.mark.slow
+def test_gradients_at_the_checkpoints_of_a_run(photo_folder, tmp_path):
+    recipe = [sys.executable, ROOT / "recipes" / "cifar10.py", "--data", photo_folder, "--steps", 4, "--batch-size", 4]
+    recipe += ["--save-every", 2, "--workdir", tmp_path / "run", "--change", "blocks=[1,1]", "filters=[4,8]"]
+    subprocess.run(list(map(str, recipe)), check=True, capture_output=True, timeout=600)
+    done = analyze("training", "--workdir", tmp_path / "run", "--images", 8)
+    assert done.returncode == 0, done.stderr
+    records = json.loads((tmp_path / "run" / "analysis" / "result.json").read_text())["records"]
+    assert records[-1]["step"] == 4
+    assert records[-1]["ratios"]["conv1_conv/kernel"] > 0
+    assert set(records[-1]["norms"]) == {"conv1", "conv2", "conv3", "predictions"}
+
+
+def test_wrong_input_ends_in_a_sentence(photo_folder, tmp_path):
+    for arguments, words in (
+        (("responses", "--model", "ResNet20", "--data", photo_folder, "--images", 0), "--images 0 must be positive"),
+        (("training", "--workdir", tmp_path), "is no folder of a run"),
+        (("cost", "--model", "ResNet21"), "ResNet21"),
+    ):
+        done = analyze(*arguments)
+        assert done.returncode == 2
+        assert words in done.stderr.splitlines()[-1]

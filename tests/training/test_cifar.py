@@ -1,0 +1,41 @@
+"""The CIFAR protocol's own settings: what they change in an experiment."""
+
+import numpy as np
+import pytest
+
+import keras_resnet
+from keras_resnet import InputError
+from keras_resnet.training import TrainingModel
+from keras_resnet.training.cifar import CifarSettings, cifar_experiment
+
+
+def settings(photo_folder, **changes):
+    return CifarSettings(data=str(photo_folder), model="ResNet20", image_size=32, batch_size=4, **changes)
+
+
+def test_stronger_augmentation_mixes_labels(photo_folder):
+    from keras_resnet.data import Shard
+
+    for augmentation, shape in (("paper", (4,)), ("mixed", (4, 2))):
+        experiment = cifar_experiment(settings(photo_folder, augmentation=augmentation))
+        images, labels = next(iter(experiment.train_batches(0, Shard())))
+        assert (images.shape, labels.shape) == ((4, 32, 32, 3), shape)
+    np.testing.assert_allclose(np.sum(labels, axis=1), 1, rtol=1e-5)
+    with pytest.raises(InputError, match="augmentation 'none'"):
+        settings(photo_folder, augmentation="none").check()
+
+
+def test_warm_up_is_the_paper_s_unless_it_is_said(photo_folder):
+    """From depth 110 on, with shortcuts (Sec. 4.2)."""
+    shallow, deep, plain = (
+        TrainingModel(keras_resnet.build(keras_resnet.SPECS[name], classes=2))
+        for name in ("ResNet20", "ResNet110", "PlainNet110")
+    )
+    for warm_up, expected in ((None, (False, True, False)), (True, (True,) * 3), (False, (False,) * 3)):
+        experiment = cifar_experiment(settings(photo_folder, warm_up=warm_up))
+        assert tuple(experiment.starts_slowly(model) for model in (shallow, deep, plain)) == expected
+
+
+def test_changes_reach_the_network(photo_folder):
+    chosen = settings(photo_folder, change=("width=0.5", "dropout=0.1"), shortcut="B")
+    assert (chosen.spec().width, chosen.spec().dropout, chosen.spec().shortcut) == (0.5, 0.1, "B")
