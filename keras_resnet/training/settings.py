@@ -124,13 +124,13 @@ def as_json(settings: RunSettings) -> dict:
 
 def describe(settings: RunSettings) -> str:
     """The settings as the command line that gives them, on one line."""
-    given = [(f.name.replace("_", "-"), getattr(settings, f.name)) for f in fields(settings)]
-    return " ".join(_flag(name, value) for name, value in given if value is not None and value is not False)
-
-
-def _flag(name: str, value) -> str:
-    values = [] if value is True else value if isinstance(value, tuple) else [value]
-    return " ".join([f"--{name}", *(shlex.quote(str(each)) for each in values)])
+    words = []
+    for field in fields(settings):
+        value, switch = getattr(settings, field.name), field.default is False
+        if value is not None and not (switch and value is False):
+            values = [] if switch else value if isinstance(value, tuple) else [value]
+            words += [f"--{field.name.replace('_', '-')}", *(shlex.quote(str(each)) for each in values)]
+    return " ".join(words)
 
 
 def command_line(main: Callable[[RunSettings], None], defaults: RunSettings, description: str) -> None:

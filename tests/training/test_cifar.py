@@ -7,6 +7,7 @@ import keras_resnet
 from keras_resnet import InputError
 from keras_resnet.training import TrainingModel
 from keras_resnet.training.cifar import CifarSettings, cifar_experiment
+from keras_resnet.training.settings import describe
 
 
 def settings(photo_folder, **changes):
@@ -39,3 +40,10 @@ def test_warm_up_is_the_paper_s_unless_it_is_said(photo_folder):
 def test_changes_reach_the_network(photo_folder):
     chosen = settings(photo_folder, change=("width=0.5", "dropout=0.1"), shortcut="B")
     assert (chosen.spec().width, chosen.spec().dropout, chosen.spec().shortcut) == (0.5, 0.1, "B")
+
+
+def test_settings_are_printed_as_flags_that_give_them():
+    line = describe(CifarSettings(model="ResNet110", warm_up=False, change=("dropout=0.1", "width=2")))
+    assert "--warm-up False" in line
+    assert "--change dropout=0.1 width=2" in line
+    assert "--sync-bn" not in line
