@@ -7,6 +7,8 @@ from analyze_common import OnImages
 
 from keras_resnet import analysis, plots
 
+MOST_LENGTHS = 20  # of paths, spread evenly
+
 
 @dataclass(frozen=True)
 class Responses(OnImages):
@@ -113,7 +115,8 @@ class Lesions(OnImages):
             orders[name] = ([each.tau for each in swapped], [each.error for each in swapped])
             if model.spec.residual:
                 few = x[: self.path_images], y[: self.path_images]
-                paths = analysis.paths(model, *few, draws=self.draws)
+                some_lengths = np.unique(np.linspace(0, len(one), MOST_LENGTHS).round().astype(int))
+                paths = analysis.paths(model, *few, some_lengths, self.draws)
                 result[name]["paths"] = vars(paths) | {"effective_length": paths.effective_length}
                 print(
                     f"{name}: gradient comes from paths of {paths.effective_length:.1f} of {len(one)} blocks on average"

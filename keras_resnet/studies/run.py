@@ -73,29 +73,37 @@ def run_study(study: Study, settings: StudySettings) -> dict:
     for name in settings.arms or ():
         one_of("--arms", name, [arm.name for arm in study.arms])
     chosen = [arm for arm in study.arms if not settings.arms or arm.name in settings.arms]
-    origin = provenance()
-    runs = {arm.name: [] for arm in chosen}
-    result = {}
-    for seed in range(settings.seeds):  # a study that is stopped has the same number of runs of each arm, but for one
+    origin, seeds = provenance(), range(settings.seeds)
+    found = {arm.name: {seed: _finished(_settings(arm, seed, settings)) for seed in seeds} for arm in study.arms}
+    for seed in seeds:  # a study that is stopped has the same number of runs of each arm, but for one
         for arm in chosen:
-            print(f"\n== {study.name}: {arm.name}, seed {seed}", flush=True)
-            runs[arm.name].append(_run(arm, seed, settings))
-            result = _result(study, settings, runs) | origin
-            _write(settings.workdir / "result.json", result)
+            if found[arm.name][seed] is None:
+                print(f"\n== {study.name}: {arm.name}, seed {seed}", flush=True)
+                found[arm.name][seed] = _trained(_settings(arm, seed, settings))
+                _write(settings.workdir / "result.json", _result(study, settings, _there(found)) | origin)
+    runs = _there(found)
+    result = _result(study, settings, runs) | origin
+    _write(settings.workdir / "result.json", result)
     _draw(study, settings.workdir, runs, result)
     print("\n" + "\n".join(report(result)))
     print(f"\nresult.json, figure.png and curves.png in {settings.workdir}", flush=True)
     return result
 
 
-def _run(arm: Arm, seed: int, settings: StudySettings) -> dict:
-    """The result of one run: found, or trained."""
-    wanted = CifarSettings(
+def _there(found: dict[str, dict[int, dict | None]]) -> dict[str, list[dict]]:
+    """The runs of each arm that has any, those of earlier calls too, in the order of their seeds."""
+    runs = {name: [run for run in by_seed.values() if run is not None] for name, by_seed in found.items()}
+    return {name: of_arm for name, of_arm in runs.items() if of_arm}
+
+
+def _settings(arm: Arm, seed: int, settings: StudySettings) -> CifarSettings:
+    """Of one run."""
+    return CifarSettings(
         model=arm.model,
         change=arm.change or None,
         data=settings.data,
         data_dir=settings.data_dir,
-        workdir=settings.workdir / f"{arm.name}-seed{seed}".replace(" ", "-"),
+        workdir=settings.workdir / f"{arm.name}-seed{seed}",
         batch_size=settings.batch_size,
         steps=settings.steps,
         image_size=PAPER["image_size"],
@@ -104,23 +112,28 @@ def _run(arm: Arm, seed: int, settings: StudySettings) -> dict:
         base_lr=PAPER["base_lr"],
         **arm.settings,
     )
+
+
+def _trained(wanted: CifarSettings) -> dict:
     wanted.check()
-    result = _finished(wanted)
-    if result is None:
-        keras.backend.clear_session()
-        result = training.run(wanted, cifar_experiment)
-    rows = read_metrics(wanted.workdir / "metrics.csv")
-    errors = [row["error"] for row in rows if row["split"] == "train" and row["step"] > (1 - LAST) * wanted.steps]
-    return {"seed": seed, "train_error": float(np.mean(errors))} | {key: result[key] for key in KEPT} | {"rows": rows}
+    keras.backend.clear_session()
+    return _with_curves(wanted, training.run(wanted, cifar_experiment))
 
 
 def _finished(wanted: CifarSettings) -> dict | None:
-    """The result of the same settings in the run's folder, if it is there."""
+    """The run of the same settings in its folder, if it is there and done."""
     path = wanted.workdir / "result.json"
     result = json.loads(path.read_text()) if path.exists() else None
     keys = [field.name for field in fields(wanted) if field.name not in SAME_RUN]
     same = result is not None and all(result["settings"].get(key) == as_json(wanted)[key] for key in keys)
-    return result if same else None  # other settings: the run itself refuses them, in words
+    return _with_curves(wanted, result) if same else None  # other settings: the run itself refuses them, in words
+
+
+def _with_curves(wanted: CifarSettings, result: dict) -> dict:
+    rows = read_metrics(wanted.workdir / "metrics.csv")
+    errors = [row["error"] for row in rows if row["split"] == "train" and row["step"] > (1 - LAST) * wanted.steps]
+    own = {"seed": wanted.seed, "train_error": float(np.mean(errors)), "rows": rows}
+    return own | {key: result[key] for key in KEPT}
 
 
 def _result(study: Study, settings: StudySettings, runs: dict[str, list[dict]]) -> dict:

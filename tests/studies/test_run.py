@@ -65,6 +65,12 @@ def test_the_same_study_trains_nothing_again(done, capsys):
     assert "settings:" not in capsys.readouterr().out
 
 
+def test_arms_of_earlier_calls_stay_in_the_result(done):
+    settings, result = done
+    again = run_study(STUDY, StudySettings(**{**vars(settings), "arms": ("identity",)}))
+    assert again["arms"] == result["arms"]
+
+
 def test_other_settings_are_refused_in_the_same_folder(done):
     settings, _ = done
     other = StudySettings(**{**vars(settings), "scale": 4 / 64_000})
