@@ -13,15 +13,15 @@ from keras_resnet.training.settings import Settings
 from keras_resnet.weights.preprocessing import Preprocessing
 
 PAPER = {"model": "ResNet20", "batch_size": 128, "steps": 64_000, "image_size": 32, "base_lr": 0.1}
-AUGMENTATIONS = ("paper", "mixed")
+AUGMENTATIONS = (None, "mixed")
 
 
 @dataclass(frozen=True)
 class CifarSettings(Settings):
     """What to train on small images, and how; what is left out follows the data set's preset."""
 
-    augmentation: Literal["paper", "mixed"] = "paper"
-    """Shifts and flips, or mixup, CutMix and label smoothing on top of them."""
+    augmentation: Literal["mixed"] | None = None
+    """Besides shifts and flips: mixup, CutMix and label smoothing, or nothing."""
     warm_up: bool | None = None
     """Start at a tenth of the rate until the training error is below 80 %; default: from 110 layers on (Sec. 4.2)."""
 
