@@ -1,5 +1,6 @@
 """The instrument of cost: parameters, multiply-adds and memory, estimated and measured."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ import keras_resnet
 from keras_resnet import analysis, plots
 from keras_resnet.analysis.results import write_result
 from keras_resnet.errors import InputError
+from keras_resnet.files import write_whole
 from keras_resnet.specs import change_spec, find_spec, parse_changes
 from keras_resnet.training.results import provenance
 
@@ -40,14 +42,14 @@ class Cost:
     layers: bool = False
     """Print each layer's row too."""
     out: Path | None = None
-    """Where result.json and figure.png go. Default: runs/analysis/cost."""
+    """Where result.json, layers.json and figure.png go. Default: runs/analysis/cost."""
 
     def run(self) -> None:
         if self.batch_size < 1 or not self.memory_gib > 0:
             raise InputError(f"--batch-size {self.batch_size} and --memory-gib {self.memory_gib} must be positive.")
         changes = parse_changes(self.change)
         variants = [(n, changes | s) for n in self.model for s in self._shortcuts(n)]
-        result, parts, kept, origin = {}, {}, {}, provenance()
+        result, rows, parts, kept, origin = {}, {}, {}, {}, provenance()
         print(f"batch {self.batch_size}, {self.precision}; {origin['hardware']}")
         print("| network | parameters | multiply-adds | kept/image, MiB | optimizer, MiB | peak, MiB | "
               f"batch in {self.memory_gib:g} GiB | measured, MiB | estimate/measured | s/step | h/epoch |")  # fmt: skip
@@ -55,7 +57,7 @@ class Cost:
         for name, change in variants:
             label = name + "".join(f" {key}={value}" for key, value in change.items())
             row, layers = self._row(name, change)
-            result[label] = row | {"layers": [vars(each) for each in layers]}
+            result[label], rows[label] = row, [vars(each) for each in layers]
             print("| " + " | ".join([label, *self._cells(row)]) + " |", flush=True)
             if self.layers:
                 self._print_layers(layers)
@@ -63,6 +65,7 @@ class Cost:
             kept[label] = [layer.kept / MIB for layer in layers]
         folder = self.out or Path("runs/analysis/cost")
         write_result(folder, "cost", self._about() | {"cost": result}, origin)
+        write_whole(folder / "layers.json", lambda path: path.write_text(json.dumps(rows) + "\n"))
         names = list(parts)
         kinds = {kind: [parts[n][kind] / MIB for n in names] for kind in parts[names[0]] if kind != "total"}
         drawn = [
@@ -70,7 +73,7 @@ class Cost:
             plots.Panel("kept for the backward pass", "layer", "MiB/image", kept),
         ]
         plots.panels(drawn, folder / "figure.png")
-        print(f"result.json and figure.png in {folder}")
+        print(f"result.json, layers.json and figure.png in {folder}")
 
     def _shortcuts(self, name) -> list[dict]:
         find_spec(name)
