@@ -41,6 +41,8 @@ class OnImages:
         loaded = {}
         for name in self.model:
             model = keras_resnet.load_model(name)
+            if getattr(model, "spec", None) is None:
+                raise InputError(f"{name} is no network of keras_resnet: convert it with convert_weights.py.")
             size = input_size(model)
             if model.output_shape[-1] < len(found.classes):
                 raise InputError(f"{name} has {model.output_shape[-1]} classes and {found.name} {len(found.classes)}.")

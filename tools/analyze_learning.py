@@ -82,12 +82,19 @@ class Training:
         records = []
         checkpoints = CheckpointFolder(self.workdir / "checkpoints")
         for step in checkpoints.steps():
-            assign_model(model, checkpoints.read(step)[0])
+            try:
+                arrays, _ = checkpoints.read(step)
+            except (OSError, ValueError, KeyError) as error:
+                print(f"the checkpoint of step {step} is damaged ({error}) and passed over")
+                continue
+            assign_model(model, arrays)
             loss.take_weights()
             norms = analysis.by_stage(analysis.gradient_norms(loss))
             ratios = analysis.update_ratios(model.network, model.optimizer)
             records.append({"step": step, "norms": norms, "ratios": ratios})
             print(f"step {step}: " + ", ".join(f"{stage} {v.mean():.4g}" for stage, v in norms.items()))
+        if not records:
+            raise InputError(f"{self.workdir} has no whole checkpoint: continue the run, or use gradients on a model.")
         folder = self.out or self.workdir / "analysis"
         write_result(folder, "training", {"normalization": "batch", "records": records}, provenance())
         steps = [record["step"] for record in records]

@@ -46,7 +46,7 @@ class Lesions:
         self.residual = model.spec.residual
         self._models = {part.name: part.model for part in self.parts}
         self._without: dict[str, keras.Model | None] = {}
-        self._inputs = [self._run_from(0, batch) for batch in self.batches]
+        self._inputs = [self._run(batch) for batch in self.batches]
 
     @property
     def blocks(self) -> list[str]:
@@ -66,7 +66,7 @@ class Lesions:
         for name in blocks:
             models[name] = self._lesioned(name)
         first = min((i for i, part in enumerate(self.parts) if part.name in blocks), default=len(self.parts))
-        return self._error(self._finish(first, [(part.name, models[part.name]) for part in self.parts[first:]]))
+        return self._error(self._finish(first, [models[part.name] for part in self.parts[first:]]))
 
     def deletions(self) -> list[Deletion]:
         """The error without each block, one at a time."""
@@ -99,22 +99,22 @@ class Lesions:
         changed = [i for i in movable if order[i] != i]
         if not changed:
             return Permutation(1.0, self.error())
-        chain = [(self.parts[i].name, self._models[self.parts[i].name]) for i in order[min(changed) :]]
+        chain = [self._models[self.parts[i].name] for i in order[min(changed) :]]
         return Permutation(float(tau), self._error(self._finish(min(changed), chain)))
 
-    def _run_from(self, first, x) -> list:
+    def _run(self, x) -> list:
         """The input of each part, then the network's output."""
         kept = [x]
-        for part in self.parts[first:]:
+        for part in self.parts:
             kept.append(part.model(kept[-1], training=False))
         return kept
 
     def _finish(self, first: int, chain) -> list:
-        """Outputs of each batch from part ``first`` on, through ``chain``, (name, model or None for nothing)."""
+        """Outputs of each batch from part ``first`` on, through ``chain``, models, None for nothing."""
         outputs = []
         for kept in self._inputs:
             x = kept[first]
-            for _, model in chain:
+            for model in chain:
                 x = x if model is None else model(x, training=False)
             outputs.append(x)
         return outputs

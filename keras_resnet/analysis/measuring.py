@@ -30,7 +30,9 @@ class Measured:
     hardware: str
 
 
-def measure(model: str, changes: dict, batch_size: int, size: int, precision: str = "float32", steps: int = 3):
+def measure(
+    model: str, changes: dict, batch_size: int, size: int, precision: str = "float32", steps: int = 3
+) -> Measured:
     """Train ``model`` for a few steps of random images in a new process.
 
     On a GPU the peak is its allocator's, elsewhere the process' resident memory.

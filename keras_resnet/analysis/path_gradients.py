@@ -48,9 +48,9 @@ def paths(model: keras.Model, images, labels, lengths=None, draws: int = 10, see
         draws: paths of each length.
         seed: draws them.
     """
+    stem, *blocks, head = split(model)
     if not model.spec.residual:
         raise InputError(f"{model.name} is a plain net: it has one path.")
-    stem, *blocks, head = split(model)
     x = tf.constant(stem.model(images, training=False))
     inputs = []
     for part in blocks:
