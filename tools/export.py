@@ -24,6 +24,7 @@ import keras_resnet
 from keras_resnet import deployment, evaluation
 from keras_resnet.command_line import run_tool
 from keras_resnet.data import augment, open_data
+from keras_resnet.data.parallel import parallel_map
 from keras_resnet.errors import InputError
 
 FLOAT_DIFFERENCE = 1e-4  # of the logits' spread
@@ -148,7 +149,7 @@ def _photos(model, split, count) -> np.ndarray:
         view = augment.center_view(split.read(position)[0], size, crop)
         return tf.cast(tf.round(tf.clip_by_value(view, 0, 255)), tf.uint8)
 
-    dataset = tf.data.Dataset.from_tensor_slices(positions).map(load, tf.data.AUTOTUNE)
+    dataset = parallel_map(tf.data.Dataset.from_tensor_slices(positions), load)
     return np.stack(list(dataset.as_numpy_iterator()))
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import augment
+from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.splits import Split
+from keras_resnet.errors import InputError
 from keras_resnet.weights.preprocessing import Preprocessing
 
 SHUFFLE = 1_000_000  # keeps the draws of the shuffle apart from those of the images
@@ -32,6 +34,13 @@ class ArraySplit:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def spread(self, count: int) -> "ArraySplit":
+        """``count`` of the images, evenly spaced, so that folders sorted by class give of each."""
+        if count > len(self):
+            raise InputError(f"{self.name} has {len(self)} images, not {count}: ask for fewer.")
+        chosen = np.linspace(0, len(self) - 1, count).round().astype(np.int64)
+        return ArraySplit(f"{count:,} of {self.name}", self.images[chosen], self.labels[chosen])
+
 
 def decode_all(split: Split, size: int = 32) -> ArraySplit:
     """Decode ``split`` into memory; images of another size are resized whole to ``size`` x ``size``."""
@@ -47,7 +56,7 @@ def decode_all(split: Split, size: int = 32) -> ArraySplit:
         )
         return tf.ensure_shape(resized, [size, size, 3]), label
 
-    batches = tf.data.Dataset.range(len(split)).map(load, tf.data.AUTOTUNE).batch(1024)
+    batches = parallel_map(tf.data.Dataset.range(len(split)), load).batch(1024)
     images, labels = zip(*batches.as_numpy_iterator(), strict=True)
     return ArraySplit(split.name, np.concatenate(images), np.concatenate(labels))
 
@@ -89,10 +98,10 @@ def training_batches(view, count, batch_size, seed, start_step, shard=Shard(), f
         stream = stream.batch(batch_size).map(lambda position, image_seed: (position[own], image_seed[own])).unbatch()
     share = batch_size // shard.replicas
     if finish is None:
-        return stream.map(view, tf.data.AUTOTUNE).batch(share, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
-    examples = stream.map(lambda position, image_seed: (view(position, image_seed), image_seed), tf.data.AUTOTUNE)
+        return parallel_map(stream, view).batch(share, drop_remainder=True).prefetch(AHEAD)
+    examples = parallel_map(stream, lambda position, image_seed: (view(position, image_seed), image_seed))
     batches = examples.batch(share, drop_remainder=True)
-    return batches.map(lambda batch, seeds: finish(batch, seeds[0]), tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    return parallel_map(batches, lambda batch, seeds: finish(batch, seeds[0])).prefetch(AHEAD)
 
 
 def single_pass(view, count, batch_size, shard=Shard()):
@@ -101,13 +110,13 @@ def single_pass(view, count, batch_size, shard=Shard()):
     Several replicas get batches of one size with a weight an example: the last example fills up, and weighs nothing.
     """
     if shard.replicas == 1:
-        return tf.data.Dataset.range(count).map(view, tf.data.AUTOTUNE).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        return parallel_map(tf.data.Dataset.range(count), view).batch(batch_size).prefetch(AHEAD)
     each = -(-batch_size // shard.replicas)
     steps = -(-count // (each * shard.replicas))
     own = np.arange(steps * each * shard.replicas).reshape(steps, shard.workers, -1)[:, shard.index].ravel()
     padded = tf.data.Dataset.from_tensor_slices((np.minimum(own, count - 1), (own < count).astype(np.float32)))
-    weighted = padded.map(lambda position, weight: (*view(position), weight), tf.data.AUTOTUNE)
-    return weighted.batch(each, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    weighted = parallel_map(padded, lambda position, weight: (*view(position), weight))
+    return weighted.batch(each, drop_remainder=True).prefetch(AHEAD)
 
 
 def cifar_batches(

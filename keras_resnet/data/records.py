@@ -126,9 +126,11 @@ def write_shard(path: Path, split: Split, positions: np.ndarray) -> dict:
     """Write the examples at ``positions`` of ``split`` as ``path``, whole or not at all; returns its manifest entry."""
     import tensorflow as tf
 
+    from keras_resnet.data.parallel import parallel_map
+
     image_name, label_name = FEATURES
     part = path.with_name(f"part-{path.name}")
-    examples = tf.data.Dataset.from_tensor_slices(positions).map(split.read, tf.data.AUTOTUNE)
+    examples = parallel_map(tf.data.Dataset.from_tensor_slices(positions), split.read)
     with tf.io.TFRecordWriter(str(part)) as writer:
         for encoded, label in examples.as_numpy_iterator():
             features = {

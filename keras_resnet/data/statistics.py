@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_resnet.data import augment
 from keras_resnet.data.cache import kept
+from keras_resnet.data.parallel import parallel_map
 from keras_resnet.data.pipelines import ArraySplit
 from keras_resnet.data.splits import Split
 
@@ -50,7 +51,8 @@ def _sample_size(split) -> int:
 
 def _center_views(split, size):
     positions = np.linspace(0, len(split) - 1, _sample_size(split)).round().astype(np.int64)
-    views = tf.data.Dataset.from_tensor_slices(positions).map(
-        lambda position: augment.center_view(split.read(position)[0], size), tf.data.AUTOTUNE
+    views = parallel_map(
+        tf.data.Dataset.from_tensor_slices(positions),
+        lambda position: augment.center_view(split.read(position)[0], size),
     )
     return views.batch(64).as_numpy_iterator()

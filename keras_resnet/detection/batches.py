@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import augment
+from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.pipelines import Shard, shuffled_positions
 from keras_resnet.detection.photos import DetectionData
 from keras_resnet.detection.sampling import IGNORED, OBJECT, PADDING
@@ -76,10 +77,10 @@ def detection_batches(
     share = batch_size // shard.workers
     own = slice(shard.index * share, (shard.index + 1) * share)
     stream = stream.map(lambda position, image_seed: (position[own], image_seed[own])).unbatch()
-    examples = stream.map(view, tf.data.AUTOTUNE)
+    examples = parallel_map(stream, view)
     padding = (0.0, 0.0, 0.0, PADDING, 0, tf.constant(0, tf.int64))
     batches = examples.padded_batch(batch_size // shard.replicas, padding_values=padding, drop_remainder=True)
-    return batches.map(_to_multiple, tf.data.AUTOTUNE).prefetch(2)
+    return parallel_map(batches, _to_multiple).prefetch(AHEAD)
 
 
 def grouped(shapes: np.ndarray, batch_size: int, seed: int, start_step: int = 0):

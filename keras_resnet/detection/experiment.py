@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_resnet import plots
 from keras_resnet.data.augment import decode
+from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.pipelines import Shard
 from keras_resnet.data.scan import readable_images
 from keras_resnet.detection.backbone import Backbone
@@ -195,7 +196,7 @@ class DetectionExperiment:
 
 def photos_of(data: DetectionData):
     """Each photo of ``data`` with its image, uint8 ``[height, width, 3]``, decoded ahead."""
-    images = tf.data.Dataset.range(len(data)).map(lambda i: decode(data.read(i)), tf.data.AUTOTUNE).prefetch(2)
+    images = parallel_map(tf.data.Dataset.range(len(data)), lambda i: decode(data.read(i))).prefetch(AHEAD)
     iterator = images.as_numpy_iterator()
     for photo in data.photos:
         try:

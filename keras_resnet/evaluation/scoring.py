@@ -11,6 +11,7 @@ import tqdm
 
 from keras_resnet.data import augment
 from keras_resnet.data.cache import kept
+from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.splits import Data, Split
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.classifier import classifier_of, dense_scores, input_size, pooled_window, with_activation
@@ -113,8 +114,8 @@ def _square(model, split, view, batch_size):
         scores = probabilities(tf.reshape(images, [-1, size, size, 3]), training=False)
         return tf.reduce_mean(tf.reshape(scores, [-1, views, scores.shape[-1]]), axis=1)
 
-    dataset = tf.data.Dataset.range(len(split)).map(load, tf.data.AUTOTUNE).batch(max(1, batch_size // views))
-    for positions, labels, images in dataset.prefetch(2):
+    dataset = parallel_map(tf.data.Dataset.range(len(split)), load).batch(max(1, batch_size // views))
+    for positions, labels, images in dataset.prefetch(AHEAD):
         yield positions.numpy(), labels.numpy(), forward(images).numpy(), 1.0, len(positions)
 
 
@@ -139,7 +140,7 @@ def _multi_scale(model, split, view, batch_size):
         return np.array(positions), np.array(labels), scores, weight, len(positions) * weight
 
     waiting: dict[tuple, list] = {}
-    dataset = tf.data.Dataset.range(len(split)).map(load, 2)  # each photo is many images: few at once
+    dataset = parallel_map(tf.data.Dataset.range(len(split)), load, 2)  # each photo is many images: few at once
     for position, label, images in dataset.prefetch(2):
         for image in images:
             shape = tuple(image.shape)

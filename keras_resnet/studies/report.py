@@ -8,8 +8,10 @@ HEADER = ("arm", "parameters", "multiply-adds", "training error", "validation er
 def about(result: dict) -> str:
     """How long and how often was trained, on what."""
     share = f"{100 * result['scale']:g} % of the paper's length"
+    few = result.get("train_images")
+    data = f"{few:,} training images of {result['data']}" if few else result["data"]
     return (
-        f"{result['steps']:,} steps of {result['batch_size']} ({share}), {result['data']}, {result['seeds']} "
+        f"{result['steps']:,} steps of {result['batch_size']} ({share}), {data}, {result['seeds']} "
         f"seed{'s' * (result['seeds'] != 1)}, {result['hardware']}"
     )
 

@@ -43,6 +43,8 @@ class StudySettings:
     """Only these arms; the others are reported as not run."""
     batch_size: int = PAPER["batch_size"]
     """Images a step; the rate is scaled by it."""
+    train_images: int | None = None
+    """Train on so many of the training images, evenly spaced; default: all."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Number format of the layers."""
 
@@ -108,6 +110,7 @@ def _settings(arm: Arm, seed: int, settings: StudySettings) -> CifarSettings:
         steps=settings.steps,
         image_size=PAPER["image_size"],
         precision=settings.precision,
+        train_images=settings.train_images,
         seed=seed,
         base_lr=PAPER["base_lr"],
         **arm.settings,
@@ -158,6 +161,7 @@ def _result(study: Study, settings: StudySettings, runs: dict[str, list[dict]]) 
         "batch_size": settings.batch_size,
         "seeds": max((len(found) for found in runs.values()), default=0),
         "data": settings.data,
+        "train_images": settings.train_images,
         "precision": settings.precision,
         "arms": arms,
         "comparisons": comparisons,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from keras_resnet import data
-from keras_resnet.errors import one_of
+from keras_resnet.errors import InputError, one_of
 from keras_resnet.training import schedules
 from keras_resnet.training.experiment import Experiment
 from keras_resnet.training.settings import Settings
@@ -24,23 +24,31 @@ class CifarSettings(Settings):
     """Besides shifts and flips: mixup, CutMix and label smoothing, or nothing."""
     warm_up: bool | None = None
     """Start at a tenth of the rate until the training error is below 80 %; default: from 110 layers on (Sec. 4.2)."""
+    train_images: int | None = None
+    """Train on so many of the training images, evenly spaced; default: all."""
 
     def check(self) -> None:
         super().check()
         one_of("augmentation", self.augmentation, AUGMENTATIONS)
+        if self.train_images is not None and self.train_images < self.batch_size:
+            raise InputError(f"--train-images {self.train_images} are not a batch of {self.batch_size}: take more.")
 
 
 @functools.lru_cache(maxsize=1)
-def decoded(name: str, data_dir: Path | None, size: int):
+def decoded(name: str, data_dir: Path | None, size: int, train_images: int | None = None):
     """Class names, the three splits in memory, and the training images' mean image, once for several runs."""
     found = data.open_data(name, data_dir)
-    splits = [split and data.decode_all(split, size) for split in (found.train, found.validation, found.test)]
-    return found.classes, splits, data.mean_image(splits[0])
+    train, *others = [split and data.decode_all(split, size) for split in (found.train, found.validation, found.test)]
+    if train_images is not None:
+        train = train.spread(train_images)
+    return found.classes, (train, *others), data.mean_image(train)
 
 
 def cifar_experiment(settings: CifarSettings) -> Experiment:
     """Decode the images into memory and subtract the training images' mean image."""
-    classes, (train, validation, test), mean = decoded(settings.data, settings.data_dir, settings.image_size)
+    classes, (train, validation, test), mean = decoded(
+        settings.data, settings.data_dir, settings.image_size, settings.train_images
+    )
     preprocessing = Preprocessing(mean, crop=1.0)
     batch = settings.batch_size
     finish = data.mix(len(classes)) if settings.augmentation == "mixed" else None

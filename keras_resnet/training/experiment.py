@@ -74,8 +74,9 @@ class Experiment:
         return build(settings.spec(), input_shape=(size, size, 3), classes=len(self.classes))
 
     def epoch_steps(self, settings) -> int:
-        """Steps from one validation to the next: an epoch."""
-        return max(1, round(len(self.train) / settings.batch_size))
+        """Steps from one validation to the next: an epoch, or in a run of so many steps the images it has if more."""
+        images = max(len(self.train), len(self.validation) if settings.steps else 0)
+        return max(1, round(images / settings.batch_size))
 
     def starts_slowly(self, model) -> bool:
         """Whether the network needs the warm-up of Sec. 4.2."""

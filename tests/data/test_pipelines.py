@@ -56,6 +56,14 @@ def test_test_batches_are_the_images_in_order(arrays):
     np.testing.assert_array_equal(np.concatenate([x for x, _ in batches]), arrays.images)
 
 
+def test_no_pipeline_is_tuned(arrays):
+    """TensorFlow holds up whoever drops a tuned iterator for up to as long as it ran: a validation took up to twice."""
+    for training in ({}, {"seed": 3}):
+        batches = data.cifar_batches(arrays, ZERO, 4, **training)
+        assert not batches.options().autotune.enabled
+        assert not batches.take(1).options().autotune.enabled
+
+
 def test_mean_image_is_numpy_s(arrays):
     np.testing.assert_allclose(data.mean_image(arrays), arrays.images.mean(axis=0), rtol=1e-5)
 

@@ -1,5 +1,7 @@
 """The CIFAR protocol's own settings: what they change in an experiment."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,26 @@ def test_warm_up_is_the_paper_s_unless_it_is_said(photo_folder):
     for warm_up, expected in ((None, (False, True, False)), (True, (True,) * 3), (False, (False,) * 3)):
         experiment = cifar_experiment(settings(photo_folder, warm_up=warm_up))
         assert tuple(experiment.starts_slowly(model) for model in (shallow, deep, plain)) == expected
+
+
+def test_training_on_a_part_takes_of_each_class(photo_folder):
+    """Evenly spaced, with their own mean; validated after as many images as it takes, where steps are the length."""
+    whole, part = (cifar_experiment(settings(photo_folder, train_images=count)) for count in (None, 4))
+    assert len(part.train) == 4 < len(whole.train)
+    assert set(part.train.labels) == set(whole.train.labels)
+    known = {image.tobytes() for image in whole.train.images}
+    assert all(image.tobytes() in known for image in part.train.images)
+    np.testing.assert_allclose(part.preprocessing.mean, part.train.images.mean(axis=0), rtol=1e-4)
+    for length, expected in (({"steps": 50}, 2), ({"epochs": 3}, 1)):  # 4 are validated
+        few = replace(settings(photo_folder, train_images=2, **length), batch_size=2)
+        assert cifar_experiment(few).epoch_steps(few) == expected
+
+
+def test_parts_that_cannot_be_are_named(photo_folder):
+    with pytest.raises(InputError, match="not a batch of 4"):
+        settings(photo_folder, train_images=3).check()
+    with pytest.raises(InputError, match="images, not 1000: ask for fewer"):
+        cifar_experiment(settings(photo_folder, train_images=1000))
 
 
 def test_changes_reach_the_network(photo_folder):
