@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_resnet.errors import InputError
+from keras_resnet.studies.report import length
 
 IMAGENET = "python recipes/imagenet.py --data DIR --model {}"
 CIFAR = "python recipes/cifar10.py --data-dir DIR --model {}"
@@ -89,18 +90,17 @@ def _tables():
 
 def _figures():
     degradation, key = STUDY.format("degradation"), "study-degradation.json/arms/{}/train_error/mean"
-    note = "training error after 1,920 steps of 32, one seed"
     for depth in (20, 56):
         for kind in ("PlainNet", "ResNet"):
             where = "Figs. 1, 6" if kind == "PlainNet" else "Fig. 6"
             rises = "rises with depth" if kind == "PlainNet" else "falls with depth"
             name = f"{kind}{depth}"
-            yield Claim(where, f"{name}, training error", rises, degradation, key.format(name), note=note)
+            yield Claim(where, f"{name}, training error", rises, degradation, key.format(name))
     yield Claim("Fig. 4", "plain and residual 18, 34 on ImageNet", "curves", IMAGENET.format("ResNet34"))
     shown, source = ANALYZE.format("responses"), "responses.json/mean/{}"
     for name in ("PlainNet20", "PlainNet56", "ResNet20", "ResNet56"):
         paper = "above residual" if name.startswith("Plain") else "below plain, less with depth"
-        note = "weights of the degradation study, 1,920 steps of 32"
+        note = "weights of the degradation study"
         yield Claim("Fig. 7", f"{name}, mean std", paper, shown, source.format(f"{name}-seed0"), note=note)
     for name, depth in zip(WEIGHTS, (20, 56), strict=True):
         note = "weights of another project, trained in full"
@@ -175,18 +175,18 @@ def _ours(claim: Claim, results: Path) -> str:
         return "checked by the tests"
     if not file or not path.exists():
         return "not run"
-    value = json.loads(path.read_text())
+    value = whole = json.loads(path.read_text())
     for key in keys:
         if value is None or key not in value:
             return "not run"
         value = value[key]
     if value is None or value == []:
         return "not run"
-    link = f"[result](results/{file})"
+    note = length(whole) if "study" in whole else claim.note
+    link = f"[result](results/{file}){note and '; '}{note}"
     if isinstance(value, list):  # a study's comparisons
         words = [f"{e['first']} - {e['second']} {e['difference']:+.2f}: {e['words'].split(';')[0]}" for e in value]
         return f"{'; '.join(words)} ({link})"
     if not isinstance(value, (int, float)):
         raise InputError(f"{claim.source} is no number but {type(value).__name__}.")
-    note = f"; {claim.note}" if claim.note else ""
-    return f"{value * claim.scale:.4g} ({link}{note})"
+    return f"{value * claim.scale:.4g} ({link})"

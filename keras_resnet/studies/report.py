@@ -6,13 +6,18 @@ HEADER = ("arm", "parameters", "multiply-adds", "training error", "validation er
 
 
 def about(result: dict) -> str:
-    """How long and how often was trained, on what."""
+    """How long and how often was trained, on what data and hardware."""
+    return f"{length(result)}, {result['hardware']}"
+
+
+def length(result: dict) -> str:
+    """How long and how often was trained, on what data."""
     share = f"{100 * result['scale']:g} % of the paper's length"
     few = result.get("train_images")
     data = f"{few:,} training images of {result['data']}" if few else result["data"]
     return (
         f"{result['steps']:,} steps of {result['batch_size']} ({share}), {data}, {result['seeds']} "
-        f"seed{'s' * (result['seeds'] != 1)}, {result['hardware']}"
+        f"seed{'s' * (result['seeds'] != 1)}"
     )
 
 
