@@ -43,6 +43,8 @@ class StudySettings:
     """Only these arms; the others are reported as not run."""
     batch_size: int = PAPER["batch_size"]
     """Images a step; the rate is scaled by it."""
+    base_lr: float = PAPER["base_lr"]
+    """Learning rate for a batch of 128."""
     train_images: int | None = None
     """Train on so many of the training images, evenly spaced; default: all."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
@@ -51,7 +53,7 @@ class StudySettings:
     def check(self) -> None:
         """Raise :class:`InputError` for a value that cannot be."""
         one_of("precision", self.precision, PRECISIONS)
-        for name in ("scale", "seeds", "batch_size"):
+        for name in ("scale", "seeds", "batch_size", "base_lr"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InputError(f"--{name.replace('_', '-')} {value} must be positive.")
@@ -112,7 +114,7 @@ def _settings(arm: Arm, seed: int, settings: StudySettings) -> CifarSettings:
         precision=settings.precision,
         train_images=settings.train_images,
         seed=seed,
-        base_lr=PAPER["base_lr"],
+        base_lr=settings.base_lr,
         **arm.settings,
     )
 
@@ -159,6 +161,7 @@ def _result(study: Study, settings: StudySettings, runs: dict[str, list[dict]]) 
         "steps": settings.steps,
         "scale": settings.scale,
         "batch_size": settings.batch_size,
+        "base_lr": settings.base_lr,
         "seeds": max((len(found) for found in runs.values()), default=0),
         "data": settings.data,
         "train_images": settings.train_images,
