@@ -11,6 +11,7 @@ from keras_resnet.layers import BlockLoop, Maxout
 
 WEIGHT = 4  # bytes: weights, gradients and momenta are float32 in every precision
 EARLY = 2  # copies: decay times weight and momentum times velocity need no gradient, so TensorFlow computes them first
+KERNELS = 1  # copies: the weights in the layouts of oneDNN's kernels, measured on ResNet-18 to 152
 GRAPH = 500_000  # bytes a layer of the traced step and its plan, measured on ResNet-20 to 152
 KEEPS_INPUT = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.BatchNormalization, keras.layers.MaxPooling2D)
 KEEPS_OUTPUT = (keras.layers.ReLU, keras.layers.MaxPooling2D, keras.layers.Dropout)
@@ -52,6 +53,7 @@ class Peak:
         gradients: of the weights, as many as there are at that moment.
         activations: what is kept for the backward pass.
         in_flight: maps around the operation at work.
+        kernels: weights laid out for the processor's convolutions; an accelerator has none of it.
         graph: TensorFlow's own, in the process' memory; an accelerator has none of it.
     """
 
@@ -60,6 +62,7 @@ class Peak:
     gradients: int
     activations: int
     in_flight: int
+    kernels: int
     graph: int
 
     @property
@@ -125,7 +128,8 @@ def peak(model: keras.Model, batch_size: int) -> Peak:
             inner = layer_costs(layer.block)
             in_flight += sum(each.kept for each in inner) - _bytes(layer.input) if layer.remat else 0
         gradients += WEIGHT * row.parameters
-        now = Peak(weights + states, (1 + EARLY) * weights, gradients, batch_size * kept, batch_size * in_flight, graph)
+        maps = batch_size * kept, batch_size * in_flight
+        now = Peak(weights + states, (1 + EARLY) * weights, gradients, *maps, KERNELS * weights, graph)
         best = now if best is None or now.total > best.total else best
         kept -= row.kept
     return best
