@@ -98,14 +98,13 @@ def _figures():
             yield Claim(where, f"{name}, training error", rises, degradation, key.format(name))
     yield Claim("Fig. 4", "plain and residual 18, 34 on ImageNet", "curves", IMAGENET.format("ResNet34"))
     shown, source = ANALYZE.format("responses"), "responses.json/mean/{}"
-    for name in ("PlainNet20", "PlainNet56", "ResNet20", "ResNet56"):
+    for name in ("PlainNet20", "PlainNet56", "ResNet20", "ResNet56", "ResNet110"):
         paper = "above residual" if name.startswith("Plain") else "below plain, less with depth"
         note = "weights of the degradation study"
         yield Claim("Fig. 7", f"{name}, mean std", paper, shown, source.format(f"{name}-seed0"), note=note)
     for name, depth in zip(WEIGHTS, (20, 56), strict=True):
         note = "weights of another project, trained in full"
         yield Claim("Fig. 7", f"ResNet-{depth}, mean std", "less with depth", shown, source.format(name), note=note)
-    yield Claim("Fig. 7", "ResNet-110, mean std", "below ResNet-56", ANALYZE.format("responses"))
 
 
 def _detection():

@@ -36,8 +36,8 @@ def hardware() -> str:
         tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
         for gpu in tf.config.list_physical_devices("GPU")
     ]
-    cpu = f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores of {model}"
-    return ", ".join([*gpus, cpu])
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return ", ".join([*gpus, f"{cores} core{'s' * (cores != 1)} of {model}"])
 
 
 def commit() -> str:
