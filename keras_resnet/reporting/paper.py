@@ -130,10 +130,12 @@ def _review():
     yield Claim(f"{point}: Lipschitz", "ResNet-20, largest of a block, measured", "", ANALYZE.format("lipschitz"),
                 "lipschitz.json/largest/ResNet20-seed0")  # fmt: skip
     yield Claim(f"{point}: limits of Eqn. (1)", "counter-examples", "", "python -m pytest tests/theory/test_limits.py")
+    for measure in ("mean", "std", "best"):
+        yield Claim("5.2 several runs", f"ResNet-20, five runs, validation error: {measure}", "", STUDY.format("seeds"),
+                    f"study-seeds.json/arms/ResNet20/val_error/{measure}")  # fmt: skip
     for name, words in {
         "regularization": "4.2, 5.2 regularizing 110 and 1202",
         "depth_for_width": "4.2, 5.2 width for depth",
-        "seeds": "5.2 several runs",
         "shortcuts": "4.3, 5.3 shortcuts by depth",
         "placements": "4.3, 5.3 placements",
         "bottleneck": "4.3, 5.3 bottleneck at matched cost",
