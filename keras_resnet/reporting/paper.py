@@ -100,7 +100,7 @@ def _figures():
     shown, source = ANALYZE.format("responses"), "responses.json/mean/{}"
     for name in ("PlainNet20", "PlainNet56", "ResNet20", "ResNet56", "ResNet110"):
         paper = "above residual" if name.startswith("Plain") else "below plain, less with depth"
-        note = "weights of the degradation study"
+        note = "weights after 640 steps of 32"
         yield Claim("Fig. 7", f"{name}, mean std", paper, shown, source.format(f"{name}-seed0"), note=note)
     for name, depth in zip(WEIGHTS, (20, 56), strict=True):
         note = "weights of another project, trained in full"
