@@ -8,7 +8,7 @@ also run without TensorFlow.
 import importlib
 import os
 
-# Convolutions on processors with AVX2 take half the time; TensorFlow's own default is AVX-512 VNNI alone.
+# A training step on processors with AVX2 takes half the time; TensorFlow's own default is AVX-512 VNNI alone.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from keras_resnet.errors import InputError

@@ -12,7 +12,7 @@ def parallel_map(dataset: tf.data.Dataset, function, calls: int = CORES) -> tf.d
     """``dataset.map(function)`` with so many calls at a time, in order.
 
     tf.data does not tune what follows: letting go of an iterator it tunes waits until its next look, which comes after
-    10, 20, 40 ... ms up to a minute, so that a validation of 11 s takes 20 (TensorFlow 2.21).
+    10, 20, 40 ... ms up to a minute: 3.1 s of batches took 5.1 s (TensorFlow 2.21).
     """
     options = tf.data.Options()
     options.autotune.enabled = False

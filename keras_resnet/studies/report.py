@@ -15,8 +15,9 @@ def length(result: dict) -> str:
     share = f"{100 * result['scale']:g} % of the paper's length"
     few = result.get("train_images")
     data = f"{few:,} training images of {result['data']}" if few else result["data"]
+    rate = f", rate {result['base_lr']:g} at 128" if "base_lr" in result else ""
     return (
-        f"{result['steps']:,} steps of {result['batch_size']} ({share}), {data}, {result['seeds']} "
+        f"{result['steps']:,} steps of {result['batch_size']} ({share}){rate}, {data}, {result['seeds']} "
         f"seed{'s' * (result['seeds'] != 1)}"
     )
 

@@ -74,7 +74,10 @@ class Experiment:
         return build(settings.spec(), input_shape=(size, size, 3), classes=len(self.classes))
 
     def epoch_steps(self, settings) -> int:
-        """Steps from one validation to the next: an epoch, or in a run of so many steps the images it has if more."""
+        """Steps from one validation to the next: an epoch.
+
+        In a run whose length is given in steps they train at least as many images as a validation has.
+        """
         images = max(len(self.train), len(self.validation) if settings.steps else 0)
         return max(1, round(images / settings.batch_size))
 
