@@ -28,7 +28,7 @@ def command(recipe, *arguments):
 
 
 def run(recipe, *arguments, cwd=None):
-    return subprocess.run(command(recipe, *arguments), capture_output=True, text=True, cwd=cwd, timeout=900)
+    return subprocess.run(command(recipe, *arguments), capture_output=True, text=True, cwd=cwd, timeout=1800)
 
 
 def small(photo_folder, workdir, *more):
