@@ -15,9 +15,6 @@ KERNELS = 1  # copies: the weights in the layouts of oneDNN's kernels, measured 
 GRAPH = 500_000  # bytes a layer of the traced step and its plan, measured on ResNet-20 to 152
 KEEPS_INPUT = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.BatchNormalization, keras.layers.MaxPooling2D)
 KEEPS_OUTPUT = (keras.layers.ReLU, keras.layers.MaxPooling2D, keras.layers.Dropout)
-INSIDE = (
-    2  # maps in flight around one operation of the backward pass: the gradient that comes in and the one that goes out
-)
 
 
 @dataclass(frozen=True)

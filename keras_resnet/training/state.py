@@ -54,9 +54,5 @@ class Calendar:
     def ends_window(self, step: int) -> bool:
         return step % self.epoch_steps % WINDOW == 0 or self.ends_epoch(step)
 
-    def window_start(self, step: int) -> int:
-        """The step at which the window of the step before ``step`` began."""
-        return step - 1 - (step - 1) % self.epoch_steps % WINDOW
-
     def saves(self, step: int) -> bool:
         return step % self.save_every == 0 or self.ends_epoch(step)
