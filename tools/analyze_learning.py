@@ -96,7 +96,9 @@ class Training:
         if not records:
             raise InputError(f"{self.workdir} has no whole checkpoint: continue the run, or use gradients on a model.")
         folder = self.out or self.workdir / "analysis"
-        write_result(folder, "training", {"normalization": "batch", "records": records}, provenance())
+        last = {stage: norms.mean() for stage, norms in records[-1]["norms"].items()}
+        result = {"run": self.workdir.name, "normalization": "batch", "last": last, "records": records}
+        write_result(folder, "training", result, provenance())
         steps = [record["step"] for record in records]
         stages = {s: (steps, [r["norms"][s].mean() for r in records]) for s in records[0]["norms"]}
         ratios = {f"step {r['step']}": list(r["ratios"].values()) for r in records if any(r["ratios"].values())}

@@ -13,6 +13,12 @@ TESTED = "python tools/evaluate.py --model {} --data DIR --view {}"
 STUDY = "python recipes/studies/{}.py --data-dir DIR"
 ANALYZE = "python tools/analyze.py {}"
 WEIGHTS = ("resnet20-12fca82f", "resnet56-4bfd9763")  # trained CIFAR networks of akamaster/pytorch_resnet_cifar10
+FOUR = ("PlainNet20", "PlainNet56", "ResNet20", "ResNet56")
+FIGURE_7 = {  # the file of the result, and what its networks have learned
+    ("responses", "weights after 640 steps of 32"): (*FOUR, "ResNet110"),
+    ("responses-3200", "weights after 3,200 steps of 128"): FOUR,
+    ("responses", "weights of another project, trained in full"): WEIGHTS,
+}
 
 TABLE_2 = {"PlainNet18": 27.94, "PlainNet34": 28.54, "ResNet18": 27.88, "ResNet34": 25.03}  # option A, 10-crop top-1
 TABLE_3 = {  # 10-crop, top-1 / top-5
@@ -90,21 +96,15 @@ def _tables():
 
 def _figures():
     degradation, key = STUDY.format("degradation"), "study-degradation.json/arms/{}/train_error/mean"
-    for depth in (20, 56):
-        for kind in ("PlainNet", "ResNet"):
-            where = "Figs. 1, 6" if kind == "PlainNet" else "Fig. 6"
-            rises = "rises with depth" if kind == "PlainNet" else "falls with depth"
-            name = f"{kind}{depth}"
-            yield Claim(where, f"{name}, training error", rises, degradation, key.format(name))
+    for name in FOUR:
+        where, depth = ("Figs. 1, 6", "rises") if name.startswith("Plain") else ("Fig. 6", "falls")
+        yield Claim(where, f"{name}, training error", f"{depth} with depth", degradation, key.format(name))
     yield Claim("Fig. 4", "plain and residual 18, 34 on ImageNet", "curves", IMAGENET.format("ResNet34"))
-    shown, source = ANALYZE.format("responses"), "responses.json/mean/{}"
-    for name in ("PlainNet20", "PlainNet56", "ResNet20", "ResNet56", "ResNet110"):
-        paper = "above residual" if name.startswith("Plain") else "below plain, less with depth"
-        note = "weights after 640 steps of 32"
-        yield Claim("Fig. 7", f"{name}, mean std", paper, shown, source.format(f"{name}-seed0"), note=note)
-    for name, depth in zip(WEIGHTS, (20, 56), strict=True):
-        note = "weights of another project, trained in full"
-        yield Claim("Fig. 7", f"ResNet-{depth}, mean std", "less with depth", shown, source.format(name), note=note)
+    for (file, note), names in FIGURE_7.items():
+        for name in names:
+            paper = "above residual" if name.startswith("Plain") else "below plain, less with depth"
+            source = f"{file}.json/mean/{name}" + ("" if name in WEIGHTS else "-seed0")
+            yield Claim("Fig. 7", f"{name}, mean std", paper, ANALYZE.format("responses"), source, note=note)
 
 
 def _detection():
@@ -149,7 +149,10 @@ def _review():
                     f"cost-imagenet.json/cost/ResNet{depth}/measured/peak", 2**-30)  # fmt: skip
         yield Claim("4.4, 5.4 wall-clock", f"ResNet-{depth}, s a step of 8", "", measure,
                     f"cost-imagenet.json/cost/ResNet{depth}/measured/seconds")  # fmt: skip
-    yield Claim("5.4 dynamics", "gradient norms of stages over training", "", ANALYZE.format("training --workdir RUN"))
+    for name in ("PlainNet56", "ResNet56"):
+        for stage in ("conv1", "conv4"):
+            yield Claim("5.4 dynamics", f"{name}, gradient norm of {stage} at the last checkpoint", "",
+                        ANALYZE.format("training --workdir RUN"), f"training-{name}.json/last/{stage}")  # fmt: skip
 
 
 def markdown(results: Path) -> str:

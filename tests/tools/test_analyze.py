@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
@@ -71,8 +72,10 @@ def test_gradients_at_the_checkpoints_of_a_run(photo_folder, tmp_path):
     subprocess.run(list(map(str, recipe)), check=True, capture_output=True, timeout=600)
     done = analyze("training", "--workdir", tmp_path / "run", "--images", 8)
     assert done.returncode == 0, done.stderr
-    records = json.loads((tmp_path / "run" / "analysis" / "result.json").read_text())["records"]
+    result = json.loads((tmp_path / "run" / "analysis" / "result.json").read_text())
+    records = result["records"]
     assert records[-1]["step"] == 4
+    assert result["last"] == {stage: pytest.approx(np.mean(norms)) for stage, norms in records[-1]["norms"].items()}
     assert records[-1]["ratios"]["conv1_conv/kernel"] > 0
     assert set(records[-1]["norms"]) == {"conv1", "conv2", "conv3", "predictions"}
 
