@@ -6,10 +6,6 @@ also run without TensorFlow.
 """
 
 import importlib
-import os
-
-# A training step on processors with AVX2 takes half the time; TensorFlow's own default is AVX-512 VNNI alone.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model

@@ -287,17 +287,3 @@ def test_every_spec_has_its_builder():
         builder = getattr(keras_resnet, name)
         assert builder.__name__ == name
         assert str(SPECS[name].depth) in builder.__doc__
-
-
-@pytest.mark.parametrize(("asked", "expected"), [(None, True), ("0", False)])
-def test_convolutions_are_one_dnn_s_unless_the_user_says_no(asked, expected):
-    """As TensorFlow itself tells, in a process that imports the package first."""
-    environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
-    environment |= {"TF_ENABLE_ONEDNN_OPTS": asked} if asked else {}
-    code = (
-        "import keras_resnet\n"
-        "from tensorflow.python.util import _pywrap_util_port\n"
-        "print(_pywrap_util_port.IsMklEnabled())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split()[-1] == str(expected)

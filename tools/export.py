@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as keras_resnet does, which is imported too late
 
 import numpy as np
 import tensorflow as tf

@@ -11,7 +11,7 @@ from keras_resnet.layers import BlockLoop, Maxout
 
 WEIGHT = 4  # bytes: weights, gradients and momenta are float32 in every precision
 EARLY = 2  # copies: decay times weight and momentum times velocity need no gradient, so TensorFlow computes them first
-KERNELS = 1  # copies: the weights in the layouts of oneDNN's kernels, measured on ResNet-18 to 152
+KERNELS = 1  # copies: the weights in the layouts of oneDNN's kernels, where TensorFlow uses them; ResNet-18 to 152
 GRAPH = 500_000  # bytes a layer of the traced step and its plan, measured on ResNet-20 to 152
 KEEPS_INPUT = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.BatchNormalization, keras.layers.MaxPooling2D)
 KEEPS_OUTPUT = (keras.layers.ReLU, keras.layers.MaxPooling2D, keras.layers.Dropout)
