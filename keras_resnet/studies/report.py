@@ -1,6 +1,7 @@
 """A study's result in words: a table of its arms, and each comparison."""
 
 from keras_resnet.studies.study import MEASURES
+from keras_resnet.training.cifar import PAPER
 
 HEADER = ("arm", "parameters", "multiply-adds", "training error", "validation error", "best", "paper (test)")
 
@@ -15,6 +16,8 @@ def length(result: dict) -> str:
     share = f"{100 * result['scale']:g} % of the paper's length"
     few = result.get("train_images")
     data = f"{few:,} training images of {result['data']}" if few else result["data"]
+    small = result.get("image_size", PAPER["image_size"])
+    data += f" at {small} pixels" if small != PAPER["image_size"] else ""
     rate = f", rate {result['base_lr']:g} at 128" if "base_lr" in result else ""
     return (
         f"{result['steps']:,} steps of {result['batch_size']} ({share}){rate}, {data}, {result['seeds']} "

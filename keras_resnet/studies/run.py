@@ -47,13 +47,15 @@ class StudySettings:
     """Learning rate for a batch of 128."""
     train_images: int | None = None
     """Train on so many of the training images, evenly spaced; default: all."""
+    image_size: int = PAPER["image_size"]
+    """Side of the images; other sizes are resized to it: half of it takes a quarter of the time."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Number format of the layers."""
 
     def check(self) -> None:
         """Raise :class:`InputError` for a value that cannot be."""
         one_of("precision", self.precision, PRECISIONS)
-        for name in ("scale", "seeds", "batch_size", "base_lr"):
+        for name in ("scale", "seeds", "batch_size", "base_lr", "image_size"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InputError(f"--{name.replace('_', '-')} {value} must be positive.")
@@ -110,7 +112,7 @@ def _settings(arm: Arm, seed: int, settings: StudySettings) -> CifarSettings:
         workdir=settings.workdir / f"{arm.name}-seed{seed}",
         batch_size=settings.batch_size,
         steps=settings.steps,
-        image_size=PAPER["image_size"],
+        image_size=settings.image_size,
         precision=settings.precision,
         train_images=settings.train_images,
         seed=seed,
@@ -165,6 +167,7 @@ def _result(study: Study, settings: StudySettings, runs: dict[str, list[dict]]) 
         "seeds": max((len(found) for found in runs.values()), default=0),
         "data": settings.data,
         "train_images": settings.train_images,
+        "image_size": settings.image_size,
         "precision": settings.precision,
         "arms": arms,
         "comparisons": comparisons,

@@ -5,7 +5,7 @@ import json
 import pytest
 from conftest import write_photos
 
-from keras_resnet import InputError
+from keras_resnet import InputError, load_model
 from keras_resnet.studies import Arm, Study, StudySettings, run_study
 from keras_resnet.studies.report import report
 
@@ -28,7 +28,7 @@ def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     settings = StudySettings(
         data=str(write_photos(folder)), workdir=folder / "gates", scale=3 / 64_000, seeds=2, batch_size=4,
-        arms=("identity", "gated"),
+        arms=("identity", "gated"), image_size=24,
     )  # fmt: skip
     return settings, run_study(STUDY, settings)
 
@@ -53,7 +53,8 @@ def test_runs_are_of_their_arm(done):
     settings, _ = done
     saved = json.loads((settings.workdir / "gated-seed1" / "settings.json").read_text())
     assert (saved["change"], saved["augmentation"]) == (["width=0.25", "shortcut=highway"], "mixed")
-    assert (saved["seed"], saved["steps"], saved["batch_size"]) == (1, 3, 4)
+    assert (saved["seed"], saved["steps"], saved["batch_size"], saved["image_size"]) == (1, 3, 4, 24)
+    assert load_model(settings.workdir / "gated-seed1" / "last.keras").input_shape == (None, 24, 24, 3)
 
 
 def test_the_same_study_trains_nothing_again(done, capsys):
@@ -80,6 +81,8 @@ def test_other_settings_are_refused_in_the_same_folder(done):
 
 def test_the_report_says_what_was_not_run_and_not_decided(done):
     lines = report(done[1])
+    assert "3 steps of 4 (" in lines[1]
+    assert " at 24 pixels, 2 seeds" in lines[1]
     assert any(line.startswith("| never |") and "not run | not run" in line for line in lines)
     assert any(line.startswith("| identity |") and line.endswith("| 8.75 |") for line in lines)
     assert any(line.startswith("- gated - identity:") and "decide" in line for line in lines)
