@@ -158,6 +158,10 @@ class Step:
         strategy = self.distribute_strategy
         now = tf.timestamp if self.timed else lambda: tf.constant(0.0, tf.float64)
 
+        def after(arrival, data):
+            with tf.control_dependencies([arrival]):  # else a step that takes every thread is counted as waiting
+                step(tf.nest.map_structure(tf.identity, data))
+
         @tf.function(reduce_retracing=True)
         def run(iterator):
             start = now()
@@ -165,8 +169,9 @@ class Step:
                 data = next(iterator)
             arrived = [tensor for part in data for tensor in strategy.experimental_local_results(part)]
             with tf.control_dependencies(arrived):
-                self.waited.assign_add(now() - start)
-            strategy.run(step, args=(data,))
+                arrival = now()
+            self.waited.assign_add(arrival - start)
+            strategy.run(after, args=(arrival, data))
 
         names = dict.fromkeys((metric.name for metric in self.metrics), 0.0)
 

@@ -1,5 +1,10 @@
 """The training step against Keras' own, and what it watches."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -95,3 +100,11 @@ def test_the_worst_mistakes_are_the_highest_losses_among_the_wrong(rng):
     np.testing.assert_array_equal(kept_images[0], images[worst[0]])
     model.mistakes.reset()
     assert len(model.mistakes.values(model.local)[0]) == 0
+
+
+def test_a_step_that_takes_every_thread_is_not_counted_as_waiting_for_input():
+    """With one thread, steps of 4 images of ready input, and of input that takes half a second a batch."""
+    script = Path(__file__).with_name("wait_for_input.py")
+    printed = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout
+    shares = json.loads(printed.splitlines()[-1])
+    assert shares["quick"] < 0.5 < shares["slow"]

@@ -1,0 +1,40 @@
+"""Trains with one thread and prints the shares of the time waited for quick and for slow input; for test_model.py."""
+
+import json
+import time
+
+import numpy as np
+import tensorflow as tf
+
+import keras_resnet
+from keras_resnet.training import SGD, TrainingModel
+
+BATCH = (np.zeros((4, 32, 32, 3), np.float32), np.zeros(4, np.int32))
+
+
+def share_waited(model: TrainingModel, data: tf.data.Dataset) -> float:
+    """The share of five steps' time, after one."""
+    iterator = iter(data)
+    model.train_function(iterator)
+    model.take_waited()
+    start = time.perf_counter()
+    for _ in range(5):
+        model.train_function(iterator)
+    return model.take_waited() / (time.perf_counter() - start)
+
+
+def late_batches():
+    while True:
+        time.sleep(0.5)
+        yield BATCH
+
+
+if __name__ == "__main__":
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    model = TrainingModel(keras_resnet.ResNet20(), timed=True)
+    model.compile(SGD(0.01))
+    model.make_train_function()
+    quick = tf.data.Dataset.from_tensors(BATCH).repeat()
+    slow = tf.data.Dataset.from_generator(late_batches, output_signature=quick.element_spec)
+    print(json.dumps({"quick": share_waited(model, quick), "slow": share_waited(model, slow)}))
