@@ -8,7 +8,8 @@ HEADER = ("arm", "parameters", "multiply-adds", "training error", "validation er
 
 def about(result: dict) -> str:
     """How long and how often was trained, on what data and hardware."""
-    return f"{length(result)}, {result['hardware']}"
+    machines = dict.fromkeys(run["hardware"] for arm in result["arms"].values() for run in arm["runs"])
+    return f"{length(result)}, {' and '.join(machines) or result['hardware']}"
 
 
 def length(result: dict) -> str:

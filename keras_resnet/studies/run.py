@@ -148,7 +148,8 @@ def _result(study: Study, settings: StudySettings, runs: dict[str, list[dict]]) 
     for arm in study.arms:
         found = runs.get(arm.name, [])
         arms[arm.name] = {"model": arm.model, "change": arm.change, "settings": arm.settings, "paper": arm.paper}
-        arms[arm.name] |= _costs(arm) | {"runs": [{k: v for k, v in run.items() if k != "rows"} for run in found]}
+        arms[arm.name] |= _costs(arm, settings.image_size)
+        arms[arm.name]["runs"] = [{k: v for k, v in run.items() if k != "rows"} for run in found]
         for measure in (*MEASURES, "test_error"):
             values = [run[measure] for run in found if run[measure] is not None]
             mean, std = mean_std(values) if values else (None, None)
@@ -176,12 +177,12 @@ def _result(study: Study, settings: StudySettings, runs: dict[str, list[dict]]) 
 
 
 @functools.cache
-def _cost(model: str, change: tuple[str, ...]) -> dict:
-    return Arm("", model, change).cost()
+def _cost(model: str, change: tuple[str, ...], image_size: int | None) -> dict:
+    return Arm("", model, change).cost(image_size)
 
 
-def _costs(arm: Arm) -> dict:
-    return dict(_cost(arm.model, arm.change))
+def _costs(arm: Arm, image_size: int | None = None) -> dict:
+    return dict(_cost(arm.model, arm.change, image_size))
 
 
 def _write(path: Path, result: dict) -> None:

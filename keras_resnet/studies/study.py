@@ -27,9 +27,10 @@ class Arm:
     settings: dict = field(default_factory=dict)
     paper: float | None = None
 
-    def cost(self) -> dict[str, int]:
-        """``parameters``, trainable ones, and ``multiply_adds`` of one image."""
-        model = keras_resnet.build(change_spec(find_spec(self.model), **parse_changes(self.change)))
+    def cost(self, image_size: int | None = None) -> dict[str, int]:
+        """``parameters``, trainable ones, and ``multiply_adds`` of one image of so many pixels, or of the paper's."""
+        spec = change_spec(find_spec(self.model), **parse_changes(self.change))
+        model = keras_resnet.build(spec, input_shape=(image_size, image_size, 3) if image_size else None)
         parameters = sum(int(v.value.shape.num_elements()) for v in model.trainable_variables)
         return {"parameters": parameters, "multiply_adds": multiply_adds(model)}
 

@@ -51,7 +51,8 @@ def runs(tmp_path):
     write_run(folder / "plain", "PlainNet20", 0, 20.0)
     study = folder / "study"
     study.mkdir()
-    arm = {"model": "ResNet20", "parameters": 1000, "multiply_adds": 2000, "paper": 8.75, "runs": [{}]}
+    arm = {"model": "ResNet20", "parameters": 1000, "multiply_adds": 2000, "paper": 8.75}
+    arm["runs"] = [{"hardware": "1 core"}, {"hardware": "4 cores"}, {"hardware": "1 core"}]
     arm |= {key: {"mean": 10.0, "std": 0.5, "best": 9.5} for key in ("train_error", "val_error", "test_error")}
     content = {"study": "gates", "question": "Do <gates> help?", "measure": "val_error", "steps": 3, "scale": 0.1}
     content |= {"batch_size": 32, "data": "cifar10", "seeds": 3, "arms": {"a<b": arm}, "costed": {}}
@@ -77,6 +78,7 @@ def test_the_page_is_whole_and_self_contained(runs, tmp_path):
     assert {"12.50 ± 0.71 (5000 images)", "8.75 (Table 6)", "0, 1"} <= set(page.cells)
     assert "a<b" in page.cells  # escaped in the file
     assert "Do &lt;gates&gt; help?" in text
+    assert "3 seeds, 1 core and 4 cores<" in text
     assert "cannot decide" in text
 
 

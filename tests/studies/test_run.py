@@ -42,6 +42,8 @@ def test_results_have_every_arm_with_its_cost_and_runs(done):
     assert identity["val_error"]["mean"] == pytest.approx(sum(run["val_error"] for run in identity["runs"]) / 2)
     assert (never["runs"], never["val_error"]["mean"]) == ([], None)
     assert result["costed"]["ResNet34"]["multiply_adds"] == 3_663_761_408
+    whole, classifier = STUDY.arms[0].cost()["multiply_adds"], 16 * 10  # of 32 pixels; the arm's images have 24
+    assert identity["multiply_adds"] - classifier == (whole - classifier) * 24**2 / 32**2
     assert [(c["first"], c["second"]) for c in result["comparisons"]] == [("gated", "identity")]
     assert (result["steps"], result["batch_size"], result["seeds"]) == (3, 4, 2)
     assert {"command", "commit", "hardware", "versions"} <= result.keys()
