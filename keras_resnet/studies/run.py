@@ -136,10 +136,17 @@ def _finished(wanted: CifarSettings) -> dict | None:
     return _with_curves(wanted, result) if same else None  # other settings: the run itself refuses them, in words
 
 
+def last_train_error(rows: list[dict], steps: int) -> float:
+    """Mean error of the last tenth of ``steps``; a point counts by its steps, as an epoch ends in a short one."""
+    points = [row for row in rows if row["split"] == "train"]
+    lengths = np.diff([0, *(row["step"] for row in points)])
+    errors, last = np.array([row["error"] for row in points]), [row["step"] > (1 - LAST) * steps for row in points]
+    return float(np.average(errors[last], weights=lengths[last]))
+
+
 def _with_curves(wanted: CifarSettings, result: dict) -> dict:
     rows = read_metrics(wanted.workdir / "metrics.csv")
-    errors = [row["error"] for row in rows if row["split"] == "train" and row["step"] > (1 - LAST) * wanted.steps]
-    own = {"seed": wanted.seed, "train_error": float(np.mean(errors)), "rows": rows}
+    own = {"seed": wanted.seed, "train_error": last_train_error(rows, wanted.steps), "rows": rows}
     return own | {key: result[key] for key in KEPT}
 
 

@@ -8,6 +8,7 @@ from conftest import write_photos
 from keras_resnet import InputError, load_model
 from keras_resnet.studies import Arm, Study, StudySettings, run_study
 from keras_resnet.studies.report import report
+from keras_resnet.studies.run import last_train_error
 
 STUDY = Study(
     "gates",
@@ -57,6 +58,13 @@ def test_runs_are_of_their_arm(done):
     assert (saved["change"], saved["augmentation"]) == (["width=0.25", "shortcut=highway"], "mixed")
     assert (saved["seed"], saved["steps"], saved["batch_size"], saved["image_size"]) == (1, 3, 4, 24)
     assert load_model(settings.workdir / "gated-seed1" / "last.keras").input_shape == (None, 24, 24, 3)
+
+
+def test_training_error_is_that_of_the_last_tenth_of_the_steps():
+    """Windows of 50 steps, and of 2 where an epoch of 52 ends: a point counts by its steps."""
+    rows = [{"split": "train", "step": step, "error": error} for step, error in ((450, 9.0), (468, 7.0), (470, 90.0))]
+    rows += [{"split": "validation", "step": 470, "error": 50.0}, {"split": "train", "step": 500, "error": 5.0}]
+    assert last_train_error(rows, 500) == pytest.approx((18 * 7.0 + 2 * 90.0 + 30 * 5.0) / 50)
 
 
 def test_the_same_study_trains_nothing_again(done, capsys):
