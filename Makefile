@@ -10,7 +10,7 @@ demo: .venv/installed
 	$(BIN)/python recipes/imagenet.py
 
 test: .venv/installed lint
-	$(BIN)/python -m pytest -m "not peers" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not peers" -n 2 --dist loadfile --durations 20
 
 peers: .venv/installed-peers
 	$(BIN)/python -m pytest -m peers
