@@ -95,10 +95,11 @@ def _tables():
 
 
 def _figures():
-    degradation, key = STUDY.format("degradation"), "study-degradation.json/arms/{}/train_error/mean"
-    for name in FOUR:
-        where, depth = ("Figs. 1, 6", "rises") if name.startswith("Plain") else ("Fig. 6", "falls")
-        yield Claim(where, f"{name}, training error", f"{depth} with depth", degradation, key.format(name))
+    for file in ("study-degradation", "study-degradation-5000"):
+        for name in FOUR:
+            where, depth = ("Figs. 1, 6", "rises") if name.startswith("Plain") else ("Fig. 6", "falls")
+            source = f"{file}.json/arms/{name}/train_error/mean"
+            yield Claim(where, f"{name}, training error", f"{depth} with depth", STUDY.format("degradation"), source)
     yield Claim("Fig. 4", "plain and residual 18, 34 on ImageNet", "curves", IMAGENET.format("ResNet34"))
     for (file, note), names in FIGURE_7.items():
         for name in names:
