@@ -144,12 +144,15 @@ def _review():
         "warm_up": "warm-up at 110",
     }.items():
         yield Claim(words, "compared by Welch's test", "", STUDY.format(name), f"study-{name}.json/comparisons")
-    for depth in (34, 50, 101, 152):
-        measure = ANALYZE.format("cost --batch-size 8 --measure")
-        yield Claim("4.4, 5.4 memory", f"ResNet-{depth}, peak of a step of 8, GiB", "", measure,
-                    f"cost-imagenet.json/cost/ResNet{depth}/measured/peak", 2**-30)  # fmt: skip
-        yield Claim("4.4, 5.4 wall-clock", f"ResNet-{depth}, s a step of 8", "", measure,
-                    f"cost-imagenet.json/cost/ResNet{depth}/measured/seconds")  # fmt: skip
+    for data, batch, depths in (("imagenet", 8, (34, 50, 101, 152)), ("cifar", 32, (20, 56, 110, 1202))):
+        for depth in depths:
+            name = f"ResNet{depth}"
+            measure = ANALYZE.format(f"cost --model {name} --batch-size {batch} --measure")
+            source = f"cost-{data}.json/cost/{name}/measured"
+            yield Claim("4.4, 5.4 memory", f"ResNet-{depth}, peak of a step of {batch}, GiB", "", measure,
+                        f"{source}/peak", 2**-30)  # fmt: skip
+            yield Claim("4.4, 5.4 wall-clock", f"ResNet-{depth}, s a step of {batch}", "", measure,
+                        f"{source}/seconds")  # fmt: skip
     for name in ("PlainNet56", "ResNet56"):
         for stage in ("conv1", "conv4"):
             yield Claim("5.4 dynamics", f"{name}, gradient norm of {stage} at the last checkpoint", "",
