@@ -14,7 +14,7 @@ def about(result: dict) -> str:
 
 def length(result: dict) -> str:
     """How long and how often was trained, on what data."""
-    share = f"{100 * result['scale']:g} % of the paper's length"
+    share = f"{100 * result['scale']:g} % of the paper's steps"
     few = result.get("train_images")
     data = f"{few:,} training images of {result['data']}" if few else result["data"]
     small = result.get("image_size", PAPER["image_size"])
