@@ -1,10 +1,11 @@
 """Kill a training run again and again, and see whether it comes out equal to one never interrupted.
 
-    python tools/crash_test.py --data-dir TFDS_DIR --kills 20 --while-saving 6
+    python tools/crash_test.py --kills 20 --while-saving 6 -- --data-dir TFDS_DIR
 
 trains ResNet-20 on CIFAR-10 once without interruption, then again with SIGKILL at random moments, some of them while a
 checkpoint is being written. After each kill the same command is run again, and the first checkpoint it writes is
-compared, bit for bit, with the uninterrupted run's of the same step; at the end the curves are compared too.
+compared, bit for bit, with the uninterrupted run's of the same step; at the end the curves are compared too. What
+follows ``--`` goes to recipes/cifar10.py: other data, another model, precision or batch.
 """
 
 import json
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+from tyro.conf import Positional
 
 from keras_resnet.training.metrics_file import read_metrics
 
@@ -29,8 +31,8 @@ EQUAL_COLUMNS = ("split", "step", "loss", "error", "learning_rate")
 class CrashTest:
     """A run killed and continued."""
 
-    data_dir: str
-    """Where TFDS keeps cifar10."""
+    recipe: Positional[tuple[str, ...]] = ()
+    """Arguments of recipes/cifar10.py."""
     workdir: Path = Path("runs/crash-test")
     """Gets a folder for each of the two runs and ``table.md``."""
     kills: int = 20
@@ -42,14 +44,12 @@ class CrashTest:
     """Most seconds of training between two kills."""
     seed: int = 0
     """Draws the moments."""
-    precision: str = "float32"
 
     def command(self, name: str) -> list[str]:
         """The training command of the run ``name``."""
         return [
-            sys.executable, str(ROOT / "recipes" / "cifar10.py"), "--data-dir", self.data_dir, "--model", "ResNet20",
-            "--steps", str(self.steps), "--save-every", str(self.save_every), "--precision", self.precision,
-            "--workdir", str(self.workdir / name),
+            sys.executable, str(ROOT / "recipes" / "cifar10.py"), *self.recipe, "--steps", str(self.steps),
+            "--save-every", str(self.save_every), "--workdir", str(self.workdir / name),
         ]  # fmt: skip
 
     def run(self) -> None:

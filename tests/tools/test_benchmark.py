@@ -42,7 +42,7 @@ def test_scaling_model_prints_its_table_and_plot(tmp_path):
 
 
 def test_detection_benchmark_prints_shares_and_ratios():
-    arguments = ["--model", "ResNet18", "--height", "96", "--width", "128", "--classes", "3", "--rounds", "1"]
+    arguments = ["--model", "ResNet18", "--height", "64", "--width", "64", "--classes", "3", "--rounds", "1"]
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "benchmark.py", "detect", *arguments], capture_output=True, text=True
     )
