@@ -19,7 +19,7 @@ def finetune(*arguments):
 
 @pytest.mark.slow
 def test_it_keeps_what_is_frozen_and_continues(photo_folder, tmp_path):
-    model = keras_resnet.ResNet20(classes=5)
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=5)
     model.preprocessing, model.licence = CAFFE, "CC0"
     model.save(tmp_path / "trained.keras")
     arguments = ["--model", tmp_path / "trained.keras", "--data", photo_folder, "--workdir", tmp_path / "run"]

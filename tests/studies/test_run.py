@@ -10,12 +10,13 @@ from keras_resnet.studies import Arm, Study, StudySettings, run_study
 from keras_resnet.studies.report import report
 from keras_resnet.studies.run import last_train_error
 
+SMALL = ("width=0.25", "blocks=[1,1,1]")
 STUDY = Study(
     "gates",
     "Do gates help?",
     arms=(
-        Arm("identity", "ResNet20", ("width=0.25",), paper=8.75),
-        Arm("gated", "ResNet20", ("width=0.25", "shortcut=highway"), {"augmentation": "mixed"}),
+        Arm("identity", "ResNet20", SMALL, paper=8.75),
+        Arm("gated", "ResNet20", (*SMALL, "shortcut=highway"), {"augmentation": "mixed"}),
         Arm("never", "ResNet110"),
     ),
     pairs=(("gated", "identity"), ("never", "identity")),
@@ -55,7 +56,7 @@ def test_results_have_every_arm_with_its_cost_and_runs(done):
 def test_runs_are_of_their_arm(done):
     settings, _ = done
     saved = json.loads((settings.workdir / "gated-seed1" / "settings.json").read_text())
-    assert (saved["change"], saved["augmentation"]) == (["width=0.25", "shortcut=highway"], "mixed")
+    assert (saved["change"], saved["augmentation"]) == ([*SMALL, "shortcut=highway"], "mixed")
     assert (saved["seed"], saved["steps"], saved["batch_size"], saved["image_size"]) == (1, 3, 4, 24)
     assert load_model(settings.workdir / "gated-seed1" / "last.keras").input_shape == (None, 24, 24, 3)
 

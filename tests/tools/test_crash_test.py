@@ -12,7 +12,7 @@ def test_a_kill_while_saving_is_survived(photo_folder, tmp_path):
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "crash_test.py", "--kills", "1", "--while-saving", "1", "--steps", "60",
          "--save-every", "4", "--longest", "0.1", "--workdir", tmp_path,
-         "--", "--data", photo_folder, "--batch-size", "4"],
+         "--", "--data", photo_folder, "--batch-size", "4", "--change", "blocks=[1,1,1]"],
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,14 @@ from keras_resnet.weights import Preprocessing
 
 PREPROCESSING = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
 SETTINGS = training.Settings(
-    model="ResNet20", batch_size=8, image_size=32, base_lr=0.1, save_every=4, steps=24, schedule="steps"
+    model="ResNet20",
+    change=("blocks=[1,1,1]",),
+    batch_size=8,
+    image_size=32,
+    base_lr=0.1,
+    save_every=4,
+    steps=24,
+    schedule="steps",
 )
 
 
