@@ -66,7 +66,7 @@ def differences(a, b):
     ],
 )
 def test_equal_to_one_device(mode, net, bound, trained):
-    """20 steps with momentum and decay, 6 of a ResNet of 8 layers with --sync-bn; 203 test images are no whole batches.
+    """20 steps with momentum and decay, 6 of ResNet-20 with --sync-bn; 203 test images are no whole batches.
 
     In the ragged case 5 examples are 3 and 2: loss, error and update are still those of all examples alike.
     """

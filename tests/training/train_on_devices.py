@@ -52,7 +52,7 @@ split = data.ArraySplit("train", images, labels)
 preprocessing = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
 with strategy.scope():
     if NET in ("sync_bn", "resnet"):
-        network = keras_resnet.ResNet20(blocks=(1, 1, 1), input_shape=(SIZE, SIZE, 3), classes=CLASSES)
+        network = keras_resnet.ResNet20(input_shape=(SIZE, SIZE, 3), classes=CLASSES)
         if NET == "sync_bn":
             synchronize_batch_norm(network)
     else:
