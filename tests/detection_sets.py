@@ -38,9 +38,9 @@ def rectangles(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def classifier(rectangles):
-    """A narrow, shallow random network with the statistics of normalization that such pictures have."""
+    """A narrow random network with the statistics of normalization that such pictures have."""
     keras.utils.set_random_seed(0)
-    network = keras_resnet.ResNet18(width=0.125, blocks=(1, 1, 1, 1), classes=2, input_shape=(96, 96, 3))
+    network = keras_resnet.ResNet18(width=0.125, classes=2, input_shape=(96, 96, 3))
     network.preprocessing = Preprocessing(mean=[60, 40, 60], std=(50, 50, 50))
     pictures = np.stack([np.asarray(Image.open(path)) for path in sorted((rectangles / "train").iterdir())])
     recalibrate_batch_norm(network, [(network.preprocessing(pictures),)])

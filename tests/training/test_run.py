@@ -106,8 +106,9 @@ def test_a_run_stopped_in_its_last_validation_validates_and_trains_no_further(ar
 
 def test_accumulation_through_the_command_equals_the_whole_batch_but_for_normalization(arrays, tmp_path):
     """Parts of one batch differ in the statistics they are normalized with, so the first losses are near, not equal."""
-    whole = start(arrays, tmp_path / "whole", steps=3)
-    parts = start(arrays, tmp_path / "parts", steps=3, accumulate=2)
+    deep = {"steps": 3, "change": None}
+    whole = start(arrays, tmp_path / "whole", **deep)
+    parts = start(arrays, tmp_path / "parts", **deep, accumulate=2)
     losses = [read_metrics(tmp_path / name / "run" / "metrics.csv")[0]["loss"] for name in ("whole", "parts")]
     assert losses[0] == pytest.approx(losses[1], rel=0.2)
     assert losses[0] != losses[1]
