@@ -1,5 +1,6 @@
 """What the instruments' commands share: models, images, and where results go."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,12 +10,27 @@ from keras_resnet import data
 from keras_resnet.analysis.results import write_result
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation import input_size
+from keras_resnet.tables import Table, as_json
 from keras_resnet.training.results import provenance
 from keras_resnet.weights import Preprocessing
 
 
+@dataclass(frozen=True, kw_only=True)
+class Instrument:
+    """What every instrument takes."""
+
+    out: Path | None = None
+    """Where result.json and figure.png go. Default: runs/analysis/<instrument>."""
+    json: Path | None = None
+    """Write result.json to this file too."""
+
+    def keep(self, folder: Path, instrument: str, result: dict, tables: Iterable[Table]) -> None:
+        """Write the result with its tables and provenance."""
+        write_result(folder, instrument, result | {"tables": as_json(tables)}, provenance(), self.json)
+
+
 @dataclass(frozen=True)
-class OnImages:
+class OnImages(Instrument):
     """Which models, on which images."""
 
     model: tuple[str, ...]
@@ -27,17 +43,13 @@ class OnImages:
     """Which part of the data."""
     images: int = 256
     """How many images, the first of the part."""
-    out: Path | None = None
-    """Where result.json and figure.png go. Default: runs/analysis/<instrument>."""
 
     def load(self) -> dict:
         """Name to (model, images, labels) of each model, the images as its weights expect them."""
         if self.images < 1:
             raise InputError(f"--images {self.images} must be positive.")
         found = data.open_data(self.data, self.data_dir)
-        part = {"train": found.train, "val": found.validation, "test": found.test}[self.split]
-        if part is None:
-            raise InputError(f"{found.name} has no {self.split} split: choose --split val.")
+        part = found.part(self.split)
         loaded = {}
         for name in self.model:
             model = keras_resnet.load_model(name)
@@ -53,11 +65,11 @@ class OnImages:
             loaded[label_of(name, loaded)] = (model, images, labels)
         return loaded
 
-    def write(self, instrument: str, result: dict) -> Path:
+    def write(self, instrument: str, result: dict, tables: Iterable[Table]) -> Path:
         """Write the result; returns the folder, for the figure."""
         folder = self.out or Path("runs/analysis") / instrument
         about = {"models": list(self.model), "data": self.data, "split": self.split, "images": self.images}
-        write_result(folder, instrument, {**about, **result}, provenance())
+        self.keep(folder, instrument, about | result, tables)
         print(f"result.json and figure.png in {folder}")
         return folder
 

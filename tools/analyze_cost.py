@@ -6,21 +6,22 @@ from pathlib import Path
 from typing import Literal
 
 import keras
+from analyze_common import Instrument
 
 import keras_resnet
 from keras_resnet import analysis, plots
-from keras_resnet.analysis.results import write_result
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 from keras_resnet.specs import change_spec, find_spec, parse_changes
-from keras_resnet.training.results import provenance
+from keras_resnet.tables import Table
+from keras_resnet.training.results import hardware
 
 MIB = 2**20
 EPOCH = {"imagenet": 1_281_167, "cifar": 45_000}  # training images
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(Instrument):
     """What networks cost by layer and as a whole; with --measure, what a step of theirs really takes."""
 
     model: tuple[str, ...] = ("ResNet18", "ResNet34", "ResNet50", "ResNet101", "ResNet152")
@@ -40,31 +41,30 @@ class Cost:
     measure: bool = False
     """Train for a few steps in a process of its own: peak memory, seconds a step and an epoch."""
     layers: bool = False
-    """Print each layer's row too."""
-    out: Path | None = None
-    """Where result.json, layers.json and figure.png go. Default: runs/analysis/cost."""
+    """Print each layer's row too, after the network's."""
 
     def run(self) -> None:
         if self.batch_size < 1 or not self.memory_gib > 0:
             raise InputError(f"--batch-size {self.batch_size} and --memory-gib {self.memory_gib} must be positive.")
         changes = parse_changes(self.change)
         variants = [(n, changes | s) for n in self.model for s in self._shortcuts(n)]
-        result, rows, parts, kept, origin = {}, {}, {}, {}, provenance()
-        print(f"batch {self.batch_size}, {self.precision}; {origin['hardware']}")
-        print("| network | parameters | multiply-adds | kept/image, MiB | optimizer, MiB | peak, MiB | "
-              f"batch in {self.memory_gib:g} GiB | measured, MiB | estimate/measured | s/step | h/epoch |")  # fmt: skip
-        print("|---|" + "--:|" * 10)
+        result, rows, parts, kept = {}, {}, {}, {}
+        print(f"batch {self.batch_size}, {self.precision}; {hardware()}")
+        measured = ("measured, MiB", "estimate/measured", "s/step", "h/epoch") if self.measure else ()
+        estimated = ("kept/image, MiB", "optimizer, MiB", "peak, MiB", f"batch in {self.memory_gib:g} GiB")
+        table = Table("cost", ("network", "parameters", "multiply-adds", *estimated, *measured))
+        table.print_header()
         for name, change in variants:
             label = name + "".join(f" {key}={value}" for key, value in change.items())
             row, layers = self._row(name, change)
             result[label], rows[label] = row, [vars(each) for each in layers]
-            print("| " + " | ".join([label, *self._cells(row)]) + " |", flush=True)
+            table.add(label, *self._cells(row))
             if self.layers:
                 self._print_layers(layers)
             parts[label] = row["estimate"]
             kept[label] = [layer.kept / MIB for layer in layers]
         folder = self.out or Path("runs/analysis/cost")
-        write_result(folder, "cost", self._about() | {"cost": result}, origin)
+        self.keep(folder, "cost", self._about() | {"cost": result}, [table])
         write_whole(folder / "layers.json", lambda path: path.write_text(json.dumps(rows) + "\n"))
         names = list(parts)
         kinds = {kind: [parts[n][kind] / MIB for n in names] for kind in parts[names[0]] if kind != "total"}
@@ -106,16 +106,17 @@ class Cost:
         cells = [f"{row['parameters']:,}", f"{row['multiply_adds']:,}", f"{row['kept_per_image'] / MIB:.2f}"]
         cells += [f"{estimate[kind] / MIB:,.0f}" for kind in ("optimizer", "total")] + [f"{row['largest_batch']:,}"]
         if measured is None:
-            return [*cells, *["not measured"] * 4]
+            return cells
         ratio = estimate["total"] / measured["peak"]
         cells += [f"{measured['peak'] / MIB:,.0f}", f"{ratio:.2f}", f"{measured['seconds']:.3g}"]
         return [*cells, f"{row['hours_per_epoch']:.3g}"]
 
     def _print_layers(self, layers) -> None:
-        print("\n| layer | output | parameters | multiply-adds | output, bytes/image | kept, bytes/image |")
-        print("|---|---|--:|--:|--:|--:|")
+        columns = ("layer", "output", "parameters", "multiply-adds", "output, bytes/image", "kept, bytes/image")
+        table = Table("layers", columns)
+        print()
+        table.print_header()
         for each in layers:
-            shape = "x".join(map(str, each.shape))
-            print(f"| {each.name} | {shape} | {each.parameters:,} | {each.multiply_adds:,} | {each.output:,} | "
-                  f"{each.kept:,} |")  # fmt: skip
+            counts = (each.parameters, each.multiply_adds, each.output, each.kept)
+            table.add(each.name, "x".join(map(str, each.shape)), *(f"{count:,}" for count in counts))
         print()

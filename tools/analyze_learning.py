@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from analyze_common import OnImages
+from analyze_common import Instrument, OnImages
 
 from keras_resnet import analysis, plots
-from keras_resnet.analysis.results import write_result
 from keras_resnet.errors import InputError
+from keras_resnet.tables import Table
 from keras_resnet.training.checkpoints import CheckpointFolder, assign_model
 from keras_resnet.training.cifar import CifarSettings, cifar_experiment
-from keras_resnet.training.results import provenance
 
 DISTANCES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # of an image's own norm
 GRID = 25  # points along a line of the loss surface, and along each side of a plane
@@ -30,19 +29,20 @@ class Gradients(OnImages):
 
     def run(self) -> None:
         result, flows, alike, layers = {}, {}, {}, {}
-        print("| network | stage | gradient norm, median | smallest | largest |\n|---|---|--:|--:|--:|")
+        table = Table("gradients", ("network", "stage", "gradient norm, median", "smallest", "largest"))
+        table.print_header()
         for name, (model, x, y) in self.load().items():
             loss = analysis.Loss(model, x, y, self.normalization, self.batch_size)
             norms = analysis.gradient_norms(loss)
             for stage, values in analysis.by_stage(norms).items():
-                print(f"| {name} | {stage} | {np.median(values):.4g} | {values.min():.4g} | {values.max():.4g} |")
+                table.add(name, stage, *(f"{f(values):.4g}" for f in (np.median, np.min, np.max)))
             flow = analysis.flow(model, x[: self.batch_size], y[: self.batch_size], self.normalization)
             near = analysis.shattering(model, x[: self.batch_size], y[: self.batch_size], DISTANCES)
             result[name] = {"norms": {each.weight: each.norms for each in norms}, "flow": flow}
             result[name]["correlation"] = dict(zip(map(str, DISTANCES), near.mean(axis=1), strict=True))
             flows[name], alike[name] = list(flow.values()), (DISTANCES, near.mean(axis=1))
             layers[name] = [float(np.median(e.norms)) for e in norms if e.weight.endswith("kernel")]
-        folder = self.write("gradients", {"normalization": self.normalization, "gradients": result})
+        folder = self.write("gradients", {"normalization": self.normalization, "gradients": result}, [table])
         drawn = [
             plots.Panel("kernels, median over batches", "layer", "gradient norm", layers, log=True),
             plots.Panel("with respect to each part's output", "part", "gradient norm", flows, log=True),
@@ -52,15 +52,14 @@ class Gradients(OnImages):
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Instrument):
     """Gradient norms and update/weight ratios of a CIFAR run, at the checkpoints its folder has."""
 
     workdir: Path
     """The folder of a run of recipes/cifar10.py or of a study."""
     images: int = 256
     """Training images, not augmented."""
-    out: Path | None = None
-    """Where result.json and figure.png go. Default: <workdir>/analysis."""
+    """Default of --out: <workdir>/analysis."""
 
     def run(self) -> None:
         import json
@@ -79,7 +78,8 @@ class Training:
         model = experiment.model(settings, choose_strategy(), settings.steps)
         images = np.asarray(experiment.preprocessing(experiment.train.images[: self.images]))
         loss = analysis.Loss(model.network, images, experiment.train.labels[: self.images], "batch", batch_size=32)
-        records = []
+        records, table = [], Table("training", ("step", *(f"gradient norm, {stage}" for stage in model.stages)))
+        table.print_header()
         checkpoints = CheckpointFolder(self.workdir / "checkpoints")
         for step in checkpoints.steps():
             try:
@@ -92,13 +92,13 @@ class Training:
             norms = analysis.by_stage(analysis.gradient_norms(loss))
             ratios = analysis.update_ratios(model.network, model.optimizer)
             records.append({"step": step, "norms": norms, "ratios": ratios})
-            print(f"step {step}: " + ", ".join(f"{stage} {v.mean():.4g}" for stage, v in norms.items()))
+            table.add(step, *(f"{values.mean():.4g}" for values in norms.values()))
         if not records:
             raise InputError(f"{self.workdir} has no whole checkpoint: continue the run, or use gradients on a model.")
         folder = self.out or self.workdir / "analysis"
         last = {stage: norms.mean() for stage, norms in records[-1]["norms"].items()}
         result = {"run": self.workdir.name, "normalization": "batch", "last": last, "records": records}
-        write_result(folder, "training", result, provenance())
+        self.keep(folder, "training", result, [table])
         steps = [record["step"] for record in records]
         stages = {s: (steps, [r["norms"][s].mean() for r in records]) for s in records[0]["norms"]}
         ratios = {f"step {r['step']}": list(r["ratios"].values()) for r in records if any(r["ratios"].values())}
@@ -129,7 +129,8 @@ class Curvature(OnImages):
         result, densities, lines = {}, {}, {}
         distances = np.linspace(-1, 1, GRID)
         print(f"batch normalization: {self.normalization} statistics")
-        print("| network | loss | largest eigenvalues | smallest | trace (standard error) |\n|---|--:|---|--:|--:|")
+        table = Table("curvature", ("network", "loss", "largest eigenvalues", "smallest", "trace", "standard error"))
+        table.print_header()
         plane = None
         for name, (model, x, y) in self.load().items():
             loss = analysis.Loss(model, x, y, self.normalization)
@@ -138,7 +139,7 @@ class Curvature(OnImages):
             spectrum = analysis.spectral_density(loss, self.steps, self.probes)
             line = analysis.surface(loss, distances, 1)
             cells = ", ".join(f"{value:.4g}" for value in top)
-            print(f"| {name} | {loss.value():.4f} | {cells} | {spectrum.nodes[0]:.4g} | {trace:.4g} ({error:.2g}) |")
+            table.add(name, f"{loss.value():.4f}", cells, f"{spectrum.nodes[0]:.4g}", f"{trace:.4g}", f"{error:.2g}")
             result[name] = {"loss": loss.value(), "top": top, "trace": trace, "trace_error": error}
             result[name] |= {"nodes": spectrum.nodes, "weights": spectrum.weights, "line": line}
             reach = np.linspace(spectrum.nodes[0], spectrum.nodes[-1], BINS)
@@ -149,7 +150,7 @@ class Curvature(OnImages):
                 result[name]["plane"] = plane
         top = {name: each["top"][0] for name, each in result.items() if len(each["top"])}
         about = {"normalization": self.normalization, "top": top}
-        folder = self.write("curvature", about | {"curvature": result})
+        folder = self.write("curvature", about | {"curvature": result}, [table])
         words = f"{self.normalization} statistics"
         drawn = [
             plots.Panel(f"Hessian, {words}", "eigenvalue", "density", densities, log=True),

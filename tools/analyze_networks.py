@@ -6,6 +6,7 @@ import numpy as np
 from analyze_common import OnImages
 
 from keras_resnet import analysis, plots
+from keras_resnet.tables import Table
 
 MOST_LENGTHS = 20  # of paths, spread evenly
 
@@ -17,11 +18,13 @@ class Responses(OnImages):
     def run(self) -> None:
         found = {name: analysis.responses(model, x) for name, (model, x, _) in self.load().items()}
         stds = {name: [each.std for each in responses] for name, responses in found.items()}
-        print("| network | 3x3 layers | mean std | median | largest |\n|---|--:|--:|--:|--:|")
+        table = Table("responses", ("network", "3x3 layers", "mean std", "median", "largest"))
+        table.print_header()
         for name, values in stds.items():
-            print(f"| {name} | {len(values)} | {np.mean(values):.3f} | {np.median(values):.3f} | {max(values):.3f} |")
+            table.add(name, len(values), *(f"{f(values):.3f}" for f in (np.mean, np.median, np.max)))
         layers = {name: {each.layer: each.std for each in responses} for name, responses in found.items()}
-        folder = self.write("responses", {"mean": {n: np.mean(v) for n, v in stds.items()}, "responses": layers})
+        means = {name: np.mean(values) for name, values in stds.items()}
+        folder = self.write("responses", {"mean": means, "responses": layers}, [table])
         sizes = {name: sorted(values, reverse=True) for name, values in stds.items()}
         drawn = [
             plots.Panel("in layer order", "3x3 layer", "std", stds),
@@ -38,17 +41,19 @@ class LipschitzConstants(OnImages):
 
     def run(self) -> None:
         found = {name: analysis.lipschitz(model, x) for name, (model, x, _) in self.load().items()}
-        print("| network | part | bound | measured, mean | measured, largest |\n|---|---|--:|--:|--:|")
+        table = Table("lipschitz", ("network", "part", "bound", "measured, mean", "measured, largest"))
+        table.print_header()
         result, bounds, measured, layers, largest = {}, {}, {}, {}, {}
         for name, parts in found.items():
             for part in parts:
-                print(f"| {name} | {part.name} | {part.bound:.3f} | {part.local.mean():.3f} | {part.local.max():.3f} |")
+                table.add(name, part.name, *(f"{v:.3f}" for v in (part.bound, part.local.mean(), part.local.max())))
             result[name] = [vars(part) for part in parts]
             bounds[name] = [part.bound for part in parts]
             largest[name] = max(part.local.max() for part in parts if "_block" in part.name)
             measured[name] = [float(part.local.mean()) for part in parts]
             layers[name] = [norm for part in parts for norm in part.layers.values()]
-        folder = self.write("lipschitz", {"normalization": "moving", "largest": largest, "lipschitz": result})
+        about = {"normalization": "moving", "largest": largest}
+        folder = self.write("lipschitz", about | {"lipschitz": result}, [table])
         drawn = [
             plots.Panel("bound of each part", "part", "bound", bounds, log=True),
             plots.Panel("measured at images, mean", "part", "norm of the Jacobian", measured, log=True),
@@ -69,18 +74,21 @@ class Conditioning(OnImages):
 
     def run(self) -> None:
         result, spread, products = {}, {}, {}
-        print("| network | block | 5 % | median | largest | product: 5 % | median | largest |")
-        print("|---|---|--:|--:|--:|--:|--:|--:|")
+        quantiles = ("5 %", "median", "largest")
+        columns = ("network", "block", *quantiles, *(f"product: {each}" for each in quantiles))
+        table = Table("conditioning", columns)
+        table.print_header()
         for name, (model, x, _) in self.load().items():
             rows = analysis.conditioning(model, x[0], self.steps, self.probes)
             values = {r.name: [analysis.singular_values(s) for s in (r.block, r.product)] for r in rows}
             result[name] = {block: {"block": a, "product": b} for block, (a, b) in values.items()}
             for block, pair in values.items():
-                cells = " | ".join(f"{v[key]:.3g}" for v in pair for key in ("5%", "50%", "max"))
-                print(f"| {name} | {block} | {cells} |")
+                table.add(name, block, *(f"{v[key]:.3g}" for v in pair for key in ("5%", "50%", "max")))
             spread |= {f"{name}, {key}": [a[key] for a, _ in values.values()] for key in ("5%", "50%", "max")}
             products |= {f"{name}, {key}": [b[key] for _, b in values.values()] for key in ("5%", "50%", "max")}
-        folder = self.write("conditioning", {"normalization": "moving", "conditioning": result})
+        last = {name: list(blocks.values())[-1]["product"] for name, blocks in result.items()}
+        about = {"normalization": "moving", "last_product": last}
+        folder = self.write("conditioning", about | {"conditioning": result}, [table])
         drawn = [
             plots.Panel("blocks", "block that keeps its shape", "singular value", spread, log=True),
             plots.Panel("product over each stage", "block that keeps its shape", "singular value", products, log=True),
@@ -100,6 +108,9 @@ class Lesions(OnImages):
 
     def run(self) -> None:
         result, deletions, counts, orders, lengths = {}, {}, {}, {}, {}
+        without = (f"without one block, {which}" for which in ("lowest", "median", "highest"))
+        table = Table("lesions", ("network", "error, %", *without, "blocks", "blocks on an average path"))
+        table.print_header()
         for name, (model, x, y) in self.load().items():
             lesions = analysis.Lesions(model, x, y)
             one = {each.block: each.error for each in lesions.deletions()}
@@ -108,9 +119,7 @@ class Lesions(OnImages):
             swapped = [lesions.permute(swaps, seed) for seed in range(self.draws) for swaps in (1, 2, 4, 8)]
             result[name] = {"error": lesions.error(), "without": one, "without_several": several}
             result[name]["permuted"] = [vars(each) for each in swapped]
-            print(f"{name}: {lesions.error():.2f} % error; without one block {min(one.values()):.2f} to "
-                  f"{max(one.values()):.2f} %, median {np.median(list(one.values())):.2f} %")  # fmt: skip
-            deletions[name] = list(one.values())
+            deletions[name], on_path = list(one.values()), ""
             counts[name] = (some, [np.mean(several[count]) for count in some])
             orders[name] = ([each.tau for each in swapped], [each.error for each in swapped])
             if model.spec.residual:
@@ -118,11 +127,12 @@ class Lesions(OnImages):
                 some_lengths = np.unique(np.linspace(0, len(one), MOST_LENGTHS).round().astype(int))
                 paths = analysis.paths(model, *few, some_lengths, self.draws)
                 result[name]["paths"] = vars(paths) | {"effective_length": paths.effective_length}
-                print(
-                    f"{name}: gradient comes from paths of {paths.effective_length:.1f} of {len(one)} blocks on average"
-                )
+                on_path = f"{paths.effective_length:.1f}"
                 lengths[name] = (paths.lengths, paths.contributions)
-        folder = self.write("lesions", {"lesions": result})
+            errors = (lesions.error(), *(f(deletions[name]) for f in (np.min, np.median, np.max)))
+            table.add(name, *(f"{error:.2f}" for error in errors), len(one), on_path)
+        median = {name: np.median(errors) for name, errors in deletions.items()}
+        folder = self.write("lesions", {"median": median, "lesions": result}, [table])
         drawn = [
             plots.Panel("without one block", "block", "error (%)", deletions, style="o-"),
             plots.Panel("without several, mean", "blocks deleted", "error (%)", counts, style="o-"),

@@ -28,13 +28,14 @@ import tensorflow as tf
 import tyro
 from benchmark_detection import Detect
 from benchmark_inference import Inference, Views
-from benchmark_turns import alternate
+from benchmark_turns import Benchmark, alternate
 
 import keras_resnet
 from keras_resnet import data
 from keras_resnet.data import augment
 from keras_resnet.layers import BatchNormalization
 from keras_resnet.network import Network
+from keras_resnet.tables import Table, write_tables
 from keras_resnet.training import SGD, TrainingModel
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.training.results import hardware
@@ -75,7 +76,7 @@ CONTESTS = {  # name: input size, batch, and the contestants; the first is this 
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(Benchmark):
     """Training images/s of whole steps (forward, backward, update) on one fixed batch."""
 
     rounds: int = 5
@@ -84,7 +85,8 @@ class Train:
     """About how long one turn lasts."""
 
     def run(self) -> None:
-        print("| net | precision | contestant | images/s | ratio |\n|---|---|---|---|---|")
+        table = Table("train", ("network", "precision", "contestant", "images/s", "ratio"))
+        table.print_header()
         for net, (size, batch, contestants) in CONTESTS.items():
             for precision in ("float32", "mixed_bfloat16"):
                 keras.config.set_dtype_policy(precision)
@@ -93,7 +95,8 @@ class Train:
                 ours = rates["keras_resnet"]
                 for name, rate in rates.items():
                     ratio = "" if name == "keras_resnet" else f"{ours / rate:.2f}"
-                    print(f"| {net}, {size}, batch {batch} | {precision} | {name} | {rate:.1f} | {ratio} |", flush=True)
+                    table.add(f"{net}, {size}, batch {batch}", precision, name, f"{rate:.1f}", ratio)
+        write_tables(self.json, [table])
 
 
 def _training_step(model, size, batch) -> Callable[[], None]:
@@ -111,7 +114,7 @@ def _training_step(model, size, batch) -> Callable[[], None]:
 
 
 @dataclass(frozen=True)
-class Input:
+class Input(Benchmark):
     """Images/s of the ImageNet training pipeline, without a network."""
 
     data: str
@@ -136,9 +139,11 @@ class Input:
         }
         turns = {name: lambda pipeline=pipeline: self._consume(pipeline) for name, pipeline in pipelines.items()}
         rates = alternate(turns, self.batch_size * self.batches, self.rounds, self.seconds)
-        print("| pipeline | images/s | images/s per core | ratio |\n|---|---|---|---|")
+        table = Table("input", ("pipeline", "images/s", "images/s per core", "ratio"))
+        table.print_header()
         for name, rate in rates.items():
-            print(f"| {name} | {rate:.0f} | {rate / os.cpu_count():.0f} | {rates['crop first'] / rate:.2f} |")
+            table.add(name, f"{rate:.0f}", f"{rate / os.cpu_count():.0f}", f"{rates['crop first'] / rate:.2f}")
+        write_tables(self.json, [table])
 
     def _consume(self, pipeline) -> None:
         for _ in pipeline.take(self.batches):  # a new iterator each turn: an idle one would go on prefetching
@@ -157,7 +162,7 @@ def naive_training_view(encoded, seed, size: int):
 
 
 @dataclass(frozen=True)
-class Depth:
+class Depth(Benchmark):
     """Seconds that ResNet-1202 takes to build and to reach its first training step."""
 
     batch_size: int = 16
@@ -171,12 +176,18 @@ class Depth:
         first = time.perf_counter() - start
         step()
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(f"built in {built:.2f} s, first step of batch {self.batch_size} after {first:.1f} s, ", end="")
-        print(f"second step {time.perf_counter() - start - first:.1f} s, peak memory {memory:.1f} GiB")
+        second = time.perf_counter() - start - first
+        table = Table("depth", (f"ResNet-1202, batch {self.batch_size}", "value"))
+        table.print_header()
+        table.add("built after, s", f"{built:.2f}")
+        table.add("first step after, s", f"{first:.1f}")
+        table.add("second step, s", f"{second:.1f}")
+        table.add("peak memory, GiB", f"{memory:.1f}")
+        write_tables(self.json, [table])
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Benchmark):
     """``fit`` of ResNet-20 at batch 128: under a strategy of one replica, and the share checkpoints take."""
 
     rounds: int = 7
@@ -199,10 +210,13 @@ class Fit:
         # By processor time: the steps are the same, and what a shared machine takes away is not theirs.
         rates = alternate(turns, 128 * self.steps, self.rounds, 0, time.process_time)
         ratio = rates["MirroredStrategy"] / rates["no strategy"]
-        print("| fit, ResNet-20, batch 128 | images a CPU second | ratio |\n|---|---|---|")
-        print(f"| no strategy | {rates['no strategy']:.0f} | |")
-        print(f"| MirroredStrategy, one replica | {rates['MirroredStrategy']:.0f} | {ratio:.3f} |")
-        self._checkpoints(models["no strategy"], 128 / rates["no strategy"] / os.cpu_count())
+        table = Table("fit", ("fit, ResNet-20, batch 128", "images a CPU second", "ratio"))
+        table.print_header()
+        table.add("no strategy", f"{rates['no strategy']:.0f}", "")
+        table.add("MirroredStrategy, one replica", f"{rates['MirroredStrategy']:.0f}", f"{ratio:.3f}")
+        print()
+        step_seconds = 128 / rates["no strategy"] / os.cpu_count()
+        write_tables(self.json, [table, self._checkpoints(models["no strategy"], step_seconds)])
 
     def _model(self, strategy):
         with strategy.scope():
@@ -210,7 +224,7 @@ class Fit:
             model.compile(SGD(0.01))
         return model
 
-    def _checkpoints(self, model, step_seconds):  # at best: all cores busy
+    def _checkpoints(self, model, step_seconds) -> Table:  # at best: all cores busy
         with tempfile.TemporaryDirectory() as folder:
             workdir = Workdir(Path(folder), {})
             seconds = []
@@ -221,7 +235,10 @@ class Fit:
             workdir.close()
         save = float(np.median(seconds))
         share = save / (save + self.save_every * step_seconds)
-        print(f"a checkpoint: {1e3 * save:.0f} ms, {share:.2%} of the time with one every {self.save_every} steps")
+        table = Table("checkpoints", ("a checkpoint, ms", f"share of the time with one every {self.save_every} steps"))
+        table.print_header()
+        table.add(f"{1e3 * save:.0f}", f"{share:.2%}")
+        return table
 
 
 def random_images(count: int) -> data.ArraySplit:
@@ -232,7 +249,7 @@ def random_images(count: int) -> data.ArraySplit:
 
 
 @dataclass(frozen=True)
-class Memory:
+class Memory(Benchmark):
     """Resident memory of ``recipes/imagenet.py`` on the demo set, quarter by quarter of its steps."""
 
     steps: int = 2000
@@ -254,11 +271,13 @@ class Memory:
             command = [*map(str, command), "--workdir", folder]
             with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
                 samples = self._watch(process, Path(folder) / "metrics.csv")
-        print("| steps | peak resident memory, MiB |\n|---|---|")
+        table = Table("memory", ("steps", "peak resident memory, MiB"))
+        table.print_header()
         for quarter in range(4):
             first, last = quarter * self.steps // 4, (quarter + 1) * self.steps // 4
             peak = max((size for step, size in samples if first < step <= last), default=0)
-            print(f"| {first:,} to {last:,} | {peak:.0f} |")
+            table.add(f"{first:,} to {last:,}", f"{peak:.0f}")
+        write_tables(self.json, [table])
 
     def _watch(self, process, metrics: Path) -> list[tuple[int, float]]:
         samples, status = [], Path(f"/proc/{process.pid}/status")

@@ -8,6 +8,7 @@ from typing import Literal
 import keras
 import numpy as np
 import tensorflow as tf
+from benchmark_turns import Benchmark
 
 import keras_resnet
 from keras_resnet.analysis import multiply_adds
@@ -15,14 +16,16 @@ from keras_resnet.detection import Detector, FasterRCNN
 from keras_resnet.detection.model import TESTED, TRAINED
 from keras_resnet.detection.sampling import sample_anchors, sample_regions
 from keras_resnet.detection.suppression import STRIDE
+from keras_resnet.tables import Table, write_tables
 from keras_resnet.training import SGD
 
 OBJECTS = 8
 MORE = 2  # images, to see what one takes
+TOGETHER = "proposals with suppression, and RoI align"
 
 
 @dataclass(frozen=True)
-class Detect:
+class Detect(Benchmark):
     """Faster R-CNN on ResNet-50 at 600 x 1000 pixels: shares of a training step, and detection of one image."""
 
     model: str = "ResNet50"
@@ -94,14 +97,18 @@ class Detect:
         times = {name: float(np.median(found[1:])) for name, found in seconds.items()}  # the first one compiles
         whole = times["training step"]
         print(f"{self.model}, {self.height} x {self.width}, {self.precision}, one image a step, 128 regions")
-        print("| what | seconds | of the step |\n|---|---|---|")
-        for name in list(turns)[:5]:
-            print(f"| {name} | {times[name]:.3f} | {100 * times[name] / whole:.1f} % |")
-        parts = times["proposals"] - times["of them the RPN's convolutions"]
-        parts += times["RoI align, forward and backward"]
-        print(f"\nproposals with suppression, and RoI align: {100 * parts / whole:.1f} % of the step")
-        print(f"memory of one more image in a training step: {memory:,.0f} MiB")
-        self._compare(model, times)
+        step_table = Table("step", ("part of a training step", "seconds", "of the step"))
+        step_table.print_header()
+        parts = times["proposals"] - times["of them the RPN's convolutions"] + times["RoI align, forward and backward"]
+        for name, value in [(name, times[name]) for name in list(turns)[:5]] + [(TOGETHER, parts)]:
+            step_table.add(name, f"{value:.3f}", f"{100 * value / whole:.1f} %")
+        print()
+        image_table = Table("image", ("one image", "value"))
+        image_table.print_header()
+        image_table.add("memory that one more image takes in a training step, MiB", f"{memory:,.0f}")
+        for name, value in self._comparison(model, times).items():
+            image_table.add(name, value)
+        write_tables(self.json, [step_table, image_table], precision=self.precision)
 
     def _batch(self):
         rng = np.random.default_rng(0)
@@ -129,7 +136,7 @@ class Detect:
             peaks.append(_peak())
         return (peaks[1] - peaks[0]) / MORE
 
-    def _compare(self, model, times) -> None:
+    def _comparison(self, model, times) -> dict[str, str]:
         """One image's time against that of its multiply-adds at the shared layers' rate."""
         shared = multiply_adds(model.shared, (self.height, self.width, 3))
         cells = tuple(int(side) for side in model.shared(tf.zeros([1, self.height, self.width, 3])).shape[1:3])
@@ -138,10 +145,11 @@ class Detect:
         work = shared + rpn + (TESTED[1] + 1) * region
         rate = shared / times["shared layers"]
         expected = work / rate
-        print(
-            f"one image: {times['one image']:.3f} s for {work / 1e9:.0f}e9 multiply-adds; at the shared layers' "
-            f"{rate / 1e9:.0f}e9 a second that is {expected:.3f} s: {times['one image'] / expected:.2f} times"
-        )
+        return {
+            f"detection, s, of {work / 1e9:.0f}e9 multiply-adds": f"{times['one image']:.3f}",
+            f"the same at the shared layers' {rate / 1e9:.0f}e9 a second, s": f"{expected:.3f}",
+            "ratio": f"{times['one image'] / expected:.2f}",
+        }
 
 
 def _peak() -> float:

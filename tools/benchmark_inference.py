@@ -6,17 +6,18 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
-from benchmark_turns import alternate
+from benchmark_turns import Benchmark, alternate
 
 import keras_resnet
 from keras_resnet import data, evaluation
 from keras_resnet.analysis import multiply_adds
 from keras_resnet.data.splits import Split
+from keras_resnet.tables import Table, write_tables
 from keras_resnet.weights import TORCH, fold_batch_norm
 
 
 @dataclass(frozen=True)
-class Inference:
+class Inference(Benchmark):
     """Images/s of ResNet-50 as it is and with normalization folded, float32 and bfloat16, in one tf.function each."""
 
     rounds: int = 5
@@ -37,13 +38,15 @@ class Inference:
                 function = tf.function(lambda x, model=model: model(x, training=False))
                 turns[name] = lambda function=function: function(images)
         rates = alternate(turns, self.batch_size, self.rounds, self.seconds)
-        print("| ResNet-50 | images/s | of unfolded bfloat16 |\n|---|---|---|")
+        table = Table("inference", ("ResNet-50", "images/s", "of unfolded bfloat16"))
+        table.print_header()
         for name, rate in rates.items():
-            print(f"| {name} | {rate:.1f} | {rate / rates['unfolded, mixed_bfloat16']:.2f} |")
+            table.add(name, f"{rate:.1f}", f"{rate / rates['unfolded, mixed_bfloat16']:.2f}")
+        write_tables(self.json, [table])
 
 
 @dataclass(frozen=True)
-class Views:
+class Views(Benchmark):
     """Seconds of each test view, and how they compare with its multiply-adds."""
 
     data: str
@@ -66,12 +69,13 @@ class Views:
                 seconds[name].append(time.perf_counter() - start)
         times = {name: float(np.median(found[1:])) for name, found in seconds.items()}  # the first one traces
         work = {name: self._work(model, split, view) for name, view in views.items()}
-        print(
-            f"| {self.model}, {len(split)} photos | seconds | of center | multiply-adds of center |\n|---|---|---|---|"
-        )
+        columns = (f"{self.model}, {len(split)} photos", "seconds", "of center", "multiply-adds of center")
+        table = Table("views", columns)
+        table.print_header()
         for name in views:
-            ratios = f"{times[name] / times['center']:.2f} | {work[name] / work['center']:.2f}"
-            print(f"| {name} | {times[name]:.1f} | {ratios} |")
+            ratios = (f"{each[name] / each['center']:.2f}" for each in (times, work))
+            table.add(name, f"{times[name]:.1f}", *ratios)
+        write_tables(self.json, [table])
 
     def _work(self, model, split, view) -> int:
         """Multiply-adds of all photos under a view."""

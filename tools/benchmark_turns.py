@@ -1,9 +1,19 @@
-"""Contestants in turns, so that the machine's moods meet all alike."""
+"""Contestants in turns, so that the machine's moods meet all alike, and the flag of every benchmark."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """What every benchmark takes."""
+
+    json: Path | None = None
+    """Write the tables, and how they came about, into this file too."""
 
 
 def alternate(

@@ -17,9 +17,11 @@ import keras_resnet
 from keras_resnet import plots
 from keras_resnet.analysis import multiply_adds
 from keras_resnet.specs import find_spec
+from keras_resnet.tables import Table, write_tables
 
 TRAINING_PASSES = 3  # forward, and backward to inputs and to weights
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+COLUMNS = ("accelerators", "images/s", "efficiency", "compute", "all-reduce", "decode cores each", "input")
 
 
 @dataclass(frozen=True)
@@ -91,25 +93,29 @@ class Scaling:
     """Images a step on each accelerator; 32 is the paper's."""
     plot: Path | None = None
     """PNG file to draw."""
+    json: Path | None = None
+    """Write the tables into this file too."""
 
     def run(self) -> None:
         """Print the table; draw the plot."""
-        curves = {}
+        curves, tables = {}, []
         for batch in self.batches:
             print(f"\n{self.machine.model}, {batch} images on each accelerator\n")
-            print("| accelerators | images/s | efficiency | compute | all-reduce | decode cores each | input |")
-            print("|---|---|---|---|---|---|---|")
+            table = Table(f"{batch} images each", COLUMNS)
+            tables.append(table)
+            table.print_header()
             one = self.machine.step(1, batch)["images_per_second"]
             curves[f"{batch} images each"] = []
             for count in COUNTS:
                 values = self.machine.step(count, batch)
                 efficiency = values["images_per_second"] / (count * one)
                 curves[f"{batch} images each"].append((count, 100 * efficiency))
-                print(
-                    f"| {count:,} | {values['images_per_second']:,.0f} | {efficiency:.0%} "
-                    f"| {1e3 * values['compute']:.1f} ms | {1e3 * values['reduce']:.1f} ms "
-                    f"| {values['cores']:.1f} | {values['gigabytes']:.2f} GB/s |"
-                )
+                table.add(
+                    f"{count:,}", f"{values['images_per_second']:,.0f}", f"{efficiency:.0%}",
+                    f"{1e3 * values['compute']:.1f} ms", f"{1e3 * values['reduce']:.1f} ms", f"{values['cores']:.1f}",
+                    f"{values['gigabytes']:.2f} GB/s",
+                )  # fmt: skip
+        write_tables(self.json, tables)
         if self.plot:
             plots.scaling(curves, self.plot)
 

@@ -8,8 +8,8 @@ import numpy as np
 from keras_resnet.files import write_whole
 
 
-def write_result(folder: Path, instrument: str, result: dict, origin: dict) -> None:
-    """Write ``result``, with what it was made by, as ``folder/result.json``.
+def write_result(folder: Path, instrument: str, result: dict, origin: dict, copy: Path | None = None) -> None:
+    """Write ``result``, with what it was made by, as ``folder/result.json``, and as ``copy`` where that is given.
 
     Args:
         folder: made if it is not there.
@@ -17,10 +17,11 @@ def write_result(folder: Path, instrument: str, result: dict, origin: dict) -> N
         result: plain values and arrays.
         origin: of :func:`keras_resnet.training.results.provenance`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     content = {"instrument": instrument, **result, **origin}
     text = json.dumps(content, indent=1, default=_plain)
-    write_whole(folder / "result.json", lambda path: path.write_text(text + "\n"))
+    for target in (folder / "result.json", *([copy] if copy else [])):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, lambda path: path.write_text(text + "\n"))
 
 
 def _plain(value):

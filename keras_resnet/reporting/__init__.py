@@ -2,6 +2,7 @@
 
 from keras_resnet.reporting.collect import Found, collect
 from keras_resnet.reporting.page import write_page
-from keras_resnet.reporting.paper import PAPER_ERRORS, claims, markdown
+from keras_resnet.reporting.pages import filled
+from keras_resnet.reporting.paper import claims, markdown, paper_error
 
-__all__ = ["PAPER_ERRORS", "Found", "claims", "collect", "markdown", "write_page"]
+__all__ = ["Found", "claims", "collect", "filled", "markdown", "paper_error", "write_page"]

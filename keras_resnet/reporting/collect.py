@@ -1,6 +1,7 @@
 """Results below a folder: runs, studies, and what instruments measured."""
 
 import json
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,8 @@ from keras_resnet.errors import InputError
 from keras_resnet.studies.statistics import mean_std
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.training.workdir import SAME_RUN
+
+SCORE = re.compile(r"(val|test)_(error|m?AP)")  # begins the names of scores in a result
 
 
 @dataclass
@@ -22,8 +25,8 @@ class Found:
     def groups(self) -> list[dict]:
         """Runs whose settings differ in the seed alone, together.
 
-        Each has ``settings``, ``folders``, ``seeds``, and for ``val_error`` and ``test_error`` (mean, std or None),
-        or None where there is none; ``result`` is that of the first seed.
+        Each has ``settings``, ``folders``, ``seeds``, ``result``, that of the first seed, and ``scores``: mean and
+        standard deviation (None of a single seed) of each error and average precision, ``val_error`` or ``val_AP50``.
         """
         groups: dict[str, list] = {}
         for folder, result in self.runs.items():
@@ -34,9 +37,11 @@ class Found:
             members.sort(key=lambda member: member[1]["seed"])
             row = {"settings": members[0][1]["settings"], "result": members[0][1]}
             row |= {"folders": [f for f, _ in members], "seeds": [r["seed"] for _, r in members]}
-            for key in ("val_error", "test_error"):
+            row["scores"] = {}
+            for key in (key for key in row["result"] if SCORE.match(key)):
                 values = [r[key] for _, r in members if r.get(key) is not None]
-                row[key] = mean_std(values) if values else None
+                if values:
+                    row["scores"][key] = mean_std(values)
             rows.append(row)
         return sorted(rows, key=lambda row: (row["settings"]["data"], row["settings"]["model"]))
 

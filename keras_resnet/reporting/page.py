@@ -9,7 +9,7 @@ from pathlib import Path
 from keras_resnet import plots
 from keras_resnet.files import write_whole
 from keras_resnet.reporting.collect import Found, collect, curves
-from keras_resnet.reporting.paper import PAPER_ERRORS
+from keras_resnet.reporting.paper import paper_error
 from keras_resnet.studies.report import HEADER, about, table, tested, verdicts
 
 STYLE = """
@@ -34,6 +34,7 @@ TITLES = {
     "lesions": "Lesions and paths",
     "cost": "Compute and memory",
 }
+PRECISIONS = ("val_AP50", "val_mAP")  # the first score of each detection benchmark
 FIGURES = {"cifar10": "as Fig. 6", "imagenet2012": "as Fig. 4"}  # by data set
 
 
@@ -45,7 +46,8 @@ def write_page(folder: Path, path: Path) -> Found:
     """
     found = collect(folder)
     sections = [
-        *([("runs", "Runs", _runs(found))] if found.runs else []),
+        *([("runs", "Classifiers", _classifiers(found))] if _groups(found, "val_error") else []),
+        *([("detectors", "Detectors", _detectors(found))] if _groups(found, *PRECISIONS) else []),
         *((f"study-{i}", f"Study: {r['study']}", _study(p, r)) for i, (p, r) in enumerate(found.studies.items())),
         *(
             (f"instrument-{i}", TITLES.get(result["instrument"], result["instrument"]), _instrument(path, result))
@@ -69,19 +71,54 @@ def write_page(folder: Path, path: Path) -> Found:
     return found
 
 
-def _runs(found: Found) -> str:
+def _groups(found: Found, *scores: str) -> list[dict]:
+    """The groups of runs that have one of ``scores``."""
+    return [group for group in found.groups() if group["scores"].keys() & set(scores)]
+
+
+def _detectors(found: Found) -> str:
+    groups = _groups(found, *PRECISIONS)
+    scores = dict.fromkeys(key for group in groups for key in group["scores"])
+    names = (key.split("_", 1)[1].replace("_", ", ") for key in scores)
+    header = ("from", "data", "steps", "seeds", *(f"{name}, %" for name in names), "photos", "time", "hardware")
+    rows = []
+    for group in groups:
+        settings, result = group["settings"], group["result"]
+        seeds = ", ".join(map(str, group["seeds"]))
+        cells = (_percent(group["scores"].get(key)) for key in scores)
+        photos, time = f"{result['val_examples']:,}", f"{result['seconds'] / 3600:.1f} h"
+        rows.append((settings["model"], settings["data"], f"{result['steps']:,}", seeds, *cells, photos, time,
+                     result["hardware"]))  # fmt: skip
+    return _table(header, rows) + _commands(groups)
+
+
+def _percent(mean_std) -> str:
+    """A score from 0 to 1 in percent; empty where there is none, or no object of that size (-1)."""
+    if mean_std is None or mean_std[0] < 0:
+        return ""
+    mean, std = mean_std
+    return f"{100 * mean:.1f}" + ("" if std is None else f" ± {100 * std:.1f}")
+
+
+def _commands(groups: list[dict]) -> str:
+    listed = "".join(f"<li>{_made_by(group['result'])}</li>" for group in groups)
+    return f"<details><summary>commands</summary><ul>{listed}</ul></details>"
+
+
+def _classifiers(found: Found) -> str:
     header = ("network", "data", "steps", "seeds", "validation error", "test error", "paper", "time", "hardware")
-    rows, commands = [], []
-    for group in found.groups():
+    rows, groups = [], _groups(found, "val_error")
+    for group in groups:
         settings, result = group["settings"], group["result"]
         name = settings["model"] + "".join(f" {each}" for each in settings.get("change") or ())
         name += f" {settings['shortcut']}" if settings.get("shortcut") else ""
         seeds = ", ".join(map(str, group["seeds"]))
-        errors = [_error(group[key], result, key.split("_")[0]) for key in ("val_error", "test_error")]
-        paper = PAPER_ERRORS.get((settings["data"], settings["model"]), "")
+        errors = [_error(group["scores"].get(f"{part}_error"), result, part) for part in ("val", "test")]
+        paper = (
+            "" if settings.get("change") else paper_error(settings["data"], settings["model"], settings.get("shortcut"))
+        )
         time = f"{result['seconds'] / 3600:.1f} h"
         rows.append((name, settings["data"], f"{result['steps']:,}", seeds, *errors, paper, time, result["hardware"]))
-        commands.append(f"<li>{_made_by(result)}</li>")
     drawn = []
     for data in dict.fromkeys(run["settings"]["data"] for run in found.runs.values()):
         for kind, words in (("Plain", "plain networks"), ("Res", "residual networks")):
@@ -94,11 +131,7 @@ def _runs(found: Found) -> str:
             if rows_of:
                 caption = f"{data}, {words} {FIGURES.get(data, '')}: training (dashed) and validation error"
                 drawn.append(_figure(_drawn(lambda path, r=rows_of: plots.error_curves(r, path)), caption))
-    return (
-        _table(header, rows)
-        + "".join(drawn)
-        + f"<details><summary>commands</summary><ul>{''.join(commands)}</ul></details>"
-    )
+    return _table(header, rows) + "".join(drawn) + _commands(groups)
 
 
 def _error(mean_std, result: dict, part: str) -> str:

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_resnet.errors import InputError
+from keras_resnet.specs import find_spec
 from keras_resnet.studies.report import length
 
-IMAGENET = "python recipes/imagenet.py --data DIR --model {}"
-CIFAR = "python recipes/cifar10.py --data-dir DIR --model {}"
-TESTED = "python tools/evaluate.py --model {} --data DIR --view {}"
+TRAINED = "python recipes/imagenet.py --data DIR --model {} --workdir runs/{}"
+TESTED = "python tools/evaluate.py --data DIR --view {} --model {}"
+CIFAR = "python recipes/cifar10.py --data-dir DIR --train-images all --model {}"
 STUDY = "python recipes/studies/{}.py --data-dir DIR"
-ANALYZE = "python tools/analyze.py {}"
+ANALYZE = "python tools/analyze.py {} --data cifar10 --data-dir DIR --model {}"
+DEGRADATION = "runs/studies/degradation/{}-seed0/last.keras"  # the networks of that study, which instruments look at
 WEIGHTS = ("resnet20-12fca82f", "resnet56-4bfd9763")  # trained CIFAR networks of akamaster/pytorch_resnet_cifar10
 FOUR = ("PlainNet20", "PlainNet56", "ResNet20", "ResNet56")
+DEPTHS = tuple(f"{kind}{depth}" for kind in ("PlainNet", "ResNet") for depth in (20, 32, 44, 56, 110))
 FIGURE_7 = {  # the file of the result, and what its networks have learned
     ("responses", "weights after 640 steps of 32"): (*FOUR, "ResNet110"),
     ("responses-3200", "weights after 3,200 steps of 128"): FOUR,
@@ -21,31 +24,51 @@ FIGURE_7 = {  # the file of the result, and what its networks have learned
 }
 
 TABLE_2 = {"PlainNet18": 27.94, "PlainNet34": 28.54, "ResNet18": 27.88, "ResNet34": 25.03}  # option A, 10-crop top-1
-TABLE_3 = {  # 10-crop, top-1 / top-5
-    "PlainNet34": "28.54 / 10.02",
-    "ResNet34 --shortcut A": "25.03 / 7.76",
-    "ResNet34 --shortcut B": "24.52 / 7.46",
-    "ResNet34 --shortcut C": "24.19 / 7.40",
-    "ResNet50": "22.85 / 6.71",
-    "ResNet101": "21.75 / 6.05",
-    "ResNet152": "21.43 / 5.71",
+TABLE_3 = {  # network and shortcut: 10-crop, top-1 / top-5
+    ("PlainNet34", None): "28.54 / 10.02",
+    ("ResNet34", "A"): "25.03 / 7.76",
+    ("ResNet34", "B"): "24.52 / 7.46",
+    ("ResNet34", "C"): "24.19 / 7.40",
+    ("ResNet50", None): "22.85 / 6.71",
+    ("ResNet101", None): "21.75 / 6.05",
+    ("ResNet152", None): "21.43 / 5.71",
 }
-TABLE_4 = {
-    "ResNet34 B": "21.84 / 5.71",
-    "ResNet34 C": "21.53 / 5.60",
-    "ResNet50": "20.74 / 5.25",
-    "ResNet101": "19.87 / 4.60",
-    "ResNet152": "19.38 / 4.49",
+TABLE_4 = {  # network and shortcut: multi-scale, top-1 / top-5
+    ("ResNet34", "B"): "21.84 / 5.71",
+    ("ResNet34", "C"): "21.53 / 5.60",
+    ("ResNet50", None): "20.74 / 5.25",
+    ("ResNet101", None): "19.87 / 4.60",
+    ("ResNet152", None): "19.38 / 4.49",
 }
+TABLE_5 = (
+    ("ResNet34", "B"),
+    ("ResNet34", "C"),
+    ("ResNet50", None),
+    ("ResNet101", None),
+    ("ResNet152", None),
+    ("ResNet152", "seed1"),
+)  # fmt: skip  of different depth, two of 152 layers; which ones is not said
 TABLE_6 = {20: "8.75", 32: "7.51", 44: "7.17", 56: "6.97", 110: "6.43 (6.61 ± 0.16)", 1202: "7.93"}
 MULTIPLY_ADDS = {18: "1.8", 34: "3.6", 50: "3.8", 101: "7.6", 152: "11.3"}
-PAPER_ERRORS = {
-    **{("cifar10", f"ResNet{depth}"): f"{error} (Table 6)" for depth, error in TABLE_6.items()},
-    **{("imagenet2012", name): f"{error} (Table 2, 10-crop)" for name, error in TABLE_2.items()},
-    ("imagenet2012", "ResNet50"): "22.85 (Table 3, 10-crop)",
-    ("imagenet2012", "ResNet101"): "21.75 (Table 3, 10-crop)",
-    ("imagenet2012", "ResNet152"): "21.43 (Table 3, 10-crop)",
+COST = "python tools/analyze.py cost --model {} --batch-size {} --measure"
+STUDIES = {  # name: which point of the review it answers
+    "regularization": "4.2, 5.2 regularizing 110 and 1202",
+    "depth_for_width": "4.2, 5.2 width for depth",
+    "shortcuts": "4.3, 5.3 shortcuts by depth",
+    "placements": "4.3, 5.3 placements",
+    "bottleneck": "4.3, 5.3 bottleneck at matched cost",
+    "highway": "gates instead of identity",
+    "warm_up": "warm-up at 110",
 }
+INSTRUMENTS = (  # the tool's word, what it tells, and where its result has that
+    ("curvature", ("landscape", "largest eigenvalue of the Hessian"), "curvature.json/top/{}-seed0"),
+    ("lipschitz", ("Lipschitz", "largest of a block, measured"), "lipschitz.json/largest/{}-seed0"),
+    ("gradients", ("shattering", "correlation of gradients at a distance of 0.1 of the input's norm"),
+     "gradients.json/gradients/{}-seed0/correlation/0.1"),
+    ("conditioning", ("effective conditioning", "5 % quantile of the singular values of the last stage's product"),
+     "conditioning.json/last_product/{}-seed0/5%"),
+    ("lesions", ("redundancy", "error without one block, median"), "lesions.json/median/{}-seed0"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,6 +94,20 @@ class Claim:
     note: str = ""
 
 
+def paper_error(data: str, model: str, shortcut: str | None) -> str:
+    """The paper's error of a network with this shortcut, or its own if None, and where it stands; else empty."""
+    spec = find_spec(model)
+    shortcut = (shortcut or spec.shortcut) if spec.residual else None
+    if data == "cifar10" and model == f"ResNet{spec.depth}" and shortcut == "A":
+        return f"{TABLE_6[spec.depth]} (Table 6)" if spec.depth in TABLE_6 else ""
+    if data != "imagenet2012":
+        return ""
+    if model in TABLE_2 and shortcut in (None, "A"):
+        return f"{TABLE_2[model]} (Table 2, 10-crop)"
+    errors = TABLE_3.get((model, shortcut)) or (TABLE_3.get((model, None)) if shortcut == spec.shortcut else None)
+    return f"{errors.split()[0]} (Table 3, 10-crop)" if errors else ""
+
+
 def claims() -> list[Claim]:
     """Every table and figure of the paper, and every point of the review's sections 4 and 5."""
     return [*_tables(), *_figures(), *_detection(), *_review()]
@@ -81,31 +118,55 @@ def _tables():
         source = f"cost-imagenet.json/cost/ResNet{depth}/multiply_adds"
         yield Claim("Table 1", f"ResNet-{depth}, 10⁹ multiply-adds", paper, "python tools/table1.py", source, 1e-9)
     for name, paper in TABLE_2.items():
-        yield Claim("Table 2", f"{name}, A, 10-crop top-1 error", f"{paper}", IMAGENET.format(f"{name} --shortcut A"))
-    for name, paper in TABLE_3.items():
-        yield Claim("Table 3", f"{name}, 10-crop top-1 / top-5", paper, TESTED.format("RUN/best.keras", "10-crop"))
-    for name, paper in TABLE_4.items():
-        yield Claim("Table 4", f"{name}, multi-scale", paper, TESTED.format("RUN/best.keras", "multi-scale"))
-    yield Claim("Table 5", "six networks, top-5 on the test set", "3.57", TESTED.format("A B C D E F", "multi-scale"))
-    short = "8,000 of 64,000 steps; first 1,000 test images"
+        shortcut = None if name.startswith("Plain") else "A"
+        yield Claim("Table 2", f"{_named(name, shortcut)}, 10-crop top-1 error", f"{paper}",
+                    _train_and_test(name, shortcut, "10-crop"))  # fmt: skip
+    for where, view, rows in (("Table 3", "10-crop", TABLE_3), ("Table 4", "multi-scale", TABLE_4)):
+        for (name, shortcut), paper in rows.items():
+            yield Claim(where, f"{_named(name, shortcut)}, {view} top-1 / top-5", paper,
+                        _train_and_test(name, shortcut, view))  # fmt: skip
+    six = TESTED.format("multi-scale", " ".join(f"runs/{_run(*each)}/last.keras" for each in TABLE_5))
+    yield Claim("Table 5", "six networks, top-5 on the test set", "3.57",
+                f"{six} --split test, each trained as for Table 4, the second ResNet152 with --seed 1")  # fmt: skip
+    short = "8,000 of 64,000 steps, 45,000 training images; first 1,000 test images"
     for depth, paper in TABLE_6.items():
         ours = {"source": "cifar10-resnet20-8000.json/test_error", "note": short} if depth == 20 else {}
         yield Claim("Table 6", f"ResNet-{depth}, CIFAR-10 test error", paper, CIFAR.format(f"ResNet{depth}"), **ours)
     yield Claim("Table 6", "ResNet-110, five runs", "6.61 ± 0.16", STUDY.format("seeds") + " --arms ResNet110")
 
 
+def _named(name: str, shortcut: str | None) -> str:
+    return f"{name}, {shortcut}" if shortcut else name
+
+
+def _run(name: str, shortcut: str | None) -> str:
+    """The folder of a run."""
+    return "-".join(filter(None, (name, shortcut)))
+
+
+def _train_and_test(name: str, shortcut: str | None, view: str) -> str:
+    """The whole command; ``last.keras``, as ``best.keras`` is chosen on the photos it would be tested on."""
+    folder = _run(name, shortcut)
+    trained = TRAINED.format(f"{name} --shortcut {shortcut}" if shortcut else name, folder)
+    return f"{trained} && {TESTED.format(view, f'runs/{folder}/last.keras')}"
+
+
 def _figures():
     for file in ("study-degradation", "study-degradation-5000"):
-        for name in FOUR:
+        for name in DEPTHS:
             where, depth = ("Figs. 1, 6", "rises") if name.startswith("Plain") else ("Fig. 6", "falls")
             source = f"{file}.json/arms/{name}/train_error/mean"
             yield Claim(where, f"{name}, training error", f"{depth} with depth", STUDY.format("degradation"), source)
-    yield Claim("Fig. 4", "plain and residual 18, 34 on ImageNet", "curves", IMAGENET.format("ResNet34"))
+    yield Claim("Fig. 6", "ResNet1202, training error", "below 0.1 at the end", CIFAR.format("ResNet1202"))
+    for name in TABLE_2:
+        yield Claim("Fig. 4", f"{name} on ImageNet, training and validation error by step", "curves",
+                    TRAINED.format(name if name.startswith("Plain") else f"{name} --shortcut A", name))  # fmt: skip
     for (file, note), names in FIGURE_7.items():
         for name in names:
             paper = "above residual" if name.startswith("Plain") else "below plain, less with depth"
             source = f"{file}.json/mean/{name}" + ("" if name in WEIGHTS else "-seed0")
-            yield Claim("Fig. 7", f"{name}, mean std", paper, ANALYZE.format("responses"), source, note=note)
+            model = f"{name}.th" if name in WEIGHTS else DEGRADATION.format(name)
+            yield Claim("Fig. 7", f"{name}, mean std", paper, ANALYZE.format("responses", model), source, note=note)
 
 
 def _detection():
@@ -124,39 +185,36 @@ def _review():
     """The review's points; the paper gives no value for any of them."""
     point = "4.1, 5.1 theory"
     yield Claim(f"{point}: convergence, conditioning", "docs/theory.md", "", "python -m pytest tests/theory")
-    yield Claim(f"{point}: landscape", "ResNet-20, largest eigenvalue", "", ANALYZE.format("curvature"),
-                "curvature.json/top/ResNet20-seed0")  # fmt: skip
-    yield Claim(f"{point}: landscape", "plain-20, largest eigenvalue", "", ANALYZE.format("curvature"),
-                "curvature.json/top/PlainNet20-seed0")  # fmt: skip
-    yield Claim(f"{point}: Lipschitz", "ResNet-20, largest of a block, measured", "", ANALYZE.format("lipschitz"),
-                "lipschitz.json/largest/ResNet20-seed0")  # fmt: skip
     yield Claim(f"{point}: limits of Eqn. (1)", "counter-examples", "", "python -m pytest tests/theory/test_limits.py")
+    for instrument, what, source in INSTRUMENTS:
+        for name in ("PlainNet20", "ResNet20"):
+            yield Claim(f"{point}: {what[0]}", f"{name}, {what[1]}", "",
+                        ANALYZE.format(instrument, DEGRADATION.format(name)), source.format(name))  # fmt: skip
     for measure in ("mean", "std", "best"):
         yield Claim("5.2 several runs", f"ResNet-20, five runs, validation error: {measure}", "", STUDY.format("seeds"),
                     f"study-seeds.json/arms/ResNet20/val_error/{measure}")  # fmt: skip
-    for name, words in {
-        "regularization": "4.2, 5.2 regularizing 110 and 1202",
-        "depth_for_width": "4.2, 5.2 width for depth",
-        "shortcuts": "4.3, 5.3 shortcuts by depth",
-        "placements": "4.3, 5.3 placements",
-        "bottleneck": "4.3, 5.3 bottleneck at matched cost",
-        "highway": "gates instead of identity",
-        "warm_up": "warm-up at 110",
-    }.items():
+    for name, words in STUDIES.items():
         yield Claim(words, "compared by Welch's test", "", STUDY.format(name), f"study-{name}.json/comparisons")
     for data, batch, depths in (("imagenet", 8, (34, 50, 101, 152)), ("cifar", 32, (20, 56, 110, 1202))):
         for depth in depths:
             name = f"ResNet{depth}"
-            measure = ANALYZE.format(f"cost --model {name} --batch-size {batch} --measure")
+            measure = COST.format(name, batch)
             source = f"cost-{data}.json/cost/{name}/measured"
             yield Claim("4.4, 5.4 memory", f"ResNet-{depth}, peak of a step of {batch}, GiB", "", measure,
                         f"{source}/peak", 2**-30)  # fmt: skip
             yield Claim("4.4, 5.4 wall-clock", f"ResNet-{depth}, s a step of {batch}", "", measure,
                         f"{source}/seconds")  # fmt: skip
+    for name in ("ResNet34", "ResNet50", "ResNet101", "ResNet152"):
+        for shortcut in ("A", "B", "C"):
+            source = f"cost-shortcuts.json/cost/{name} shortcut={shortcut}/kept_per_image"
+            yield Claim("4.4, 5.4 memory: identity against projection",
+                        f"{name}, {shortcut}, kept for the backward pass, MiB an image", "",
+                        f"python tools/analyze.py cost --model {name} --shortcuts A B C", source, 2**-20)  # fmt: skip
     for name in ("PlainNet56", "ResNet56"):
         for stage in ("conv1", "conv4"):
             yield Claim("5.4 dynamics", f"{name}, gradient norm of {stage} at the last checkpoint", "",
-                        ANALYZE.format("training --workdir RUN"), f"training-{name}.json/last/{stage}")  # fmt: skip
+                        f"python tools/analyze.py training --workdir runs/studies/degradation/{name}-seed0",
+                        f"training-{name}.json/last/{stage}")  # fmt: skip
 
 
 def markdown(results: Path) -> str:

@@ -3,6 +3,7 @@
 from keras_resnet.studies.study import MEASURES
 from keras_resnet.training.cifar import PAPER
 
+PAPER_IMAGES = PAPER["steps"] * PAPER["batch_size"]  # that a run of the paper's sees
 HEADER = ("arm", "parameters", "multiply-adds", "training error", "validation error", "best", "paper (test)")
 
 
@@ -14,7 +15,7 @@ def about(result: dict) -> str:
 
 def length(result: dict) -> str:
     """How long and how often was trained, on what data."""
-    share = f"{100 * result['scale']:g} % of the paper's steps"
+    share = f"{100 * result['steps'] * result['batch_size'] / PAPER_IMAGES:.2g} % of the paper's images"
     few = result.get("train_images")
     data = f"{few:,} training images of {result['data']}" if few else result["data"]
     small = result.get("image_size", PAPER["image_size"])
@@ -51,9 +52,10 @@ def verdicts(result: dict) -> list[str]:
 
 
 def tested(result: dict) -> str:
-    """What the intervals are of."""
+    """What the intervals are of, and for what length of training they decide."""
     measure, count = MEASURES[result["measure"]].capitalize(), len(result["comparisons"])
-    return f"{measure}, Welch's test; 95 % intervals that hold for all {count} at once:"
+    trained = f"{result['steps']:,} steps of {result['batch_size']}"
+    return f"{measure} after {trained}, Welch's test; 95 % intervals that hold for all {count} at once:"
 
 
 def report(result: dict) -> list[str]:

@@ -1,5 +1,6 @@
 """``result.json``: what a run gave, and all that is needed to give it again."""
 
+import os
 import platform
 import shlex
 import subprocess
@@ -8,6 +9,18 @@ from importlib import metadata
 from pathlib import Path
 
 PACKAGES = ("keras_resnet", "keras", "tensorflow", "tensorflow-datasets", "numpy")
+INSTRUCTION_SETS = {  # flag in /proc/cpuinfo: name, of those that decide which kernels run
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx512_bf16": "AVX-512 BF16",
+    "amx_bf16": "AMX BF16",
+}
+ENVIRONMENT = (  # prefixes of the variables that change the speed, the memory or the last digits of a run
+    "TF_ENABLE_", "TF_NUM_", "TF_XLA_", "TF_GPU_", "TF_FORCE_", "TF_CUDNN_", "TF_DETERMINISTIC_OPS", "XLA_FLAGS",
+    "ONEDNN_", "DNNL_", "KERAS_BACKEND", "OMP_", "MKL_", "CUDA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE",
+    "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD",
+)  # fmt: skip
 
 
 def versions() -> dict[str, str]:
@@ -22,22 +35,40 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> str:
-    """The processors and accelerators TensorFlow sees, in words."""
-    import os
-
+    """The processors with their instruction sets, and the accelerators TensorFlow sees, in words."""
     import tensorflow as tf
 
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
+    model, sets = processor(), instruction_sets()
     gpus = [
         tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
         for gpu in tf.config.list_physical_devices("GPU")
     ]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ", ".join([*gpus, f"{cores} core{'s' * (cores != 1)} of {model}"])
+    with_sets = f" with {', '.join(sets)}" if sets else ""
+    return ", ".join([*gpus, f"{cores} core{'s' * (cores != 1)} of {model}{with_sets}"])
+
+
+def processor() -> str:
+    """The processor's name."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def instruction_sets() -> list[str]:
+    """The names of the ``INSTRUCTION_SETS`` that the processor has; none where the system does not tell."""
+    flags = _cpuinfo("flags").split()
+    return [name for flag, name in INSTRUCTION_SETS.items() if flag in flags]
+
+
+def _cpuinfo(key: str) -> str:
+    """The first value of ``key`` in ``/proc/cpuinfo``; empty where there is none."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == key), "")
+
+
+def environment() -> dict[str, str]:
+    """The environment variables that change the speed, the memory or the last digits of a run."""
+    return {k: v for k, v in sorted(os.environ.items()) if k.startswith(ENVIRONMENT)}
 
 
 def commit() -> str:
@@ -54,6 +85,7 @@ def commit() -> str:
 
 
 def provenance() -> dict:
-    """``command``, ``commit``, ``versions`` and ``hardware`` of this process."""
+    """``command``, ``commit``, ``versions``, ``hardware`` and ``environment`` of this process."""
     command = shlex.join([Path(sys.executable).name, *sys.argv])
-    return {"command": command, "commit": commit(), "versions": versions(), "hardware": hardware()}
+    found = {"command": command, "commit": commit(), "versions": versions(), "hardware": hardware()}
+    return found | {"environment": environment()}

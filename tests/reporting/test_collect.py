@@ -19,9 +19,9 @@ def test_seeds_are_grouped_and_studies_keep_their_runs(tmp_path):
     assert (len(found.runs), len(found.studies), len(found.instruments)) == (3, 1, 1)
     groups = found.groups()
     assert [group["seeds"] for group in groups] == [[0, 1], [0]]
-    assert groups[0]["val_error"] == (11.0, pytest.approx(2**0.5))
-    assert groups[1]["val_error"] == (9.0, None)
-    assert groups[0]["test_error"] is None
+    assert groups[0]["scores"]["val_error"] == (11.0, pytest.approx(2**0.5))
+    assert groups[1]["scores"]["val_error"] == (9.0, None)
+    assert "test_error" not in groups[0]["scores"]
 
 
 def test_files_that_are_no_results_are_named_and_left_out(tmp_path, capsys):

@@ -12,7 +12,7 @@ from run_results import write_run
 
 from keras_resnet import plots
 from keras_resnet.analysis.results import write_result
-from keras_resnet.reporting import write_page
+from keras_resnet.reporting import paper_error, write_page
 from keras_resnet.studies import compare
 
 ORIGIN = {"command": "python x.py", "commit": "0123456789abcdef", "hardware": "2 cores"}
@@ -68,7 +68,7 @@ def test_the_page_is_whole_and_self_contained(runs, tmp_path):
     write_page(runs, tmp_path / "out" / "report.html")
     text = (tmp_path / "out" / "report.html").read_text()
     page = Outline(text)
-    titles = ["Deep residual learning: results", "Runs", "Study: gates", "Responses of 3x3 layers (Fig. 7)"]
+    titles = ["Deep residual learning: results", "Classifiers", "Study: gates", "Responses of 3x3 layers (Fig. 7)"]
     assert page.headings == titles
     assert len(page.images) == 3  # residual curves, plain curves, responses
     assert all(source.startswith("data:image/png;base64,") for source in page.images)
@@ -80,6 +80,37 @@ def test_the_page_is_whole_and_self_contained(runs, tmp_path):
     assert "Do &lt;gates&gt; help?" in text
     assert "3 seeds, 1 core and 4 cores<" in text
     assert "cannot decide" in text
+
+
+def test_detectors_have_a_table_of_their_own(tmp_path):
+    """Average precision in percent, mean and deviation over seeds; a size without objects (-1) stays empty."""
+    for seed, precision in ((0, 0.5), (1, 0.6)):
+        write_run(tmp_path / f"seed{seed}", "best.keras", seed, None, data="shapes")
+        path = tmp_path / f"seed{seed}" / "result.json"
+        result = json.loads(path.read_text()) | {"val_AP50": precision, "val_AP": 0.25, "val_AP_large": -1.0}
+        del result["val_error"], result["test_error"]
+        path.write_text(json.dumps(result))
+    write_page(tmp_path, tmp_path / "report.html")
+    page = Outline((tmp_path / "report.html").read_text())
+    assert page.headings == ["Deep residual learning: results", "Detectors"]
+    assert page.cells[:4] == ["best.keras", "shapes", "100", "0, 1"]
+    assert page.cells[4:7] == ["55.0 ± 7.1", "25.0 ± 0.0", "5,000"]  # the empty cell has no text
+
+
+@pytest.mark.parametrize(
+    ("model", "shortcut", "expected"),
+    [("ResNet18", None, ""), ("ResNet18", "A", "27.88"), ("ResNet34", None, "24.52"), ("ResNet34", "A", "25.03"),
+     ("ResNet34", "C", "24.19"), ("PlainNet34", None, "28.54"), ("ResNet50", None, "22.85"), ("ResNet50", "C", "")],
+)  # fmt: skip
+def test_a_network_is_compared_with_the_papers_figure_for_its_own_shortcut(model, shortcut, expected):
+    """Tables 2 and 3: the default of ResNet-18 and 34 is option B, for which the paper has a figure of 34 alone."""
+    assert paper_error("imagenet2012", model, shortcut).split(" ")[0] == expected
+
+
+def test_cifar_networks_are_compared_with_table_6():
+    assert paper_error("cifar10", "ResNet110", None) == "6.43 (6.61 ± 0.16) (Table 6)"
+    assert paper_error("cifar10", "ResNet20", "B") == paper_error("cifar10", "PlainNet20", None) == ""
+    assert paper_error("imagenette", "ResNet50", None) == ""
 
 
 def test_the_tool_says_what_it_found(runs):

@@ -1,0 +1,136 @@
+"""The measured tables of the pages in ``docs/``: each follows a line that says which stored result it is.
+
+``<!-- table NAME: FILE -->`` is followed by the table ``NAME`` of ``docs/results/FILE.json``. ``RENDERERS`` make rows
+of results that hold no tables of their own: runs, studies, and several results side by side.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from keras_resnet.errors import InputError
+from keras_resnet.studies.report import length
+from keras_resnet.tables import Table
+
+MARK = re.compile(r"^<!-- table (?P<name>[^:]+): (?P<files>[\w. -]+) -->\n(?P<table>(?:\|.*\n)*)", re.MULTILINE)
+
+
+def filled(text: str, results: Path) -> str:
+    """``text`` with each marked table as the files in ``results`` have it.
+
+    Raises:
+        InputError: a mark names a file or a table that does not exist.
+    """
+    return MARK.sub(lambda mark: _block(mark["name"], mark["files"], results), text)
+
+
+def _block(name: str, files: str, results: Path) -> str:
+    found = {}
+    for file in files.split():
+        path = results / f"{file}.json"
+        if not path.exists():
+            raise InputError(f"The table {name} is to come from {path}, which does not exist.")
+        found[file] = json.loads(path.read_text())
+    if name in RENDERERS:
+        table = RENDERERS[name](found)
+    else:
+        (result,) = found.values()
+        if name not in result.get("tables", {}):
+            raise InputError(f"There is no table {name} in {results / files}.json.")
+        table = Table(name, **result["tables"][name])
+    return f"<!-- table {name}: {files} -->\n{table.markdown()}\n"
+
+
+def _link(file: str) -> str:
+    return f"[result](results/{file}.json)"
+
+
+def _degradation(found: dict[str, dict]) -> Table:
+    """Training and validation error of the arms that were run, a row a study."""
+    arms = [name for name, arm in next(iter(found.values()))["arms"].items() if arm["runs"]]
+    table = Table("degradation", ("run; training / validation error, %", *arms))
+    for file, result in found.items():
+        means = [[result["arms"][arm][key]["mean"] for key in ("train_error", "val_error")] for arm in arms]
+        table.rows.append((f"{length(result)} ({_link(file)})", *(f"{a:.2f} / {b:.2f}" for a, b in means)))
+    return table
+
+
+def _responses(found: dict[str, dict]) -> Table:
+    """Mean standard deviation of the 3x3 layers, a row a network, a column a result."""
+    names = dict.fromkeys(name for result in found.values() for name in result["mean"])
+    table = Table("responses", ("network, mean std", *map(_link, found)))
+    for name in names:
+        values = (result["mean"].get(name) for result in found.values())
+        table.rows.append((name.removesuffix("-seed0"), *("" if v is None else f"{v:.3f}" for v in values)))
+    return table
+
+
+def _gradients(found: dict[str, dict]) -> Table:
+    """Gradient norms by stage at a run's last checkpoint."""
+    stages = [stage for stage in next(iter(found.values()))["last"] if stage.startswith("conv")]
+    table = Table("gradients", ("network", *stages, f"{stages[0]} / {stages[-1]}"))
+    for file, result in found.items():
+        norms = [result["last"][stage] for stage in stages]
+        name = f"{result['run'].removesuffix('-seed0')} ({_link(file)})"
+        table.rows.append((name, *(f"{norm:.3f}" for norm in norms), f"{norms[0] / norms[-1]:.2f}"))
+    return table
+
+
+def _landscape(found: dict[str, dict]) -> Table:
+    """Loss, largest eigenvalue and trace of the Hessian, and the largest local Lipschitz constant of a block."""
+    curvature, lipschitz = found.values()
+    images = f"{curvature['images']} images for the Hessian, {lipschitz['images']} for the constants"
+    columns = ("loss", "largest eigenvalue", "trace", "largest local constant of a block")
+    table = Table("landscape", (images, *columns))
+    for name, each in curvature["curvature"].items():
+        cells = (f"{each['loss']:.2f}", f"{each['top'][0]:.0f}", f"{each['trace']:.0f} ± {each['trace_error']:.0f}")
+        table.rows.append((name.removesuffix("-seed0"), *cells, f"{lipschitz['largest'][name]:.2f}"))
+    return table
+
+
+def _cost(found: dict[str, dict]) -> Table:
+    """Multiply-adds, memory and time of a training step."""
+    columns = ("images", "multiply-adds, 10⁹", "peak, estimated", "measured", "ratio", "to resident", "s a step")
+    table = Table("cost", ("network", *columns, "h an epoch", "largest batch in 16 GiB"))
+    for result in found.values():
+        for name, each in result["cost"].items():
+            estimate, peak = each["estimate"]["total"] / 2**20, each["measured"]["peak"] / 2**20
+            resident = each["measured"]["resident"] / 2**20
+            memory = (
+                f"{estimate:,.0f} MiB",
+                f"{peak:,.0f} MiB",
+                f"{estimate / peak:.2f}",
+                f"{estimate / resident:.2f}",
+            )
+            time = (f"{each['measured']['seconds']:.3g}", f"{each['hours_per_epoch']:.3g}")
+            work = (str(result["batch_size"]), f"{each['multiply_adds'] / 1e9:.3f}")
+            table.rows.append((name, *work, *memory, *time, f"{each['largest_batch']:,}"))
+    return table
+
+
+def _runs(found: dict[str, dict]) -> Table:
+    """Runs of classifiers: validation and test error, and time."""
+    table = Table("runs", ("run", "validation error", "test error", "time"))
+    for file, result in found.items():
+        settings = result["settings"]
+        size = f", {settings['image_size']} pixels" if settings["image_size"] not in (32, 224) else ""
+        steps = f"{result['steps']:,} steps of {settings['batch_size']}"
+        name = f"{result['model']}, {Path(settings['data']).name}{size}, {steps}"
+        errors = (
+            f"{result[f'{part}_error']:.2f} % of {result[f'{part}_examples']:,}" if result[f"{part}_error"] else ""
+            for part in ("val", "test")
+        )
+        speed = f"{result['seconds'] / 60:.0f} min, {result['images_per_second']:.0f} images/s"
+        table.rows.append((f"{name} ([result](docs/results/{file}.json))", *errors, speed))
+    return table
+
+
+RENDERERS: dict[str, Callable[[dict[str, dict]], Table]] = {
+    "degradation": _degradation,
+    "responses by run": _responses,
+    "gradients by stage": _gradients,
+    "landscape": _landscape,
+    "cost by network": _cost,
+    "runs": _runs,
+}

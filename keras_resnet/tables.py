@@ -1,0 +1,64 @@
+"""Tables of measurements: printed as Markdown row by row, and kept in a result file with how they came about."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keras_resnet.files import write_whole
+
+
+@dataclass
+class Table:
+    """A table of text cells.
+
+    Fields:
+        name: what a result file calls it.
+        columns: the header.
+        rows: the cells, as they are shown.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """The table as Markdown; all columns but the first are aligned to the right."""
+        return "\n".join([self._header(), *map(_line, self.rows)])
+
+    def print_header(self) -> None:
+        """Print the header; :meth:`add` then prints the rows as they come."""
+        print(self._header(), flush=True)
+
+    def add(self, *cells: object) -> None:
+        """Add a row and print it."""
+        self.rows.append(tuple(map(str, cells)))
+        print(_line(self.rows[-1]), flush=True)
+
+    def _header(self) -> str:
+        return f"{_line(self.columns)}\n|---|{'--:|' * (len(self.columns) - 1)}"
+
+
+def write_tables(path: Path | None, tables: Iterable[Table], **about) -> None:
+    """Write ``tables`` and ``about`` as a JSON result file, with the provenance of this process; nothing if no path.
+
+    Raises:
+        OSError: the file cannot be written; one that was there is as it was.
+    """
+    if path is None:
+        return
+    from keras_resnet.training.results import provenance
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"tables": as_json(tables)}
+    text = json.dumps(content | about | provenance(), indent=1)
+    write_whole(path, lambda part: part.write_text(text + "\n", encoding="utf-8"))
+
+
+def as_json(tables: Iterable[Table]) -> dict[str, dict]:
+    """``tables`` by name, as plain values."""
+    return {table.name: {"columns": list(table.columns), "rows": [list(row) for row in table.rows]} for table in tables}
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,46 @@
+"""The measured tables of the pages are those of the stored results."""
+
+import json
+import re
+
+import pytest
+from conftest import ROOT
+
+from keras_resnet import InputError
+from keras_resnet.reporting import filled
+
+RESULTS = ROOT / "docs" / "results"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MEASURED = ("analysis.md", "scaling.md")
+MARKS = re.compile(r"<!-- (table [^>]*|not measured here) -->")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_marked_table_is_that_of_its_file(page):
+    text = page.read_text()
+    assert filled(text, RESULTS) == text, "run tools/paper_map.py"
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_each_table_of_a_measured_page_says_where_it_comes_from(name):
+    lines = (ROOT / "docs" / name).read_text().splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith("|") and not lines[i - 1].startswith("|")]
+    unmarked = [lines[i] for i in starts if not MARKS.fullmatch(lines[i - 1])]
+    assert not unmarked
+
+
+def test_a_changed_cell_is_put_right_and_a_missing_file_is_named(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"tables": {"t": {"columns": ["x", "y"], "rows": [["one", "1"]]}}}))
+    table = "<!-- table t: a -->\n| x | y |\n|---|--:|\n| one | 1 |\n"
+    assert filled(f"Before\n\n{table}\nafter\n", tmp_path) == f"Before\n\n{table}\nafter\n"
+    assert filled(f"{table.replace('| 1 |', '| 2 |')}\nafter\n", tmp_path) == f"{table}\nafter\n"
+    assert filled("<!-- table t: a -->\nafter\n", tmp_path) == f"{table}after\n"
+    with pytest.raises(InputError, match=r"b\.json, which does not exist"):
+        filled("<!-- table t: b -->\n", tmp_path)
+    with pytest.raises(InputError, match=r"no table u in .*a\.json"):
+        filled("<!-- table u: a -->\n", tmp_path)
+
+
+def test_results_say_how_they_came_about():
+    for path in RESULTS.glob("*.json"):
+        assert {"command", "commit", "hardware", "versions"} <= json.loads(path.read_text()).keys(), path.name
