@@ -12,6 +12,7 @@ from keras_resnet.training import tensorboard
 from keras_resnet.training.callbacks import Diverged, LearningRate, Saves, Validation, Windows
 from keras_resnet.training.console import Console
 from keras_resnet.training.curves import Curves
+from keras_resnet.training.judging import settle
 from keras_resnet.training.results import provenance
 from keras_resnet.training.schedules import schedule
 from keras_resnet.training.settings import RunSettings, as_json, describe
@@ -88,7 +89,7 @@ def _train(model: Step, experiment, settings, workdir, calendar) -> Curves:
             experiment.describe(model, state)
     rollbacks, diverged_at = 0, -1
     with StopSignals() as signals:
-        validation = Validation(state, calendar, curves, workdir, experiment, settings.schedule, signals, strategy)
+        validation = Validation(state, calendar, curves, workdir, experiment, settings, signals, strategy)
         saves = Saves(state, calendar, workdir, signals)
         saves.running = running
         callbacks = [
@@ -113,8 +114,7 @@ def _train(model: Step, experiment, settings, workdir, calendar) -> Curves:
                 diverged_at = max(diverged_at, divergence.seen_at)
                 saves.running = _go_back(model, workdir, state, divergence, rollbacks, settings.batch_size)
                 curves.go_back()
-    model.optimizer.finalize_variable_values(model.trainable_variables)  # averaged weights, if there are any
-    model.equalize()
+    settle(model, lambda: experiment.recalibrate(model, settings, state))
     return curves
 
 

@@ -2,12 +2,13 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_resnet import InputError, data, training
-from keras_resnet.training.checkpoints import CheckpointFolder
+from keras_resnet.training.checkpoints import RUNNING, CheckpointFolder
 from keras_resnet.training.metrics_file import read_metrics, write_metrics
 from keras_resnet.training.schedules import DROPS, PATIENCE
 from keras_resnet.weights import Preprocessing
@@ -32,30 +33,67 @@ def arrays(rng):
     return data.ArraySplit("train", images.astype(np.uint8), labels)
 
 
-def experiment(arrays, spoil=lambda number, images: images):
+def experiment(arrays, spoil=lambda number, images: images, **more):
     """Batches of ``arrays``; ``spoil`` changes the images of batch ``number`` of the run's order."""
 
     def train_batches(start, shard):
         batches = data.cifar_batches(arrays, PREPROCESSING, 8, 0, start, shard).enumerate(start)
         return batches.map(lambda number, batch: (spoil(number, batch[0]), batch[1]))
 
-    return training.Experiment(
-        classes=tuple("abcd"),
-        train=arrays,
-        validation=arrays,
-        test=None,
-        preprocessing=PREPROCESSING,
-        train_batches=train_batches,
-        test_batches=lambda split, shard: data.cifar_batches(split, PREPROCESSING, 8, shard=shard),
-        reference_batch=128,
-        milestones=(0.5,),
-    )
+    usual = {
+        "classes": tuple("abcd"),
+        "train": arrays,
+        "validation": arrays,
+        "test": None,
+        "preprocessing": PREPROCESSING,
+        "train_batches": train_batches,
+        "test_batches": lambda split, shard: data.cifar_batches(split, PREPROCESSING, 8, shard=shard),
+        "reference_batch": 128,
+        "milestones": (0.5,),
+    }
+    return training.Experiment(**usual | more)
 
 
-def start(arrays, tmp_path, spoil=lambda number, images: images, **changes):
+def start(arrays, tmp_path, spoil=lambda number, images: images, more=None, **changes):
     settings = training.resolve(SETTINGS, {}, "test")
     settings = type(settings)(**{**vars(settings), "workdir": tmp_path / "run", **changes})
-    return training.run(settings, lambda _: experiment(arrays, spoil))
+    return training.run(settings, lambda _: experiment(arrays, spoil, **(more or {})))
+
+
+def test_the_last_number_is_that_of_the_last_validation_and_best_is_its_lowest(arrays, tmp_path):
+    """Averaged weights of a random network: what each validation says is what the files give, by Keras' own metric."""
+    result = start(arrays, tmp_path, more={"averaged": True}, base_lr=4.0)
+    rows = [row for row in read_metrics(tmp_path / "run" / "metrics.csv") if row["split"] == "validation"]
+    errors = [row["error"] for row in rows]
+    assert result["val_error"] == errors[-1]
+    assert result["best_val_error"] == min(errors)
+    for name, error in (("last", errors[-1]), ("best", min(errors))):
+        network = keras.models.load_model(tmp_path / "run" / f"{name}.keras")
+        network.compile(loss="sparse_categorical_crossentropy", metrics=["sparse_categorical_accuracy"])
+        found = network.evaluate(data.cifar_batches(arrays, PREPROCESSING, 8), verbose=0, return_dict=True)
+        assert 100 * (1 - found["sparse_categorical_accuracy"]) == pytest.approx(error, abs=1e-4), name
+        step = next(row["step"] for row in rows if row["error"] == error) if name == "best" else 24
+        batches = data.cifar_batches(arrays, PREPROCESSING, 8, 0, step).take(10)  # the next ones, as many as there are
+        maps = network.get_layer("conv1_conv")(np.concatenate([images for images, _ in batches])).numpy()
+        layer = network.get_layer("conv1_bn")
+        np.testing.assert_allclose(layer.moving_mean, maps.mean((0, 1, 2)), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(layer.moving_variance, maps.var((0, 1, 2)), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("averaged", "change"), [(True, ("stochastic_depth=0.5", "blocks=[1,1,1]")), (False, ("unroll=False",))]
+)
+def test_judging_leaves_the_training_as_it_is_bit_for_bit(averaged, change, arrays, tmp_path):
+    """One run validates after steps 10, 20 and 24, another, of more validation images, after the last alone."""
+    many = data.ArraySplit("val", np.tile(arrays.images, (3, 1, 1, 1)), np.tile(arrays.labels, 3))
+    ends = []
+    for name, validation in (("often", arrays), ("once", many)):
+        start(arrays, tmp_path / name, more={"averaged": averaged, "validation": validation}, change=change)
+        ends.append(CheckpointFolder(tmp_path / name / "run" / "checkpoints").newest()[0])
+    own = [name for name in ends[0] if not name.startswith(RUNNING)]
+    assert any("seed" in name for name in own)
+    for name in own:
+        np.testing.assert_array_equal(ends[0][name], ends[1][name], err_msg=name)
 
 
 def test_a_bad_batch_is_left_out_and_the_run_goes_on(arrays, tmp_path, capsys):
