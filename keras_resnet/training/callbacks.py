@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 from keras_resnet.training.curves import Curves
 from keras_resnet.training.judging import settled
@@ -17,6 +18,7 @@ from keras_resnet.training.signals import Stopped, StopSignals
 from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.step import Step
 from keras_resnet.training.workdir import Workdir
+from keras_resnet.training.workers import total
 
 MOST_SKIPS = 50  # updates in a row that loss scaling may skip
 
@@ -72,6 +74,10 @@ class Windows(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.state.step += 1
         step = self.state.step
+        if batch == 0 and not self.calendar.ends_window(step):  # the first step holds the set-up
+            self.curves.start_window()
+            self.model.waited.assign(0.0)
+        self.curves.step()
         if self.calendar.ends_window(step) or self.calendar.saves(step):
             check_finite(self.model, self.state)
         if self.calendar.ends_window(step):
@@ -117,7 +123,8 @@ class Validation(keras.callbacks.Callback):
             values = self.evaluate(self.model, self._stopping)
             if self._stopping():
                 return
-            if not all(map(math.isfinite, values.values())):
+            infinite = not all(map(math.isfinite, values.values()))
+            if total(self.model.distribute_strategy, np.array([infinite], np.int64)).any():
                 raise Diverged(self.state.step - 1, self.state.step)
             self.state.validated = self.state.step
             error = self.experiment.judged(values)
@@ -174,4 +181,6 @@ class Saves(keras.callbacks.Callback):
     def _stop_status(self) -> int | None:
         if self.model.distribute_strategy.num_replicas_in_sync == 1:
             return self.signals.received
-        return (self.signals.received or signal.SIGTERM) if self.model.local(self.model.stop_votes) > 0 else None
+        if self.calendar.counts_votes(self.state.step) and self.model.local(self.model.stop_votes) > 0:
+            return self.signals.received or signal.SIGTERM
+        return None

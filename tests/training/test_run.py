@@ -1,6 +1,9 @@
 """A run through bad batches, plateaus and small memory, in this process."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,6 +14,7 @@ from keras_resnet import InputError, data, training
 from keras_resnet.training.checkpoints import RUNNING, CheckpointFolder
 from keras_resnet.training.metrics_file import read_metrics, write_metrics
 from keras_resnet.training.schedules import DROPS, PATIENCE
+from keras_resnet.training.state import VOTE, WINDOW
 from keras_resnet.weights import Preprocessing
 
 PREPROCESSING = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
@@ -128,6 +132,20 @@ def test_a_run_on_a_plateau_drops_its_rate_and_ends(arrays, tmp_path):
     assert rates[-1] == pytest.approx(rates[0] / 1000)
 
 
+def test_a_lengthened_run_is_that_of_the_whole_length_where_its_rate_is(arrays, tmp_path, capsys):
+    """24 steps and 16 more under a rate that does not change, against 40 at once; some checkpoints of both stay."""
+    same = {"more": {"milestones": ()}, "keep_every": 8}
+    start(arrays, tmp_path / "longer", **same)
+    assert start(arrays, tmp_path / "longer", **same, steps=40)["steps"] == 40
+    assert "lengthened from 24 to 40 steps: the rate goes on" in capsys.readouterr().out
+    start(arrays, tmp_path / "once", **same, steps=40)
+    folders = [CheckpointFolder(tmp_path / name / "run" / "checkpoints") for name in ("longer", "once")]
+    assert folders[0].steps() == folders[1].steps() == [0, 8, 16, 24, 32, 36, 40]
+    ends = [folder.newest()[0] for folder in folders]
+    for name, value in ends[0].items():
+        np.testing.assert_array_equal(value, ends[1][name], err_msg=name)
+
+
 def test_a_run_stopped_in_its_last_validation_validates_and_trains_no_further(arrays, tmp_path):
     first = start(arrays, tmp_path)
     folder = CheckpointFolder(tmp_path / "run" / "checkpoints")
@@ -151,3 +169,13 @@ def test_accumulation_through_the_command_equals_the_whole_batch_but_for_normali
     assert losses[0] == pytest.approx(losses[1], rel=0.2)
     assert losses[0] != losses[1]
     assert (whole["settings"]["accumulate"], parts["settings"]["accumulate"]) == (1, 2)
+
+
+@pytest.mark.slow
+def test_the_host_waits_for_the_devices_only_to_count_votes_and_at_the_end_of_windows(tmp_path):
+    """Of 100 steps on two devices, whose rate changes in each, ten."""
+    script = Path(__file__).with_name("count_host_reads.py")
+    done = subprocess.run([sys.executable, script, tmp_path / "run"], capture_output=True, text=True, check=True)
+    reads = json.loads(done.stdout.splitlines()[-1])
+    assert [step for step, count in enumerate(reads, start=1) if count] == list(range(VOTE, 101, VOTE))
+    assert [reads[step - 1] for step in range(VOTE, 101, VOTE) if step % WINDOW] == [1] * 8
