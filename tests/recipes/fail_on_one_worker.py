@@ -3,7 +3,7 @@
 python fail_on_one_worker.py WORKER FAILURE recipes/imagenet.py ARGUMENTS...
 
 FAILURE is full, a disk that takes no file above 200,000 bytes (a checkpoint), unlockable, a file system without locks,
-or unreadable, data that is not there.
+unreadable, data that is not there, or infinite, images that are not finite.
 """
 
 import errno
@@ -28,5 +28,10 @@ if json.loads(os.environ["TF_CONFIG"])["task"]["index"] == int(worker):
         fcntl.flock = flock
     elif failure == "unreadable":
         arguments[arguments.index("--data") + 1] = "/nowhere"
+    elif failure == "infinite":
+        from keras_resnet import data
+
+        batches = data.imagenet_batches
+        data.imagenet_batches = lambda *a, **k: batches(*a, **k).map(lambda images, *rest: (images / 0, *rest))
 sys.argv = arguments
 runpy.run_path(arguments[0], run_name="__main__")
