@@ -27,19 +27,20 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def start(command: list[str], workers: int) -> list[subprocess.Popen]:
-    """The workers' processes."""
+def start(command: list[str], workers: int) -> tuple[list[subprocess.Popen], list[threading.Thread]]:
+    """The workers' processes, and the threads that show their lines."""
     addresses = [f"localhost:{port}" for port in free_ports(workers)]
-    processes = []
+    processes, printers = [], []
     for number in range(workers):
         config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
         environment = os.environ | {"TF_CONFIG": json.dumps(config)}
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        threading.Thread(target=show, args=(number, process), daemon=True).start()
+        printers.append(threading.Thread(target=show, args=(number, process), daemon=True))
+        printers[-1].start()
         processes.append(process)
-    return processes
+    return processes, printers
 
 
 def show(number: int, process: subprocess.Popen) -> None:
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) < 2 or not arguments[0].isdigit() or int(arguments[0]) < 1:
         print(__doc__)
         return 2
-    processes = start([sys.executable, *arguments[1:]], int(arguments[0]))
+    processes, printers = start([sys.executable, *arguments[1:]], int(arguments[0]))
 
     def pass_on(signum, frame):
         for process in processes:
@@ -65,9 +66,14 @@ def main(arguments: list[str]) -> int:
         failed = [process.returncode for process in processes if process.returncode]
         if failed:
             end(processes)
-            return failed[0]
+            status = failed[0]
+            break
         time.sleep(0.1)
-    return next((process.returncode for process in processes if process.returncode), 0)
+    else:
+        status = next((process.returncode for process in processes if process.returncode), 0)
+    for printer in printers:
+        printer.join()
+    return status
 
 
 def end(processes: list[subprocess.Popen], patience: float = 20) -> None:
@@ -75,8 +81,9 @@ def end(processes: list[subprocess.Popen], patience: float = 20) -> None:
     until = time.monotonic() + patience
     while time.monotonic() < until and any(process.poll() is None for process in processes):
         time.sleep(0.1)
-    for process in processes:
+    for number, process in enumerate(processes):
         if process.poll() is None:
+            print(f"[{number}] waits for one that is gone: ended by force", flush=True)
             process.kill()
 
 

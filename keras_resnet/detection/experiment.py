@@ -161,6 +161,9 @@ class DetectionExperiment:
         scores = self.benchmark.score(data, found)
         return {**scores, "proposal_recall": float(np.mean(recalled)) if recalled else 0.0}
 
+    def recalibrate(self, model, settings, state, stopping=lambda: False) -> None:
+        """Nothing: a detector's normalization stands still."""
+
     def judged(self, values: dict[str, float]) -> float:
         """What validation is to bring down: what the goal lacks of 100 percent."""
         return 100 * (1 - values[self.goal])

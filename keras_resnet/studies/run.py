@@ -2,7 +2,7 @@
 
 import functools
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,7 @@ from keras_resnet.training.cifar import PAPER, CifarSettings, cifar_experiment
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.training.results import provenance
 from keras_resnet.training.settings import PRECISIONS, as_json
-from keras_resnet.training.workdir import SAME_RUN
+from keras_resnet.training.workdir import differing
 
 LAST = 0.1  # the part of the steps whose training errors are averaged
 KEPT = ("val_error", "test_error", "seconds", "images_per_second", "skipped_batches", "command", "commit", "hardware")
@@ -124,15 +124,15 @@ def _settings(arm: Arm, seed: int, settings: StudySettings) -> CifarSettings:
 def _trained(wanted: CifarSettings) -> dict:
     wanted.check()
     keras.backend.clear_session()
-    return _with_curves(wanted, training.run(wanted, cifar_experiment))
+    return _with_curves(wanted, training.run(wanted, cifar_experiment, growing=()))
 
 
 def _finished(wanted: CifarSettings) -> dict | None:
     """The run of the same settings in its folder, if it is there and done."""
     path = wanted.workdir / "result.json"
     result = json.loads(path.read_text()) if path.exists() else None
-    keys = [field.name for field in fields(wanted) if field.name not in SAME_RUN]
-    same = result is not None and all(result["settings"].get(key) == as_json(wanted)[key] for key in keys)
+    defaults = as_json(type(wanted)())
+    same = result is not None and not differing(result["settings"], as_json(wanted), defaults)
     return _with_curves(wanted, result) if same else None  # other settings: the run itself refuses them, in words
 
 

@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 from keras_resnet.training.curves import Curves
+from keras_resnet.training.judging import settled
 from keras_resnet.training.schedules import WARM_UP_ERROR, WARM_UP_FACTOR, note_plateau
 from keras_resnet.training.signals import Stopped, StopSignals
 from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.step import Step
 from keras_resnet.training.workdir import Workdir
+from keras_resnet.training.workers import total
 
 MOST_SKIPS = 50  # updates in a row that loss scaling may skip
 
@@ -71,6 +74,10 @@ class Windows(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.state.step += 1
         step = self.state.step
+        if batch == 0 and not self.calendar.ends_window(step):  # the first step holds the set-up
+            self.curves.start_window()
+            self.model.waited.assign(0.0)
+        self.curves.step()
         if self.calendar.ends_window(step) or self.calendar.saves(step):
             check_finite(self.model, self.state)
         if self.calendar.ends_window(step):
@@ -89,14 +96,12 @@ def check_finite(model: Step, state: State) -> None:
 
 
 class Validation(keras.callbacks.Callback):
-    """Evaluates at the end of each epoch, with averaged weights if there are any, and keeps the best network."""
+    """Evaluates at the end of each epoch the network that the run would end with, and keeps the best."""
 
-    def __init__(
-        self, state, calendar, curves, workdir, experiment, schedule_kind: str, signals: StopSignals, strategy
-    ):
+    def __init__(self, state, calendar, curves, workdir, experiment, settings, signals: StopSignals, strategy):
         super().__init__()
         self.state, self.calendar, self.curves, self.workdir = state, calendar, curves, workdir
-        self.experiment, self.schedule_kind, self.signals = experiment, schedule_kind, signals
+        self.experiment, self.settings, self.signals = experiment, settings, signals
         self.evaluate = experiment.validator(strategy)
 
     def catch_up(self) -> None:
@@ -114,22 +119,26 @@ class Validation(keras.callbacks.Callback):
         """Evaluate once after each epoch; a signal ends it early, and it is done again."""
         if self.state.validated == self.state.step:
             return
-        self.model.equalize()
-        with averaged_weights(self.model):
+        with settled(self.model, self.recalibrate):
             values = self.evaluate(self.model, self._stopping)
             if self._stopping():
                 return
-            if not all(map(math.isfinite, values.values())):
+            infinite = not all(map(math.isfinite, values.values()))
+            if total(self.model.distribute_strategy, np.array([infinite], np.int64)).any():
                 raise Diverged(self.state.step - 1, self.state.step)
             self.state.validated = self.state.step
             error = self.experiment.judged(values)
             if error < self.state.best_error:
                 self.state.best_error = float(error)
                 self.workdir.save_model("best.keras", self.model.saved())
-        if self.schedule_kind == "plateau":
+        if self.settings.schedule == "plateau":
             note_plateau(self.state, error)
         self.curves.validation_point(self.model, values)
         self.model.stop_training = self.state.finished
+
+    def recalibrate(self) -> None:
+        """Give normalization the statistics of the weights as they are."""
+        self.experiment.recalibrate(self.model, self.settings, self.state, self._stopping)
 
     def _stopping(self) -> bool:
         return self.signals.received is not None and self.model.distribute_strategy.num_replicas_in_sync == 1
@@ -172,22 +181,6 @@ class Saves(keras.callbacks.Callback):
     def _stop_status(self) -> int | None:
         if self.model.distribute_strategy.num_replicas_in_sync == 1:
             return self.signals.received
-        return (self.signals.received or signal.SIGTERM) if self.model.local(self.model.stop_votes) > 0 else None
-
-
-class averaged_weights:
-    """While entered, ``model`` has the moving averages of its weights, if its optimizer keeps them."""
-
-    def __init__(self, model: Step):
-        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-        self.swap = keras.callbacks.SwapEMAWeights() if optimizer.use_ema else None
-        if self.swap:
-            self.swap.set_model(model)
-
-    def __enter__(self):
-        if self.swap:
-            self.swap.on_test_begin()
-
-    def __exit__(self, *_):
-        if self.swap:
-            self.swap.on_test_end()
+        if self.calendar.counts_votes(self.state.step) and self.model.local(self.model.stop_votes) > 0:
+            return self.signals.received or signal.SIGTERM
+        return None

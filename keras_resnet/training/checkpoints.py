@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not at all, checked by a hash, the last few kept."""
+"""Checkpoints: whole or not at all, checked by a hash, the last few kept, and others if asked for."""
 
 import hashlib
 import json
@@ -18,14 +18,14 @@ RUNNING = "running "  # begins the names of the metrics' values
 
 
 class CheckpointFolder:
-    """``step-000000200/`` with ``variables.npz`` and ``state.json``, for the newest few steps.
+    """``step-000000200/`` with ``variables.npz`` and ``state.json``, the newest few and each ``keep_every``-th step.
 
     A checkpoint is written beside its place, brought to the disk and moved there, so a process that ends at any
     moment leaves the ones before as they were.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, keep_every: int | None = None):
+        self.path, self.keep_every = path, keep_every
 
     def prepare(self) -> None:
         """Make the folder and clear what a killed process left half written."""
@@ -63,6 +63,8 @@ class CheckpointFolder:
                 "make room there, then run the same command again."
             ) from error
         for old in self.steps()[:-KEPT]:
+            if self.keep_every and old % self.keep_every == 0:
+                continue
             shutil.rmtree(self._at(old), ignore_errors=True)
 
     def newest(self) -> tuple[dict[str, np.ndarray], dict] | None:

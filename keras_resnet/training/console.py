@@ -1,4 +1,4 @@
-"""What a run says while it trains: on a terminal one line that moves on, else one line an epoch."""
+"""What a run says while it trains: on a terminal one line that moves on, else one line an epoch and some before."""
 
 import shutil
 import sys
@@ -6,38 +6,56 @@ import time
 
 from keras_resnet.training.state import Calendar, State
 
+PATIENCE = 8.0  # seconds after which a run shows where it is; off a terminal twice as long each time
+
 
 class Console:
-    """Prints epoch, step, loss, error, rate, images/s, the time gone and the time left."""
+    """Prints epoch, step, loss, error, rate, images/s, the time gone and the time left.
+
+    Attributes:
+        last: the values of the last window, those of an earlier process too.
+    """
 
     def __init__(self):
         self.terminal = sys.stdout.isatty()
-        self.start = time.perf_counter()
+        self.start = self.shown = time.perf_counter()
+        self.patience = PATIENCE
         self.first_step: int | None = None
         self.last: dict = {}
 
+    def step(self, state: State, calendar: Calendar, images_per_second: float | None) -> None:
+        """After a step; shows it if nothing was shown for a while."""
+        now = time.perf_counter()
+        if self.first_step is None:  # the first step holds the set-up
+            self.first_step, self.first_time = state.step, now
+        if now - self.shown >= self.patience:
+            if images_per_second is not None:
+                self.last = self.last | {"images_per_second": images_per_second}
+            self._show(state, calendar)
+            self.patience *= 1 if self.terminal else 2
+
     def train(self, state: State, calendar: Calendar, values: dict[str, float]) -> None:
         """After a window of steps."""
-        if self.first_step is None:  # the first window holds the set-up
-            self.first_step, self.first_time = state.step, time.perf_counter()
         self.last = values
         if self.terminal:
-            width = shutil.get_terminal_size().columns - 1  # a longer line could not be taken back
-            print(f"\r\033[K{self._line(state, calendar)[:width]}", end="", flush=True)
+            self._show(state, calendar)
 
     def validation(self, state: State, calendar: Calendar, summary: str) -> None:
         """After a validation, in a few words."""
         line = f"{self._line(state, calendar)}  {summary}"
+        self.shown = time.perf_counter()
         print(f"\r\033[K{line}" if self.terminal else line, flush=True)
+
+    def _show(self, state, calendar):
+        self.shown, line = time.perf_counter(), self._line(state, calendar)
+        width = shutil.get_terminal_size().columns - 1  # a longer line could not be taken back
+        print(f"\r\033[K{line[:width]}" if self.terminal else line, end="" if self.terminal else "\n", flush=True)
 
     def _line(self, state, calendar) -> str:
         epochs = -(-calendar.total_steps // calendar.epoch_steps)
         epoch = -(-state.step // calendar.epoch_steps)
         parts = [f"epoch {epoch}/{epochs}", f"step {state.step}/{calendar.total_steps}"]
-        if self.last:
-            parts.append(f"loss {self.last['loss']:.3f}")
-            parts += [f"error {self.last['error']:.1f} %"] if "error" in self.last else []
-            parts += [f"rate {self.last['learning_rate']:.4g}", f"{self.last['images_per_second']:.0f} images/s"]
+        parts += [words(self.last[name]) for name, words in SHOWN.items() if name in self.last]
         parts.append(f"{duration(time.perf_counter() - self.start)}, {self._left(state, calendar)} left")
         return "  ".join(parts)
 
@@ -55,3 +73,16 @@ def duration(seconds: float) -> str:
     days, hours = divmod(hours, 24)
     day = f"{days} d " if days else ""
     return f"{day}{hours}:{minutes:02d}:{seconds:02d}" if day or hours else f"{minutes}:{seconds:02d}"
+
+
+def speed(images_per_second: float) -> str:
+    """``512 images/s`` or ``0.83 images/s``."""
+    return f"{images_per_second:.0f} images/s" if images_per_second >= 10 else f"{images_per_second:.2g} images/s"
+
+
+SHOWN = {
+    "loss": "loss {:.3f}".format,
+    "error": "error {:.1f} %".format,
+    "learning_rate": "rate {:.4g}".format,
+    "images_per_second": speed,
+}

@@ -23,7 +23,7 @@ class Curves:
     ):
         self.state, self.calendar, self.batch_size = state, calendar, batch_size
         self.experiment, self.console = experiment, console
-        self.path, self.chief = workdir.path / "metrics.csv", workdir.chief
+        self.path, self.chief, self.together = workdir.path / "metrics.csv", workdir.chief, workdir.together
         self.writers = {}
         if self.chief:
             self.writers = {s: tf.summary.create_file_writer(str(workdir.path / s)) for s in ("train", "validation")}
@@ -33,12 +33,20 @@ class Curves:
         """Forget the points behind the state's step: they are done again."""
         rows = read_metrics(self.path) if self.chief else []
         self.rows = [row for row in rows if row["step"] <= self.state.step]
+        self.console.last = next((row for row in reversed(self.rows) if row["split"] == "train"), {})
         if self.chief:
             write_metrics(self.path, self.rows, self.experiment.columns)
 
     def start_window(self) -> None:
         """Start the clock: images/s and the wait for input are those of this process's steps."""
         self.window_step, self.window_time = self.state.step, time.perf_counter()
+
+    def step(self) -> None:
+        """After a step."""
+        steps = self.state.step - self.window_step
+        seconds = time.perf_counter() - self.window_time
+        if self.chief:
+            self.console.step(self.state, self.calendar, steps * self.batch_size / seconds if steps else None)
 
     def train_point(self, model: Step, values: dict[str, float], rate: float) -> None:
         """A point of the training curves, at the end of a window."""
@@ -47,20 +55,28 @@ class Curves:
         waited = min(1.0, float(model.take_waited()) / seconds)
         speed = steps * self.batch_size / seconds
         row = {**values, "learning_rate": rate, "images_per_second": speed, "input_wait": waited}
-        self._write("train", row)
-        if self.chief:
-            with self.writers["train"].as_default():
-                tensorboard.health(model, self.state.step)
-            self.console.train(self.state, self.calendar, row)
+
+        def show():
+            self._write("train", row)
+            if self.chief:
+                with self.writers["train"].as_default():
+                    tensorboard.health(model, self.state.step)
+                self.console.train(self.state, self.calendar, row)
+
+        self.together(show)
         self.start_window()
 
     def validation_point(self, model: Step, values: dict[str, float]) -> None:
         """A point of the validation curves."""
-        self._write("validation", values)
-        if self.chief:
-            with self.writers["validation"].as_default():
-                self.experiment.pictures(model, self.state.step)
-            self.console.validation(self.state, self.calendar, self.experiment.summary(values))
+
+        def show():
+            self._write("validation", values)
+            if self.chief:
+                with self.writers["validation"].as_default():
+                    self.experiment.pictures(model, self.state.step)
+                self.console.validation(self.state, self.calendar, self.experiment.summary(values))
+
+        self.together(show)
         self.start_window()
 
     def _write(self, split: str, values: dict[str, float]):

@@ -1,5 +1,6 @@
 """Training a classifier as a run does it: what is trained, on what, how it is judged, and what is shown."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,7 +19,9 @@ from keras_resnet.training.schedules import WARM_UP_DEPTH
 from keras_resnet.training.strategy import distribute
 from keras_resnet.weights.preprocessing import Preprocessing
 
-RECALIBRATION_IMAGES = 12_800  # fifty of the paper's batches
+# Images that statistics are recalibrated on: a tenth of an epoch, up to fifty of the paper's batches, and not fewer
+# batches than a moving average of momentum 0.9 amounts to, (1 + 0.9) / (1 - 0.9).
+SHARE, MOST_IMAGES, FEWEST_BATCHES = 0.1, 12_800, 19
 
 
 @dataclass(frozen=True)
@@ -122,17 +125,21 @@ class Experiment:
         """What TensorBoard shows of a validation: its worst mistakes."""
         tensorboard.mistakes(model, self.classes, step)
 
-    def result(self, model, settings, state) -> dict:
-        """Recalibrate normalization and evaluate."""
+    def recalibrate(self, model, settings, state, stopping=lambda: False) -> None:
+        """Give normalization the statistics of the weights as they are, on the next of the training images.
+
+        Not on more than there are, or than were trained on; it ends early when ``stopping``.
+        """
         strategy = model.distribute_strategy
-        images = min(RECALIBRATION_IMAGES, len(self.train), state.step * settings.batch_size)
-        batches = max(1, images // settings.batch_size)
+        share = int(min(SHARE * len(self.train), MOST_IMAGES)) // settings.batch_size
+        batches = max(1, min(max(share, FEWEST_BATCHES), len(self.train) // settings.batch_size, state.step))
         start = state.step + state.skipped
-        recalibrate_batch_norm(
-            model.network,
-            distribute(strategy, lambda shard: self.train_batches(start, shard).take(batches)),
-            strategy,
-        )
+        images = distribute(strategy, lambda shard: self.train_batches(start, shard).take(batches))
+        recalibrate_batch_norm(model.network, itertools.takewhile(lambda _: not stopping(), images), strategy)
+
+    def result(self, model, settings, state) -> dict:
+        """Evaluate the network, as each validation does."""
+        strategy = model.distribute_strategy
         result = {}
         for key, split in (("val", self.validation), ("test", self.test)):
             scores = {}
@@ -144,16 +151,17 @@ class Experiment:
                 result[f"{key}_top5_error"] = scores["top5_error"]
             result[f"{key}_examples"] = len(split) if split else None
             result[f"{key}_split"] = split.name if split else None
-        return result
+        return result | {"best_val_error": state.best_error}
 
     def report(self, result: dict) -> list[str]:
         """The result in words, a line each."""
-        return [
+        lines = [
             f"{name} error {result[f'{key}_error']:.2f} % ({result[f'{key}_examples']:,} images: "
             f"{result[f'{key}_split']})"
             for key, name in (("val", "validation"), ("test", "test"))
             if result[f"{key}_error"] is not None
         ]
+        return [f"{lines[0]}, of best.keras {result['best_val_error']:.2f} %", *lines[1:]]
 
     def draw(self, name: str, rows: list[dict], path) -> None:
         """The run's curves as a picture."""

@@ -1,6 +1,7 @@
 """One training run from resolved settings to ``result.json``."""
 
 import contextlib
+import functools
 from collections.abc import Callable
 
 import keras
@@ -10,27 +11,31 @@ import tensorflow as tf
 from keras_resnet.errors import InputError
 from keras_resnet.training import tensorboard
 from keras_resnet.training.callbacks import Diverged, LearningRate, Saves, Validation, Windows
-from keras_resnet.training.console import Console
+from keras_resnet.training.console import Console, speed
 from keras_resnet.training.curves import Curves
+from keras_resnet.training.judging import settle
 from keras_resnet.training.results import provenance
 from keras_resnet.training.schedules import schedule
 from keras_resnet.training.settings import RunSettings, as_json, describe
 from keras_resnet.training.signals import StopSignals
 from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.step import Step
-from keras_resnet.training.strategy import agree, check_batch, choose_strategy, distribute, is_chief
+from keras_resnet.training.strategy import check_batch, choose_strategy, distribute
 from keras_resnet.training.workdir import Workdir
+from keras_resnet.training.workers import agree, is_chief, together
 
+LENGTHS = ("steps", "epochs")
 MOST_ROLLBACKS = 3
 LONGEST_WARM_UP = 0.1  # of a run
 
 
-def run(settings: RunSettings, prepare: Callable) -> dict:
+def run(settings: RunSettings, prepare: Callable, growing: tuple[str, ...] = LENGTHS) -> dict:
     """Train, or continue, the run in ``settings.workdir``; writes and returns ``result.json``'s content.
 
     Args:
         settings: resolved settings, see :func:`resolve`.
         prepare: from settings to an :class:`Experiment`, or what has its methods: opens the data.
+        growing: settings by which a run in the folder may be lengthened.
 
     Raises:
         InputError: settings, data or workdir that cannot be used.
@@ -38,7 +43,7 @@ def run(settings: RunSettings, prepare: Callable) -> dict:
     """
     origin = provenance()  # of the code that trains, whatever the checkout becomes meanwhile
     strategy = choose_strategy()
-    chief = is_chief(strategy)
+    chief, everywhere = is_chief(strategy), functools.partial(together, strategy)
     if chief:
         print(f"settings: {describe(settings)}", flush=True)
     check_batch(strategy, settings.batch_size)
@@ -46,11 +51,12 @@ def run(settings: RunSettings, prepare: Callable) -> dict:
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
-    with contextlib.closing(Workdir(settings.workdir, as_json(settings), chief)) as workdir:
-        experiment = prepare(settings)
+    plain, defaults = as_json(settings), as_json(type(settings)())
+    with contextlib.closing(Workdir(settings.workdir, plain, defaults, growing, chief, everywhere)) as workdir:
+        experiment = everywhere(lambda: prepare(settings))
         epoch_steps = experiment.epoch_steps(settings)
         total_steps = settings.steps or max(1, round(settings.epochs * epoch_steps))
-        calendar = Calendar(epoch_steps, total_steps, settings.save_every)
+        calendar = Calendar(epoch_steps, total_steps, settings.save_every, settings.keep_every)
         with strategy.scope():
             model = experiment.model(settings, strategy, total_steps)
         curves = _train(model, experiment, settings, workdir, calendar)
@@ -72,23 +78,22 @@ def _train(model: Step, experiment, settings, workdir, calendar) -> Curves:
     agree(strategy, state.step, "the checkpoint they found")
     if state.step and workdir.chief:
         print(f"continuing at step {state.step} of {calendar.total_steps} in {workdir.path}", flush=True)
-    rate = LearningRate(
-        schedule(
-            settings.schedule or "steps",
-            settings.base_lr * settings.batch_size / experiment.reference_batch,
-            calendar.total_steps,
-            experiment.milestones,
-            round(min(experiment.warm_up_epochs * calendar.epoch_steps, LONGEST_WARM_UP * calendar.total_steps)),
-        ),
-        state,
-    )
-    curves = Curves(workdir, state, calendar, settings.batch_size, experiment, Console())
+    rates = _rates(settings, experiment, calendar.epoch_steps, calendar.total_steps)
+    if workdir.grown and not state.finished:
+        before = workdir.grown.get("steps") or max(1, round(workdir.grown["epochs"] * calendar.epoch_steps))
+        old = _rates(settings, experiment, calendar.epoch_steps, before)(max(0, state.step - 1), state.drops)
+        print(
+            f"lengthened from {before} to {calendar.total_steps} steps: the rate goes on as in a run of that length, "
+            f"at {rates(state.step, state.drops):.4g}; its last was {old:.4g}",
+            flush=True,
+        )
+    rate = LearningRate(rates, state)
     if workdir.chief:
-        with curves.writers["train"].as_default():
-            experiment.describe(model, state)
+        print(f"{calendar.total_steps} steps of {settings.batch_size} images; the first takes longer", flush=True)
+    curves = workdir.together(lambda: _begin_curves(model, experiment, settings, workdir, calendar, state))
     rollbacks, diverged_at = 0, -1
     with StopSignals() as signals:
-        validation = Validation(state, calendar, curves, workdir, experiment, settings.schedule, signals, strategy)
+        validation = Validation(state, calendar, curves, workdir, experiment, settings, signals, strategy)
         saves = Saves(state, calendar, workdir, signals)
         saves.running = running
         callbacks = [
@@ -112,9 +117,26 @@ def _train(model: Step, experiment, settings, workdir, calendar) -> Curves:
                 rollbacks = rollbacks + 1 if divergence.step <= diverged_at or diverged_at < 0 else 1
                 diverged_at = max(diverged_at, divergence.seen_at)
                 saves.running = _go_back(model, workdir, state, divergence, rollbacks, settings.batch_size)
-                curves.go_back()
-    model.optimizer.finalize_variable_values(model.trainable_variables)  # averaged weights, if there are any
-    model.equalize()
+                workdir.together(curves.go_back)
+    settle(model, lambda: experiment.recalibrate(model, settings, state))
+    return curves
+
+
+def _rates(settings, experiment, epoch_steps: int, total_steps: int) -> Callable[[int, int], float]:
+    return schedule(
+        settings.schedule or "steps",
+        settings.base_lr * settings.batch_size / experiment.reference_batch,
+        total_steps,
+        experiment.milestones,
+        round(min(experiment.warm_up_epochs * epoch_steps, LONGEST_WARM_UP * total_steps)),
+    )
+
+
+def _begin_curves(model, experiment, settings, workdir, calendar, state) -> Curves:
+    curves = Curves(workdir, state, calendar, settings.batch_size, experiment, Console())
+    if workdir.chief:
+        with curves.writers["train"].as_default():
+            experiment.describe(model, state)
     return curves
 
 
@@ -170,6 +192,6 @@ def _result(model, experiment, settings, curves) -> dict:
 def _report(lines: list[str], result: dict, workdir: Workdir) -> None:
     for line in lines:
         print(line)
-    speed = f"{result['images_per_second']:.0f} images/s, " if result["images_per_second"] else ""
-    print(f"{speed}{result['seconds']:.0f} s; results, curves.png and models in {workdir.path}")
+    rate = f"{speed(result['images_per_second'])}, " if result["images_per_second"] else ""
+    print(f"{rate}{result['seconds']:.0f} s; results, curves.png and models in {workdir.path}")
     print(f"curves: tensorboard --logdir {workdir.path.parent}", flush=True)

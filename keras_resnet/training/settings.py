@@ -1,9 +1,12 @@
 """Settings of a recipe: one dataclass, its command line, and presets for what is left unset."""
 
 import errno
+import hashlib
 import os
+import re
 import shlex
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -14,6 +17,7 @@ from keras_resnet.specs import SHORTCUTS, NetSpec, change_spec, find_spec, parse
 from keras_resnet.training.schedules import SCHEDULES
 from keras_resnet.training.signals import Stopped
 from keras_resnet.training.strategy import choose_strategy
+from keras_resnet.training.workers import linger, together
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -48,10 +52,16 @@ class RunSettings:
     """In how many parts each device goes through its share of a batch, to fit into small memory."""
     save_every: int = 500
     """Steps from one checkpoint to the next; there is one after each validation too."""
+    keep_every: int | None = None
+    """Steps from one checkpoint that stays to the next, for analyses of training; default: the newest three stay."""
     deterministic: bool = False
     """Make every GPU operation repeatable bit for bit, which costs speed; on the CPU they are."""
     profile: tuple[int, int] | None = None
     """First and last step to profile for TensorBoard, counted from where the process starts."""
+
+    def network_name(self) -> str:
+        """The network, as the default folder names it."""
+        return folder_name(self.model)
 
     def check_model(self) -> None:
         """Raise :class:`InputError` for a model that is none."""
@@ -95,6 +105,9 @@ class Settings(RunSettings):
         if self.sync_bn and self.accumulate > 1:
             raise InputError("--sync-bn normalizes whole batches and --accumulate parts of them: give one of them.")
 
+    def network_name(self) -> str:
+        return "-".join([super().network_name(), *(folder_name(c) for c in (self.shortcut, *(self.change or ())) if c)])
+
     def changes(self) -> dict:
         """What is asked for that the named network has otherwise."""
         shortcut = {} if self.shortcut is None else {"shortcut": self.shortcut}
@@ -106,14 +119,23 @@ class Settings(RunSettings):
 
 
 def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
-    """``settings`` with what is None filled in from ``preset``, and a workdir named after ``recipe``."""
+    """``settings`` with what is None filled in from ``preset``, and a workdir named by recipe, data, network, seed."""
     if settings.steps is not None or settings.epochs is not None:
         preset = {key: value for key, value in preset.items() if key not in ("steps", "epochs")}
     filled = replace(settings, **{key: value for key, value in preset.items() if getattr(settings, key) is None})
     if filled.workdir is None:
-        name = f"{recipe}-{Path(filled.data).name}-{Path(filled.model).name}-seed{filled.seed}".replace(":", "-")
+        name = f"{recipe}-{folder_name(filled.data)}-{filled.network_name()}-seed{filled.seed}"
         filled = replace(filled, workdir=Path("runs") / name)
     return filled
+
+
+def folder_name(value: str) -> str:
+    """``value`` as part of a folder's name; a file or folder by its last name and a hash of its whole path."""
+    before, colon, path = value.rpartition(":")  # NAME:WEIGHTS
+    if Path(path).exists():
+        path = Path(path).resolve()
+        value = f"{before}{colon}{path.name}-{hashlib.sha256(str(path).encode()).hexdigest()[:6]}"
+    return re.sub(r"[^\w.=,+]+", "-", value).strip("-")
 
 
 def as_json(settings: RunSettings) -> dict:
@@ -140,23 +162,25 @@ def command_line(main: Callable[[RunSettings], None], defaults: RunSettings, des
     settings = tyro.cli(type(defaults), default=defaults, description=description)
     try:
         settings.check()
-        choose_strategy()  # before anything else uses TensorFlow
-        main(settings)
+        strategy = choose_strategy()  # before anything else uses TensorFlow
+        try:
+            together(strategy, lambda: main(settings), (InputError, OSError))
+        finally:
+            linger(strategy)
     except InputError as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
-        status = 2
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            raise
-        print(
-            f"{Path(sys.argv[0]).name}: {error}; the last checkpoint is intact: make room, then run the same command "
-            "again.",
-            file=sys.stderr,
-        )
         status = 2
     except (Stopped, KeyboardInterrupt) as stop:
         print("\nstopped; the same command continues", file=sys.stderr)
         status = stop.status if isinstance(stop, Stopped) else 130
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            words = f"{error}; the last checkpoint is intact: make room, then run the same command again."
+            print(f"{Path(sys.argv[0]).name}: {words}", file=sys.stderr)
+            status = 2
+        else:
+            traceback.print_exc()
+            status = 1
     else:
         return
     sys.stdout.flush()

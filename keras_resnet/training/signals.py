@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT end a run after its step, with a checkpoint; a second one ends it at once."""
+"""SIGTERM and SIGINT end a run after one of its next steps, with a checkpoint; a second one ends it at once."""
 
 import os
 import signal
@@ -37,4 +37,4 @@ class StopSignals:
             os._exit(EXIT_BASE + number)
         self.received = number
         name = signal.Signals(number).name
-        os.write(2, f"\n{name}: saving a checkpoint after this step; a second one ends at once\n".encode())
+        os.write(2, f"\n{name}: saving a checkpoint first; a second one ends at once\n".encode())

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+VOTE = 10  # steps from one look at the devices' votes to stop to the next: a look waits for them
 WINDOW = 50  # most steps that one training point of the curves averages
 
 
@@ -42,11 +43,13 @@ class Calendar:
         epoch_steps: steps from one validation to the next.
         total_steps: length of the run.
         save_every: steps from one checkpoint to the next.
+        keep_every: steps from one checkpoint that stays to the next; None for none.
     """
 
     epoch_steps: int
     total_steps: int
     save_every: int
+    keep_every: int | None = None
 
     def ends_epoch(self, step: int) -> bool:
         return step % self.epoch_steps == 0 or step == self.total_steps
@@ -54,5 +57,9 @@ class Calendar:
     def ends_window(self, step: int) -> bool:
         return step % self.epoch_steps % WINDOW == 0 or self.ends_epoch(step)
 
+    def counts_votes(self, step: int) -> bool:
+        return step % VOTE == 0 or self.saves(step)
+
     def saves(self, step: int) -> bool:
-        return step % self.save_every == 0 or self.ends_epoch(step)
+        kept = self.keep_every is not None and step % self.keep_every == 0
+        return step % self.save_every == 0 or kept or self.ends_epoch(step)

@@ -35,12 +35,6 @@ def slurm_cluster(tasks: int) -> tf.distribute.cluster_resolver.SlurmClusterReso
     return tf.distribute.cluster_resolver.SlurmClusterResolver({"worker": tasks}, **gpus)
 
 
-def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this worker is the one that writes."""
-    resolver = strategy.cluster_resolver
-    return resolver is None or resolver.task_id in (None, 0)
-
-
 def distribute(strategy: tf.distribute.Strategy, batches):
     """The data set ``batches(shard)``, each worker making the batches of its own replicas."""
     replicas = strategy.num_replicas_in_sync
@@ -60,21 +54,3 @@ def check_batch(strategy: tf.distribute.Strategy, batch_size: int) -> None:
             f"--batch-size {batch_size} does not divide among {replicas} devices: "
             f"take {below or replicas} or {below + replicas}."
         )
-
-
-def agree(strategy: tf.distribute.Strategy, number: int, what: str) -> None:
-    """Raise :class:`InputError` unless all workers have the same ``number``, as of the checkpoint they found."""
-    if strategy.num_replicas_in_sync == 1:
-        return
-
-    @tf.function
-    def total(value):
-        def on_replica():
-            own = tf.identity(value)  # on the replica's device
-            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, own)
-
-        return strategy.experimental_local_results(strategy.run(on_replica))[0]
-
-    summed = int(total(tf.constant(number, tf.int64)))
-    if summed != number * strategy.num_replicas_in_sync:
-        raise InputError(f"The workers differ in {what}: give them all the same --workdir on a shared disk.")

@@ -37,3 +37,5 @@ def test_windows_end_with_epochs_and_the_run():
     assert windows == [50, 100, 120, 170, 220, 240, 290, 300]
     assert [step for step in range(1, 301) if calendar.ends_epoch(step)] == [120, 240, 300]
     assert [step for step in range(1, 301) if calendar.saves(step)] == [80, 120, 160, 240, 300]
+    keeping = Calendar(epoch_steps=120, total_steps=300, save_every=80, keep_every=100)
+    assert [step for step in range(1, 301) if keeping.saves(step)] == [80, 100, 120, 160, 200, 240, 300]

@@ -30,6 +30,14 @@ def test_the_last_three_are_kept_and_the_newest_comes_back(folder):
     np.testing.assert_array_equal(arrays["a"], np.full(1000, 40))
 
 
+def test_checkpoints_kept_every_so_many_steps_stay(tmp_path):
+    folder = CheckpointFolder(tmp_path / "checkpoints", keep_every=20)
+    folder.prepare()
+    for step in range(0, 100, 10):
+        folder.save({"a": np.zeros(1)}, {"step": step})
+    assert folder.steps() == [0, 20, 40, 60, 70, 80, 90]
+
+
 @pytest.mark.parametrize("file", ["variables.npz", "state.json"])
 @pytest.mark.parametrize("damage", ["bit", "cut", "gone"])
 def test_a_damaged_newest_one_falls_back_with_a_warning(folder, file, damage, capsys):

@@ -1,15 +1,20 @@
 """A run through bad batches, plateaus and small memory, in this process."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_resnet import InputError, data, training
-from keras_resnet.training.checkpoints import CheckpointFolder
+from keras_resnet.training.checkpoints import RUNNING, CheckpointFolder
 from keras_resnet.training.metrics_file import read_metrics, write_metrics
 from keras_resnet.training.schedules import DROPS, PATIENCE
+from keras_resnet.training.state import VOTE, WINDOW
 from keras_resnet.weights import Preprocessing
 
 PREPROCESSING = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
@@ -32,30 +37,67 @@ def arrays(rng):
     return data.ArraySplit("train", images.astype(np.uint8), labels)
 
 
-def experiment(arrays, spoil=lambda number, images: images):
+def experiment(arrays, spoil=lambda number, images: images, **more):
     """Batches of ``arrays``; ``spoil`` changes the images of batch ``number`` of the run's order."""
 
     def train_batches(start, shard):
         batches = data.cifar_batches(arrays, PREPROCESSING, 8, 0, start, shard).enumerate(start)
         return batches.map(lambda number, batch: (spoil(number, batch[0]), batch[1]))
 
-    return training.Experiment(
-        classes=tuple("abcd"),
-        train=arrays,
-        validation=arrays,
-        test=None,
-        preprocessing=PREPROCESSING,
-        train_batches=train_batches,
-        test_batches=lambda split, shard: data.cifar_batches(split, PREPROCESSING, 8, shard=shard),
-        reference_batch=128,
-        milestones=(0.5,),
-    )
+    usual = {
+        "classes": tuple("abcd"),
+        "train": arrays,
+        "validation": arrays,
+        "test": None,
+        "preprocessing": PREPROCESSING,
+        "train_batches": train_batches,
+        "test_batches": lambda split, shard: data.cifar_batches(split, PREPROCESSING, 8, shard=shard),
+        "reference_batch": 128,
+        "milestones": (0.5,),
+    }
+    return training.Experiment(**usual | more)
 
 
-def start(arrays, tmp_path, spoil=lambda number, images: images, **changes):
+def start(arrays, tmp_path, spoil=lambda number, images: images, more=None, **changes):
     settings = training.resolve(SETTINGS, {}, "test")
     settings = type(settings)(**{**vars(settings), "workdir": tmp_path / "run", **changes})
-    return training.run(settings, lambda _: experiment(arrays, spoil))
+    return training.run(settings, lambda _: experiment(arrays, spoil, **(more or {})))
+
+
+def test_the_last_number_is_that_of_the_last_validation_and_best_is_its_lowest(arrays, tmp_path):
+    """Averaged weights of a random network: what each validation says is what the files give, by Keras' own metric."""
+    result = start(arrays, tmp_path, more={"averaged": True}, base_lr=4.0)
+    rows = [row for row in read_metrics(tmp_path / "run" / "metrics.csv") if row["split"] == "validation"]
+    errors = [row["error"] for row in rows]
+    assert result["val_error"] == errors[-1]
+    assert result["best_val_error"] == min(errors)
+    for name, error in (("last", errors[-1]), ("best", min(errors))):
+        network = keras.models.load_model(tmp_path / "run" / f"{name}.keras")
+        network.compile(loss="sparse_categorical_crossentropy", metrics=["sparse_categorical_accuracy"])
+        found = network.evaluate(data.cifar_batches(arrays, PREPROCESSING, 8), verbose=0, return_dict=True)
+        assert 100 * (1 - found["sparse_categorical_accuracy"]) == pytest.approx(error, abs=1e-4), name
+        step = next(row["step"] for row in rows if row["error"] == error) if name == "best" else 24
+        batches = data.cifar_batches(arrays, PREPROCESSING, 8, 0, step).take(10)  # the next ones, as many as there are
+        maps = network.get_layer("conv1_conv")(np.concatenate([images for images, _ in batches])).numpy()
+        layer = network.get_layer("conv1_bn")
+        np.testing.assert_allclose(layer.moving_mean, maps.mean((0, 1, 2)), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(layer.moving_variance, maps.var((0, 1, 2)), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("averaged", "change"), [(True, ("stochastic_depth=0.5", "blocks=[1,1,1]")), (False, ("unroll=False",))]
+)
+def test_judging_leaves_the_training_as_it_is_bit_for_bit(averaged, change, arrays, tmp_path):
+    """One run validates after steps 10, 20 and 24, another, of more validation images, after the last alone."""
+    many = data.ArraySplit("val", np.tile(arrays.images, (3, 1, 1, 1)), np.tile(arrays.labels, 3))
+    ends = []
+    for name, validation in (("often", arrays), ("once", many)):
+        start(arrays, tmp_path / name, more={"averaged": averaged, "validation": validation}, change=change)
+        ends.append(CheckpointFolder(tmp_path / name / "run" / "checkpoints").newest()[0])
+    own = [name for name in ends[0] if not name.startswith(RUNNING)]
+    assert any("seed" in name for name in own)
+    for name in own:
+        np.testing.assert_array_equal(ends[0][name], ends[1][name], err_msg=name)
 
 
 def test_a_bad_batch_is_left_out_and_the_run_goes_on(arrays, tmp_path, capsys):
@@ -90,6 +132,20 @@ def test_a_run_on_a_plateau_drops_its_rate_and_ends(arrays, tmp_path):
     assert rates[-1] == pytest.approx(rates[0] / 1000)
 
 
+def test_a_lengthened_run_is_that_of_the_whole_length_where_its_rate_is(arrays, tmp_path, capsys):
+    """24 steps and 16 more under a rate that does not change, against 40 at once; some checkpoints of both stay."""
+    same = {"more": {"milestones": ()}, "keep_every": 8}
+    start(arrays, tmp_path / "longer", **same)
+    assert start(arrays, tmp_path / "longer", **same, steps=40)["steps"] == 40
+    assert "lengthened from 24 to 40 steps: the rate goes on" in capsys.readouterr().out
+    start(arrays, tmp_path / "once", **same, steps=40)
+    folders = [CheckpointFolder(tmp_path / name / "run" / "checkpoints") for name in ("longer", "once")]
+    assert folders[0].steps() == folders[1].steps() == [0, 8, 16, 24, 32, 36, 40]
+    ends = [folder.newest()[0] for folder in folders]
+    for name, value in ends[0].items():
+        np.testing.assert_array_equal(value, ends[1][name], err_msg=name)
+
+
 def test_a_run_stopped_in_its_last_validation_validates_and_trains_no_further(arrays, tmp_path):
     first = start(arrays, tmp_path)
     folder = CheckpointFolder(tmp_path / "run" / "checkpoints")
@@ -113,3 +169,13 @@ def test_accumulation_through_the_command_equals_the_whole_batch_but_for_normali
     assert losses[0] == pytest.approx(losses[1], rel=0.2)
     assert losses[0] != losses[1]
     assert (whole["settings"]["accumulate"], parts["settings"]["accumulate"]) == (1, 2)
+
+
+@pytest.mark.slow
+def test_the_host_waits_for_the_devices_only_to_count_votes_and_at_the_end_of_windows(tmp_path):
+    """Of 100 steps on two devices, whose rate changes in each, ten."""
+    script = Path(__file__).with_name("count_host_reads.py")
+    done = subprocess.run([sys.executable, script, tmp_path / "run"], capture_output=True, text=True, check=True)
+    reads = json.loads(done.stdout.splitlines()[-1])
+    assert [step for step, count in enumerate(reads, start=1) if count] == list(range(VOTE, 101, VOTE))
+    assert [reads[step - 1] for step in range(VOTE, 101, VOTE) if step % WINDOW] == [1] * 8

@@ -1,5 +1,6 @@
 """Settings left unset follow the preset; wrong ones are named."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,31 @@ def test_unset_settings_follow_the_preset():
     assert (demo.model, demo.steps, demo.workdir) == ("ResNet18", 100, Path("runs/imagenet-demo-ResNet18-seed0"))
     mine = resolve(Settings(data="my/photos", model="ResNet34", batch_size=64), PRESET, "imagenet")
     assert (mine.model, mine.batch_size, mine.steps, mine.base_lr) == ("ResNet34", 64, 100, 0.2)
-    assert mine.workdir == Path("runs/imagenet-photos-ResNet34-seed0")
+    assert mine.workdir == Path("runs/imagenet-my-photos-ResNet34-seed0")
+
+
+def test_default_folders_of_different_runs_differ(tmp_path):
+    """Two folders called photos, changed networks, and weights of two runs."""
+    for parent in ("a", "b"):
+        (tmp_path / parent / "photos").mkdir(parents=True)
+        (tmp_path / parent / "best.keras").touch()
+    chosen = [
+        {},
+        {"shortcut": "B"},
+        {"change": ("blocks=[1,1,1]", "placement=full_preactivation")},
+        {"data": "coco/2014"},
+        *({"data": str(tmp_path / parent / "photos")} for parent in ("a", "b")),
+        *({"model": str(tmp_path / parent / "best.keras")} for parent in ("a", "b")),
+        {"model": f"ResNet50:{tmp_path / 'a' / 'best.keras'}"},
+    ]
+    names = [resolve(Settings(**each), PRESET, "imagenet").workdir.name for each in chosen]
+    assert len(set(names)) == len(names)
+    assert names[1:4] == [
+        "imagenet-demo-ResNet18-B-seed0",
+        "imagenet-demo-ResNet18-blocks=-1,1,1-placement=full_preactivation-seed0",
+        "imagenet-coco-2014-ResNet18-seed0",
+    ]
+    assert all(re.fullmatch(r"[\w.=,+-]+", name) for name in names)
 
 
 def test_a_length_replaces_the_preset_s_other_length():

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_resnet import InputError
-from keras_resnet.training import strategy
+from keras_resnet.training import strategy, workers
 
 
 def test_slurm_tasks_become_workers(monkeypatch):
@@ -30,7 +30,7 @@ def test_one_device_needs_no_strategy(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     chosen = strategy.choose_strategy.__wrapped__()
     assert chosen is tf.distribute.get_strategy()
-    assert strategy.is_chief(chosen)
+    assert workers.is_chief(chosen)
 
 
 def test_a_batch_must_divide():

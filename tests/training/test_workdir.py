@@ -1,6 +1,8 @@
 """A run's folder never mixes two runs and belongs to one process."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -27,6 +29,29 @@ def test_other_settings_are_refused_and_listed(tmp_path):
     assert json.loads((tmp_path / "settings.json").read_text())["model"] == "ResNet20"
 
 
+def test_a_setting_that_an_older_version_did_not_know_refuses_only_when_it_is_not_at_its_default(tmp_path):
+    """Also one whose default follows a preset, and a new one that may differ."""
+    begun(tmp_path, {"seed": 0})
+    defaults = {"seed": 0, "scale": 1.0, "size": None, "keep_every": None}
+    new = {"seed": 0, "scale": 1.0, "size": 224, "keep_every": 100}
+    Workdir(tmp_path, new, defaults).close()
+    (tmp_path / "settings.json").write_text('{"seed": 0}')
+    with pytest.raises(InputError, match=r"other settings \(scale was 1.0 and is 2.0\)"):
+        Workdir(tmp_path, new | {"scale": 2.0}, defaults)
+
+
+def test_a_run_is_lengthened_and_never_shortened(tmp_path):
+    begun(tmp_path, {"seed": 0, "epochs": 40, "steps": None})
+    with pytest.raises(InputError, match="epochs was 40 and is 60"):
+        Workdir(tmp_path, {"seed": 0, "epochs": 60, "steps": None})
+    longer = Workdir(tmp_path, {"seed": 0, "epochs": 60, "steps": None}, growing=("steps", "epochs"))
+    longer.close()
+    assert longer.grown == {"epochs": 40}
+    for other in ({"epochs": 40, "steps": None}, {"epochs": None, "steps": 9999}):
+        with pytest.raises(InputError, match="epochs was 60 and is"):
+            Workdir(tmp_path, {"seed": 0} | other, growing=("steps", "epochs"))
+
+
 def test_the_first_checkpoint_alone_is_no_run_to_lose(tmp_path):
     workdir = Workdir(tmp_path, {"seed": 0})
     workdir.checkpoints.save({"a": np.zeros(1)}, {"step": 0})
@@ -51,6 +76,15 @@ def test_a_workdir_in_use_is_refused_until_its_process_is_gone(tmp_path):
             Workdir(tmp_path, {})
         other.kill()
     Workdir(tmp_path, {})
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(InputError, match="is on a file system without locks"):
+        Workdir(tmp_path, {})
 
 
 def test_only_the_chief_writes(tmp_path):

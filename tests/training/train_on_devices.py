@@ -16,6 +16,8 @@ from keras_resnet import data
 from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
 from keras_resnet.network import Network
 from keras_resnet.training import SGD, TrainingModel, choose_strategy, distribute
+from keras_resnet.training.checkpoints import values_of
+from keras_resnet.training.judging import settle, settled
 from keras_resnet.training.model import synchronize_batch_norm
 from keras_resnet.weights import Preprocessing
 
@@ -84,7 +86,18 @@ model.fit(distribute(strategy, source), steps_per_epoch=STEPS, shuffle=False, ve
 found = {f"metric {name}": float(value) for name, value in model.get_metrics_result().items()}
 model.equalize()
 if NET == "resnet":
-    recalibrate_batch_norm(network, distribute(strategy, lambda shard: batches(shard, 40).take(3)), strategy)
+
+    def recalibrate():
+        recalibrate_batch_norm(network, distribute(strategy, lambda shard: batches(shard, 40).take(3)), strategy)
+
+    before = values_of(model.own_variables())
+    with settled(model, recalibrate):
+        judged = values_of(model.variables)
+    for name, value in values_of(model.own_variables()).items():
+        np.testing.assert_array_equal(value, before[name], err_msg=name)  # training goes on as if not judged
+    settle(model, recalibrate)
+    for name, value in values_of(model.variables).items():
+        np.testing.assert_array_equal(value, judged[name], err_msg=name)  # what is kept is what was judged
 tested = distribute(strategy, lambda shard: data.cifar_batches(split, preprocessing, BATCH, shard=shard))
 found |= {f"test {name}": value for name, value in evaluate(model, tested, CLASSES).items()}
 if NET in FIRST_SCALE:

@@ -1,0 +1,56 @@
+"""Trains 100 steps on two logical devices and prints how often the host waited for a device in each; for test_run.py.
+
+python count_host_reads.py WORKDIR
+"""
+
+import json
+import sys
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework import ops
+
+from keras_resnet import data, training
+from keras_resnet.training import callbacks
+from keras_resnet.weights import Preprocessing
+
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+sys.modules["keras_resnet.training.run"].choose_strategy = lambda: strategy
+reads: list[int] = []
+read, begin = ops._EagerTensorBase._numpy, callbacks.LearningRate.on_train_batch_begin
+
+
+def counted_read(tensor):
+    if reads:
+        reads[-1] += 1
+    return read(tensor)
+
+
+def counted_begin(self, batch, logs=None):
+    begin(self, batch, logs)
+    reads.append(0)
+
+
+ops._EagerTensorBase._numpy, callbacks.LearningRate.on_train_batch_begin = counted_read, counted_begin
+rng = np.random.default_rng(0)
+split = data.ArraySplit("train", rng.integers(0, 256, (1600, 8, 8, 3)).astype(np.uint8), np.arange(1600) % 4)
+preprocessing = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
+experiment = training.Experiment(
+    classes=tuple("abcd"),
+    train=split,
+    validation=split,
+    test=None,
+    preprocessing=preprocessing,
+    train_batches=lambda start, shard: data.cifar_batches(split, preprocessing, 4, 0, start, shard),
+    test_batches=lambda part, shard: data.cifar_batches(part, preprocessing, 4, shard=shard),
+    reference_batch=128,
+    milestones=(),
+)
+settings = training.Settings(
+    model="ResNet20", change=("blocks=[1,1,1]",), batch_size=4, image_size=8, base_lr=0.1, steps=101, schedule="cosine",
+    workdir=sys.argv[1],
+)  # fmt: skip
+training.run(settings, lambda _: experiment)
+print(json.dumps(reads[:100]))
