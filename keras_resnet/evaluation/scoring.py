@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 
 import keras
@@ -156,7 +157,10 @@ def _multi_scale(model, split, view, batch_size):
 
 
 def cached_scores(model: keras.Model, split: Split, view: View = CENTER, batch_size: int = 32) -> Scores:
-    """:func:`score`, kept on disk: the same weights on the same photos under the same view are scored once."""
+    """:func:`score`, kept on disk: the same weights on the same photos under the same view are scored once.
+
+    Once for each version of this package, of which any part may change what a network answers.
+    """
     if not split.fingerprint:
         return score(model, split, view, batch_size)
     digest = hashlib.sha256()
@@ -171,5 +175,5 @@ def cached_scores(model: keras.Model, split: Split, view: View = CENTER, batch_s
         found = score(model, split, view, batch_size)
         return np.concatenate([found.probabilities, found.labels[:, None].astype(np.float32)], axis=1)
 
-    both = kept(f"scores/{digest.hexdigest()[:32]}", compute)
+    both = kept(f"scores/{digest.hexdigest()[:32]}", compute, sys.modules["keras_resnet"])
     return Scores(both[:, :classes], both[:, classes].astype(np.int32))
