@@ -56,6 +56,7 @@ class Classify:
             )
         views = [augment.center_view(photo, size, model.preprocessing.crop).numpy() for photo in encoded.values()]
         probabilities = evaluation.with_activation(model, "softmax")(model.preprocessing(np.stack(views))).numpy()
+        evaluation.check_finite(model.name, probabilities, self.photos)
         best = [self._best(model, scores) for scores in probabilities]
         for path, found in zip(self.photos, best, strict=True):
             print(path)

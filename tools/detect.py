@@ -58,7 +58,7 @@ class Detect:
         answers = []
         for path, photo in encoded.items():
             image = augment.decode(photo).numpy()
-            found = detector(image)
+            found = detector(image, path)
             picture = Image.fromarray(detection.drawn(image, found, detector.classes, self.score))
             write_whole(self.out / f"{path.stem}.png", lambda part, picture=picture: picture.save(part, format="PNG"))
             answers.append({"photo": str(path), "objects": _listed(found, detector.classes, self.score)})

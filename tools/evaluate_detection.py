@@ -116,7 +116,7 @@ def detect(detector, data):
     found, seconds = {}, []
     for photo, image in detection.photos_of(data):
         start = time.perf_counter()
-        found[photo.id] = detector(image)
+        found[photo.id] = detector(image, photo.file)
         seconds.append(time.perf_counter() - start)
     return found, float(np.median(seconds[WARMED:] or seconds))
 

@@ -73,6 +73,9 @@ class Export:
         photos = _photos(model, found.validation, self.photos)
         logits = evaluation.with_activation(model, None)
         expected, speed = _measured(lambda images: logits(model.preprocessing(images)).numpy(), photos)
+        evaluation.check_finite(
+            model.name, expected, map(found.validation.photo, _spread(found.validation, self.photos))
+        )
         self.out.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix="part-", dir=self.out.parent))
         try:
@@ -115,7 +118,9 @@ class Export:
             scores, speed = _measured(runner(path), photos)
             difference = float(np.abs(scores - expected).max() / np.ptp(expected))
             same = float((scores.argmax(axis=1) == expected.argmax(axis=1)).mean())
-            if kind == "litert-int8":
+            if not np.isfinite(scores).all():
+                problems.append(f"{name} gives scores that are not finite")
+            elif kind == "litert-int8":
                 if same < AGREEMENT:
                     problems.append(f"{name} agrees on {same:.1%} of the photos, less than {AGREEMENT:.0%}")
             elif not difference <= FLOAT_DIFFERENCE:
@@ -140,16 +145,20 @@ def _served_problems(model, saved_model, split) -> list[str]:
     return [f"saved_model differs by {difference:.1e} in its probabilities for encoded photos"]
 
 
+def _spread(split, count) -> np.ndarray:
+    """``count`` positions spread over the split, or all."""
+    return np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64))
+
+
 def _photos(model, split, count) -> np.ndarray:
     """Center views of ``count`` photos spread over the split, uint8 ``[count, size, size, 3]``."""
     size, crop = evaluation.input_size(model), model.preprocessing.crop
-    positions = np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64))
 
     def load(position):
         view = augment.center_view(split.read(position)[0], size, crop)
         return tf.cast(tf.round(tf.clip_by_value(view, 0, 255)), tf.uint8)
 
-    dataset = parallel_map(tf.data.Dataset.from_tensor_slices(positions), load)
+    dataset = parallel_map(tf.data.Dataset.from_tensor_slices(_spread(split, count)), load)
     return np.stack(list(dataset.as_numpy_iterator()))
 
 

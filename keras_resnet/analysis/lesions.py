@@ -8,6 +8,7 @@ from scipy.stats import kendalltau
 
 from keras_resnet.analysis.parts import Part, split
 from keras_resnet.errors import InputError
+from keras_resnet.evaluation import Scores
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ class Lesions:
         return outputs
 
     def _error(self, outputs) -> float:
-        guesses = np.concatenate([np.argmax(keras.ops.convert_to_numpy(scores), axis=-1) for scores in outputs])
-        return float(100 * np.mean(guesses != self.labels))
+        scores = np.concatenate([keras.ops.convert_to_numpy(each) for each in outputs])
+        return Scores(scores, self.labels).error().percent
 
     def _lesioned(self, name):
         if name not in self._without:

@@ -59,6 +59,7 @@ def _split(folder: Path, name: str, found: list[tuple[Path, int]]) -> Split:
         len(files),
         lambda position: (tf.io.read_file(tf.gather(paths, position)), tf.gather(labels, position)),
         fingerprint_of(f"{path} {label} {stamp(path)}" for path, label in files),
+        lambda position: paths[position].numpy().decode(),
     )
 
 

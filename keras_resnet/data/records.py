@@ -59,7 +59,7 @@ def record_index(shards: list[Path]) -> np.ndarray:
     def scan():
         return np.array([(n, *place) for n, shard in enumerate(shards) for place in _places(shard)], np.int64)
 
-    return kept(f"records/{key}", scan)
+    return kept(f"records/{key}", scan, record_index, _places)
 
 
 def _places(shard: Path):

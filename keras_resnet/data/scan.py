@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from keras_resnet.data.cache import cache_folder
+from keras_resnet.data.cache import cache_folder, evict, version_of
 from keras_resnet.errors import InputError
 
 TOO_MANY_BAD = 0.01
@@ -23,7 +23,10 @@ def readable_images(folder: Path, paths: list[str]) -> set[str]:
     Raises:
         InputError: more than 1 % of the files do not decode.
     """
-    cache = cache_folder() / "scans" / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]}.json"
+    from keras_resnet.data.augment import decode
+
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    cache = cache_folder() / "scans" / f"{name}-{version_of(_problem, decode)}.json"
     known = _read_cache(cache)
     keys = {path: os.path.relpath(path, folder) for path in paths}
     stamps = {path: stamp(path) for path in paths}
@@ -77,7 +80,9 @@ def _problem(path: str) -> str:
 
 def _read_cache(cache: Path) -> dict[str, list[str]]:
     try:
-        return json.loads(cache.read_text())
+        found = json.loads(cache.read_text())
+        os.utime(cache)  # used now: others are evicted first
+        return found
     except (OSError, ValueError):  # no scan yet, or one that was not written to its end: scan again
         return {}
 
@@ -88,5 +93,6 @@ def _write_cache(cache: Path, results: dict[str, list[str]]) -> None:
         part = cache.with_suffix(f".{os.getpid()}")
         part.write_text(json.dumps(results))
         os.replace(part, cache)
+        evict()
     except OSError as error:
         print(f"the scan could not be kept in {cache} ({error.strerror}); the next run scans again", file=sys.stderr)

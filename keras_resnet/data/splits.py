@@ -20,15 +20,21 @@ class Split:
         read: scalar int64 tensor, a position, to the JPEG or PNG file's bytes, a scalar string tensor, and the label,
             a scalar int32 tensor.
         fingerprint: changes when the files do; names what is computed once from the split and kept.
+        file: a position to the image's file, where it has one of its own.
     """
 
     name: str
     size: int
     read: Callable
     fingerprint: str = ""
+    file: Callable[[int], str] | None = None
 
     def __len__(self) -> int:
         return self.size
+
+    def photo(self, position: int) -> str:
+        """What messages call the image at ``position``: its file, or its place."""
+        return self.file(position) if self.file else f"number {position} of {self.name}"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """What is computed once from the training images and kept: the mean image and the principal colours."""
 
+import sys
+
 import numpy as np
 import tensorflow as tf
 
@@ -19,14 +21,20 @@ def mean_image(split: Split | ArraySplit, size: int = 224) -> np.ndarray:
     """
     if isinstance(split, ArraySplit):
         return split.images.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return kept(f"statistics/{split.fingerprint}-mean-{size}", lambda: _mean_of_center_views(split, size))
+    return _kept(split, f"mean-{size}", lambda: _mean_of_center_views(split, size))
 
 
 def principal_colours(split: Split, size: int = 224) -> augment.Colours:
     """The principal components of the RGB values / 255 of the same center views, kept likewise (Sec. 3.4)."""
-    covariance = kept(f"statistics/{split.fingerprint}-colours-{size}", lambda: _colour_covariance(split, size))
+    covariance = _kept(split, f"colours-{size}", lambda: _colour_covariance(split, size))
     values, vectors = np.linalg.eigh(covariance)
     return augment.Colours(tuple(values[::-1].tolist()), tuple(map(tuple, vectors[:, ::-1].tolist())))
+
+
+def _kept(split, what, compute):
+    if not split.fingerprint:  # nothing tells it from others
+        return compute()
+    return kept(f"statistics/{split.fingerprint}-{what}", compute, sys.modules[__name__], augment)
 
 
 def _mean_of_center_views(split, size):

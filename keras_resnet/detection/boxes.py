@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keras_resnet.errors import InputError
+
 
 @dataclass(frozen=True)
 class Truths:
@@ -32,7 +34,10 @@ class Truths:
 
 @dataclass(frozen=True)
 class Detections:
-    """What was found in one image: ``boxes`` ``[found, 4]``, ``classes`` ``[found]`` from 0, ``scores`` ``[found]``."""
+    """What was found in one image: ``boxes`` ``[found, 4]``, ``classes`` ``[found]`` from 0, ``scores`` ``[found]``.
+
+    Boxes and scores are finite, else InputError: comparisons with NaN are false, and scorers take them for right.
+    """
 
     boxes: np.ndarray
     classes: np.ndarray
@@ -42,6 +47,10 @@ class Detections:
         object.__setattr__(self, "boxes", np.asarray(self.boxes, np.float64).reshape(-1, 4))
         object.__setattr__(self, "classes", np.asarray(self.classes, np.int64).reshape(-1))
         object.__setattr__(self, "scores", np.asarray(self.scores, np.float64).reshape(-1))
+        bad = ~(np.isfinite(self.boxes).all(axis=1) & np.isfinite(self.scores))
+        if bad.any():
+            box, score = self.boxes[bad][0].tolist(), self.scores[bad][0]
+            raise InputError(f"A detection has box {box} and score {score}: leave out those that are not finite.")
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:

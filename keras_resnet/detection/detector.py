@@ -10,8 +10,9 @@ from keras_resnet.detection.batches import prepare_image
 from keras_resnet.detection.boxes import Detections, area
 from keras_resnet.detection.losses import SPREAD
 from keras_resnet.detection.model import TESTED, FasterRCNN
-from keras_resnet.detection.suppression import DETECTION_OVERLAP, suppress, vote
+from keras_resnet.detection.suppression import DETECTION_OVERLAP, propose, suppress, vote
 from keras_resnet.errors import InputError
+from keras_resnet.evaluation.error_rates import NOT_FINITE
 
 PYRAMID = (200, 400, 600, 800, 1000)  # shorter sides where a detector's own is 600 (appendix B)
 REGION_SIDE = 224 / 600  # of a region at its best scale, where a detector's own shorter side is 1
@@ -64,13 +65,17 @@ class Detector:
         self.members = [_Member(model, options.scales or (model.shorter,), options.flip) for model in models]
         self.options = options
 
-    def __call__(self, image: np.ndarray) -> Detections:
-        """What is in ``image``, uint8 ``[height, width, 3]``: at most 100 boxes in its pixels, the best first."""
-        return self.look(image)[0]
+    def __call__(self, image: np.ndarray, photo: object = "the photo") -> Detections:
+        """What is in ``image``, uint8 ``[height, width, 3]``: at most 100 boxes in its pixels, the best first.
 
-    def look(self, image: np.ndarray) -> tuple[Detections, np.ndarray]:
+        Raises:
+            InputError: a member's outputs are not finite; the image is called ``photo``.
+        """
+        return self.look(image, photo)[0]
+
+    def look(self, image: np.ndarray, photo: object = "the photo") -> tuple[Detections, np.ndarray]:
         """The detections, and the proposals ``[n, 4]`` they come from, the best first for one detector."""
-        seen = [member.see(image) for member in self.members]
+        seen = [member.see(image, photo) for member in self.members]
         proposals = np.concatenate([member.proposals(views) for member, views in zip(self.members, seen, strict=True)])
         if not len(proposals):
             return Detections(np.zeros((0, 4)), [], []), proposals
@@ -110,6 +115,7 @@ class _View:
     side: int
     mirrored: bool
     width: int
+    photo: object
 
     def boxes(self, regions: np.ndarray):
         """``regions`` ``[n, 4]`` of the photo as the view has them, ``[1, n, 4]``."""
@@ -135,9 +141,10 @@ class _Member:
             return found, tf.cast(tf.reverse(tf.shape(prepared)[1:3], [0]), tf.float32)[None]
 
         @tf.function(input_signature=[maps, tf.TensorSpec([1, 2])])
-        def propose(features, extents):
-            boxes, _, there = model.propose(tf.cast(features, model.shared.compute_dtype), extents, TESTED)
-            return boxes[0][there[0]]
+        def proposals(features, extents):
+            anchors, scores, deltas = model.anchor_scores(tf.cast(features, model.shared.compute_dtype))
+            boxes, _, there = propose(deltas, scores, anchors, extents, *TESTED, model.smallest)
+            return boxes[0][there[0]], tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in (scores, deltas)])
 
         @tf.function(input_signature=[maps, boxes])
         def pooled(features, boxes):
@@ -148,9 +155,9 @@ class _Member:
             logits, deltas = model.score(found[None], context[None])
             return tf.nn.softmax(logits)[0], deltas[0] * SPREAD
 
-        self.features, self.propose, self.pooled, self.outputs = features, propose, pooled, outputs
+        self.features, self.propose, self.pooled, self.outputs = features, proposals, pooled, outputs
 
-    def see(self, image: np.ndarray) -> list[_View]:
+    def see(self, image: np.ndarray, photo: object = "the photo") -> list[_View]:
         """The view that proposals come from, then those that regions are scored in, scale by scale."""
         height, width = image.shape[:2]
         own, scored = (self.model.shorter, False), [(s, m) for m in self.mirrors for s in self.scales]
@@ -159,12 +166,18 @@ class _Member:
             longer = round(self.model.longer * side / self.model.shorter)
             features, extents = self.features(image[:, ::-1] if mirrored else image, side, longer)
             factor = np.tile(extents.numpy()[0] / [width, height], 2)
-            views[side, mirrored] = _View(features, extents, factor, side, mirrored, width)
+            views[side, mirrored] = _View(features, extents, factor, side, mirrored, width, photo)
         return [views[own], *(views[key] for key in scored)]
 
     def proposals(self, views: list[_View]) -> np.ndarray:
         """At most 300 regions ``[n, 4]`` of the photo, the best first."""
-        return self.propose(views[0].features, views[0].extents).numpy() / views[0].factor
+        boxes, finite = self.propose(views[0].features, views[0].extents)
+        self._check(finite, views[0].photo)
+        return boxes.numpy() / views[0].factor
+
+    def _check(self, finite, photo) -> None:
+        if not finite:
+            raise InputError(f"{self.model.name} gives scores that are not finite for {photo}: {NOT_FINITE}.")
 
     def score(self, views: list[_View], regions: np.ndarray):
         """(Probabilities, deltas in the photo) of ``regions``, once for the image and once for its mirror image."""
@@ -174,6 +187,7 @@ class _Member:
             pyramid = [view for view in views[1:] if view.mirrored == mirrored]
             found = self._pyramid_features(pyramid, regions)
             probabilities, deltas = (each.numpy() for each in self.outputs(found[:-1], found[-1:]))
+            self._check(np.isfinite(probabilities).all() and np.isfinite(deltas).all(), views[0].photo)
             if mirrored:
                 deltas = deltas * [-1, 1, 1, 1]
             yield probabilities, deltas

@@ -153,7 +153,7 @@ class DetectionExperiment:
         for photo, image in photos_of(data):
             if stopping():
                 return {}
-            found[photo.id], proposals = detector.look(image)
+            found[photo.id], proposals = detector.look(image, photo.file)
             objects = photo.objects.boxes[~photo.objects.ignored]
             recalled += list((iou(objects, proposals) >= RECALLED).any(axis=1)) if len(objects) else []
             if len(self.photos_shown) < SHOWN:

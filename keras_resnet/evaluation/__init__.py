@@ -7,7 +7,7 @@ loss and errors in training; ``recalibrate_batch_norm(model, batches)`` makes no
 
 from keras_resnet.evaluation.classifier import classifier_of, dense_scores, input_size, pooled_window, with_activation
 from keras_resnet.evaluation.ensemble import Ensemble, greedy, joint
-from keras_resnet.evaluation.error_rates import ErrorRate, TopKErrorRate, check_classes, evaluate
+from keras_resnet.evaluation.error_rates import ErrorRate, TopKErrorRate, check_classes, check_finite, evaluate
 from keras_resnet.evaluation.recalibration import recalibrate_batch_norm
 from keras_resnet.evaluation.scoring import Estimate, Scores, cached_scores, check_model, score
 from keras_resnet.evaluation.views import VIEWS, View, at_shorter_side
@@ -23,6 +23,7 @@ __all__ = [
     "at_shorter_side",
     "cached_scores",
     "check_classes",
+    "check_finite",
     "check_model",
     "classifier_of",
     "dense_scores",

@@ -9,13 +9,14 @@ from keras_resnet.layers import BlockLoop
 def recalibrate_batch_norm(model: keras.Model, batches, strategy=None) -> int:
     """Set every moving mean and variance to the average over ``batches``, as the authors' released models have them.
 
-    The weights stay; a pass in training mode measures each batch. The variance is that of all batches as one:
-    the mean of variance + mean², less the squared mean of means.
+    The weights stay; a pass in training mode measures each replica's share of each batch. Mean and variance are those
+    of all examples as one batch, merged in float64 (Chan, Golub, LeVeque 1979), so that no large mean hides a small
+    variance, and each share counts by its examples.
 
     Args:
         model: a network on the TensorFlow backend, with ``keras.layers.BatchNormalization`` or this package's.
-        batches: a finite data set of (images, ...), images as in training and batches of equal size; of a
-            distributed one each replica measures its part.
+        batches: a finite data set of (images, ...), images as in training; of a distributed one each replica
+            measures its part.
         strategy: the ``tf.distribute`` strategy of ``model`` and ``batches``; the current one if None.
 
     Returns:
@@ -34,31 +35,36 @@ def recalibrate_batch_norm(model: keras.Model, batches, strategy=None) -> int:
     def measure(images):
         def on_replica(images):
             model(images, training=True)
-            moments = []
-            for mean, variance in pairs:
-                mean, variance = tf.identity(mean.value.read_value()), tf.identity(variance.value.read_value())
-                moments += [mean, variance + tf.square(mean)]
-            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, moments)
+            moments = [tf.reshape(part.value.read_value(), [-1]) for pair in zip(*pairs, strict=True) for part in pair]
+            found = tf.concat([[tf.cast(tf.shape(images)[0], tf.float32)], *moments], axis=0)[None]
+            alone = strategy.num_replicas_in_sync == 1
+            return found if alone else tf.distribute.get_replica_context().all_gather(found, axis=0)
 
-        results = strategy.run(on_replica, args=(images,))
-        return [strategy.experimental_local_results(result)[0] for result in results]
+        return strategy.experimental_local_results(strategy.run(on_replica, args=(images,)))[0]
 
     traced = vars(model).setdefault("_measures", {})  # once, however often a run judges the same statistics
     measure = traced.setdefault((strategy, *(id(variable) for pair in pairs for variable in pair)), measure)
-    count, totals = 0, [0.0] * (2 * len(pairs))
+    count, total = 0, 0.0
+    mean = squares = np.zeros(sum(np.prod(moving.shape) for moving, _ in pairs))
     try:
         for layer in layers:
             layer.momentum = 0.0  # a moving statistic becomes the batch's own
         for batch in batches:
-            totals = [total + m.numpy().astype(np.float64) for total, m in zip(totals, measure(batch[0]), strict=True)]
+            for examples, *moments in measure(batch[0]).numpy().astype(np.float64):
+                if examples:
+                    own_mean, own_variance = np.split(np.array(moments), 2)
+                    total, difference = total + examples, own_mean - mean
+                    mean = mean + difference * examples / total
+                    squares = squares + examples * (own_variance + difference**2 * (total - examples) / total)
             count += 1
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
     if count:
-        for (mean, variance), first, second in zip(pairs, totals[::2], totals[1::2], strict=True):
-            mean.assign(first / count)
-            variance.assign(second / count - np.square(first / count))
+        ends = np.cumsum([np.prod(moving.shape) for moving, _ in pairs])[:-1]
+        for pair, *found in zip(pairs, np.split(mean, ends), np.split(squares / total, ends), strict=True):
+            for moving, value in zip(pair, found, strict=True):
+                moving.assign(value.reshape(moving.shape))
     return count
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 
 import keras
@@ -15,7 +16,7 @@ from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.splits import Data, Split
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.classifier import classifier_of, dense_scores, input_size, pooled_window, with_activation
-from keras_resnet.evaluation.error_rates import check_classes
+from keras_resnet.evaluation.error_rates import check_classes, check_finite, ranks
 from keras_resnet.evaluation.views import CENTER, View, at_shorter_side, square_views
 
 CONFIDENCE = 0.95
@@ -47,17 +48,18 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Scores:
-    """Probabilities ``[examples, classes]`` float32 and labels ``[examples]`` int32, in the split's order."""
+    """Finite probabilities ``[examples, classes]`` float32 and labels ``[examples]`` int32, in the split's order."""
 
     probabilities: np.ndarray
     labels: np.ndarray
 
+    def __post_init__(self):
+        check_finite("The model", self.probabilities, range(len(self.probabilities)))
+
     def error(self, k: int = 1) -> Estimate:
         """Of how many examples the label is not among the ``k`` highest probabilities; of equal ones the first."""
-        own = np.take_along_axis(self.probabilities, self.labels[:, None], axis=1)
-        before = np.arange(self.probabilities.shape[1])[None] < self.labels[:, None]
-        better = (self.probabilities > own) | ((self.probabilities == own) & before)
-        return Estimate(int((better.sum(axis=1) >= k).sum()), len(self.labels))
+        found = keras.ops.convert_to_numpy(ranks(self.labels, self.probabilities))
+        return Estimate(int((found >= k).sum()), len(self.labels))
 
 
 def check_model(model: keras.Model, data: Data) -> None:
@@ -85,7 +87,7 @@ def score(model: keras.Model, split: Split, view: View = CENTER, batch_size: int
         batch_size: images of the model's own size in one forward pass; larger images go in smaller batches.
 
     Raises:
-        InputError: the model or the view cannot be used.
+        InputError: the model or the view cannot be used, or probabilities are not finite.
     """
     batches = _multi_scale if view.name == "multi-scale" else _square
     progress = tqdm.tqdm(total=len(split), desc=f"{model.name}, {view.name}", unit=" images", disable=None, leave=False)
@@ -93,6 +95,7 @@ def score(model: keras.Model, split: Split, view: View = CENTER, batch_size: int
     labels = np.zeros(len(split), np.int32)
     with progress:
         for positions, found, part, weight, done in batches(model, split, view, batch_size):
+            check_finite(model.name, part, map(split.photo, positions))
             np.add.at(probabilities, positions, weight * part)
             labels[positions] = found
             progress.update(done)
@@ -154,7 +157,10 @@ def _multi_scale(model, split, view, batch_size):
 
 
 def cached_scores(model: keras.Model, split: Split, view: View = CENTER, batch_size: int = 32) -> Scores:
-    """:func:`score`, kept on disk: the same weights on the same photos under the same view are scored once."""
+    """:func:`score`, kept on disk: the same weights on the same photos under the same view are scored once.
+
+    Once for each version of this package, of which any part may change what a network answers.
+    """
     if not split.fingerprint:
         return score(model, split, view, batch_size)
     digest = hashlib.sha256()
@@ -169,5 +175,5 @@ def cached_scores(model: keras.Model, split: Split, view: View = CENTER, batch_s
         found = score(model, split, view, batch_size)
         return np.concatenate([found.probabilities, found.labels[:, None].astype(np.float32)], axis=1)
 
-    both = kept(f"scores/{digest.hexdigest()[:32]}", compute)
+    both = kept(f"scores/{digest.hexdigest()[:32]}", compute, sys.modules["keras_resnet"])
     return Scores(both[:, :classes], both[:, classes].astype(np.int32))

@@ -145,7 +145,7 @@ class Experiment:
             scores = {}
             if split:
                 data = distribute(strategy, lambda shard, split=split: self.test_batches(split, shard))
-                scores = evaluate(model, data, len(self.classes))
+                scores = evaluate(model, data, len(self.classes), f"the {len(split):,} images of {split.name}")
             result[f"{key}_error"] = scores.get("error")
             if "top5_error" in scores:
                 result[f"{key}_top5_error"] = scores["top5_error"]

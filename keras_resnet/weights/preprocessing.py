@@ -41,7 +41,7 @@ class Preprocessing:
     def __call__(self, x, shift=0.0):
         """Prepare ``[..., height, width, 3]`` RGB values from 0 to 255; NumPy in, NumPy out, else TensorFlow.
 
-        ``shift``, three values in the order of ``channels``, is added to the values first, at no cost of its own.
+        ``shift``, three values in RGB order as ``x``, is added to the values first, at no cost of its own.
         """
         mean, std = self.mean_for(*x.shape[-3:-1]), np.asarray(self.std, np.float32)
         if isinstance(x, np.ndarray):
@@ -50,7 +50,8 @@ class Preprocessing:
             import tensorflow as tf
 
             x = tf.cast(x, tf.float32)
-        centered = (x[..., ::-1] if self.channels == "BGR" else x) - (mean - shift)
+        order = slice(None, None, -1 if self.channels == "BGR" else 1)
+        centered = x[..., order] - (mean - (shift[order] if hasattr(shift, "shape") else shift))
         return centered if (std == 1).all() else centered / std
 
     def undo(self, x: np.ndarray) -> np.ndarray:

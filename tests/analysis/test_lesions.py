@@ -104,3 +104,11 @@ def test_the_gradients_of_all_paths_add_up_to_the_network_s(rng):
     np.testing.assert_allclose(found.gradients, sizes, rtol=1e-4)
     np.testing.assert_allclose(found.shares, [0.5, 0.5])
     assert found.effective_length == pytest.approx(sizes[1] / sum(sizes), rel=1e-4)
+
+
+def test_scores_that_are_not_finite_are_no_right_answers(rng):
+    model = tiny(rng, blocks=(2, 2))
+    images, labels = batch(rng, model, 8)
+    images[3] = np.nan
+    with pytest.raises(InputError, match=r"not finite for 1 of 8 photos \(3\)"):
+        analysis.Lesions(model, images, labels).error()

@@ -103,6 +103,17 @@ def test_colour_shift_has_alexnet_s_covariance():
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(3), atol=2e-3)
 
 
+def test_the_colour_shift_is_of_the_same_colours_in_either_channel_order():
+    """The training view of a network that reads BGR is the one of RGB with its channels turned round."""
+    encoded, mean = encode(ramp(90, 120), quality=95), np.array([120.0, 110.0, 100.0])
+    colours = augment.Colours((0.5, 0.1, 0.01), tuple(map(tuple, np.eye(3).tolist())))  # red varies most
+    for seed in seeds(3):
+        rgb = augment.imagenet_training_view(encoded, seed, 32, Preprocessing(mean), colours).numpy()
+        bgr = Preprocessing(mean[::-1], channels="BGR")
+        found = augment.imagenet_training_view(encoded, seed, 32, bgr, colours).numpy()
+        np.testing.assert_allclose(found, rgb[..., ::-1], atol=1e-4)
+
+
 @pytest.mark.parametrize("kind", ["grey", "cmyk", "png", "palette", "tiny"])
 def test_odd_files_named_jpeg_are_decoded_whole_and_kept(kind, rng):
     picture = Image.fromarray(ramp(60, 80))

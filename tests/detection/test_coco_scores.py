@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from keras_resnet import InputError
@@ -46,6 +47,13 @@ def test_a_crowd_takes_any_number_of_detections():
     truth = dataset((1, [0, 0, 90, 90], 1), (2, BOX, 0))
     inside = found([0, 0, 20, 20], [30, 30, 60, 60])
     assert coco_scores(truth, {1: inside, 2: found([10, 10, 50, 50])}, [7])["AP"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("box", "score"), [([np.nan, 10, 50, 50], 0.9), ([10, 10, 50, 50], np.nan)])
+def test_detections_that_are_not_finite_are_refused(box, score):
+    """COCO's scorer takes a box of NaN for right: it asks whether the overlap is too small, which is false."""
+    with pytest.raises(InputError, match=r"A detection has box \[.*\] and score .*: leave out those that are not"):
+        Detections([box], [0], [score])
 
 
 def test_unknown_images_are_refused():

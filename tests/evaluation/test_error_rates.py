@@ -22,6 +22,34 @@ def test_error_rates_count(rng):
     assert float(top5.result()) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_scores_that_are_not_finite_are_no_right_answers(bad, rng):
+    """A network of NaN scores has the label 0 right by ``argmax``, and any label by a comparison."""
+    labels = np.arange(12)
+    for metric in (ErrorRate(), TopKErrorRate(5)):
+        for scores in (np.full((12, 12), bad, "float32"), np.where(labels == 3, bad, rng.normal(size=(12, 12)))):
+            metric.reset_state()
+            metric.update_state(labels, scores.astype("float32"))
+            assert np.isnan(float(metric.result())), metric.name
+
+
+def test_equal_scores_are_in_the_order_of_the_classes():
+    """A dead network, whose scores are all alike, has one in twelve right, and five in twelve among the best five."""
+    labels, scores = np.arange(12), np.full((12, 12), 1 / 12, "float32")
+    for metric, expected in ((ErrorRate(), 11 / 12), (TopKErrorRate(5), 7 / 12)):
+        metric.update_state(labels, scores)
+        assert float(metric.result()) == pytest.approx(100 * expected)
+
+
+def test_a_network_whose_error_is_not_finite_is_named(rng):
+    model = keras_resnet.ResNet20()
+    model.get_layer("predictions").bias.assign(np.full(10, np.nan))
+    model.compile(loss="sparse_categorical_crossentropy", metrics=[ErrorRate()])
+    batches = tf.data.Dataset.from_tensors((np.zeros((4, 32, 32, 3), "float32"), np.zeros(4)))
+    with pytest.raises(InputError, match="ResNet20 gives scores that are not finite for 4 images of val"):
+        evaluate(model, batches, 10, "4 images of val")
+
+
 def test_evaluate_weights_each_example_alike(rng):
     model = keras_resnet.ResNet20()
     kernel = model.get_layer("predictions").kernel

@@ -1,11 +1,17 @@
 """Statistics over several batches as one large one."""
 
+import json
+import subprocess
+import sys
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_resnet
 from keras_resnet.evaluation import recalibrate_batch_norm
+from keras_resnet.layers import BatchNormalization
 from keras_resnet.weights import named_arrays
 
 
@@ -42,3 +48,60 @@ def test_one_batch_makes_testing_equal_to_training(rng):
     images = tf.constant(rng.normal(size=(16, 32, 32, 3)), tf.float32)
     recalibrate_batch_norm(model, [(images,)])
     np.testing.assert_allclose(model(images, training=False), model(images, training=True), rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("layer", [BatchNormalization, keras.layers.BatchNormalization])
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_a_large_mean_does_not_hide_a_small_variance(layer, precision, rng):
+    """Mean 300, variance 1e-3, in batches of different size and mean, against NumPy in float64 over all of them.
+
+    Of the numbers that the layer gets: in bfloat16 they are 300, 302 or 304.
+    """
+    keras.config.set_dtype_policy(precision)
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, layer(name="norm")(inputs))
+    spread = np.sqrt(1e-3) if precision == "float32" else 1.5
+    batches = [
+        rng.normal(300 + spread * i, spread, (size, 8, 8, 3)).astype("float32") for i, size in enumerate((4, 9, 1))
+    ]
+    assert recalibrate_batch_norm(model, [(batch,) for batch in batches]) == 3
+    seen = tf.cast(tf.cast(np.concatenate(batches), model.compute_dtype), tf.float64).numpy()
+    norm = model.get_layer("norm")
+    np.testing.assert_allclose(norm.moving_mean.numpy(), seen.mean((0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(norm.moving_variance.numpy(), seen.var((0, 1, 2)), rtol=2e-3)
+
+
+def test_channels_that_never_change_have_no_variance():
+    inputs = keras.Input((4, 4, 2))
+    model = keras.Model(inputs, BatchNormalization(name="norm")(inputs))
+    recalibrate_batch_norm(model, [(np.full((2, 4, 4, 2), 300.1, "float32"),)] * 3)
+    assert (model.get_layer("norm").moving_variance.numpy() >= 0).all()
+    assert model.get_layer("norm").moving_variance.numpy().max() < 1e-8
+
+
+DEVICES = """
+import json, keras, numpy as np, tensorflow as tf
+from keras_resnet.evaluation import recalibrate_batch_norm
+from keras_resnet.layers import BatchNormalization
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+images = np.random.default_rng(0).normal(300, 0.03, (11, 4, 4, 2)).astype("float32")
+with strategy.scope():
+    inputs = keras.Input((4, 4, 2))
+    model = keras.Model(inputs, BatchNormalization(name="norm")(inputs))
+shares = tf.data.Dataset.from_generator(lambda: iter([(images[:5],), (images[5:6],), (images[6:9],), (images[9:],)]),
+                                        output_signature=(tf.TensorSpec([None, 4, 4, 2]),))
+recalibrate_batch_norm(model, strategy.distribute_datasets_from_function(lambda context: shares), strategy)
+norm = model.get_layer("norm")
+print(json.dumps([norm.moving_mean.numpy().tolist(), norm.moving_variance.numpy().tolist(), images.tolist()]))
+"""
+
+
+def test_replicas_count_by_their_examples():
+    """Two replicas with 5 and 1, then 3 and 2 images: moments of all eleven."""
+    done = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    mean, variance, images = map(np.array, json.loads(done.stdout.splitlines()[-1]))
+    np.testing.assert_allclose(mean, images.mean((0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(variance, images.var((0, 1, 2)), rtol=2e-3)

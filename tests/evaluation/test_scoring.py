@@ -112,6 +112,25 @@ def test_scores_are_kept_and_belong_to_weights_view_and_photos(photos, model, tm
     assert np.abs(other.probabilities - first.probabilities).max() > 0.01
 
 
+@pytest.mark.parametrize("view", [View(), View("10-crop"), View("multi-scale", (32, 40))])
+def test_probabilities_that_are_not_finite_name_the_model_and_the_photos(photos, model, view, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    bias = model.get_layer("predictions").bias
+    before = bias.numpy()
+    bias.assign([np.nan, 0])
+    with pytest.raises(InputError, match=r"ResNet20 gives scores that are not finite for .*photos/cat/0.png"):
+        evaluation.cached_scores(model, photos, view)
+    bias.assign(before)
+    assert not list((tmp_path / "cache").rglob("*.npy"))
+
+
+def test_scores_are_finite():
+    probabilities = np.full((4, 3), 1 / 3, "float32")
+    probabilities[2, 1] = np.nan
+    with pytest.raises(InputError, match=r"not finite for 1 of 4 photos \(2\)"):
+        Scores(probabilities, np.zeros(4, "int32"))
+
+
 def test_errors_count_labels_outside_the_best(rng):
     probabilities = rng.random((200, 12)).astype("float32")
     labels = rng.integers(0, 12, 200).astype("int32")

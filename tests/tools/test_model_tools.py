@@ -92,6 +92,24 @@ def test_classify_names_and_draws_and_refuses_what_is_no_photo(saved, photo_fold
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["classify", "export"])
+def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path, name):
+    """A network of NaN and its int8 file would choose the same class for every photo: the first."""
+    model = keras_resnet.load_model(str(saved))
+    model.get_layer("predictions").bias.assign([np.nan, 0])
+    model.save(tmp_path / "bad.keras")
+    photo = photo_folder / "val" / "cat" / "0.JPEG"
+    where = ("--data", photo_folder, "--formats", "litert", "--out", tmp_path / "out") if name == "export" else (photo,)
+    status, text, error = tool(
+        name, "--model", tmp_path / "bad.keras", "--top" if name == "classify" else "--photos", "2", *where
+    )
+    assert (status, text) == (2, "")
+    assert "ResNet20 gives scores that are not finite for" in error
+    assert str(photo) in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
 def test_export_compares_on_real_photos_and_keeps_only_what_holds(real_data, tmp_path):
     data = real_data("imagenette")
     model = keras_resnet.ResNet18(classes=10, input_shape=(32, 32, 3), width=0.25)
