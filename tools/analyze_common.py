@@ -35,9 +35,7 @@ class OnImages:
         if self.images < 1:
             raise InputError(f"--images {self.images} must be positive.")
         found = data.open_data(self.data, self.data_dir)
-        part = {"train": found.train, "val": found.validation, "test": found.test}[self.split]
-        if part is None:
-            raise InputError(f"{found.name} has no {self.split} split: choose --split val.")
+        part = found.part(self.split)
         loaded = {}
         for name in self.model:
             model = keras_resnet.load_model(name)
