@@ -60,9 +60,7 @@ class Evaluate:
             members = evaluation.greedy(ensemble.member_scores(found, found.validation), self.choose)
             print(f"chosen on {found.validation.name}, in this order: {', '.join(members)}")
             ensemble = evaluation.Ensemble(members, keras_resnet.load_model, view, self.batch_size)
-        split = {"val": found.validation, "test": found.test, "train": found.train}[self.split]
-        if split is None:
-            raise InputError(f"{found.name} has no {self.split} split: choose --split val.")
+        split = found.part(self.split)
         start = time.perf_counter()
         scores = ensemble.member_scores(found, split)
         seconds = time.perf_counter() - start

@@ -1,13 +1,16 @@
 """Folders of photos: a folder a class, or ImageNet's as its official archives unpack, with a list of labels."""
 
 import csv
+import functools
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from keras_resnet.data.scan import readable_images, stamp
+import numpy as np
+
+from keras_resnet.data.scan import images_in, is_image
 from keras_resnet.data.splits import DATA_FORMS, Data, Split, fingerprint_of
 from keras_resnet.errors import InputError
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def open_folder(folder: Path, name: str) -> Data:
@@ -15,57 +18,61 @@ def open_folder(folder: Path, name: str) -> Data:
     for part in ("train", "val"):
         if not (folder / part).is_dir():
             raise InputError(f"There is no folder {folder / part}: --data takes {DATA_FORMS}.")
-    classes, train = folder_split(folder / "train", "train")
-    if any(_is_image(path) for path in (folder / "val").iterdir()):
-        return Data(name, classes, train, _flat_split(folder, classes))
-    val_classes, val = folder_split(folder / "val", "val")
+    classes = _folders(folder / "train")
+    openers = {"train": functools.partial(_class_split, folder / "train", "train", classes)}
+    if any(map(is_image, os.listdir(folder / "val"))):
+        openers["validation"] = functools.partial(_flat_split, folder, classes)
+        return Data(name, classes, openers)
+    val_classes = _folders(folder / "val")
     if classes != val_classes:
         odd = sorted(set(classes) ^ set(val_classes))
         raise InputError(
             f"{folder}/train has {len(classes)} classes and {folder}/val has {len(val_classes)}; "
             f"only one of them has {', '.join(odd[:3])}{' ...' if len(odd) > 3 else ''}: make them the same."
         )
-    return Data(name, classes, train, val)
+    openers["validation"] = functools.partial(_class_split, folder / "val", "val", classes)
+    return Data(name, classes, openers)
 
 
 def folder_split(folder: Path, name: str) -> tuple[tuple[str, ...], Split]:
     """The sorted class names and the images, those that decode, of ``folder/<class>/*``."""
-    folder = Path(folder)
-    classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
-    found = [
-        (path, label)
-        for label, class_name in enumerate(classes)
-        for path in sorted((folder / class_name).iterdir())
-        if _is_image(path)
-    ]
-    return classes, _split(folder, name, found)
+    classes = _folders(Path(folder))
+    return classes, _class_split(Path(folder), name, classes)
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
+def _folders(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()))
 
 
-def _split(folder: Path, name: str, found: list[tuple[Path, int]]) -> Split:
+def _class_split(folder: Path, name: str, classes: tuple[str, ...]) -> Split:
+    files = _readable(folder, classes)
+    return _split(folder, name, files, files["directory"])
+
+
+def _readable(folder: Path, directories: Sequence[str]) -> np.ndarray:
+    files = images_in(folder, directories) if directories else ()
+    if not len(files):
+        raise InputError(f"{folder} holds no images: it needs folders of .JPEG, .jpg or .png files, one a class.")
+    return files
+
+
+def _split(folder: Path, name: str, files: np.ndarray, labels: np.ndarray) -> Split:
     import tensorflow as tf
 
-    if not found:
-        raise InputError(f"{folder} holds no images: it needs folders of .JPEG, .jpg or .png files, one a class.")
-    good = readable_images(folder, [str(path) for path, _ in found])
-    files = [(str(path), label) for path, label in found if str(path) in good]
-    paths = tf.constant([path for path, _ in files])
-    labels = tf.constant([label for _, label in files], tf.int32)
+    place, paths, numbers = os.path.join(folder, ""), tf.constant(files["path"]), tf.constant(labels, tf.int32)
+    about = [files[field].tobytes() for field in ("path", "size", "modified")]
     return Split(
         name,
         len(files),
-        lambda position: (tf.io.read_file(tf.gather(paths, position)), tf.gather(labels, position)),
-        fingerprint_of(f"{path} {label} {stamp(path)}" for path, label in files),
-        lambda position: paths[position].numpy().decode(),
+        lambda position: (tf.io.read_file(place + tf.gather(paths, position)), tf.gather(numbers, position)),
+        fingerprint_of([place, *about, labels.tobytes()]),
+        lambda position: place + os.fsdecode(paths[position].numpy()),
     )
 
 
 def _flat_split(folder: Path, classes: tuple[str, ...]) -> Split:
     """``folder/val/*.JPEG`` with the labels of the first list found in ``LABEL_LISTS``."""
-    images = sorted(path for path in (folder / "val").iterdir() if _is_image(path))
+    images = sorted(folder / "val" / name for name in os.listdir(folder / "val") if is_image(name))
     for name, read in LABEL_LISTS.items():
         for found in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + name)):
             wnids = read(found, images, classes)
@@ -76,7 +83,9 @@ def _flat_split(folder: Path, classes: tuple[str, ...]) -> Split:
                     f"{folder / 'val'} (the first is {missing[0]}): put the list that belongs to them there."
                 )
             number = {name: i for i, name in enumerate(classes)}
-            return _split(folder / "val", "val", [(path, number[wnids[path.stem]]) for path in images])
+            files = _readable(folder / "val", [""])
+            stems = (os.path.splitext(os.fsdecode(path))[0] for path in files["path"])
+            return _split(folder / "val", "val", files, np.array([number[wnids[stem]] for stem in stems], np.int32))
     raise InputError(
         f"{folder / 'val'} holds images without class folders: put their label list into {folder}, one of "
         f"{', '.join(LABEL_LISTS)}."

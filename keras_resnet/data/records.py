@@ -3,6 +3,7 @@
 There is no shuffle buffer: an epoch is a permutation of the whole split, and any place of it is reached at once.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -78,24 +79,21 @@ def _places(shard: Path):
 
 
 def open_records(folder: Path, name: str) -> Data:
-    """The data set that :class:`RecordWriter` wrote into ``folder``."""
+    """The data set that ``tools/make_records.py`` wrote into ``folder``; the shards of a part are checked with it."""
     manifest = read_manifest(folder)
-    splits = {}
-    for part, stem in PARTS.items():
-        shards = manifest["splits"].get(stem)
-        if shards is not None:
-            _check(folder, stem, shards, manifest)
-            splits[part] = record_split(stem, [folder / shard["file"] for shard in shards], _parse)
-    return Data(name, tuple(manifest["classes"]), splits["train"], splits["validation"], splits.get("test"))
-
-
-def _check(folder, stem, shards, manifest):
-    for shard in shards:
-        path = folder / shard["file"]
-        if not path.is_file() or path.stat().st_size != shard["bytes"]:
-            raise InputError(f"{path} is missing or not of {shard['bytes']} bytes: copy or make the shards again.")
     if not manifest["complete"]:
         raise InputError(f"{folder} is not finished: run the same tools/make_records.py command again.")
+
+    def part(stem):
+        shards = manifest["splits"][stem]
+        for shard in shards:
+            path = folder / shard["file"]
+            if not path.is_file() or path.stat().st_size != shard["bytes"]:
+                raise InputError(f"{path} is missing or not of {shard['bytes']} bytes: copy or make the shards again.")
+        return record_split(stem, [folder / shard["file"] for shard in shards], _parse)
+
+    there = {key: stem for key, stem in PARTS.items() if stem in manifest["splits"]}
+    return Data(name, tuple(manifest["classes"]), {key: functools.partial(part, stem) for key, stem in there.items()})
 
 
 def _parse(record):

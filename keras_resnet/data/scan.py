@@ -1,53 +1,85 @@
-"""A cached scan of an image folder that finds what does not decode, before training meets it."""
+"""A kept scan of an image folder that finds what does not decode, before training meets it.
 
-import hashlib
-import json
+Millions of files are rows of one array, each is looked at once, and one process of several scans for all.
+"""
+
 import os
 import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
 from keras_resnet.data.cache import cache_folder, evict, version_of
+from keras_resnet.data.lock import one_at_a_time
+from keras_resnet.data.splits import fingerprint_of
 from keras_resnet.errors import InputError
 
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 TOO_MANY_BAD = 0.01
 NAMED = 20
+KEPT_EVERY = 20_000  # images, after which a scan that is stopped continues
+UNKNOWN, BAD, GOOD = -1, 0, 1
+FIELDS = ("path", "directory", "size", "modified", "state")
 
 
-def readable_images(folder: Path, paths: list[str]) -> set[str]:
-    """The ``paths`` under ``folder`` that decode; the others are named and counted on standard error.
+def images_in(folder: Path, directories: Sequence[str]) -> np.ndarray:
+    """The images in ``directories`` of ``folder`` that decode; the others are named and counted on standard error.
 
     The scan is made once: its results are kept by path, size and modification time, and only new or changed
-    files are decoded again.
+    files are decoded again. A process that had to wait for another's scan takes what that found.
+
+    Returns:
+        A row an image, by directory and name: ``path`` below ``folder``, bytes; ``directory``, int32, its place in
+        ``directories``; ``size`` in bytes and ``modified`` in nanoseconds, int64; ``state``, int8, which is ``GOOD``.
 
     Raises:
         InputError: more than 1 % of the files do not decode.
     """
+
+    def listed():
+        return np.concatenate([_listed(folder, directory, number) for number, directory in enumerate(directories)])
+
+    return _readable(folder, scan_file(folder), listed)
+
+
+def readable_images(folder: Path, paths: list[str]) -> set[str]:
+    """The ``paths`` under ``folder`` that decode; else as :func:`images_in`, whose scan is kept for each such list."""
+    names = [os.fsencode(os.path.relpath(path, folder)) for path in paths]
+    good = _readable(folder, scan_file(folder, fingerprint_of(names)), lambda: _rows(folder, names, 0))
+    kept = set(good["path"].tolist())
+    return {path for path, name in zip(paths, names, strict=True) if name in kept}
+
+
+def scan_file(folder: Path, which: str = "") -> Path:
+    """Where the scan of ``folder``, or of ``which`` of its files, is kept."""
     from keras_resnet.data.augment import decode
 
-    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-    cache = cache_folder() / "scans" / f"{name}-{version_of(_problem, decode)}.json"
-    known = _read_cache(cache)
-    keys = {path: os.path.relpath(path, folder) for path in paths}
-    stamps = {path: stamp(path) for path in paths}
-    fresh = [path for path in paths if known.get(keys[path], [None])[0] != stamps[path]]
-    if fresh:
-        for path, problem in zip(fresh, _decode_all(fresh, f"checking {folder}"), strict=True):
-            known[keys[path]] = [stamps[path], problem]
-        _write_cache(cache, {key: known[key] for key in keys.values()})
-    bad = {path: known[keys[path]][1] for path in paths if known[keys[path]][1]}
-    if bad:
-        for path, problem in list(bad.items())[:NAMED]:
-            print(f"left out {path}: {problem}", file=sys.stderr)
-        if len(bad) > NAMED:
-            print(f"... and {len(bad) - NAMED} more, all in {cache}", file=sys.stderr)
-        print(f"{len(bad)} of {len(paths)} images in {folder} do not decode and are left out", file=sys.stderr)
-    if len(bad) > TOO_MANY_BAD * len(paths):
+    name = f"{fingerprint_of([str(folder.resolve()), which])}-{version_of(_problem, decode)}"
+    return cache_folder() / "scans" / f"{name}.npy"
+
+
+def _readable(folder: Path, kept: Path, listed: Callable[[], np.ndarray]) -> np.ndarray:
+    before = _written(kept)
+    with one_at_a_time(kept, f"checking {folder}"):
+        known = _read(kept)
+        waited = known is not None and _written(kept) != before and (known["state"] != UNKNOWN).all()
+        files = known if waited else _scan(folder, listed(), known, kept)
+    bad = files[files["state"] == BAD]
+    if len(bad):
+        _tell(folder, bad["path"], len(files), kept.with_suffix(".txt"))
+    if len(bad) > TOO_MANY_BAD * len(files):
         raise InputError(
-            f"{len(bad)} of {len(paths)} images in {folder} do not decode, more than {TOO_MANY_BAD:.0%} "
-            f"(the first is {next(iter(bad))}): repair or remove them."
+            f"{len(bad)} of {len(files)} images in {folder} do not decode, more than {TOO_MANY_BAD:.0%} "
+            f"(the first is {_full(folder, bad['path'][0])}): repair or remove them."
         )
-    return set(paths) - set(bad)
+    return files[files["state"] == GOOD]
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name is that of an image."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def stamp(path: str) -> str:
@@ -56,16 +88,56 @@ def stamp(path: str) -> str:
     return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
-def _decode_all(paths: list[str], what: str) -> list[str]:
-    """For each path what is wrong with it, or an empty string; in parallel, with a progress bar on a terminal."""
+def _scan(folder, files, known, kept) -> np.ndarray:
+    """``files`` with their states, those of the ``known`` scan where they have not changed since."""
+    if known is not None and len(known):
+        order = np.argsort(known["path"], kind="stable")
+        places = np.searchsorted(known["path"], files["path"], sorter=order)
+        before = known[order[np.minimum(places, len(known) - 1)]]
+        same = np.all([before[field] == files[field] for field in ("path", "size", "modified")], axis=0)
+        files["state"][same] = before["state"][same]
+    _decode(folder, files, kept)
+    return files
+
+
+def _listed(folder, directory, number) -> np.ndarray:
+    with os.scandir(folder / directory) as entries:
+        names = sorted(entry.name for entry in entries if is_image(entry.name))
+    return _rows(folder, [os.fsencode(os.path.join(directory, name)) for name in names], number)
+
+
+def _rows(folder, paths, number) -> np.ndarray:
+    rows = [(path, number, *_size_and_time(_full(folder, path)), UNKNOWN) for path in paths]
+    types = (f"S{max(map(len, paths), default=1)}", "i4", "i8", "i8", "i1")
+    return np.array(rows, list(zip(FIELDS, types, strict=True)))
+
+
+def _size_and_time(path) -> tuple[int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:  # such as a link to nothing, which does not decode either
+        return -1, 0
+    return found.st_size, found.st_mtime_ns
+
+
+def _decode(folder, files, kept) -> None:
+    """Find the unknown states, in parallel, with a progress bar on a terminal, and keep them from time to time."""
     import tqdm
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        work = threads.map(_problem, paths)
-        return list(tqdm.tqdm(work, what, total=len(paths), unit=" images", disable=None, leave=False))
+    fresh = np.flatnonzero(files["state"] == UNKNOWN)
+    progress = tqdm.tqdm(total=len(fresh), desc=f"checking {folder}", unit=" images", disable=None, leave=False)
+    with progress, ThreadPoolExecutor(os.cpu_count()) as threads:
+        for start in range(0, max(1, len(fresh)), KEPT_EVERY):  # also where nothing is new: others may wait for it
+            some = fresh[start : start + KEPT_EVERY]
+            problems = threads.map(lambda path: _problem(_full(folder, path)), files["path"][some])
+            for place, problem in zip(some, problems, strict=True):
+                files["state"][place] = BAD if problem else GOOD
+                progress.update()
+            _keep(kept, files, start + KEPT_EVERY >= len(fresh))
 
 
 def _problem(path: str) -> str:
+    """What is wrong with an image file, or an empty string."""
     import tensorflow as tf
 
     from keras_resnet.data.augment import decode
@@ -74,25 +146,48 @@ def _problem(path: str) -> str:
         with tf.device("CPU:0"):
             image = decode(tf.io.read_file(path))
     except tf.errors.OpError as error:
-        return error.message.split("\n")[0].split(" [Op:")[0][:200]
+        return error.message.split("\n")[0].split("}} ")[-1].split(" [Op:")[0][:200]
     return "" if min(image.shape[:2]) > 0 else "it has no pixels"
 
 
-def _read_cache(cache: Path) -> dict[str, list[str]]:
-    try:
-        found = json.loads(cache.read_text())
-        os.utime(cache)  # used now: others are evicted first
-        return found
-    except (OSError, ValueError):  # no scan yet, or one that was not written to its end: scan again
-        return {}
+def _tell(folder, paths, count, everything: Path) -> None:
+    for path in paths[:NAMED]:
+        print(f"left out {_full(folder, path)}: {_problem(_full(folder, path))}", file=sys.stderr)
+    if len(paths) > NAMED:
+        try:
+            everything.write_text("".join(f"{_full(folder, path)}\n" for path in paths))
+            print(f"... and {len(paths) - NAMED} more, all in {everything}", file=sys.stderr)
+        except OSError:
+            print(f"... and {len(paths) - NAMED} more", file=sys.stderr)
+    print(f"{len(paths)} of {count} images in {folder} do not decode and are left out", file=sys.stderr)
 
 
-def _write_cache(cache: Path, results: dict[str, list[str]]) -> None:
+def _full(folder, path: bytes) -> str:
+    return os.path.join(folder, os.fsdecode(path))
+
+
+def _written(kept: Path) -> int | None:
     try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        part = cache.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(results))
-        os.replace(part, cache)
+        return kept.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _read(kept: Path) -> np.ndarray | None:
+    try:
+        known = np.load(kept, allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # no scan yet, or one that was not written to its end: scan again
+        return None
+    return known if known.dtype.names == FIELDS else None
+
+
+def _keep(kept: Path, files: np.ndarray, last: bool) -> None:
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}.npy")
+        np.save(part, files)
+        os.replace(part, kept)
         evict()
     except OSError as error:
-        print(f"the scan could not be kept in {cache} ({error.strerror}); the next run scans again", file=sys.stderr)
+        if last:
+            print(f"the scan could not be kept in {kept} ({error.strerror}); the next run scans again", file=sys.stderr)

@@ -1,8 +1,11 @@
 """What every source gives: splits whose encoded images are read by position."""
 
+import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from keras_resnet.errors import InputError
 
 DATA_FORMS = (
     "a folder with train/<class>/*.JPEG and val/<class>/*.JPEG, one of record shards, "
@@ -39,18 +42,45 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """A data set: its class names and its splits; ``test`` is None where there is none."""
+    """A data set: its class names, and its parts, each opened when it is first asked for and then kept.
+
+    Fields:
+        name: of the data set.
+        classes: class names, in the order of the labels.
+        openers: a function that opens each part there is of ``"train"``, ``"validation"`` and ``"test"``; the first two
+            are always there.
+    """
 
     name: str
     classes: tuple[str, ...]
-    train: Split
-    validation: Split
-    test: Split | None = None
+    openers: Mapping[str, Callable[[], Split]]
+
+    @functools.cached_property
+    def train(self) -> Split:
+        """The training images."""
+        return self.openers["train"]()
+
+    @functools.cached_property
+    def validation(self) -> Split:
+        """The validation images."""
+        return self.openers["validation"]()
+
+    @functools.cached_property
+    def test(self) -> Split | None:
+        """The test images; None where there are none."""
+        return self.openers["test"]() if "test" in self.openers else None
+
+    def part(self, name: str) -> Split:
+        """``"train"``, ``"val"`` or ``"test"``; raises :class:`InputError` for one that there is not."""
+        found = getattr(self, {"val": "validation"}.get(name, name))
+        if found is None:
+            raise InputError(f"{self.name} has no {name} split: choose --split val.")
+        return found
 
 
 def fingerprint_of(parts) -> str:
-    """A short hash of ``parts``, strings."""
+    """A short hash of ``parts``, strings or bytes."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part.encode() + b"\0")
+        digest.update((part.encode() if isinstance(part, str) else part) + b"\0")
     return digest.hexdigest()[:16]

@@ -52,14 +52,13 @@ def open_tfds(name: str, data_dir: Path | None) -> Data:
     def part(split, *interval, called=None):
         return record_split(called or split, [Path(path) for path in splits[split].filepaths], parse, *interval)
 
-    kept = splits["train"].num_examples - splits["train"].num_examples // HELD_OUT
-    if "validation" in splits:
-        train, validation = part("train"), part("validation")
-    else:
-        train = part("train", 0, kept, called=f"train[:{kept}]")
-        validation = part("train", kept, None, called=f"train[{kept}:]")
-    test = None
+    openers = {"train": lambda: part("train"), "validation": lambda: part("validation")}
+    if "validation" not in splits:
+        kept = splits["train"].num_examples - splits["train"].num_examples // HELD_OUT
+        openers["train"] = lambda: part("train", 0, kept, called=f"train[:{kept}]")
+        openers["validation"] = lambda: part("train", kept, None, called=f"train[{kept}:]")
     if "test" in splits:
         size = splits["test"].num_examples
-        test = part("test", called=f"first {size:,} of test" if size < FULL_TEST.get(name, 0) else None)
-    return Data(name, tuple(features["label"].names), train, validation, test)
+        called = f"first {size:,} of test" if size < FULL_TEST.get(name, 0) else None
+        openers["test"] = lambda: part("test", called=called)
+    return Data(name, tuple(features["label"].names), openers)

@@ -1,10 +1,15 @@
 """TFDS' ``coco`` and ``voc``, prepared on disk: read by position like everything else."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.data import augment
+from keras_resnet.data.cache import cache_folder, kept
+from keras_resnet.data.lock import one_at_a_time
+from keras_resnet.data.parallel import parallel_map
 from keras_resnet.data.records import record_split
 from keras_resnet.data.tfds_source import open_builder
 from keras_resnet.detection.boxes import Truths
@@ -19,7 +24,8 @@ IGNORED = ("is_crowd", "is_difficult")
 def open_tfds_detection(name: str, split: str, data_dir: Path | None = None) -> DetectionData:
     """Photos and objects of a prepared TFDS data set, such as ``"coco/2017"`` or ``"voc/2007"``.
 
-    All records are gone through once for their objects and sizes. Crowd regions and difficult objects are ignored.
+    All records are gone through once for their objects and sizes, which are kept in the cache folder. Crowd
+    regions and difficult objects are ignored.
 
     Args:
         name: of the data set.
@@ -52,8 +58,7 @@ def open_tfds_detection(name: str, split: str, data_dir: Path | None = None) -> 
     categories = COCO_IDS if len(classes) == len(COCO_IDS) else tuple(range(1, len(classes) + 1))
     mending = Mending(Path(name))
     photos, annotations = [], []
-    for number, record in enumerate(tf.data.TFRecordDataset(list(map(str, shards)))):
-        found = features.deserialize_example(record, decoders=decoders)
+    for number, found in enumerate(_contents(records, shards, features, decoders)):
         photos.append(_photo(found, number, mending))
         annotations += _annotations(found["objects"], photos[-1], categories, len(annotations))
     mending.report()
@@ -67,30 +72,56 @@ def open_tfds_detection(name: str, split: str, data_dir: Path | None = None) -> 
     )
 
 
+def _contents(records, shards, features, decoders) -> list[dict]:
+    """What each record holds besides its image, and the image's sides; kept in the cache folder."""
+
+    def content(record):
+        found = features.deserialize_example(record, decoders=decoders)
+        objects = {key: found["objects"][key] for key in ("bbox", "label", "area", *IGNORED) if key in found["objects"]}
+        rest = {key: found[key] for key in ("image/id", "image/filename") if key in found}
+        return rest | {"sides": augment.image_shape(found["image"])[:2], "objects": objects}
+
+    def read():
+        stored = parallel_map(tf.data.TFRecordDataset(list(map(str, shards))), content)
+        text = json.dumps([_plain(found) for found in stored.as_numpy_iterator()])
+        return np.frombuffer(text.encode(), np.uint8)
+
+    name = f"tfds/{records.fingerprint}"
+    with one_at_a_time(cache_folder() / name, f"reading the objects of {records.name}"):
+        return json.loads(kept(name, read).tobytes())
+
+
+def _plain(found):
+    """As JSON has it: lists, numbers and text."""
+    if isinstance(found, dict):
+        return {key: _plain(value) for key, value in found.items()}
+    return found.decode() if isinstance(found, bytes) else np.asarray(found).tolist()
+
+
 def _photo(found, number, mending) -> Photo:
-    height, width = tf.io.extract_jpeg_shape(found["image"]).numpy()[:2].tolist()
+    height, width = found["sides"]
     image = int(found["image/id"]) if "image/id" in found else number
     objects = found["objects"]
     boxes, kept = mending.mend(f"image {image}", _corners(objects, height, width), height, width)
-    ignored = [objects[key].numpy() for key in IGNORED if key in objects]
+    ignored = [np.array(objects[key], bool) for key in IGNORED if key in objects]
     flags = ignored[0] if ignored else np.zeros(len(kept), bool)
-    name = found["image/filename"].numpy().decode() if "image/filename" in found else str(image)
-    truths = Truths(boxes[kept], objects["label"].numpy()[kept], flags[kept])
+    name = found.get("image/filename", str(image))
+    truths = Truths(boxes[kept], np.array(objects["label"], np.int64)[kept], flags[kept])
     return Photo(image if "image/id" in found else Path(name).stem, Path(name), height, width, truths)
 
 
 def _corners(objects, height, width) -> np.ndarray:
     """TFDS has ``ymin, xmin, ymax, xmax`` as shares of the sides."""
-    return objects["bbox"].numpy().reshape(-1, 4)[:, [1, 0, 3, 2]].astype(np.float64) * [width, height, width, height]
+    return np.array(objects["bbox"], np.float64).reshape(-1, 4)[:, [1, 0, 3, 2]] * [width, height, width, height]
 
 
 def _annotations(objects, photo, categories, count) -> list[dict]:
     """As COCO's file has them."""
     found = []
     boxes = _corners(objects, photo.height, photo.width)
-    areas = objects["area"].numpy() if "area" in objects else (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    crowd = objects["is_crowd"].numpy() if "is_crowd" in objects else np.zeros(len(boxes), bool)
-    for (x1, y1, x2, y2), label, area, flag in zip(boxes.tolist(), objects["label"].numpy(), areas, crowd, strict=True):
+    areas = objects.get("area", (boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
+    crowd = objects.get("is_crowd", np.zeros(len(boxes), bool))
+    for (x1, y1, x2, y2), label, area, flag in zip(boxes.tolist(), objects["label"], areas, crowd, strict=True):
         entry = {"id": count + len(found) + 1, "image_id": photo.id, "category_id": categories[int(label)]}
         found.append(entry | {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": float(area), "iscrowd": int(flag)})
     return found

@@ -54,13 +54,13 @@ def test_every_known_label_list(name, flat):
 
 def test_without_a_list_the_known_ones_are_named(flat):
     with pytest.raises(InputError, match=r"put their label list into .*LOC_val_solution.csv, val.txt"):
-        open_data(str(flat))
+        len(open_data(str(flat)).validation)
 
 
 def test_a_list_of_another_set_is_refused(flat):
     (flat / "imagenet_2012_validation_synset_labels.txt").write_text("cat\ndog\n")
     with pytest.raises(InputError, match="2 labels for 4 images"):
-        open_data(str(flat))
+        len(open_data(str(flat)).validation)
     (flat / "imagenet_2012_validation_synset_labels.txt").write_text("cat\ndog\ncow\ncat\n")
     with pytest.raises(InputError, match=r"no class of .*train for 1 of 4 images .*00000003.JPEG"):
-        open_data(str(flat))
+        len(open_data(str(flat)).validation)

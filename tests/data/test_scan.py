@@ -1,12 +1,17 @@
 """The scan names and leaves out what does not decode, once."""
 
 import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from keras_resnet import InputError
-from keras_resnet.data import scan
+from keras_resnet.data import folder_split, scan
+from keras_resnet.data.lock import one_at_a_time
 
 
 @pytest.fixture
@@ -18,20 +23,35 @@ def images(tmp_path):
     return folder
 
 
-def paths(folder):
-    return sorted(str(path) for path in folder.iterdir())
+def names(files):
+    return [path.decode() for path in files["path"]]
 
 
 def test_damaged_files_are_named_counted_and_left_out(images, capsys):
     whole = (images / "007.JPEG").read_bytes()
     (images / "007.JPEG").write_bytes(whole[: len(whole) // 3])
     (images / "008.JPEG").write_bytes(b"no image")
-    good = scan.readable_images(images, paths(images))
-    assert len(good) == 198
+    for _ in range(2):  # made, and read again
+        good = scan.images_in(images, [""])
+        assert names(good) == [f"{i:03d}.JPEG" for i in range(200) if i not in (7, 8)]
+        said = capsys.readouterr().err
+        assert "007.JPEG: " in said
+        assert "008.JPEG: Unknown image file format" in said
+        assert "2 of 200 images" in said
+
+
+def test_all_that_is_left_out_is_listed(images, capsys, monkeypatch):
+    monkeypatch.setattr(scan, "TOO_MANY_BAD", 1)
+    for i in range(30):
+        (images / f"{i:03d}.JPEG").write_bytes(b"no image")
+    (images / "029.JPEG").unlink()
+    (images / "029.JPEG").symlink_to("nothing")
+    scan.images_in(images, [""])
     said = capsys.readouterr().err
-    assert "007.JPEG" in said
-    assert "008.JPEG" in said
-    assert "2 of 200 images" in said
+    assert "020.JPEG" not in said
+    assert "and 10 more, all in " in said
+    listed = Path(said.split("all in ")[1].split("\n")[0]).read_text().splitlines()
+    assert listed == [str(images / f"{i:03d}.JPEG") for i in range(30)]
 
 
 def test_above_one_percent_it_stops(images):
@@ -40,35 +60,136 @@ def test_above_one_percent_it_stops(images):
     with pytest.raises(
         InputError, match=r"3 of 200 images in .* do not decode, more than 1% \(the first is .*000.JPEG"
     ):
-        scan.readable_images(images, paths(images))
+        scan.images_in(images, [""])
+
+
+def test_rows_hold_what_the_file_system_says(images):
+    """Directories in the order given, names sorted, of other lengths and letters; against ``os.stat``."""
+    for name, files in (("b", ("2.jpg", "10.PNG", "ümläut.jpeg")), ("a", ("0.jpg",)), ("none", ())):
+        (images / name).mkdir()
+        for file in files:
+            Image.new("RGB", (8, 8)).save(images / name / file)
+    (images / "b" / "notes.txt").write_text("no image")
+    found = scan.images_in(images, ["b", "none", "a"])
+    assert names(found) == ["b/10.PNG", "b/2.jpg", "b/ümläut.jpeg", "a/0.jpg"]
+    assert found["directory"].tolist() == [0, 0, 0, 2]
+    for row in found:
+        stat = (images / row["path"].decode()).stat()
+        assert (row["size"], row["modified"]) == (stat.st_size, stat.st_mtime_ns)
+
+
+def test_each_file_is_looked_at_once(images, monkeypatch):
+    """By a start that decodes, and by one that finds a scan: on network storage each look is a request."""
+    looked = Counter()
+    real = os.stat
+
+    def counting(path, **more):
+        looked[os.fspath(path)] += 1
+        return real(path, **more)
+
+    parent = images.parent
+    (parent / "train").mkdir()
+    images.rename(parent / "train" / "cat")
+    monkeypatch.setattr(os, "stat", counting)
+    for _ in range(2):
+        folder_split(parent / "train", "train")
+        assert {count for path, count in looked.items() if path.endswith(".JPEG")} == {1}
+        assert sum(path.endswith(".JPEG") for path in looked) == 200
+        looked.clear()
+
+
+def counted(monkeypatch):
+    decoded = []
+    real = scan._problem
+    monkeypatch.setattr(scan, "_problem", lambda path: decoded.append(os.path.basename(path)) or real(path))
+    return decoded
 
 
 def test_only_new_and_changed_files_are_decoded_again(images, monkeypatch):
-    decoded = []
-    real = scan._problem
-    monkeypatch.setattr(scan, "_problem", lambda path: decoded.append(path) or real(path))
-    scan.readable_images(images, paths(images))
+    decoded = counted(monkeypatch)
+    scan.images_in(images, [""])
     assert len(decoded) == 200
     decoded.clear()
-    scan.readable_images(images, paths(images))
+    scan.images_in(images, [""])
     assert decoded == []
     (images / "003.JPEG").write_bytes(b"damaged since")
-    Image.new("RGB", (9, 9)).save(images / "new.JPEG")
-    good = scan.readable_images(images, paths(images))
-    assert sorted(os.path.basename(path) for path in decoded) == ["003.JPEG", "new.JPEG"]
-    assert len(good) == 200
+    (images / "004.JPEG").unlink()
+    Image.new("RGB", (9, 9)).save(images / "a new one.JPEG")
+    good = scan.images_in(images, [""])
+    assert sorted(decoded[:2]) == ["003.JPEG", "a new one.JPEG"]
+    assert decoded[2:] == ["003.JPEG"]  # to say again what is wrong with it
+    assert names(good) == [*(f"{i:03d}.JPEG" for i in range(200) if i not in (3, 4)), "a new one.JPEG"]
+
+
+def test_a_stopped_scan_continues(images, monkeypatch):
+    monkeypatch.setattr(scan, "KEPT_EVERY", 50)
+    real, decoded = scan._problem, []
+
+    def stop(path):
+        if path.endswith("120.JPEG"):
+            raise KeyboardInterrupt
+        return real(path)
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr(scan, "_problem", stop)
+        with pytest.raises(KeyboardInterrupt):
+            scan.images_in(images, [""])
+    decoded = counted(monkeypatch)
+    assert len(scan.images_in(images, [""])) == 200
+    assert sorted(decoded) == [f"{i:03d}.JPEG" for i in range(100, 200)]
 
 
 def test_a_damaged_cache_is_made_again(images, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    scan.readable_images(images, paths(images))
-    (cache,) = (tmp_path / "cache").rglob("*.json")
-    cache.write_text("{")
-    assert len(scan.readable_images(images, paths(images))) == 200
+    scan.images_in(images, [""])
+    (cache,) = (tmp_path / "cache").rglob("*.npy")
+    whole = cache.read_bytes()
+    for content in (b"{", b"", whole[:-100]):
+        cache.write_bytes(content)
+        assert len(scan.images_in(images, [""])) == 200
+        assert cache.read_bytes() == whole
 
 
 def test_an_unwritable_cache_only_costs_another_scan(images, monkeypatch, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert len(scan.readable_images(images, paths(images))) == 200
-    assert "could not be kept" in capsys.readouterr().err
+    assert len(scan.images_in(images, [""])) == 200
+    assert capsys.readouterr().err.count("could not be kept") == 1
+
+
+def test_one_of_several_processes_scans_for_all(images, tmp_path):
+    """Started together, three find the same, and each file is decoded, and looked at, by one of them alone."""
+    code = f"""
+import os, sys
+from pathlib import Path
+from keras_resnet.data import scan
+looked, real = [], scan._size_and_time
+decoded, problem = [], scan._problem
+scan._size_and_time = lambda path: looked.append(path) or real(path)
+scan._problem = lambda path: decoded.append(path) or problem(path)
+import tensorflow
+print("ready", flush=True)
+sys.stdin.readline()
+print(len(scan.images_in(Path({str(images)!r}), [""])), len(decoded), len(looked))
+"""
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    workers = [subprocess.Popen([sys.executable, "-c", code], env=environment, text=True, **pipes) for _ in range(3)]
+    assert [worker.stdout.readline() for worker in workers] == ["ready\n"] * 3
+    with one_at_a_time(tmp_path / "cache" / "keras_resnet" / "scans" / scan.scan_file(images).name, "testing"):
+        for worker in workers:
+            worker.stdin.write("\n")
+            worker.stdin.flush()
+            assert any(line.startswith("waiting for another process") for line in worker.stderr)
+    found = [worker.communicate()[0].split() for worker in workers]
+    assert sorted(found) == [["200", "0", "0"], ["200", "0", "0"], ["200", "200", "200"]]
+
+
+def test_lists_of_one_folder_have_scans_of_their_own(images, monkeypatch):
+    """As training and validation lists of one folder have: neither makes the other's photos new again."""
+    decoded = counted(monkeypatch)
+    lists = [[str(images / f"{i:03d}.JPEG") for i in range(start, 200, 2)] for start in (0, 1)]
+    for _ in range(2):
+        for paths in lists:
+            assert scan.readable_images(images, paths) == set(paths)
+    assert len(decoded) == 200

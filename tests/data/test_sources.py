@@ -31,11 +31,24 @@ def test_classes_must_agree(photo_folder):
         open_data(str(photo_folder))
 
 
+def test_a_part_is_opened_when_it_is_asked_for(photo_folder):
+    """Training photos that would be refused are in nobody's way before; what was opened stays the same object."""
+    for path in (photo_folder / "train").rglob("*.JPEG"):
+        path.write_bytes(b"no image")
+    found = open_data(str(photo_folder))
+    assert len(found.validation) == len(found.part("val")) == 4
+    assert found.validation is found.part("val")
+    with pytest.raises(InputError, match=r"12 of 12 images in .*train do not decode"):
+        len(found.train)
+    with pytest.raises(InputError, match="photos has no test split"):
+        found.part("test")
+
+
 def test_an_empty_folder_is_named(tmp_path):
     for part in ("train", "val"):
         (tmp_path / part / "cat").mkdir(parents=True)
     with pytest.raises(InputError, match="train holds no images"):
-        open_data(str(tmp_path))
+        len(open_data(str(tmp_path)).train)
 
 
 def test_a_missing_tfds_data_set_says_how_to_get_it(tmp_path):
@@ -68,6 +81,9 @@ def test_a_tfds_set_with_its_own_validation_split(photo_folder, tmp_path):
     )
     found = open_data("pets", tmp_path / "tfds")
     assert (found.classes, len(found.train), len(found.validation), found.test) == (("cat", "dog"), 12, 4, None)
+    for path in (tmp_path / "tfds").rglob("*train*tfrecord*"):
+        path.unlink()
+    found = open_data("pets", tmp_path / "tfds")  # its validation part opens without the training files
     stored = {(bytes(e.numpy()), int(k)) for e, k in map(found.validation.read, range(4))}
     assert stored == {(bytes(e.numpy()), int(k)) for e, k in map(photos.validation.read, range(4))}
 

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
@@ -74,6 +75,19 @@ def test_objects_are_those_that_were_stored(stored, name):
     if name == "coco_like":
         assert {entry["area"] for entry in found.dataset["annotations"]} == {7.0}
         assert sum(entry["iscrowd"] for entry in found.dataset["annotations"]) > 0
+
+
+def test_records_are_gone_through_once(stored, monkeypatch):
+    """A second start takes the objects from what was kept, and has the same."""
+    folder, _ = stored
+    first = open_tfds_detection("coco_like", "train", folder)
+    monkeypatch.setattr(tf.data, "TFRecordDataset", None)
+    again = open_tfds_detection("coco_like", "train", folder)
+    assert again.dataset == first.dataset
+    for one, other in zip(first.photos, again.photos, strict=True):
+        assert (one.id, one.file, one.height, one.width) == (other.id, other.file, other.height, other.width)
+        for field in ("boxes", "classes", "ignored"):
+            np.testing.assert_array_equal(getattr(one.objects, field), getattr(other.objects, field))
 
 
 def test_joined_parts_are_read_and_make_batches(stored):

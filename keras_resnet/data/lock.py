@@ -1,0 +1,27 @@
+"""What several processes need is computed by one of them."""
+
+import contextlib
+import fcntl
+import sys
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def one_at_a_time(target: Path, doing: str):
+    """Hold the lock of ``target``, a file that is computed once and kept, while it is looked for and computed.
+
+    Of several workers on a shared disk one computes what the others then find there. Where nothing can be locked or
+    written, each computes its own. The lock goes with its process.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = held.enter_context(open(target.with_suffix(".lock"), "w"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"waiting for another process that is {doing}", file=sys.stderr, flush=True)
+                fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:  # a full or read-only disk, or a file system without locks
+            pass
+        yield
