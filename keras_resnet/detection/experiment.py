@@ -20,7 +20,7 @@ from keras_resnet.detection.benchmarks import Benchmark
 from keras_resnet.detection.boxes import iou
 from keras_resnet.detection.detector import Detector
 from keras_resnet.detection.model import LEARNED, PARTS, FasterRCNN
-from keras_resnet.detection.photos import DetectionData
+from keras_resnet.detection.photos import DetectionData, chosen
 from keras_resnet.detection.sampling import PADDING
 from keras_resnet.detection.settings import DetectionSettings
 from keras_resnet.errors import InputError
@@ -207,19 +207,8 @@ def photos_of(data: DetectionData):
 
 def first(data: DetectionData, count: int) -> DetectionData:
     """The first ``count`` photos of ``data``, also of its COCO annotations."""
-    part = chosen(data, data.photos[:count])
+    part = chosen(data, range(min(count, len(data))))
     return part if len(part) == len(data) else replace(part, name=f"first {len(part):,} of {data.name}")
-
-
-def chosen(data: DetectionData, photos: tuple) -> DetectionData:
-    """``data`` with ``photos`` of it alone, also of its COCO annotations; photos of TFDS only from the first on."""
-    kept = {photo.id for photo in photos}
-    dataset = data.dataset and {
-        **data.dataset,
-        "images": [image for image in data.dataset["images"] if image["id"] in kept],
-        "annotations": [entry for entry in data.dataset["annotations"] if entry["image_id"] in kept],
-    }
-    return replace(data, photos=photos, dataset=dataset)
 
 
 def readable(data: DetectionData) -> DetectionData:
@@ -228,7 +217,8 @@ def readable(data: DetectionData) -> DetectionData:
         return data
     folder = os.path.commonpath([photo.file.parent for photo in data.photos])
     good = readable_images(Path(folder), [str(photo.file) for photo in data.photos])
-    return data if len(good) == len(data) else chosen(data, tuple(p for p in data.photos if str(p.file) in good))
+    kept = [position for position, photo in enumerate(data.photos) if str(photo.file) in good]
+    return data if len(kept) == len(data) else chosen(data, kept)
 
 
 def drawn(image, found, classes, least: float = SHOWN_SCORE):

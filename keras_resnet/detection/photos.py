@@ -2,8 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +71,26 @@ def join(parts: list[DetectionData]) -> DetectionData:
 
     name = "+".join(part.name for part in parts)
     photos = tuple(photo for part in parts for photo in part.photos)
-    return DetectionData(name, parts[0].classes, photos, parts[0].categories, None, encoded)
+    in_files = all(part.encoded is None for part in parts)
+    return DetectionData(name, parts[0].classes, photos, parts[0].categories, None, None if in_files else encoded)
+
+
+def chosen(data: DetectionData, positions: Sequence[int]) -> DetectionData:
+    """``data`` with the photos at ``positions`` alone, also of its COCO annotations."""
+    photos = tuple(data.photos[position] for position in positions)
+    kept = {photo.id for photo in photos}
+    dataset = data.dataset and {
+        **data.dataset,
+        "images": [image for image in data.dataset["images"] if image["id"] in kept],
+        "annotations": [entry for entry in data.dataset["annotations"] if entry["image_id"] in kept],
+    }
+
+    def encoded(position):
+        import tensorflow as tf
+
+        return data.encoded(tf.constant(positions, tf.int64)[position])
+
+    return replace(data, photos=photos, dataset=dataset, encoded=None if data.encoded is None else encoded)
 
 
 class Mending:
