@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet import plots
-from keras_resnet.data.augment import decode
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.pipelines import Shard
 from keras_resnet.data.scan import readable_images
@@ -20,6 +19,7 @@ from keras_resnet.detection.benchmarks import Benchmark
 from keras_resnet.detection.boxes import iou
 from keras_resnet.detection.detector import Detector
 from keras_resnet.detection.model import LEARNED, PARTS, FasterRCNN
+from keras_resnet.detection.photo_files import contents
 from keras_resnet.detection.photos import DetectionData, chosen
 from keras_resnet.detection.sampling import PADDING
 from keras_resnet.detection.settings import DetectionSettings
@@ -96,6 +96,7 @@ class DetectionExperiment:
             accumulate=settings.accumulate,
             timed=not settings.deterministic,
         )
+        model.trained_on = contents(self.train)
         if self.start:
             self.start(model)
         if self.proposals is not None:
@@ -196,7 +197,7 @@ class DetectionExperiment:
 
 def photos_of(data: DetectionData):
     """Each photo of ``data`` with its image, uint8 ``[height, width, 3]``, decoded ahead."""
-    images = parallel_map(tf.data.Dataset.range(len(data)), lambda i: decode(data.read(i))).prefetch(AHEAD)
+    images = parallel_map(tf.data.Dataset.range(len(data)), data.picture).prefetch(AHEAD)
     iterator = images.as_numpy_iterator()
     for photo in data.photos:
         try:

@@ -12,6 +12,7 @@ from keras_resnet.detection.benchmarks import BENCHMARKS, Benchmark
 from keras_resnet.detection.experiment import DetectionExperiment, first, readable
 from keras_resnet.detection.loading import load_detector
 from keras_resnet.detection.model import FasterRCNN
+from keras_resnet.detection.photo_files import check_unseen, contents
 from keras_resnet.detection.photos import DetectionData
 from keras_resnet.detection.settings import LAYERS, DetectionSettings
 from keras_resnet.errors import InputError
@@ -90,7 +91,7 @@ def train(
     In the four steps each has a folder of its own in the workdir, and those that are finished are not done again.
 
     Raises:
-        InputError: settings or data that cannot be used.
+        InputError: settings or data that cannot be used, such as two parts that share a photo.
     """
     if settings.overfit is not None:
         train = validation = first(train, settings.overfit)
@@ -98,6 +99,8 @@ def train(
         raise InputError(f"{train.name} comes without photos to validate on: add a val part, or give --overfit N.")
     backbone, preprocessing = _backbone(settings.model)
     train, validation = readable(train), readable(validation)
+    if settings.overfit is None:
+        check_unseen(contents(train), validation, f"A detector of {train.name}")
     make = functools.partial(
         DetectionExperiment,
         train,
