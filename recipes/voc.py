@@ -35,7 +35,7 @@ class Settings(detection.DetectionSettings):
 def main(settings: Settings) -> None:
     found = detection.open_voc_sets(settings.data, settings.data_dir, settings.train, settings.test)
     protocol = detection.PROTOCOLS[f"voc20{settings.test}"]
-    settings = training.resolve(settings, protocol.preset(settings.batch_size), "voc")
+    settings = training.resolve(settings, protocol.preset(settings.batch_size, len(found.train)), "voc")
     detection.train(settings, found.train, found.validation, protocol)
 
 

@@ -169,7 +169,8 @@ class DetectionExperiment:
     def summary(self, values: dict[str, float]) -> str:
         """A validation in a few words."""
         shown = dict.fromkeys((self.goal, "proposal_recall"))
-        return "  ".join(f"{name.replace('_', ' ')} {100 * values[name]:.1f} %" for name in shown)
+        scores = "  ".join(f"{name.replace('_', ' ')} {100 * values[name]:.1f} %" for name in shown)
+        return f"{scores}  ({min(MONITORED, len(self.validation)):,} of {len(self.validation):,} photos)"
 
     def pictures(self, model, step: int) -> None:
         """What TensorBoard shows of a validation: its first photos with what was found."""
@@ -188,7 +189,11 @@ class DetectionExperiment:
         found = {name: result[f"val_{name}"] for name in self.benchmark.columns}  # -1 without objects of that size
         scores = ", ".join(f"{name} {100 * value:.1f} %" for name, value in found.items() if value >= 0)
         recall = f"proposal recall at 300 {100 * result['val_proposal_recall']:.1f} %"
-        return [f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})"]
+        monitored = min(MONITORED, result["val_examples"])
+        return [
+            f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})",
+            f"best.keras was chosen on {monitored:,} of them; the line above is of last.keras",
+        ]
 
     def draw(self, name: str, rows: list[dict], path) -> None:
         """The run's curves as a picture."""
