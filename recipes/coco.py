@@ -6,9 +6,11 @@
 
 CLASSIFIER is a trained network, such as the last.keras of recipes/imagenet.py: its conv1 to conv4_x are shared, each
 region gets a conv5_x of its own, normalization stands still, conv1 and conv2_x too. Your photos are train.json with
-train/ and val.json with val/. 320,000 steps of 8 images at rate 0.001, divided by 10 after 240,000; --scheme
-alternating trains proposals (8 images a step) and regions (16) in turn. Other batches take their share of the rate, and
-as many images. Paper (Table 8, 9; COCO val, trained on train): VGG-16 41.5 AP50, 21.2 AP; ResNet-101 48.4, 27.2; with
+train/ and val.json with val/. COCO takes 320,000 steps of 8 images at rate 0.001, divided by 10 after 240,000, which
+are 31 epochs; other photos take 31 epochs too, but at least 80,000 images, the length for VOC 2007, the smallest set of
+the paper's detectors, and at most COCO's; the rate falls after three quarters. --scheme alternating trains proposals (8
+images a step) and regions (16) in turn. Other batches take their share of the rate, and as many images.
+Paper (Table 8, 9; COCO val, trained on train): VGG-16 41.5 AP50, 21.2 AP; ResNet-101 48.4, 27.2; with
 tools/evaluate_detection.py's refinement, --context and multi-scale testing 53.8, 32.5.
 """
 
@@ -27,7 +29,7 @@ DEMO = {  # small pictures, few of them, on processors: minutes instead of days
 def main(settings: detection.DetectionSettings) -> None:
     found = detection.open_coco_sets(settings.data, settings.data_dir)
     protocol = detection.PROTOCOLS["coco"]
-    preset = protocol.preset(settings.batch_size)
+    preset = protocol.preset(settings.batch_size, settings.overfit or len(found.train))
     if found.name == "demo":
         del preset["steps"]
         preset |= DEMO

@@ -4,8 +4,9 @@
 
 ILSVRC_DIR holds Data/DET and Annotations/DET as the archives unpack, and beside them val1.txt and val2.txt, lists of
 validation photos (R-CNN's halves), classes.txt, a class a line as ``n02672831 accordion``, and, if you like, train.txt,
-more photos to train on. It trains on val1 and train and scores on val2 by DET's rule, with the schedule of
-recipes/coco.py. Paper (mAP, with all of Table 9): ResNet-101 60.5 on val2, 58.8 on test.
+more photos to train on. It trains on val1 and train and scores on val2 by DET's rule, for as
+many steps as recipes/coco.py takes for so many photos.
+Paper (mAP, with all of Table 9): ResNet-101 60.5 on val2, 58.8 on test.
 """
 
 import os
@@ -26,7 +27,9 @@ class Settings(detection.DetectionSettings):
 
 def main(settings: Settings) -> None:
     found, protocol = detection.open_det_sets(settings.data), detection.PROTOCOLS["det"]
-    settings = training.resolve(settings, protocol.preset(settings.batch_size), "det")
+    settings = training.resolve(
+        settings, protocol.preset(settings.batch_size, settings.overfit or len(found.train)), "det"
+    )
     detection.train(settings, found.train, found.validation, protocol)
 
 

@@ -1,7 +1,7 @@
 """Train Faster R-CNN on PASCAL VOC, with Faster R-CNN's own schedule, as Sec. 4.3 does.
 
     python recipes/voc.py --model ResNet101:imagenet --data VOCdevkit
-    python recipes/voc.py --model ResNet101:imagenet --data VOCdevkit --train 07++12 --test 12
+    python recipes/voc.py --model ResNet101:imagenet --data VOCdevkit --train 07++12train --test 12
     python recipes/voc.py --model ResNet101:imagenet --data voc --data-dir TFDS
 
 trains on the trainval parts of VOC 2007 and 2012 and scores on VOC 2007 test by its 11-point rule: 80,000 steps of one
@@ -25,16 +25,17 @@ class Settings(detection.DetectionSettings):
 
     data: str = "VOCdevkit"
     """The folder that holds VOC2007 and VOC2012, or voc for TFDS."""
-    train: Literal["07", "07+12", "07++12"] = "07+12"
-    """The training set: 2007's trainval; 2012's too; 2007's test too."""
+    train: Literal["07", "07+12", "07++12", "07+12train", "07++12train"] = "07+12"
+    """The training set: 2007's trainval; 2012's too; 2007's test too. With 12train, 2012's val part is left out."""
     test: Literal["07", "12"] = "07"
-    """What it is scored on: VOC 2007 test, or VOC 2012 val, for want of its test part's objects."""
+    """What it is scored on: VOC 2007 test, or VOC 2012 val, for want of its test part's objects; a part trained on is
+    refused."""
 
 
 def main(settings: Settings) -> None:
     found = detection.open_voc_sets(settings.data, settings.data_dir, settings.train, settings.test)
     protocol = detection.PROTOCOLS[f"voc20{settings.test}"]
-    settings = training.resolve(settings, protocol.preset(settings.batch_size), "voc")
+    settings = training.resolve(settings, protocol.preset(settings.batch_size, len(found.train)), "voc")
     detection.train(settings, found.train, found.validation, protocol)
 
 

@@ -62,7 +62,7 @@ def detection_batches(
     useful = tf.constant(useful, tf.int64)
 
     def view(position, image_seed):
-        image = augment.decode(data.read(useful[position]))
+        image = data.picture(useful[position])
         image = prepare_image(image, shorter, longer, preprocessing)
         own = boxes[position]
         extent = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)

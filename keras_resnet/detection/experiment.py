@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet import plots
-from keras_resnet.data.augment import decode
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.pipelines import Shard
 from keras_resnet.data.scan import readable_images
@@ -20,7 +19,8 @@ from keras_resnet.detection.benchmarks import Benchmark
 from keras_resnet.detection.boxes import iou
 from keras_resnet.detection.detector import Detector
 from keras_resnet.detection.model import LEARNED, PARTS, FasterRCNN
-from keras_resnet.detection.photos import DetectionData
+from keras_resnet.detection.photo_files import contents
+from keras_resnet.detection.photos import DetectionData, chosen
 from keras_resnet.detection.sampling import PADDING
 from keras_resnet.detection.settings import DetectionSettings
 from keras_resnet.errors import InputError
@@ -96,6 +96,7 @@ class DetectionExperiment:
             accumulate=settings.accumulate,
             timed=not settings.deterministic,
         )
+        model.trained_on = contents(self.train)
         if self.start:
             self.start(model)
         if self.proposals is not None:
@@ -171,7 +172,8 @@ class DetectionExperiment:
     def summary(self, values: dict[str, float]) -> str:
         """A validation in a few words."""
         shown = dict.fromkeys((self.goal, "proposal_recall"))
-        return "  ".join(f"{name.replace('_', ' ')} {100 * values[name]:.1f} %" for name in shown)
+        scores = "  ".join(f"{name.replace('_', ' ')} {100 * values[name]:.1f} %" for name in shown)
+        return f"{scores}  ({min(MONITORED, len(self.validation)):,} of {len(self.validation):,} photos)"
 
     def pictures(self, model, step: int) -> None:
         """What TensorBoard shows of a validation: its first photos with what was found."""
@@ -190,7 +192,11 @@ class DetectionExperiment:
         found = {name: result[f"val_{name}"] for name in self.benchmark.columns}  # -1 without objects of that size
         scores = ", ".join(f"{name} {100 * value:.1f} %" for name, value in found.items() if value >= 0)
         recall = f"proposal recall at 300 {100 * result['val_proposal_recall']:.1f} %"
-        return [f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})"]
+        monitored = min(MONITORED, result["val_examples"])
+        return [
+            f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})",
+            f"best.keras was chosen on {monitored:,} of them; the line above is of last.keras",
+        ]
 
     def draw(self, name: str, rows: list[dict], path) -> None:
         """The run's curves as a picture."""
@@ -199,7 +205,7 @@ class DetectionExperiment:
 
 def photos_of(data: DetectionData):
     """Each photo of ``data`` with its image, uint8 ``[height, width, 3]``, decoded ahead."""
-    images = parallel_map(tf.data.Dataset.range(len(data)), lambda i: decode(data.read(i))).prefetch(AHEAD)
+    images = parallel_map(tf.data.Dataset.range(len(data)), data.picture).prefetch(AHEAD)
     iterator = images.as_numpy_iterator()
     for photo in data.photos:
         try:
@@ -210,19 +216,8 @@ def photos_of(data: DetectionData):
 
 def first(data: DetectionData, count: int) -> DetectionData:
     """The first ``count`` photos of ``data``, also of its COCO annotations."""
-    part = chosen(data, data.photos[:count])
+    part = chosen(data, range(min(count, len(data))))
     return part if len(part) == len(data) else replace(part, name=f"first {len(part):,} of {data.name}")
-
-
-def chosen(data: DetectionData, photos: tuple) -> DetectionData:
-    """``data`` with ``photos`` of it alone, also of its COCO annotations; photos of TFDS only from the first on."""
-    kept = {photo.id for photo in photos}
-    dataset = data.dataset and {
-        **data.dataset,
-        "images": [image for image in data.dataset["images"] if image["id"] in kept],
-        "annotations": [entry for entry in data.dataset["annotations"] if entry["image_id"] in kept],
-    }
-    return replace(data, photos=photos, dataset=dataset)
 
 
 def readable(data: DetectionData) -> DetectionData:
@@ -231,7 +226,8 @@ def readable(data: DetectionData) -> DetectionData:
         return data
     folder = os.path.commonpath([photo.file.parent for photo in data.photos])
     good = readable_images(Path(folder), [str(photo.file) for photo in data.photos])
-    return data if len(good) == len(data) else chosen(data, tuple(p for p in data.photos if str(p.file) in good))
+    kept = [position for position, photo in enumerate(data.photos) if str(photo.file) in good]
+    return data if len(kept) == len(data) else chosen(data, kept)
 
 
 def drawn(image, found, classes, least: float = SHOWN_SCORE):

@@ -1,6 +1,7 @@
 """Faster R-CNN on a residual network (Sec. 4.3, appendix A)."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_resnet.detection import backbone as backbones
@@ -25,7 +26,8 @@ class FasterRCNN(Step, keras.Model):
 
     ``compile`` takes :class:`keras_resnet.training.SGD`, ``fit`` the batches of ``detection_batches``, under any
     ``tf.distribute`` strategy. The loss is the sum of the proposals' and the regions' (approximate joint training: the
-    proposals count as given). Sampling is drawn from the seeds in the batch.
+    proposals count as given). Sampling is drawn from the seeds in the batch. ``trained_on``, the contents of the photos
+    it has learned from (see ``photo_files``), is saved with it.
 
     Args:
         backbone: an ImageNet network of this package, or a :class:`Backbone`.
@@ -91,6 +93,7 @@ class FasterRCNN(Step, keras.Model):
                 for layer in layers:
                     layer.trainable = False
         self.proposals_from = None
+        self.trained_on = np.zeros(0, np.uint64)
         self.values_size = len(PARTS)
         self.running = [keras.metrics.Mean(name=part) for part in ("loss", *PARTS)]
         self.built = True
@@ -214,12 +217,21 @@ class FasterRCNN(Step, keras.Model):
         config = dict(config)
         return cls(backbones.rebuild(config.pop("backbone")), **config)
 
+    def save_own_variables(self, store):
+        """Keep what is not a layer's: the photos it has learned from."""
+        store["trained_on"] = self.trained_on
+
+    def load_own_variables(self, store):
+        """Take up what a file of :meth:`save_own_variables` holds; earlier files do not."""
+        if "trained_on" in store.keys():  # noqa: SIM118  a store of Keras' is no mapping
+            self.trained_on = np.array(store["trained_on"])
+
     def get_compile_config(self):
         """None: a file holds the detector, a run's checkpoints its optimizer."""
 
     def save(self, filepath, *args, **kwargs):
         """Save the detector, without its optimizer, as a ``.keras`` file."""
-        optimizer, self.optimizer = self.optimizer, None
+        optimizer, self.optimizer = getattr(self, "optimizer", None), None  # none before it is compiled
         try:
             super().save(filepath, *args, **kwargs)
         finally:

@@ -2,8 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +12,27 @@ from keras_resnet.detection.boxes import Truths, area
 from keras_resnet.errors import InputError
 
 NAMED = 5
+SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange the sides
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One image file and its objects; ``id`` is the benchmark's, sizes are pixels."""
+    """One image file and its objects.
+
+    Fields:
+        id: the benchmark's.
+        file: JPEG or PNG.
+        height, width: in pixels, of the picture that the boxes are of.
+        objects: with their boxes.
+        orientation: the EXIF orientation by which the stored picture is turned into that one; 1 for not at all.
+    """
 
     id: int | str
     file: Path
     height: int
     width: int
     objects: Truths
+    orientation: int = 1
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,26 @@ class DetectionData:
             return self.encoded(position)
         return tf.io.read_file(tf.constant([str(photo.file) for photo in self.photos])[position])
 
+    def picture(self, position):
+        """The picture that the boxes of the photo at ``position`` are of, uint8 ``[height, width, 3]``."""
+        import tensorflow as tf
+
+        from keras_resnet.data.augment import decode
+
+        picture = decode(self.read(position))
+        if all(photo.orientation == 1 for photo in self.photos):
+            return picture
+        return turned(picture, tf.constant([photo.orientation for photo in self.photos])[position])
+
+
+def turned(picture, orientation):
+    """``picture`` ``[height, width, 3]`` turned by an EXIF orientation of 5 to 8, a scalar tensor; by 1 not at all."""
+    import tensorflow as tf
+
+    upright = tf.transpose(picture, [1, 0, 2])
+    ways = [lambda axes=axes: tf.reverse(upright, axes) for axes in ([], [1], [0, 1], [0])]
+    return tf.switch_case(tf.maximum(orientation - SIDEWAYS[0] + 1, 0), [lambda: picture, *ways])
+
 
 def join(parts: list[DetectionData]) -> DetectionData:
     """Several parts of one benchmark as one; without COCO's annotations, which are each part's own."""
@@ -71,7 +101,26 @@ def join(parts: list[DetectionData]) -> DetectionData:
 
     name = "+".join(part.name for part in parts)
     photos = tuple(photo for part in parts for photo in part.photos)
-    return DetectionData(name, parts[0].classes, photos, parts[0].categories, None, encoded)
+    in_files = all(part.encoded is None for part in parts)
+    return DetectionData(name, parts[0].classes, photos, parts[0].categories, None, None if in_files else encoded)
+
+
+def chosen(data: DetectionData, positions: Sequence[int]) -> DetectionData:
+    """``data`` with the photos at ``positions`` alone, also of its COCO annotations."""
+    photos = tuple(data.photos[position] for position in positions)
+    kept = {photo.id for photo in photos}
+    dataset = data.dataset and {
+        **data.dataset,
+        "images": [image for image in data.dataset["images"] if image["id"] in kept],
+        "annotations": [entry for entry in data.dataset["annotations"] if entry["image_id"] in kept],
+    }
+
+    def encoded(position):
+        import tensorflow as tf
+
+        return data.encoded(tf.constant(positions, tf.int64)[position])
+
+    return replace(data, photos=photos, dataset=dataset, encoded=None if data.encoded is None else encoded)
 
 
 class Mending:

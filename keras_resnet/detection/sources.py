@@ -72,7 +72,7 @@ def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
 
 
 def open_voc_sets(data: str, data_dir: Path | None, chosen: str, tested: str) -> DetectionSets:
-    """VOC: ``chosen`` of ``"07"``, ``"07+12"`` and ``"07++12"`` to train on, ``tested`` of ``"07"`` and ``"12"``.
+    """VOC: ``chosen`` of ``SETS`` to train on, ``tested`` of ``"07"`` and ``"12"``.
 
     ``data`` is the folder that holds ``VOC2007`` and ``VOC2012``, or ``"voc"`` for TFDS. VOC 2012's test part has no
     public objects: its ``val`` part stands for it.

@@ -12,6 +12,7 @@ from keras_resnet.detection.benchmarks import BENCHMARKS, Benchmark
 from keras_resnet.detection.experiment import DetectionExperiment, first, readable
 from keras_resnet.detection.loading import load_detector
 from keras_resnet.detection.model import FasterRCNN
+from keras_resnet.detection.photo_files import check_unseen, contents
 from keras_resnet.detection.photos import DetectionData
 from keras_resnet.detection.settings import LAYERS, DetectionSettings
 from keras_resnet.errors import InputError
@@ -54,26 +55,30 @@ class Protocol:
 
     Fields:
         benchmark: how it is scored.
-        steps: its length.
-        reference_batch: images a step that steps and rate are meant for.
+        images: the least and the most images it learns from, counted each time; in between COCO's epochs.
+        reference_batch: images a step that the rate is meant for.
         milestones: where the rate falls, as fractions of the length.
         decay: of the weights.
     """
 
     benchmark: Benchmark
-    steps: int
+    images: tuple[int, int]
     reference_batch: int
     milestones: tuple[float, ...]
     decay: float
 
-    def preset(self, batch_size: int | None) -> dict:
-        """Settings by name: as many images as the paper's, whatever the batch."""
+    def preset(self, batch_size: int | None, photos: int) -> dict:
+        """Settings by name for so many training ``photos``: as many images as follow from these, whatever the batch."""
         batch_size = batch_size or self.reference_batch
-        steps = max(1, round(self.steps * self.reference_batch / batch_size))
+        least, most = self.images
+        steps = max(1, round(min(max(COCO_EPOCHS * photos, least), most) / batch_size))
         return {"batch_size": batch_size, "steps": steps, "base_lr": 0.001} | LAYERS
 
 
-_COCO, _VOC = (320_000, 8, (240 / 320,), 1e-4), (80_000, 1, (60 / 80,), 5e-4)
+VOC_IMAGES, COCO_IMAGES = 80_000, 8 * 320_000  # 60,000 and 20,000 steps of one; 240,000 and 80,000 of 8
+COCO_EPOCHS = COCO_IMAGES / 82_783  # photos of train2014
+_COCO = ((VOC_IMAGES, COCO_IMAGES), 8, (240 / 320,), 1e-4)
+_VOC = ((VOC_IMAGES, VOC_IMAGES), 1, (60 / 80,), 5e-4)
 PROTOCOLS = {
     "coco": Protocol(BENCHMARKS["coco"], *_COCO),
     "det": Protocol(BENCHMARKS["det"], *_COCO),
@@ -90,7 +95,7 @@ def train(
     In the four steps each has a folder of its own in the workdir, and those that are finished are not done again.
 
     Raises:
-        InputError: settings or data that cannot be used.
+        InputError: settings or data that cannot be used, such as two parts that share a photo.
     """
     if settings.overfit is not None:
         train = validation = first(train, settings.overfit)
@@ -98,6 +103,8 @@ def train(
         raise InputError(f"{train.name} comes without photos to validate on: add a val part, or give --overfit N.")
     backbone, preprocessing = _backbone(settings.model)
     train, validation = readable(train), readable(validation)
+    if settings.overfit is None:
+        check_unseen(contents(train), validation, f"A detector of {train.name}")
     make = functools.partial(
         DetectionExperiment,
         train,

@@ -12,10 +12,12 @@ CLASSES = (
     *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
 INCLUSIVE_FROM_1 = (-1, -1, 0, 0)  # what makes such corners those of an area in pixels
-SETS = {  # the paper's training sets (Sec. 4.3): year and list
+SETS = {  # the paper's training sets (Sec. 4.3), year and list; and without 2012's val, which can then be scored on
     "07": (("VOC2007", "trainval"),),
     "07+12": (("VOC2007", "trainval"), ("VOC2012", "trainval")),
     "07++12": (("VOC2007", "trainval"), ("VOC2007", "test"), ("VOC2012", "trainval")),
+    "07+12train": (("VOC2007", "trainval"), ("VOC2012", "train")),
+    "07++12train": (("VOC2007", "trainval"), ("VOC2007", "test"), ("VOC2012", "train")),
 }
 
 

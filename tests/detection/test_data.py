@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from keras_resnet import InputError
-from keras_resnet.detection import open_coco, open_voc
+from keras_resnet.detection import Detections, coco_scores, detection_batches, open_coco, open_voc, photos_of
+from keras_resnet.weights import Preprocessing
 
 
 def coco(tmp_path, **changes):
@@ -72,6 +74,53 @@ def test_what_is_not_coco_is_refused(changes, words, tmp_path):
         changes["annotations"] = []
     with pytest.raises(InputError, match=f"instances.json.* {words}|{words}"):
         open_coco(coco(tmp_path, **changes), tmp_path)
+
+
+def test_annotations_without_iscrowd_are_scored_and_segmentations_not_kept(tmp_path):
+    """pycocotools alone ends in a KeyError."""
+    whole = annotation(1, 5, 3, [10, 10, 20, 30], segmentation=[[10, 10, 30, 10, 30, 40, 10, 40]])
+    del whole["iscrowd"]
+    found = open_coco(coco(tmp_path, annotations=[whole]), tmp_path)
+    del whole["segmentation"]
+    assert found.dataset["annotations"] == [whole | {"iscrowd": 0}]
+    scores = coco_scores(found.dataset, {5: Detections([[10, 10, 30, 40]], [0], [0.9])}, list(found.categories))
+    assert scores["AP"] == pytest.approx(1)
+
+
+def test_a_size_that_is_not_the_file_s_is_named(tmp_path):
+    path = coco(tmp_path)
+    Image.new("RGB", (100, 50)).save(tmp_path / "5.jpg")
+    Image.new("RGB", (50, 100)).save(tmp_path / "8.jpg")
+    with pytest.raises(InputError, match=r"gives 1 images another size .*8\.jpg is 50 x 100 and not 100 x 50"):
+        open_coco(path, tmp_path)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("as_shown", [False, True])
+def test_a_turned_photo_is_read_as_its_size_in_the_annotation_says(orientation, as_shown, tmp_path, capsys):
+    """Against Pillow's own turning; where size tells nothing, the stored picture, with a word."""
+    stored = np.zeros((50, 100, 3), np.uint8)
+    stored[:20, :60, 0], stored[30:, 70:, 1] = 200, 200
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for name in ("5.jpg", "8.jpg"):
+        Image.fromarray(stored).save(tmp_path / name, exif=exif, quality=95)
+    kept = [(tmp_path / name).read_bytes() for name in ("5.jpg", "8.jpg")]
+    sideways = orientation >= 5
+    height, width = (100, 50) if as_shown and sideways else (50, 100)
+    images = [{"id": i, "file_name": f"{i}.jpg", "height": height, "width": width} for i in (5, 8)]
+    path = coco(tmp_path, images=images, annotations=[annotation(1, 5, 3, [0, 0, 50, 50])])
+    for name, encoded in zip(("5.jpg", "8.jpg"), kept, strict=True):
+        (tmp_path / name).write_bytes(encoded)
+    found = open_coco(path, tmp_path)
+    expected = Image.open(tmp_path / "5.jpg")
+    expected = np.asarray(ImageOps.exif_transpose(expected) if as_shown and sideways else expected)
+    ((photo, image), _) = photos_of(found)
+    assert image.shape == (photo.height, photo.width, 3)
+    assert np.abs(image.astype(int) - expected).max() < 12  # decoders differ by rounding
+    assert ("keeps their size" in capsys.readouterr().err) == (orientation in (2, 3, 4))
+    for batch in detection_batches(found, Preprocessing(mean=[0, 0, 0]), 2, 50, 100).take(2):
+        assert batch[1].numpy().tolist() == [[width, height]] * 2
 
 
 def test_no_json_is_refused(tmp_path):

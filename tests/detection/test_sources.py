@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from keras_resnet import InputError
-from keras_resnet.detection import detection_batches, first, open_coco_sets, open_voc_sets, photos_of
+from keras_resnet.detection import detection_batches, first, open_coco, open_coco_sets, open_voc_sets, photos_of
 from keras_resnet.detection.experiment import readable
+from keras_resnet.detection.photos import join
 from keras_resnet.weights import Preprocessing
 
 
@@ -52,6 +53,27 @@ def test_files_that_do_not_decode_are_named_and_left_out_or_end_in_one_sentence(
     assert "100.png" in capsys.readouterr().err
     with pytest.raises(InputError, match=r"100\.png does not decode"):
         list(photos_of(data))
+
+
+def test_a_photo_that_does_not_decode_is_left_out_of_a_joined_set_too(rectangles, tmp_path, capsys):
+    """ImageNet DET's val1 and train, as its recipe joins them."""
+    parts = []
+    for name in ("val1", "train"):
+        shutil.copytree(rectangles / "train", tmp_path / name)
+        content = json.loads((rectangles / "train.json").read_text())
+        for number in range(100, 200):  # so that one of them is below one in a hundred
+            shutil.copy(tmp_path / name / "0.png", tmp_path / name / f"{number}.png")
+            content["images"].append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 96})
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+        parts.append(open_coco(tmp_path / f"{name}.json", tmp_path / name))
+    bad = tmp_path / "val1" / "3.png"
+    bad.write_bytes(b"no picture")
+    kept = readable(join(parts))
+    assert len(kept) == len(parts[0]) + len(parts[1]) - 1
+    assert f"left out {bad}" in capsys.readouterr().err
+    assert [photo.file for photo, _ in photos_of(kept)] == [
+        photo.file for part in parts for photo in part.photos if photo.file != bad
+    ]
 
 
 def test_data_without_objects_cannot_be_trained_on(rectangles, tmp_path):

@@ -11,7 +11,7 @@ from PIL import Image
 from keras_resnet import InputError
 from keras_resnet.data import augment
 from keras_resnet.detection import detection_batches, open_coco, open_tfds_detection
-from keras_resnet.detection.photos import join
+from keras_resnet.detection.photos import chosen, join
 from keras_resnet.weights import Preprocessing
 
 
@@ -98,6 +98,10 @@ def test_joined_parts_are_read_and_make_batches(stored):
     for position in (0, 11, 12, 23):
         part, own = parts[position // 12], position % 12
         assert both.read(position).numpy() == part.read(own).numpy()
+    few = chosen(both, [3, 11, 12, 20])
+    for own, position in enumerate((3, 11, 12, 20)):
+        assert few.photos[own] is both.photos[position]
+        assert few.read(own).numpy() == both.read(position).numpy()
     images = next(iter(detection_batches(both, Preprocessing(mean=[0, 0, 0]), 4, 64, 100)))[0]
     assert images.shape == (4, 64, 64, 3)
 

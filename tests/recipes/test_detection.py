@@ -13,7 +13,7 @@ from conftest import ROOT
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from keras_resnet.detection import load_detector, open_coco
+from keras_resnet.detection import contents, load_detector, open_coco, open_voc
 from keras_resnet.training.metrics_file import read_metrics
 
 SMALL = ["--shorter-side", 96, "--longer-side", 96, "--anchor-scales", 1.5, 2.5, "--smallest", 4, "--regions", 8]
@@ -148,16 +148,26 @@ def test_the_four_steps_share_their_layers_in_the_end(trained, rectangles):
 
 
 @pytest.mark.slow
-def test_voc_trains_and_is_scored_by_its_own_rule(rectangles, classifier, tmp_path):
-    """The rectangles as VOC's folders hold them: classes are VOC's, boxes inclusive from 1."""
-    data = open_coco(rectangles / "train.json", rectangles / "train")
-    for year, part in (("VOC2007", "trainval"), ("VOC2012", "trainval"), ("VOC2007", "test")):
+def test_voc_trains_and_is_scored_by_its_own_rule_on_photos_it_has_not_seen(rectangles, classifier, tmp_path):
+    """The rectangles as VOC's folders hold them: classes are VOC's, boxes inclusive from 1, and 2012's val is a part of
+    its trainval."""
+    photos = [
+        *open_coco(rectangles / "train.json", rectangles / "train").photos,
+        *open_coco(rectangles / "val.json", rectangles / "val").photos,
+    ]
+    parts = {
+        ("VOC2007", "trainval"): photos[:6],
+        ("VOC2012", "trainval"): photos[6:12],
+        ("VOC2012", "val"): photos[9:12],
+        ("VOC2007", "test"): photos[12:],
+    }
+    for (year, part), own in parts.items():
         base = tmp_path / "devkit" / year
         for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
             (base / folder).mkdir(parents=True, exist_ok=True)
-        names = [f"{part}{photo.id:03d}" for photo in data.photos[:6]]
+        names = [f"{photo.file.parent.name}{photo.id:03d}" for photo in own]
         (base / "ImageSets" / "Main" / f"{part}.txt").write_text("\n".join(names))
-        for name, photo in zip(names, data.photos, strict=False):
+        for name, photo in zip(names, own, strict=True):
             Image.open(photo.file).save(base / "JPEGImages" / f"{name}.jpg", quality=95)
             objects = "".join(
                 f"<object><name>{('dog', 'cat')[c]}</name><difficult>0</difficult><bndbox><xmin>{x1 + 1:.0f}</xmin>"
@@ -174,6 +184,13 @@ def test_voc_trains_and_is_scored_by_its_own_rule(rectangles, classifier, tmp_pa
     assert (result["train_examples"], result["val_examples"]) == (12, 6)
     assert 0 <= result["val_mAP"] <= 1
     assert result["train_split"] == "VOC2007-trainval+VOC2012-trainval"
+    seen = load_detector(tmp_path / "run" / "last.keras").trained_on
+    for parts, count in (((("VOC2007", "test"),), 0), ((("VOC2012", "val"),), 3)):
+        assert np.isin(contents(open_voc(tmp_path / "devkit", parts)), seen).sum() == count
+    done = run("recipes/voc.py", *arguments, "--test", "12", "--workdir", tmp_path / "other")
+    assert done.returncode == 2
+    assert "is trained on 3 of the 3 photos of VOC2012-val" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "other").exists()
 
 
 def test_what_cannot_be_trained_is_refused_in_one_sentence(rectangles, tmp_path):
