@@ -4,13 +4,24 @@ BIN := .venv/bin
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --constraint constraints.txt
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test peers lint clean
+NUMERIC := $(wildcard $(addprefix tests/,layers weights evaluation analysis theory test_backends.py test_blocks.py \
+	test_models.py test_shortcuts.py test_deployment.py detection/test_detector.py detection/test_losses.py \
+	detection/test_model.py detection/test_roi_pooling.py training/test_model.py training/test_freezing.py \
+	training/test_optimizer.py))
+
+.PHONY: demo test numeric peers lint clean
 
 demo: .venv/installed
 	$(BIN)/python recipes/imagenet.py
 
 test: .venv/installed lint
 	$(BIN)/python -m pytest -m "not peers" -n 2 --dist loadfile --durations 20
+
+numeric: .venv/installed  # numbers with other threads and kernels, in random order and from another seed
+	for setting in TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTRAOP_THREADS=2 TF_ENABLE_ONEDNN_OPTS=0 TF_ENABLE_ONEDNN_OPTS=1 \
+		'TF_ENABLE_ONEDNN_OPTS=1 ONEDNN_MAX_CPU_ISA=AVX2'; do \
+		echo "$$setting"; env $$setting $(BIN)/python -m pytest -q -m 'not peers' -p randomly --seed 1 $(NUMERIC) || exit 1; \
+	done
 
 peers: .venv/installed-peers
 	$(BIN)/python -m pytest -m peers
@@ -20,8 +31,10 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo 'Python 3.11 or newer is needed: make PYTHON=python3.12 ...'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo 'Python 3.11, 3.12 or 3.13 is needed, for which TensorFlow 2.21 has wheels: make PYTHON=python3.12 ...'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || \
+		{ echo 'This Python has no venv module: install it (Debian and Ubuntu: python3-venv), or make PYTHON=...'; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(INSTALL) --editable '.[dev]'
 	@touch $@

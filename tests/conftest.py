@@ -4,11 +4,9 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
-    # a core for each worker: threads of two TensorFlow processes on one core slow each other
-    number, count = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, cores[number % len(cores) :: count])
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # here and in the processes that tests start: on any machine the
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")  # same sums, and workers that do not slow each other
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # bounds are those of processors, and devices are made of them
 
 import keras
 import numpy as np
@@ -32,18 +30,27 @@ def own_cache(tmp_path_factory):
         os.environ["XDG_CACHE_HOME"] = previous
 
 
+def pytest_addoption(parser):
+    parser.addoption("--seed", type=int, default=0, help="of all that tests draw; another one must pass as well")
+
+
+@pytest.fixture(scope="session")
+def seed(pytestconfig):
+    return pytestconfig.getoption("seed")
+
+
 @pytest.fixture(autouse=True)
-def seeded():
+def seeded(seed):
     """Every test starts from the same random state and float32."""
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy("float32")
     yield
     keras.config.set_dtype_policy("float32")
 
 
 @pytest.fixture
-def rng():
-    return np.random.default_rng(0)
+def rng(seed):
+    return np.random.default_rng(seed)
 
 
 @pytest.fixture(scope="session")

@@ -74,16 +74,26 @@ def test_scores_and_deltas_of_an_anchor_come_from_its_cell(rng, detector):
 
 
 def test_padding_changes_no_proposal_and_holds_none(rng, detector):
-    """Features aside, which are the network's own affair at the border: the same map with padding behind it."""
+    """The same map with zeros behind it, as convolutions pad it themselves, whose anchors have the highest scores."""
     model = detector()
-    features = rng.normal(size=(1, 6, 8, 32)).astype("float32")
+    features = rng.normal(size=(1, 5, 7, 32)).astype("float32")  # of 80 x 112 pixels; 6 anchors a cell
     extents = np.array([[100.0, 80.0]], "float32")
-    boxes, _, there = model.propose(tf.constant(features), extents)
-    found = boxes[0][there[0]].numpy()
-    assert len(found)
-    assert (found[:, [0, 2]] <= 100).all()
-    assert (found[:, [1, 3]] <= 80).all()
-    assert (found >= 0).all()
+    for layer in model.rpn.layers[1:]:
+        layer.kernel.assign(rng.normal(0, 0.1, layer.kernel.shape))
+    model.rpn.get_layer("rpn_conv").bias.assign(np.full(512, 0.5))
+    scores = model.rpn.get_layer("rpn_scores")
+    scores.kernel.assign(np.abs(scores.kernel.numpy()))  # where the map is zero the bias alone comes through
+    padded = np.pad(features, ((0, 0), (0, 4), (0, 6), (0, 0)))
+    found = {}
+    for name, each in (("own", features), ("padded", padded)):
+        boxes, logits, there = model.propose(tf.constant(each), extents)
+        found[name] = boxes[0][there[0]].numpy(), logits[0][there[0]].numpy()
+        assert len(found[name][0])
+        assert (found[name][0][:, [0, 2]] <= 100).all()
+        assert (found[name][0][:, [1, 3]] <= 80).all()
+        assert (found[name][0] >= 0).all()
+    for own, other in zip(found["own"], found["padded"], strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("changes", [{}, {"context": True, "pooling": "max"}])
