@@ -56,7 +56,7 @@ def scan_file(folder: Path, which: str = "") -> Path:
     """Where the scan of ``folder``, or of ``which`` of its files, is kept."""
     from keras_resnet.data.augment import decode
 
-    name = f"{fingerprint_of([str(folder.resolve()), which])}-{version_of(_problem, decode)}"
+    name = f"{fingerprint_of([str(folder.resolve()), which])}-{version_of(decode)}"
     return cache_folder() / "scans" / f"{name}.npy"
 
 
