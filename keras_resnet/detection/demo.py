@@ -56,10 +56,10 @@ def _add_object(rng, draw, size, boxes, labels) -> None:
             return
 
 
-def open_demo() -> dict[str, DetectionData]:
-    """The splits ``train``, ``val`` and ``test``, rendered into the cache folder if they are not there yet."""
+def open_demo(split: str) -> DetectionData:
+    """``train``, ``val`` or ``test``; all are rendered into the cache folder if they are not there yet."""
     folder = demo.rendered_once(f"detection-demo-v{VERSION}", write)
-    return {split: open_coco(folder / f"{split}.json", folder / split) for split in SIZES}
+    return open_coco(folder / f"{split}.json", folder / split)
 
 
 def write(target: Path, sizes: dict[str, int] = SIZES) -> None:

@@ -1,6 +1,8 @@
 """Where detection data comes from: folders in COCO's layout, VOC's, TFDS, or the built-in demo set."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 from keras_resnet.detection import demo
@@ -30,19 +32,36 @@ VOC_TESTS = {"07": ("VOC2007", "test"), "12": ("VOC2012", "val")}
 
 @dataclass(frozen=True)
 class DetectionSets:
-    """The parts of a data set; those that there are not are None."""
+    """The parts of a data set, each opened when it is first asked for; those that there are not are None.
+
+    Fields:
+        name: of the data set.
+        open: how each part that there is, of ``train``, ``val`` and ``test``, is opened.
+    """
 
     name: str
-    train: DetectionData
-    validation: DetectionData | None = None
-    test: DetectionData | None = None
+    open: Mapping[str, Callable[[], DetectionData]]
+
+    @cached_property
+    def train(self) -> DetectionData | None:
+        return self._opened("train")
+
+    @cached_property
+    def validation(self) -> DetectionData | None:
+        return self._opened("val")
+
+    @cached_property
+    def test(self) -> DetectionData | None:
+        return self._opened("test")
+
+    def _opened(self, part: str) -> DetectionData | None:
+        return self.open[part]() if part in self.open else None
 
     def part(self, name: str) -> DetectionData:
         """``"train"``, ``"val"`` or ``"test"``; raises :class:`InputError` for one that there is not."""
-        found = {"train": self.train, "val": self.validation, "test": self.test}.get(name)
-        if found is None:
+        if name not in self.open:
             raise InputError(f"{self.name} has no {name} part.")
-        return found
+        return getattr(self, {"val": "validation"}.get(name, name))
 
 
 def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
@@ -56,19 +75,20 @@ def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
         InputError: nothing of the kind is there, or it cannot be read.
     """
     if data == "demo":
-        parts = demo.open_demo()
-        return DetectionSets("demo", parts["train"], parts["val"], parts["test"])
+        return DetectionSets("demo", {part: partial(demo.open_demo, part) for part in demo.SIZES})
     folder = Path(data).expanduser()
     if data.startswith("coco/") and not folder.is_dir():
-        return DetectionSets(data, *(open_tfds_detection(data, part, data_dir) for part in ("train", "validation")))
+        parts = {"train": "train", "val": "validation"}
+        return DetectionSets(data, {p: partial(open_tfds_detection, data, own, data_dir) for p, own in parts.items()})
     parts = {}
     for part, layouts in COCO_LAYOUTS.items():
         there = [(folder / file, folder / images) for file, images in layouts if (folder / file).is_file()]
-        parts[part] = open_coco(*there[0]) if there else None
-    if parts["train"] is None:
+        if there:
+            parts[part] = partial(open_coco, *there[0])
+    if "train" not in parts:
         listed = ", ".join(f"{file} with {images}/" for file, images in COCO_LAYOUTS["train"])
         raise InputError(f"{folder} holds no detection data in COCO's layout, one of {listed}.")
-    return DetectionSets(folder.name, *parts.values())
+    return DetectionSets(folder.name, parts)
 
 
 def open_voc_sets(data: str, data_dir: Path | None, chosen: str, tested: str) -> DetectionSets:
@@ -79,10 +99,11 @@ def open_voc_sets(data: str, data_dir: Path | None, chosen: str, tested: str) ->
     """
     if data == "voc":
         parts = [(f"voc/{year[3:]}", {"trainval": "train+validation"}.get(part, part)) for year, part in SETS[chosen]]
-        train = join([open_tfds_detection(name, split, data_dir) for name, split in parts])
         name, split = {"07": ("voc/2007", "test"), "12": ("voc/2012", "validation")}[tested]
-        return DetectionSets("voc", train, open_tfds_detection(name, split, data_dir))
-    return DetectionSets("voc", open_voc(data, SETS[chosen]), open_voc(data, (VOC_TESTS[tested],)))
+        train = lambda: join([open_tfds_detection(each, own, data_dir) for each, own in parts])  # noqa: E731
+        return DetectionSets("voc", {"train": train, "val": partial(open_tfds_detection, name, split, data_dir)})
+    chosen_parts = {"train": SETS[chosen], "val": (VOC_TESTS[tested],)}
+    return DetectionSets("voc", {part: partial(open_voc, data, lists) for part, lists in chosen_parts.items()})
 
 
 def open_det_sets(data: str) -> DetectionSets:
@@ -92,5 +113,9 @@ def open_det_sets(data: str) -> DetectionSets:
     """
     folder = Path(data).expanduser()
     lists = [name for name in ("val1.txt", "train.txt") if name == "val1.txt" or (folder / name).is_file()]
-    parts = [open_det(folder, folder / name, folder / "classes.txt") for name in (*lists, "val2.txt")]
-    return DetectionSets("det", parts[0] if len(lists) == 1 else join(parts[:-1]), parts[-1])
+
+    def opened(*names: str) -> DetectionData:
+        parts = [open_det(folder, folder / name, folder / "classes.txt") for name in names]
+        return parts[0] if len(parts) == 1 else join(parts)
+
+    return DetectionSets("det", {"train": partial(opened, *lists), "val": partial(opened, "val2.txt")})

@@ -34,7 +34,18 @@ def test_nothing_of_the_kind_is_named(tmp_path):
     with pytest.raises(InputError, match=r"holds no detection data in COCO's layout, one of train\.json with train/"):
         open_coco_sets(str(tmp_path))
     with pytest.raises(InputError, match="as the VOC archives unpack"):
-        open_voc_sets(str(tmp_path), None, "07+12", "07")
+        open_voc_sets(str(tmp_path), None, "07+12", "07").part("train")
+
+
+def test_scoring_a_validation_part_opens_no_other(rectangles, tmp_path):
+    """The training part is no JSON file at all."""
+    shutil.copytree(rectangles / "val", tmp_path / "val")
+    shutil.copy(rectangles / "val.json", tmp_path / "val.json")
+    (tmp_path / "train.json").write_text("{")
+    found = open_coco_sets(str(tmp_path))
+    assert len(found.part("val")) == 6
+    with pytest.raises(InputError, match=r"train\.json is no JSON file"):
+        found.part("train")
 
 
 def test_files_that_do_not_decode_are_named_and_left_out_or_end_in_one_sentence(rectangles, tmp_path, capsys):
