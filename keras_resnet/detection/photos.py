@@ -16,13 +16,14 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Photo:
-    """One image file and its objects; ``id`` is the benchmark's, sizes are pixels."""
+    """One image file and its objects; ``id`` is the benchmark's, sizes are pixels, ``index`` is DET's image index."""
 
     id: int | str
     file: Path
     height: int
     width: int
     objects: Truths
+    index: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class DetectionData:
         categories: COCO's category id of each class.
         dataset: the content of COCO's annotation file, for its scorer.
         encoded: scalar int64 tensor, a position, to the photo file's bytes, where they are not in files of their own.
+        annotated: False for a test part whose objects the benchmark keeps to itself.
     """
 
     name: str
@@ -44,6 +46,7 @@ class DetectionData:
     categories: tuple[int, ...] = ()
     dataset: dict | None = field(default=None, repr=False)
     encoded: Callable | None = field(default=None, repr=False)
+    annotated: bool = True
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -102,6 +105,22 @@ class Mending:
         done = [f"{count:,} {what}" for what, count in self.counts.items() if count]
         if done:
             print(f"{self.source}: {', '.join(done)}", file=sys.stderr)
+
+
+def unannotated(name, image: Path) -> Photo:
+    """A photo of a test part without annotations; its size is the file's.
+
+    Raises:
+        InputError: the file is missing or no picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(image) as picture:
+            width, height = picture.size
+    except OSError as error:  # also what is no picture
+        raise InputError(f"{image} cannot be read as a picture: {error.strerror or 'repair the file'}.") from error
+    return Photo(name, image, height, width, Truths(np.zeros((0, 4)), []))
 
 
 def check_files(photos, source: Path) -> None:

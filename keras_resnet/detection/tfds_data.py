@@ -72,8 +72,7 @@ def _photo(found, number, mending) -> Photo:
     image = int(found["image/id"]) if "image/id" in found else number
     objects = found["objects"]
     boxes, kept = mending.mend(f"image {image}", _corners(objects, height, width), height, width)
-    ignored = [objects[key].numpy() for key in IGNORED if key in objects]
-    flags = ignored[0] if ignored else np.zeros(len(kept), bool)
+    flags = _ignored(objects, len(kept))
     name = found["image/filename"].numpy().decode() if "image/filename" in found else str(image)
     truths = Truths(boxes[kept], objects["label"].numpy()[kept], flags[kept])
     return Photo(image if "image/id" in found else Path(name).stem, Path(name), height, width, truths)
@@ -84,12 +83,17 @@ def _corners(objects, height, width) -> np.ndarray:
     return objects["bbox"].numpy().reshape(-1, 4)[:, [1, 0, 3, 2]].astype(np.float64) * [width, height, width, height]
 
 
+def _ignored(objects, count) -> np.ndarray:
+    flags = [objects[key].numpy() for key in IGNORED if key in objects]
+    return flags[0] if flags else np.zeros(count, bool)
+
+
 def _annotations(objects, photo, categories, count) -> list[dict]:
     """As COCO's file has them."""
     found = []
     boxes = _corners(objects, photo.height, photo.width)
     areas = objects["area"].numpy() if "area" in objects else (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    crowd = objects["is_crowd"].numpy() if "is_crowd" in objects else np.zeros(len(boxes), bool)
+    crowd = _ignored(objects, len(boxes))
     for (x1, y1, x2, y2), label, area, flag in zip(boxes.tolist(), objects["label"].numpy(), areas, crowd, strict=True):
         entry = {"id": count + len(found) + 1, "image_id": photo.id, "category_id": categories[int(label)]}
         found.append(entry | {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": float(area), "iscrowd": int(flag)})
