@@ -11,7 +11,7 @@ from keras_resnet.detection.average_precision import DET, VOC2007, VOC2010, Rule
 from keras_resnet.detection.backbone import Backbone, from_network, vgg16
 from keras_resnet.detection.batches import detection_batches
 from keras_resnet.detection.benchmarks import BENCHMARKS, Benchmark
-from keras_resnet.detection.bootstrap import Matches, interval, paired_interval
+from keras_resnet.detection.bootstrap import Matches, interval
 from keras_resnet.detection.boxes import Detections, Truths, iou
 from keras_resnet.detection.coco_data import open_coco
 from keras_resnet.detection.coco_scores import coco_scores
@@ -25,7 +25,7 @@ from keras_resnet.detection.photos import DetectionData, Photo
 from keras_resnet.detection.roi_pooling import roi_align, roi_max_pool
 from keras_resnet.detection.settings import DetectionSettings
 from keras_resnet.detection.sources import DetectionSets, open_coco_sets, open_det_sets, open_voc_sets
-from keras_resnet.detection.submission import write_coco, write_voc
+from keras_resnet.detection.submission import write_coco, write_det, write_voc
 from keras_resnet.detection.tfds_data import open_tfds_detection
 from keras_resnet.detection.training import PROTOCOLS, Protocol, train
 from keras_resnet.detection.voc_data import open_voc
@@ -70,7 +70,6 @@ __all__ = [
     "open_tfds_detection",
     "open_voc",
     "open_voc_sets",
-    "paired_interval",
     "photos_of",
     "pyramid_scales",
     "roi_align",
@@ -78,5 +77,6 @@ __all__ = [
     "train",
     "vgg16",
     "write_coco",
+    "write_det",
     "write_voc",
 ]

@@ -23,7 +23,8 @@ def open_coco(annotations: Path, images: Path) -> DetectionData:
 
     Category ids may have gaps: classes are numbered in the order of the ids. Crowd regions are ignored objects. Boxes
     are clipped to their image, and those without area are left out, with a counted warning; the scorer's ``dataset``
-    stays as it is, but for ``iscrowd``, which is 0 where there is none, and segmentations, which are not kept.
+    stays as it is, but for ``iscrowd``, which is 0 where there is none, and segmentations, which are not kept. A file
+    without ``annotations``, as COCO's image_info files of its test parts, gives photos without objects.
 
     A photo whose EXIF orientation exchanges its sides is turned if the file gives its size so; otherwise boxes are of
     the picture as it is stored.
@@ -38,6 +39,8 @@ def open_coco(annotations: Path, images: Path) -> DetectionData:
     """
     annotations, images = Path(annotations), Path(images)
     content = _content(annotations)
+    annotated = "annotations" in content
+    content.setdefault("annotations", [])
     categories = sorted(content["categories"], key=lambda category: category["id"])
     numbers = {category["id"]: number for number, category in enumerate(categories)}
     by_image = {image["id"]: [] for image in content["images"]}
@@ -52,7 +55,7 @@ def open_coco(annotations: Path, images: Path) -> DetectionData:
     photos = _as_annotated(photos, annotations)
     mending.report()
     names = tuple(str(category["name"]) for category in categories)
-    return DetectionData(annotations.stem, names, photos, tuple(numbers), content)
+    return DetectionData(annotations.stem, names, photos, tuple(numbers), content, annotated=annotated)
 
 
 def _content(path: Path) -> dict:
@@ -64,6 +67,8 @@ def _content(path: Path) -> dict:
         raise InputError(f"{path} is no JSON file: {error}.") from error
     for part, fields in PARTS.items():
         entries = content.get(part) if isinstance(content, dict) else None
+        if part == "annotations" and isinstance(content, dict) and part not in content:
+            continue
         if not isinstance(entries, list):
             raise InputError(f"{path} is not in COCO's format: it has no list of {part}.")
         for number, entry in enumerate(entries):

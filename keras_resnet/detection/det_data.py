@@ -1,8 +1,9 @@
 """ImageNet DET: XML files like VOC's, classes by WordNet id, and parts of the validation set by list (Table 12)."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from keras_resnet.detection.photos import DetectionData, Mending, check_files
+from keras_resnet.detection.photos import DetectionData, Mending, check_files, unannotated
 from keras_resnet.detection.voc_data import read_photo_file
 from keras_resnet.errors import InputError
 
@@ -10,12 +11,17 @@ INCLUSIVE_FROM_0 = (0, 0, 1, 1)
 
 
 def open_det(root: Path, names: Path, classes: Path) -> DetectionData:
-    """The photos of ImageNet DET that a list names, such as val1 or val2.
+    """The photos of ImageNet DET that a list names, such as val1 or val2; those of test.txt have no objects.
+
+    A photo's index, which submission files name it by, is the number behind it, as in the development kit's val.txt and
+    test.txt (its readme, 2.2.2); without one it is the number of the line.
 
     Args:
         root: the folder with ``Annotations/DET/`` and ``Data/DET/``, or with those of ``ILSVRC/``.
-        names: a text file, a photo a line: ``val/ILSVRC2012_val_00000001``; without a folder it is one of ``val/``.
-        classes: a text file, a class a line: its WordNet id and its name, ``n02672831 accordion``.
+        names: a text file, a photo a line: ``val/ILSVRC2012_val_00000001``; without a folder it is one of ``val/``,
+            or of ``test/`` if the file is test.txt.
+        classes: a text file, a class a line: its WordNet id and its name, ``n02672831 accordion``; in the order of the
+            development kit's ids if submission files are to be written.
 
     Raises:
         InputError: files are missing, not as described, or have objects of other classes.
@@ -27,15 +33,22 @@ def open_det(root: Path, names: Path, classes: Path) -> DetectionData:
         raise InputError(f"{classes} must have a class a line: its WordNet id and its name.")
     ids = tuple(entry[0] for entry in entries)
     mending, photos = Mending(names), []
-    for line in _lines(names):
-        name = line.split()[0]
-        place = Path(name) if "/" in name else Path("val") / name
+    test = names.stem == "test"
+    for number, line in enumerate(_lines(names), start=1):
+        name, *index = line.split()
+        if index and not index[0].isdigit():
+            raise InputError(f"{names} has {index[0]!r} behind {name}, where the number of the image stands.")
+        place = Path(name) if "/" in name else Path("test" if test else "val") / name
         annotation = root / "Annotations" / "DET" / f"{place}.xml"
         image = root / "Data" / "DET" / f"{place}.JPEG"
-        photos.append(read_photo_file(place.name, annotation, image, ids, INCLUSIVE_FROM_0, mending))
+        if test:
+            photo = unannotated(place.name, image)
+        else:
+            photo = read_photo_file(place.name, annotation, image, ids, INCLUSIVE_FROM_0, mending)
+        photos.append(replace(photo, index=int(index[0]) if index else number))
     check_files(photos, names)
     mending.report()
-    return DetectionData(names.stem, tuple(entry[1].strip() for entry in entries), tuple(photos))
+    return DetectionData(names.stem, tuple(entry[1].strip() for entry in entries), tuple(photos), annotated=not test)
 
 
 def _lines(path: Path) -> list[str]:

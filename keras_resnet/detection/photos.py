@@ -25,6 +25,7 @@ class Photo:
         height, width: in pixels, of the picture that the boxes are of.
         objects: with their boxes.
         orientation: the EXIF orientation by which the stored picture is turned into that one; 1 for not at all.
+        index: DET's image index.
     """
 
     id: int | str
@@ -33,6 +34,7 @@ class Photo:
     width: int
     objects: Truths
     orientation: int = 1
+    index: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class DetectionData:
         categories: COCO's category id of each class.
         dataset: the content of COCO's annotation file, for its scorer.
         encoded: scalar int64 tensor, a position, to the photo file's bytes, where they are not in files of their own.
+        annotated: False for a test part whose objects the benchmark keeps to itself.
     """
 
     name: str
@@ -54,6 +57,7 @@ class DetectionData:
     categories: tuple[int, ...] = ()
     dataset: dict | None = field(default=None, repr=False)
     encoded: Callable | None = field(default=None, repr=False)
+    annotated: bool = True
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -151,6 +155,22 @@ class Mending:
         done = [f"{count:,} {what}" for what, count in self.counts.items() if count]
         if done:
             print(f"{self.source}: {', '.join(done)}", file=sys.stderr)
+
+
+def unannotated(name, image: Path) -> Photo:
+    """A photo of a test part without annotations; its size is the file's.
+
+    Raises:
+        InputError: the file is missing or no picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(image) as picture:
+            width, height = picture.size
+    except OSError as error:  # also what is no picture
+        raise InputError(f"{image} cannot be read as a picture: {error.strerror or 'repair the file'}.") from error
+    return Photo(name, image, height, width, Truths(np.zeros((0, 4)), []))
 
 
 def check_files(photos, source: Path) -> None:

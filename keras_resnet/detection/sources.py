@@ -25,7 +25,11 @@ COCO_LAYOUTS = {  # part: pairs of annotation file and folder of images, the fir
         ("annotations/instances_val2014.json", "val2014"),
         ("annotations/instances_val2017.json", "val2017"),
     ),
-    "test": (("test.json", "test"),),
+    "test": (
+        ("test.json", "test"),
+        ("annotations/image_info_test-dev2015.json", "test2015"),
+        ("annotations/image_info_test-dev2017.json", "test2017"),
+    ),
 }
 VOC_TESTS = {"07": ("VOC2007", "test"), "12": ("VOC2012", "val")}
 

@@ -103,8 +103,7 @@ def _photo(found, number, mending) -> Photo:
     image = int(found["image/id"]) if "image/id" in found else number
     objects = found["objects"]
     boxes, kept = mending.mend(f"image {image}", _corners(objects, height, width), height, width)
-    ignored = [np.array(objects[key], bool) for key in IGNORED if key in objects]
-    flags = ignored[0] if ignored else np.zeros(len(kept), bool)
+    flags = _ignored(objects, len(kept))
     name = found.get("image/filename", str(image))
     truths = Truths(boxes[kept], np.array(objects["label"], np.int64)[kept], flags[kept])
     return Photo(image if "image/id" in found else Path(name).stem, Path(name), height, width, truths)
@@ -115,12 +114,17 @@ def _corners(objects, height, width) -> np.ndarray:
     return np.array(objects["bbox"], np.float64).reshape(-1, 4)[:, [1, 0, 3, 2]] * [width, height, width, height]
 
 
+def _ignored(objects, count) -> np.ndarray:
+    flags = [np.array(objects[key], bool) for key in IGNORED if key in objects]
+    return flags[0] if flags else np.zeros(count, bool)
+
+
 def _annotations(objects, photo, categories, count) -> list[dict]:
     """As COCO's file has them."""
     found = []
     boxes = _corners(objects, photo.height, photo.width)
     areas = objects.get("area", (boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
-    crowd = objects.get("is_crowd", np.zeros(len(boxes), bool))
+    crowd = _ignored(objects, len(boxes))
     for (x1, y1, x2, y2), label, area, flag in zip(boxes.tolist(), objects["label"], areas, crowd, strict=True):
         entry = {"id": count + len(found) + 1, "image_id": photo.id, "category_id": categories[int(label)]}
         found.append(entry | {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": float(area), "iscrowd": int(flag)})

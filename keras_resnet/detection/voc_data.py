@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from keras_resnet.detection.boxes import Truths
-from keras_resnet.detection.photos import DetectionData, Mending, Photo, check_files
+from keras_resnet.detection.photos import DetectionData, Mending, Photo, check_files, unannotated
 from keras_resnet.errors import InputError
 
 CLASSES = (
@@ -12,6 +12,7 @@ CLASSES = (
     *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
 INCLUSIVE_FROM_1 = (-1, -1, 0, 0)  # what makes such corners those of an area in pixels
+PUBLIC_TESTS = ("VOC2007",)  # the year whose test part comes with objects; the server keeps those of later years
 SETS = {  # the paper's training sets (Sec. 4.3), year and list; and without 2012's val, which can then be scored on
     "07": (("VOC2007", "trainval"),),
     "07+12": (("VOC2007", "trainval"), ("VOC2012", "trainval")),
@@ -24,6 +25,8 @@ SETS = {  # the paper's training sets (Sec. 4.3), year and list; and without 201
 def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...]) -> DetectionData:
     """Photos and objects of parts of VOC; difficult objects are ignored ones.
 
+    Of later tests than 2007's the photos come without objects.
+
     Args:
         devkit: the folder of ``VOC2007`` and ``VOC2012``.
         parts: years' folders and lists, such as ``(("VOC2007", "test"),)`` or ``SETS["07+12"]``.
@@ -32,7 +35,7 @@ def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...]) -> DetectionData:
         InputError: files are missing, not VOC's, or name other classes.
     """
     devkit = Path(devkit)
-    photos = []
+    photos, annotated = [], True
     for year, listed in parts:
         mending = Mending(devkit / year)
         path = devkit / year / "ImageSets" / "Main" / f"{listed}.txt"
@@ -42,10 +45,15 @@ def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...]) -> DetectionData:
         for name in names:
             annotation = devkit / year / "Annotations" / f"{name}.xml"
             image = devkit / year / "JPEGImages" / f"{name}.jpg"
-            photos.append(read_photo_file(name, annotation, image, CLASSES, INCLUSIVE_FROM_1, mending))
+            if listed == "test" and year not in PUBLIC_TESTS:
+                annotated = False
+                photos.append(unannotated(name, image))
+            else:
+                photos.append(read_photo_file(name, annotation, image, CLASSES, INCLUSIVE_FROM_1, mending))
         mending.report()
     check_files(photos, devkit)
-    return DetectionData("+".join(f"{year}-{listed}" for year, listed in parts), CLASSES, tuple(photos))
+    name = "+".join(f"{year}-{listed}" for year, listed in parts)
+    return DetectionData(name, CLASSES, tuple(photos), annotated=annotated)
 
 
 def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> Photo:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_resnet import InputError
-from keras_resnet.detection import Detections, coco_scores, write_coco, write_voc
+from keras_resnet.detection import Detections, coco_scores, write_coco, write_det, write_voc
 
 
 def dataset(*annotations):
@@ -56,6 +56,13 @@ def test_detections_that_are_not_finite_are_refused(box, score):
         Detections([box], [0], [score])
 
 
+def test_an_annotation_with_the_id_0_can_be_found():
+    """pycocotools takes the id 0 of a match for none."""
+    truth = dataset((1, BOX, 0))
+    truth["annotations"][0]["id"] = 0
+    assert coco_scores(truth, {1: found([10, 10, 50, 50])}, [7])["AP"] == pytest.approx(1.0)
+
+
 def test_unknown_images_are_refused():
     with pytest.raises(InputError, match="detections of image 9, which is not in the data set"):
         coco_scores(dataset((1, BOX, 0)), {9: found(BOX)}, [7])
@@ -67,9 +74,14 @@ def test_files_are_the_servers(tmp_path):
     assert json.loads((tmp_path / "r.json").read_text())[1] == {
         "image_id": 2, "category_id": 90, "bbox": [0.0, 0.0, 5.0, 6.0], "score": 0.25,
     }  # fmt: skip
-    write_voc(tmp_path / "voc", {"000001": detections[1]}, ["cat", "dog"])
-    assert (tmp_path / "voc" / "comp4_det_test_cat.txt").read_text() == "000001 0.500000 10.000 20.000 50.000 60.000\n"
-    assert (tmp_path / "voc" / "comp4_det_test_dog.txt").read_text() == ""
+    write_voc(tmp_path / "voc", {"000001": detections[1]}, ["cat", "dog"], "val")
+    assert (tmp_path / "voc" / "comp4_det_val_cat.txt").read_text() == "000001 0.500000 10.000 20.000 50.000 60.000\n"
+    assert (tmp_path / "voc" / "comp4_det_val_dog.txt").read_text() == ""
+    write_det(tmp_path / "det.txt", {"b": detections[2], "a": detections[1]}, {"a": 7, "b": 20121})
+    assert (tmp_path / "det.txt").read_text().splitlines() == [
+        "20121 2 0.250000 0.000 0.000 4.000 5.000",
+        "7 1 0.500000 9.000 19.000 49.000 59.000",
+    ]
 
 
 def test_the_true_boxes_of_real_photos_are_perfect(real_data):

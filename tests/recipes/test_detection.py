@@ -106,13 +106,19 @@ def test_a_detector_is_no_classifier(trained, rectangles):
 def test_evaluate_detection_prints_table_9_s_rows_and_writes_submissions(trained, rectangles, tmp_path):
     folder, *_ = trained
     models = [folder / "stopped" / "last.keras", folder / "stopped" / "best.keras"]
-    done = run("tools/evaluate_detection.py", "--model", *models, "--data", rectangles, "--out", tmp_path)
+    table = tmp_path / "table.json"
+    flags = ["--data", rectangles, "--out", tmp_path, "--json", table]
+    done = run("tools/evaluate_detection.py", "--model", *models, *flags)
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("|")][2:]
-    assert rows == ["baseline", "refinement", "multi-scale", "flip", "all", "ensemble"]
+    assert rows == ["baseline", "refinement", "multi-scale", "flip", "ensemble"]
     for row in rows:
         found = json.loads((tmp_path / row / "detections_val_results.json").read_text())
         assert {each["category_id"] for each in found} <= {3, 4}
+    content = json.loads(table.read_text())
+    assert {"command", "commit", "versions", "hardware"} < set(content)
+    assert [each["row"] for each in content["rows"]] == rows
+    assert all(each["AP50"] == pytest.approx(each["scores"]["AP50"], abs=1e-12) for each in content["rows"])
 
 
 @pytest.mark.slow
