@@ -18,7 +18,6 @@ from typing import Literal
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-import tensorflow as tf
 
 import keras_resnet
 from keras_resnet import deployment, evaluation
@@ -142,6 +141,8 @@ def _served_problems(model, saved_model, split) -> list[str]:
 
 def _photos(model, split, count) -> np.ndarray:
     """Center views of ``count`` photos spread over the split, uint8 ``[count, size, size, 3]``."""
+    import tensorflow as tf  # after this package, which keeps its messages back
+
     size, crop = evaluation.input_size(model), model.preprocessing.crop
     positions = np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64))
 
