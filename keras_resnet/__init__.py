@@ -7,6 +7,11 @@ also run without TensorFlow.
 
 import importlib
 
+from keras_resnet.messages import at_log_level
+
+with at_log_level():
+    import keras  # which imports its backend
+
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
 from keras_resnet.models import (

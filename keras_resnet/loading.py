@@ -35,7 +35,9 @@ def load_model(model: str | Path) -> keras.Model:
         InputError: no such network or file, or weights that do not fit.
     """
     name, _, path = str(model).partition(":")
-    if name not in SPECS:
+    if name.lower() in map(str.lower, SPECS):
+        name = find_spec(name).name
+    else:
         name, path = None, str(model)
         if not path.endswith(tuple(READERS)):
             find_spec(path)

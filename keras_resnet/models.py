@@ -188,11 +188,22 @@ def convert(model: Network, **spec_changes) -> Network:
     return converted
 
 
-def replace_classifier(model: Network, classes: int, size: int | None = None) -> Network:
+def replace_classifier(model: Network, classes: int, size: int | None = None, class_names=None) -> Network:
     """``model`` with a new, random classifier of ``classes`` outputs on the same weights, for fine-tuning.
 
-    ``size`` is the side of the new network's images in pixels, the old one's if None.
+    Args:
+        model: a network of this package.
+        classes: outputs of the new classifier.
+        size: side of the new network's images in pixels, the old one's if None.
+        class_names: names of the new outputs; if None, the old ones where there are as many.
+
+    Raises:
+        InputError: another number of names than of classes.
     """
+    if class_names is None and len(model.class_names or ()) == classes:
+        class_names = model.class_names
+    if class_names is not None and len(class_names) != classes:
+        raise InputError(f"{len(class_names)} class names for {classes} classes: give one name for each class.")
     shape = (size, size, 3) if size else model.input_shape[1:]
     replaced = build(model.spec, input_shape=shape, classes=classes, name=model.name)
     old, new = weight_files.named_arrays(model), weight_files.named_arrays(replaced)
@@ -200,6 +211,7 @@ def replace_classifier(model: Network, classes: int, size: int | None = None) ->
     weight_files.assign_arrays(replaced, new | kept, model.name)
     for key in ("preprocessing", "source", "licence"):
         setattr(replaced, key, getattr(model, key))
+    replaced.class_names = tuple(class_names) if class_names is not None else None
     return replaced
 
 

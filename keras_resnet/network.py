@@ -1,16 +1,19 @@
 """The model class of this package's networks: a Functional model that knows what it is."""
 
-import json
+from pathlib import Path
 
 import keras
-import numpy as np
 
 from keras_resnet.weights import description
+from keras_resnet.weights.keras_file import DESCRIPTION, add_description
 
 
-@keras.saving.register_keras_serializable("keras_resnet")
+@keras.saving.register_keras_serializable("keras_resnet", "Network")
 class Network(keras.Model):
     """A Functional model that remembers what belongs to its weights, and saves it with them.
+
+    Its ``.keras`` files open without this package as the same Functional model of Keras' own layers. Networks with
+    layers that Keras lacks (loops, maxout, stochastic depth) need ``import keras_resnet`` there, and the error says so.
 
     Attributes, each None where it is not known:
         spec: the :class:`NetSpec` it was built from.
@@ -29,21 +32,47 @@ class Network(keras.Model):
         return {key: getattr(self, key) for key in description.DESCRIBED}
 
     def get_config(self):
-        return {**super().get_config(), **description.as_json(self)}
+        config = super().get_config()
+        first, *others = config["layers"]  # Keras alone reads only the keys it knows of a layer
+        first = first | {DESCRIPTION: description.as_json(self)}
+        return config | {"layers": [first, *map(_named_for_keras, others)]}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        config.pop("input_shape", None)
-        described = description.parse({key: config.pop(key, None) for key in description.DESCRIBED})
+        described = description.parse(description.of_config(config))
+        config = {key: value for key, value in config.items() if key not in (*description.DESCRIBED, "input_shape")}
         model = super().from_config(config, custom_objects=custom_objects)
         for key, value in described.items():
             setattr(model, key, value)
         return model
 
-    def save_own_variables(self, store):
-        """The description: a ``.weights.h5`` file has no other place for it."""
-        store["description"] = np.frombuffer(json.dumps(description.as_json(self)).encode(), np.uint8)
+    def save_weights(self, filepath, *args, **kwargs):
+        """As Keras', with the description, which a builder's ``weights=`` reads, in a ``.weights.h5`` file."""
+        super().save_weights(filepath, *args, **kwargs)
+        if Path(filepath).is_file():
+            add_description(filepath, description.as_json(self))
 
     def load_own_variables(self, store):
-        """Nothing: a builder's ``weights=`` reads the description."""
+        """Nothing: files of earlier versions have the description there."""
+
+    def __reduce__(self):
+        return _unpickle, super().__reduce__()[1]
+
+
+def _unpickle(archive):
+    return keras.Model._unpickle_model(archive)
+
+
+def _named_for_keras(layer: dict) -> dict:
+    """A layer's entry; Keras alone names the class of one it cannot build, so that name says what to do."""
+    name, module = layer["class_name"], layer.get("module")
+    if module is None:  # a .h5 file
+        return layer | {"class_name": "BatchNormalization" if name == "keras_resnet>BatchNormalization" else name}
+    if module.startswith("keras."):
+        return layer
+    return layer | {"module": "keras", "class_name": f"{name}, which is known after `import {module.split('.')[0]}`"}
+
+
+# Files name a class so; without this package Keras finds its own Functional there, and with it the registered Network.
+_FUNCTIONAL = type(keras.Model(_input := keras.Input((1,)), _input))
+Network.__module__, Network.__name__ = _FUNCTIONAL.__module__, _FUNCTIONAL.__name__

@@ -3,7 +3,8 @@
 import keras
 from keras import layers
 
-from keras_resnet.layers import BatchNormalization, IdentityShortcut
+from keras_resnet.errors import InputError
+from keras_resnet.layers import BatchNormalization
 from keras_resnet.specs import NetSpec
 
 HIGHWAY_BIAS = -2.0  # Srivastava et al. 2015: gates start almost closed
@@ -16,9 +17,17 @@ def he_normal():
 
 def identity(x, channels: int, stride: int, spec: NetSpec, name: str):
     """Option A's shortcut: the input itself, subsampled and with zero channels where dimensions change."""
-    if stride == 1 and x.shape[-1] == channels:
+    new = channels - x.shape[-1]
+    if new < 0:
+        raise InputError(f"Shortcut A appends channels and cannot go from {x.shape[-1]} to {channels}: use B.")
+    if stride > 1:  # a pool of one position is a strided slice; on TensorFlow its gradient is several times faster
+        x = layers.AveragePooling2D(1, stride, name=f"{name}_0_subsample")(x)
+    if new == 0:
         return x
-    return IdentityShortcut(channels, stride, spec.zero_channels, name=f"{name}_0_identity")(x)
+    before = new // 2 if spec.zero_channels == "both_sides" else 0
+    # Keras pads the last two axes in this format, so these zeros are channels.
+    zeros = layers.ZeroPadding2D(((0, 0), (before, new - before)), "channels_first", name=f"{name}_0_identity")
+    return zeros(x)
 
 
 def projection(x, channels: int, stride: int, spec: NetSpec, name: str, normalized: bool):

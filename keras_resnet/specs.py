@@ -152,10 +152,14 @@ _PLAIN = [
 SPECS: dict[str, NetSpec] = {spec.name: spec for spec in _RESIDUAL + _PLAIN}
 
 
+_ANY_CASE = {name.lower(): spec for name, spec in SPECS.items()}
+
+
 def find_spec(name: str) -> NetSpec:
-    """The row of ``SPECS`` called ``name``; raises :class:`InputError` listing the names otherwise."""
-    one_of("model", name, SPECS)
-    return SPECS[name]
+    """The row of ``SPECS`` called ``name`` in any case; raises :class:`InputError` listing the names otherwise."""
+    found = _ANY_CASE.get(name.lower())
+    one_of("model", name if found is None else found.name, SPECS)
+    return found
 
 
 def change_spec(spec: NetSpec, **changes) -> NetSpec:

@@ -10,7 +10,7 @@ from keras_resnet.weights import TORCH
 
 
 def test_a_name_builds_and_a_file_brings_all(tmp_path):
-    assert load_model("ResNet20").name == "ResNet20"
+    assert load_model("ResNet20").name == load_model("resnet20").name == "ResNet20"
     model = keras_resnet.ResNet20(classes=3, input_shape=(24, 24, 3))
     model.preprocessing, model.class_names = TORCH, ("a", "b", "c")
     model.save(tmp_path / "m.keras")

@@ -236,3 +236,17 @@ def test_every_spec_has_its_builder():
         builder = getattr(keras_resnet, name)
         assert builder.__name__ == name
         assert str(SPECS[name].depth) in builder.__doc__
+
+
+def test_weights_of_other_classes_point_to_a_new_classifier(tmp_path):
+    small = {"blocks": (1, 1), "filters": (2, 4), "input_shape": (8, 8, 3)}
+    trained = keras_resnet.ResNet20(classes=2, **small)
+    trained.class_names = ("cat", "dog")
+    trained.save(tmp_path / "m.keras")
+    with pytest.raises(InputError, match=r"give classes=2, and then replace_classifier\(model, 3\)"):
+        keras_resnet.ResNet20(classes=3, weights=tmp_path / "m.keras", **small)
+    assert keras_resnet.replace_classifier(trained, 3).class_names is None
+    assert keras_resnet.replace_classifier(trained, 2).class_names == ("cat", "dog")
+    assert keras_resnet.replace_classifier(trained, 2, class_names=["a", "b"]).class_names == ("a", "b")
+    with pytest.raises(InputError, match="2 class names for 3 classes"):
+        keras_resnet.replace_classifier(trained, 3, class_names=["a", "b"])

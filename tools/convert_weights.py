@@ -48,10 +48,21 @@ class Convert:
             raise InputError(f"{self.target} does not hold what was written to it: is the disk sound?")
         print(f"{model.spec.name}, {model.count_params():,} parameters: {self.source} -> {self.target}")
         print(f"needs: {', '.join(f'{k}={v!r}' for k, v in weights.from_model(model).needs.items())}")
-        print(f"preprocessing: {model.preprocessing}")
+        print(f"preprocessing: {_in_words(model.preprocessing)}")
         print(f"source: {model.source}\nlicence: {model.licence or 'not known'}")
         if self.target.name.endswith(".safetensors") and model.spec.stride_in == "1x1" and model.spec.depth >= 50:
             print("note: torchvision's own ResNet strides in the 3x3 convolution: there it gives other outputs")
+
+
+def _in_words(preprocessing) -> str:
+    if preprocessing is None:
+        return "not known"
+    mean = "a mean image" if preprocessing.mean.ndim > 1 else f"mean {_numbers(preprocessing.mean)}"
+    return f"{preprocessing.channels}, {mean}, deviation {_numbers(preprocessing.std)}, crop {preprocessing.crop:g}"
+
+
+def _numbers(values) -> str:
+    return " ".join(f"{value:g}" for value in values)
 
 
 if __name__ == "__main__":

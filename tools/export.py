@@ -9,6 +9,7 @@ int8 file must agree with its first choice on 95 % of at least 200. Otherwise no
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -18,11 +19,10 @@ from typing import Literal
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-import tensorflow as tf
 
 import keras_resnet
 from keras_resnet import deployment, evaluation
-from keras_resnet.command_line import run_tool
+from keras_resnet.command_line import check_json, run_tool, write_json
 from keras_resnet.data import augment, open_data
 from keras_resnet.data.parallel import parallel_map
 from keras_resnet.errors import InputError
@@ -56,7 +56,11 @@ class Export:
     photos: int = 200
     """Validation photos to compare on."""
 
+    json: Path | None = None
+    """A file to write the table into as data, with the command, versions and hardware."""
+
     def run(self) -> None:
+        check_json(self.json)
         if self.out.exists():
             raise InputError(f"{self.out} is there already: choose another --out, or remove it.")
         if "litert-int8" in self.formats and self.photos < FEWEST_PHOTOS:
@@ -88,13 +92,19 @@ class Export:
             print("| file | megabytes | images/s | largest difference / spread | same first choice |")
             print("|---|---|---|---|---|")
             print(f"| Keras model | {parameters / 1e6:.1f} | {speed:.1f} | | |")
-            print("\n".join(rows), flush=True)
+            for row in rows:
+                amounts = f"{row['megabytes']:.1f} | {row['images_per_second']:.1f} | {row['difference']:.1e}"
+                print(f"| {row['file']} | {amounts} | {row['same_first_choice']:.1%} |")
+            sys.stdout.flush()
             if problems:
                 raise InputError(f"{'; '.join(problems)}: nothing was kept.")
             part.chmod(0o755)  # mkdtemp makes it private
             part.rename(self.out)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+        what = {"model": model.name, "data": found.name, "split": found.validation.name, "photos": len(photos)}
+        keras_row = {"file": "Keras model", "megabytes": parameters / 1e6, "images_per_second": speed}
+        write_json(self.json, what | {"files": [keras_row, *rows]})
         print(f"\nwritten to {self.out}")
 
     def _write(self, model, folder, calibration) -> None:
@@ -107,7 +117,7 @@ class Export:
         if "onnx" in self.formats:
             deployment.save_onnx(model, folder / FILES["onnx"][0])
 
-    def _compare(self, folder, photos, expected) -> tuple[list[str], list[str]]:
+    def _compare(self, folder, photos, expected) -> tuple[list[dict], list[str]]:
         """Rows of the table, and what is wrong."""
         rows, problems = [], []
         for kind, (name, runner) in FILES.items():
@@ -127,7 +137,8 @@ class Export:
                 problems.append(f"{name} differs by {difference:.1e} of the spread, more than {FLOAT_DIFFERENCE:.0e}")
             files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
             megabytes = sum(each.stat().st_size for each in files) / 1e6
-            rows.append(f"| {name} | {megabytes:.1f} | {speed:.1f} | {difference:.1e} | {same:.1%} |")
+            row = {"file": name, "megabytes": megabytes, "images_per_second": speed}
+            rows.append(row | {"difference": difference, "same_first_choice": same})
         return rows, problems
 
 
@@ -152,6 +163,8 @@ def _spread(split, count) -> np.ndarray:
 
 def _photos(model, split, count) -> np.ndarray:
     """Center views of ``count`` photos spread over the split, uint8 ``[count, size, size, 3]``."""
+    import tensorflow as tf  # after this package, which keeps its messages back
+
     size, crop = evaluation.input_size(model), model.preprocessing.crop
 
     def load(position):

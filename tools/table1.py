@@ -13,8 +13,6 @@ from typing import Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
-
 import keras_resnet
 from keras_resnet.analysis import multiply_adds
 from keras_resnet.command_line import run_tool
@@ -37,6 +35,8 @@ def network_row(name: str) -> tuple:
 
 
 def vgg_row(name: str) -> tuple:
+    import keras  # after this package, which keeps TensorFlow's messages back
+
     model = getattr(keras.applications, name)(weights=None)
     pools = [model.get_layer(f"block{i}_pool").input.shape[1] for i in range(1, 6)]
     return _row(name, int(name.removeprefix("VGG")), pools, model)

@@ -17,6 +17,7 @@ SOFTMAX = 0.5  # the largest eigenvalue of diag(p) - p p^T
 NON_EXPANSIVE = (  # in inference
     keras.layers.ReLU,
     keras.layers.ZeroPadding2D,
+    keras.layers.AveragePooling2D,  # shortcut A's subsampling
     keras.layers.Dropout,
     IdentityShortcut,
     Maxout,

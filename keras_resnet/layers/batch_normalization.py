@@ -5,7 +5,7 @@ import keras
 FUSED_DTYPES = ("float32", "bfloat16", "float16")
 
 
-@keras.saving.register_keras_serializable("keras_resnet")
+@keras.saving.register_keras_serializable("keras_resnet", "BatchNormalization")
 class BatchNormalization(keras.layers.BatchNormalization):
     """``keras.layers.BatchNormalization``, computed by ``FusedBatchNormV3`` where that op applies.
 
@@ -52,3 +52,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving.value * self.momentum + batch * (1 - self.momentum))
         return tf.cast(normalized, self.compute_dtype)
+
+
+# Files name a class so; without this package Keras finds its own layer there, and with it the registered one.
+BatchNormalization.__module__ = keras.layers.BatchNormalization.__module__

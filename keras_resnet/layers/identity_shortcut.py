@@ -1,4 +1,4 @@
-"""Shortcut option A where dimensions change (Sec. 3.3)."""
+"""Shortcut option A as one layer, which files of earlier versions hold; networks are built of Keras' own layers."""
 
 import keras
 from keras import ops

@@ -103,7 +103,7 @@ class Checkpoint:
                 f"{self.name} does not fit {model.name}: {self.names['predictions/kernel']} is for {self.classes} "
                 f"classes, {self.arrays['predictions/kernel'].shape} in the file and "
                 f"{(model.get_layer('predictions').kernel.shape[0], wanted)} in the network of {wanted}: give "
-                f"classes={self.classes}, or train a new classifier with recipes/finetune.py."
+                f"classes={self.classes}, and then replace_classifier(model, {wanted}) for a new, untrained classifier."
             )
         arrays = self._at_epsilon(model.spec.bn_epsilon)
         assign_arrays(model, arrays, self.name, self.names, () if top else spare)

@@ -32,6 +32,11 @@ def as_json(model) -> dict:
     }
 
 
+def of_config(config: dict) -> dict:
+    """The description in a saved network's configuration: with its first layer, or, of earlier versions, at the top."""
+    return config["layers"][0].get("description", config)
+
+
 def parse(description: dict) -> dict:
     """The attributes by name, as :func:`as_json` found them; None for what is missing."""
     spec, preprocessing, names = (description.get(key) for key in ("spec", "preprocessing", "class_names"))

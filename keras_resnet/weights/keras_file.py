@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from keras_resnet.errors import InputError
+from keras_resnet.weights.description import of_config
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 DESCRIPTION = "description"
@@ -31,9 +32,15 @@ def read_keras_archive(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], di
             layers, description = _read(io.BytesIO(archive.read(WEIGHTS)))
             config = json.loads(archive.read(CONFIG))
         ours = config.get("registered_name") == "keras_resnet>Network"
-        return layers, description or (config["config"] if ours else {})
+        return layers, description or (of_config(config["config"]) if ours else {})
 
     return _guarded(path, read)
+
+
+def add_description(path, description: dict) -> None:
+    """Add a network's description to its ``.weights.h5`` file, where Keras does not look."""
+    with h5py.File(path, "a") as file:
+        file[DESCRIPTION] = np.frombuffer(json.dumps(description).encode(), np.uint8)
 
 
 def check_members(path: Path) -> None:
@@ -76,9 +83,12 @@ def _read(file):
                 if variables:
                     layer = _text(variables.attrs["name"])
                     layers[layer] = {key: _inside(variables, key)[()] for key in variables}
-            own = _inside(root, "vars") if "vars" in list(root) else {}
-            if DESCRIPTION in list(own):
-                description = json.loads(bytes(_inside(own, DESCRIPTION)[()]))
+            for own in (root, _inside(root, "vars") if "vars" in list(root) else {}):  # earlier versions: in vars
+                if DESCRIPTION in list(own):
+                    description = json.loads(bytes(_inside(own, DESCRIPTION)[()]))
+        if "model_config" in content.attrs:
+            config = json.loads(content.attrs["model_config"])["config"]
+            description = of_config(config) if "layers" in config else {}
         if not layers:
             raise ValueError("it holds no layers' weights")
     return layers, description

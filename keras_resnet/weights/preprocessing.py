@@ -1,5 +1,6 @@
 """The preprocessing a network's weights expect, kept with the network."""
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,12 +78,20 @@ TORCH = Preprocessing(
 CAFFE = Preprocessing(mean=[103.939, 116.779, 123.68], channels="BGR")  # the authors' released models
 
 
-def preprocess_input(x, model):
+def preprocess_input(x, model=None):
     """``x``, RGB values from 0 to 255 ``[..., height, width, 3]``, as float32 prepared the way ``model`` was trained.
 
+    Warns of values that are all from 0 to 1, which are no images of this range.
+
     Raises:
-        InputError: the model does not know its preprocessing, as one with random weights.
+        InputError: no model is given, it does not know its preprocessing, as one with random weights, or ``x`` is no
+            RGB image.
     """
+    if not hasattr(model, "name"):
+        raise InputError(
+            "preprocess_input needs the model, whose weights decide how: preprocess_input(images, model); without one "
+            "call a Preprocessing, such as keras_resnet.weights.CAFFE."
+        )
     if getattr(model, "preprocessing", None) is None:
         raise InputError(
             f"{model.name} does not know its preprocessing: load weights, or set "
@@ -92,4 +101,6 @@ def preprocess_input(x, model):
         x = np.asarray(x)
     if len(x.shape) < 3 or x.shape[-1] != 3:
         raise InputError(f"preprocess_input takes [..., height, width, 3] RGB images, not shape {tuple(x.shape)}.")
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.size and x.min() >= 0 and 0 < x.max() <= 1:
+        warnings.warn("preprocess_input takes values from 0 to 255, and these are all from 0 to 1.", stacklevel=2)
     return model.preprocessing(x)

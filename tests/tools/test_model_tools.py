@@ -73,6 +73,7 @@ def test_convert_weights_says_what_it_carries(saved, tmp_path):
     assert "ResNet20, 270,578 parameters" in text
     assert "shortcut='A', zero_channels='after'" in text
     assert "licence: CC0" in text
+    assert "preprocessing: RGB, mean 123.675 116.28 103.53, deviation 58.395 57.12 57.375, crop 0.875\n" in text
     status, _, error = tool("convert_weights", tmp_path / "nothing.pth", tmp_path / "x.keras")
     assert (status, error.split(":")[0]) == (2, "convert_weights.py")
     assert "There is no weight file" in error

@@ -1,5 +1,7 @@
 """Preprocessing belongs to the weights."""
 
+import warnings
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -35,8 +37,29 @@ def test_a_model_without_weights_says_so():
         keras_resnet.preprocess_input(np.zeros((1, 32, 32, 3)), keras_resnet.ResNet20())
 
 
+@pytest.mark.parametrize("given", [(), ("channels_last",)])
+def test_a_call_without_the_model_says_what_is_missing(given):
+    with pytest.raises(InputError, match=r"needs the model, whose weights decide how: preprocess_input\(images, model"):
+        keras_resnet.preprocess_input(np.zeros((1, 32, 32, 3)), *given)
+
+
+def test_values_from_0_to_1_are_warned_of(rng):
+    model = keras_resnet.ResNet20()
+    model.preprocessing = TORCH
+    images = rng.uniform(size=(1, 32, 32, 3))
+    with pytest.warns(UserWarning, match="takes values from 0 to 255, and these are all from 0 to 1"):
+        keras_resnet.preprocess_input(images, model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        keras_resnet.preprocess_input(255 * images, model)
+        keras_resnet.preprocess_input(np.ones((1, 32, 32, 3), np.uint8), model)
+
+
 def test_wrong_shapes_are_named():
     model = keras_resnet.ResNet20()
     model.preprocessing = TORCH
+    for channels in (1, 4):
+        with pytest.raises(InputError, match=rf"RGB images, not shape \(2, 32, 32, {channels}\)"):
+            keras_resnet.preprocess_input(np.zeros((2, 32, 32, channels)), model)
     with pytest.raises(InputError, match=r"not shape \(1, 3, 32, 32\)"):
         keras_resnet.preprocess_input(np.zeros((1, 3, 32, 32)), model)

@@ -1,0 +1,41 @@
+"""TensorFlow's messages at import: lower levels are left out, whatever else is written is heard."""
+
+import os
+import subprocess
+import sys
+
+from conftest import ROOT
+
+MODULE = ROOT / "keras_resnet" / "messages.py"  # alone: the package would import TensorFlow
+LINES = """
+import os, runpy
+at_log_level = runpy.run_path({module!r})["at_log_level"]
+with at_log_level():
+    os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called\\n")
+    os.write(2, b"I0000 00:00:1 29175 port.cc:153] for your information\\n")
+    os.write(2, b"W0000 00:00:1 29175 port.cc:153] a warning\\n")
+    os.write(2, b"E0000 00:00:1 29175 port.cc:153] an error\\nIn other words\\n")
+    {last}
+os.write(2, b"after\\n")
+"""
+
+
+def said(level, last="pass"):
+    """What a process writes to its standard error at this level."""
+    code = LINES.format(module=str(MODULE), last=last)
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": level}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stderr
+
+
+def test_the_level_decides():
+    heard = {level: [line[0] for line in said(level).splitlines()] for level in "0123"}
+    assert heard == {"0": list("WIWEIa"), "1": list("WEIa"), "2": list("EIa"), "3": list("EIa")}
+
+
+def test_the_last_words_of_a_crash_are_heard():
+    heard = said("2", "os.write(2, b'F0000 00:00:1 no such instruction\\n'); os.abort()")
+    assert heard.splitlines()[:3] == [
+        "E0000 00:00:1 29175 port.cc:153] an error",
+        "In other words",
+        "F0000 00:00:1 no such instruction",
+    ]
