@@ -1,8 +1,8 @@
 """Testing: the plain detector is the model and suppression by hand; each option is what the paper describes."""
 
+import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from keras_resnet import InputError
 from keras_resnet.detection import (
@@ -166,13 +166,18 @@ def test_wrong_ensembles_and_scales_are_named(classifier, model):
         Detector([model], Options(scales=(80, 40)))
 
 
-def test_it_learns_to_find_rectangles(classifier, photos):
-    """Boxes, classes and coordinates all the way: trained on twelve pictures it finds most of their rectangles."""
-    tf.random.set_seed(0)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 1])
+def test_it_learns_to_find_rectangles(number, classifier, photos, seed):
+    """Boxes, classes and coordinates all the way: trained on twelve pictures it finds most of their rectangles.
+
+    Two trainings found all of them at each of the steps 225, 300, 375 and 450: less than 0.7 is no rounding.
+    """
+    keras.utils.set_random_seed(2 * seed + number)
     model = FasterRCNN(classifier, photos.classes, (1.5, 2.5), regions=16, smallest=4.0, shorter=96, longer=96)
     model.compile(SGD(0.02))
-    batches = detection_batches(photos, model.preprocessing, 4, 96, 96)
-    model.fit(batches, steps_per_epoch=150, shuffle=False, verbose=0)
+    batches = detection_batches(photos, model.preprocessing, 4, 96, 96, seed=2 * seed + number)
+    model.fit(batches, steps_per_epoch=300, shuffle=False, verbose=0)
     detector, right, total = Detector([model]), 0, 0
     for photo, image in photos_of(photos):
         found = detector(image)
@@ -180,6 +185,7 @@ def test_it_learns_to_find_rectangles(classifier, photos):
         overlaps = iou(photo.objects.boxes, sure.boxes) * (photo.objects.classes[:, None] == sure.classes[None])
         right += int((overlaps >= 0.5).any(axis=1).sum()) if len(sure.boxes) else 0
         total += len(photo.objects.boxes)
+    print(f"rectangles found: {right} of {total}")
     assert right >= 0.7 * total
 
 

@@ -17,5 +17,6 @@ def test_a_kill_while_saving_is_survived(photo_folder, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (kill,) = [line for line in (tmp_path / "table.md").read_text().splitlines() if line.startswith("| 1 ")]
+    assert "| a checkpoint was written |" in kill
     assert kill.endswith("| yes |")
     assert "curves (split, step, loss, error, learning_rate): equal" in done.stdout
