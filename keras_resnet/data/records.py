@@ -7,13 +7,16 @@ import functools
 import hashlib
 import json
 import os
+import resource
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import google_crc32c
 import numpy as np
 
-from keras_resnet.data.cache import kept
+from keras_resnet.data.cache import cache_folder, kept
+from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.scan import stamp
 from keras_resnet.data.splits import Data, Split, fingerprint_of
 from keras_resnet.errors import InputError
@@ -21,6 +24,8 @@ from keras_resnet.errors import InputError
 MANIFEST = "records.json"
 HEADER = struct.Struct("<QI")  # a record: its length, a checksum of the length, the data, a checksum of the data
 FOOTER_BYTES = 4
+CRC_MASK = 0xA282EAD8
+MOST_OPEN = 8192
 PARTS = {"train": "train", "validation": "val", "test": "test"}
 FEATURES = ("image/encoded", "image/class/label")  # the names TensorFlow's ImageNet scripts use; labels count from 0
 
@@ -28,29 +33,64 @@ FEATURES = ("image/encoded", "image/class/label")  # the names TensorFlow's Imag
 def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0, last: int | None = None) -> Split:
     """The records ``first`` to ``last`` of ``shards``, in the stored order.
 
-    ``parse`` takes a record, a scalar string tensor, to the encoded image and its label.
+    ``parse`` takes a record, a scalar string tensor, to the encoded image and its label. Each record's checksum is
+    verified as it is read: a damaged one raises :class:`InputError`, naming its shard; from within a pipeline
+    TensorFlow raises its ``InvalidArgumentError`` with that sentence.
     """
     import tensorflow as tf
 
     index = record_index(shards)
     places = index[first:last]
     paths = [str(path) for path in shards]
+    stamps = [stamp(path) for path in paths]
 
     def read_bytes(position):
         shard, start, length = places[position]
-        descriptor = os.open(paths[shard], os.O_RDONLY)
-        try:
-            return os.pread(descriptor, length, start)
-        finally:
-            os.close(descriptor)
+        opened = _opener()(paths[shard], stamps[shard])
+        found = os.pread(opened.descriptor, length + FOOTER_BYTES, start)
+        record, checksum = found[:length], found[length:]
+        if masked_crc(record) != int.from_bytes(checksum, "little"):
+            raise InputError(
+                f"{paths[shard]} is damaged, its record at byte {start} has another checksum: copy it again."
+            )
+        return record
 
     def read(position):
         record = tf.numpy_function(read_bytes, [position], tf.string, stateful=False)
         encoded, label = parse(tf.ensure_shape(record, []))
         return encoded, tf.cast(label, tf.int32)
 
-    stamps = [f"{path} {stamp(path)}" for path in paths]
-    return Split(name, len(places), read, fingerprint_of([*stamps, str(first), str(last)]))
+    files = [f"{path} {changed}" for path, changed in zip(paths, stamps, strict=True)]
+    return Split(name, len(places), read, fingerprint_of([*files, str(first), str(last)]))
+
+
+def masked_crc(data: bytes) -> int:
+    """The checksum of ``data``, CRC-32C, as TFRecord files store it."""
+    found = google_crc32c.value(data)
+    return ((found >> 15 | found << 17) + CRC_MASK) & 0xFFFFFFFF
+
+
+class _Shard:
+    """An open file, closed when nobody reads it any more."""
+
+    def __init__(self, path: str, changed: str):
+        self.descriptor = os.open(path, os.O_RDONLY)
+
+    def __del__(self):
+        if hasattr(self, "descriptor"):
+            os.close(self.descriptor)
+
+
+@functools.cache
+def _opener() -> Callable[[str, str], _Shard]:
+    """Opens a shard, given its path and stamp, or gives the open one; in all half the files that a process may open.
+
+    That limit is often 1,024, as many as ImageNet's shards in TFDS: it is raised as far as the system allows.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = max(soft, min(hard, MOST_OPEN))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return functools.lru_cache(maxsize=allowed // 2)(_Shard)
 
 
 def record_index(shards: list[Path]) -> np.ndarray:
@@ -58,9 +98,12 @@ def record_index(shards: list[Path]) -> np.ndarray:
     key = fingerprint_of(f"{path} {stamp(str(path))}" for path in shards)
 
     def scan():
-        return np.array([(n, *place) for n, shard in enumerate(shards) for place in _places(shard)], np.int64)
+        each = (np.array([(n, *place) for place in _places(shard)], np.int64) for n, shard in enumerate(shards))
+        return np.concatenate([places.reshape(-1, 3) for places in each])
 
-    return kept(f"records/{key}", scan, record_index, _places)
+    name = f"records/{key}"
+    with one_at_a_time(cache_folder() / name, f"indexing the records of {shards[0].parent}"):
+        return kept(name, scan, record_index, _places)
 
 
 def _places(shard: Path):

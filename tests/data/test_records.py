@@ -1,6 +1,7 @@
 """Record shards: read by position as the files they were made from, checked, and made again where they stopped."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from conftest import ROOT
 
 from keras_resnet import InputError
 from keras_resnet.data import open_data, records
+from keras_resnet.data.records import masked_crc
 
 TOOL = ROOT / "tools" / "make_records.py"
 
@@ -115,3 +117,60 @@ def test_positions_are_random_access(shards):
     everything = [encoded.numpy() for encoded, _ in tf.data.Dataset.range(len(found)).map(found.read)]
     assert last.numpy() == everything[-1]
     assert len(np.unique([len(e) for e in everything])) > 100
+
+
+@pytest.fixture
+def written(rng, tmp_path):
+    """Twelve records in three shards, and their contents."""
+    contents, paths = [rng.bytes(1000 + i) for i in range(12)], [tmp_path / f"{n}.tfrecord" for n in range(3)]
+    for path, part in zip(paths, (contents[:4], contents[4:8], contents[8:]), strict=True):
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for content in part:
+                writer.write(content)
+    return paths, contents
+
+
+def test_a_damaged_record_is_named_when_it_is_read(written):
+    """One bit; the records beside it are read."""
+    paths, contents = written
+    damaged = bytearray(paths[1].read_bytes())
+    damaged[records.record_index([paths[1]])[2, 1] + 500] ^= 1
+    paths[1].write_bytes(damaged)
+    split = records.record_split("three", paths, lambda record: (record, 0))
+    for position in (4, 5, 7, 11):
+        assert split.read(position)[0].numpy() == contents[position]
+    with pytest.raises(InputError, match=r"1.tfrecord is damaged, its record at byte"):
+        split.read(6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"InputError: .*1.tfrecord is damaged"):
+        list(tf.data.Dataset.range(12).map(split.read))
+
+
+def test_a_shard_is_opened_once(written, monkeypatch):
+    paths, contents = written
+    split = records.record_split("three", paths, lambda record: (record, 0))
+    opened, real = [], os.open
+    monkeypatch.setattr(os, "open", lambda path, *more: opened.append(path) or real(path, *more))
+    order = np.random.default_rng(0).permutation(12).repeat(3)
+    found = [record.numpy() for record, _ in tf.data.Dataset.from_tensor_slices(order).map(split.read)]
+    assert found == [contents[position] for position in order]
+    assert sorted(path for path in opened if str(path).endswith(".tfrecord")) == sorted(map(str, paths))
+
+
+def test_a_shard_that_was_made_again_is_read_again(tmp_path):
+    path = tmp_path / "one.tfrecord"
+    for content in (b"first", b"second"):
+        with tf.io.TFRecordWriter(str(tmp_path / "new")) as writer:
+            writer.write(content)
+        os.replace(tmp_path / "new", path)
+        split = records.record_split("one", [path], lambda record: (record, 0))
+        assert split.read(0)[0].numpy() == content
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 65_537])
+def test_the_checksum_is_the_one_that_tensorflow_stores(length, rng, tmp_path):
+    data = rng.bytes(length)
+    with tf.io.TFRecordWriter(str(tmp_path / "one")) as writer:
+        writer.write(data)
+    stored = (tmp_path / "one").read_bytes()
+    assert stored[8:12] == masked_crc(stored[:8]).to_bytes(4, "little")
+    assert stored[-4:] == masked_crc(data).to_bytes(4, "little")
