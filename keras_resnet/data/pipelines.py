@@ -41,6 +41,11 @@ class ArraySplit:
         chosen = np.linspace(0, len(self) - 1, count).round().astype(np.int64)
         return ArraySplit(f"{count:,} of {self.name}", self.images[chosen], self.labels[chosen])
 
+    def joined(self, other: "ArraySplit") -> "ArraySplit":
+        """These images, then those of ``other``."""
+        images, labels = (np.concatenate(both) for both in ((self.images, other.images), (self.labels, other.labels)))
+        return ArraySplit(f"{self.name} and {other.name}", images, labels)
+
 
 def decode_all(split: Split, size: int = 32) -> ArraySplit:
     """Decode ``split`` into memory; images of another size are resized whole to ``size`` x ``size``."""

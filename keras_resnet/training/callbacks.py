@@ -102,7 +102,7 @@ class Validation(keras.callbacks.Callback):
         super().__init__()
         self.state, self.calendar, self.curves, self.workdir = state, calendar, curves, workdir
         self.experiment, self.settings, self.signals = experiment, settings, signals
-        self.evaluate = experiment.validator(strategy)
+        self.evaluate = experiment.validator(strategy) if experiment.validation is not None else None
 
     def catch_up(self) -> None:
         """Validate if the run was stopped between an epoch's last step and the end of its validation."""
@@ -118,6 +118,10 @@ class Validation(keras.callbacks.Callback):
     def validate(self) -> None:
         """Evaluate once after each epoch; a signal ends it early, and it is done again."""
         if self.state.validated == self.state.step:
+            return
+        if self.evaluate is None:  # nothing is held out to judge by
+            self.state.validated = self.state.step
+            self.curves.end_epoch()
             return
         with settled(self.model, self.recalibrate):
             values = self.evaluate(self.model, self._stopping)

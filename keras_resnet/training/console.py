@@ -42,7 +42,7 @@ class Console:
 
     def validation(self, state: State, calendar: Calendar, summary: str) -> None:
         """After a validation, in a few words."""
-        line = f"{self._line(state, calendar)}  {summary}"
+        line = f"{self._line(state, calendar)}  {summary}".rstrip()
         self.shown = time.perf_counter()
         print(f"\r\033[K{line}" if self.terminal else line, flush=True)
 

@@ -79,6 +79,11 @@ class Curves:
         self.together(show)
         self.start_window()
 
+    def end_epoch(self) -> None:
+        """After an epoch without a validation."""
+        if self.chief:
+            self.console.validation(self.state, self.calendar, "")
+
     def _write(self, split: str, values: dict[str, float]):
         images = self.state.step * self.batch_size
         row = {"split": split, "step": self.state.step, "images": images, **values}

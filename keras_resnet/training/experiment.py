@@ -30,7 +30,8 @@ class Experiment:
 
     Fields:
         classes: class names.
-        train, validation, test: splits with a ``name`` and a length; ``test`` may be None.
+        train, validation, test: splits with a ``name`` and a length; the last two may be None. Without ``validation``
+            no network is judged or chosen: the last one is the run's.
         preprocessing: what the network's inputs went through.
         train_batches: (start step, shard) to an endless data set of (images, labels).
         test_batches: (split, shard) to one pass of (images, labels).
@@ -47,7 +48,7 @@ class Experiment:
 
     classes: tuple[str, ...]
     train: object
-    validation: object
+    validation: object | None
     test: object | None
     preprocessing: Preprocessing
     train_batches: Callable
@@ -81,7 +82,7 @@ class Experiment:
 
         In a run whose length is given in steps they train at least as many images as a validation has.
         """
-        images = max(len(self.train), len(self.validation) if settings.steps else 0)
+        images = max(len(self.train), len(self.validation or ()) if settings.steps else 0)
         return max(1, round(images / settings.batch_size))
 
     def starts_slowly(self, model) -> bool:
@@ -151,7 +152,7 @@ class Experiment:
                 result[f"{key}_top5_error"] = scores["top5_error"]
             result[f"{key}_examples"] = len(split) if split else None
             result[f"{key}_split"] = split.name if split else None
-        return result | {"best_val_error": state.best_error}
+        return result | {"best_val_error": state.best_error if self.validation else None}
 
     def report(self, result: dict) -> list[str]:
         """The result in words, a line each."""
@@ -161,7 +162,9 @@ class Experiment:
             for key, name in (("val", "validation"), ("test", "test"))
             if result[f"{key}_error"] is not None
         ]
-        return [f"{lines[0]}, of best.keras {result['best_val_error']:.2f} %", *lines[1:]]
+        if self.validation:
+            lines[0] += f", of best.keras {result['best_val_error']:.2f} %"
+        return lines
 
     def draw(self, name: str, rows: list[dict], path) -> None:
         """The run's curves as a picture."""

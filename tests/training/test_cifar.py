@@ -7,7 +7,7 @@ import pytest
 
 import keras_resnet
 from keras_resnet import InputError
-from keras_resnet.training import TrainingModel
+from keras_resnet.training import TrainingModel, run
 from keras_resnet.training.cifar import CifarSettings, cifar_experiment
 from keras_resnet.training.settings import describe
 
@@ -52,7 +52,25 @@ def test_training_on_a_part_takes_of_each_class(photo_folder):
         assert cifar_experiment(few).epoch_steps(few) == expected
 
 
+def test_training_on_all_images_holds_none_out(photo_folder, tmp_path):
+    """Table 6 is of networks trained on all images: no image is judged by, no network chosen, and the run says so."""
+    held_out = cifar_experiment(settings(photo_folder))
+    everything = settings(photo_folder, train_images="all", steps=4, base_lr=0.1, workdir=tmp_path / "run",
+                          change=("blocks=[1,1]", "filters=[4,8]"))  # fmt: skip
+    experiment = cifar_experiment(everything)
+    assert experiment.validation is None
+    assert len(experiment.train) == len(held_out.train) + len(held_out.validation)
+    np.testing.assert_allclose(experiment.preprocessing.mean, experiment.train.images.mean(axis=0), rtol=1e-4)
+    result = run(everything, cifar_experiment)
+    assert (result["train_examples"], result["steps"]) == (len(experiment.train), 4)
+    assert result["val_error"] is result["best_val_error"] is None
+    assert (tmp_path / "run" / "last.keras").exists()
+    assert not (tmp_path / "run" / "best.keras").exists()
+
+
 def test_parts_that_cannot_be_are_named(photo_folder):
+    with pytest.raises(InputError, match="holds no images out"):
+        settings(photo_folder, train_images="all", schedule="plateau").check()
     with pytest.raises(InputError, match="not a batch of 4"):
         settings(photo_folder, train_images=3).check()
     with pytest.raises(InputError, match="images, not 1000: ask for fewer"):
