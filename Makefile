@@ -1,5 +1,8 @@
 # make demo, make test, make peers: each sets up .venv first and finds it ready the second time.
+# make demo EXTRAS=gpu installs CUDA's libraries too; extras are those of setup.cfg, with commas between them.
 PYTHON ?= python3
+EXTRAS ?=
+comma := ,
 BIN := .venv/bin
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --constraint constraints.txt
 export TF_CPP_MIN_LOG_LEVEL ?= 2
@@ -36,7 +39,7 @@ lint: .venv/installed
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || \
 		{ echo 'This Python has no venv module: install it (Debian and Ubuntu: python3-venv), or make PYTHON=...'; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(INSTALL) --editable '.[dev]'
+	$(INSTALL) --editable '.[dev$(if $(EXTRAS),$(comma)$(EXTRAS))]'
 	@touch $@
 
 .venv/installed-peers: .venv/installed

@@ -5,11 +5,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_resnet.errors import InputError
-from keras_resnet.specs import find_spec
+from keras_resnet.reporting.paper_values import (
+    MULTIPLY_ADDS,
+    TABLE_2,
+    TABLE_3,
+    TABLE_4,
+    TABLE_5,
+    TABLE_6,
+    TABLE_7,
+    TABLE_8,
+    TABLE_9,
+)
 from keras_resnet.studies.report import length
 
 TRAINED = "python recipes/imagenet.py --data DIR --model {} --workdir runs/{}"
 TESTED = "python tools/evaluate.py --data DIR --view {} --model {}"
+DETECTORS = {
+    "voc": "python recipes/voc.py --model {}:imagenet --data VOCdevkit --workdir {}",
+    "coco": "python recipes/coco.py --model {}:imagenet --data DIR --workdir {}",
+    "det": "python recipes/det.py --model {}:imagenet --data ILSVRC_DIR --workdir {}",
+}
+SCORED = "python tools/evaluate_detection.py --model {}"
 CIFAR = "python recipes/cifar10.py --data-dir DIR --train-images all --model {}"
 STUDY = "python recipes/studies/{}.py --data-dir DIR"
 ANALYZE = "python tools/analyze.py {} --data cifar10 --data-dir DIR --model {}"
@@ -23,33 +39,6 @@ FIGURE_7 = {  # the file of the result, and what its networks have learned
     ("responses", "weights of another project, trained in full"): WEIGHTS,
 }
 
-TABLE_2 = {"PlainNet18": 27.94, "PlainNet34": 28.54, "ResNet18": 27.88, "ResNet34": 25.03}  # option A, 10-crop top-1
-TABLE_3 = {  # network and shortcut: 10-crop, top-1 / top-5
-    ("PlainNet34", None): "28.54 / 10.02",
-    ("ResNet34", "A"): "25.03 / 7.76",
-    ("ResNet34", "B"): "24.52 / 7.46",
-    ("ResNet34", "C"): "24.19 / 7.40",
-    ("ResNet50", None): "22.85 / 6.71",
-    ("ResNet101", None): "21.75 / 6.05",
-    ("ResNet152", None): "21.43 / 5.71",
-}
-TABLE_4 = {  # network and shortcut: multi-scale, top-1 / top-5
-    ("ResNet34", "B"): "21.84 / 5.71",
-    ("ResNet34", "C"): "21.53 / 5.60",
-    ("ResNet50", None): "20.74 / 5.25",
-    ("ResNet101", None): "19.87 / 4.60",
-    ("ResNet152", None): "19.38 / 4.49",
-}
-TABLE_5 = (
-    ("ResNet34", "B"),
-    ("ResNet34", "C"),
-    ("ResNet50", None),
-    ("ResNet101", None),
-    ("ResNet152", None),
-    ("ResNet152", "seed1"),
-)  # fmt: skip  of different depth, two of 152 layers; which ones is not said
-TABLE_6 = {20: "8.75", 32: "7.51", 44: "7.17", 56: "6.97", 110: "6.43 (6.61 ± 0.16)", 1202: "7.93"}
-MULTIPLY_ADDS = {18: "1.8", 34: "3.6", 50: "3.8", 101: "7.6", 152: "11.3"}
 COST = "python tools/analyze.py cost --model {} --batch-size {} --measure"
 STUDIES = {  # name: which point of the review it answers
     "regularization": "4.2, 5.2 regularizing 110 and 1202",
@@ -92,20 +81,6 @@ class Claim:
     source: str = ""
     scale: float = 1.0
     note: str = ""
-
-
-def paper_error(data: str, model: str, shortcut: str | None) -> str:
-    """The paper's error of a network with this shortcut, or its own if None, and where it stands; else empty."""
-    spec = find_spec(model)
-    shortcut = (shortcut or spec.shortcut) if spec.residual else None
-    if data == "cifar10" and model == f"ResNet{spec.depth}" and shortcut == "A":
-        return f"{TABLE_6[spec.depth]} (Table 6)" if spec.depth in TABLE_6 else ""
-    if data != "imagenet2012":
-        return ""
-    if model in TABLE_2 and shortcut in (None, "A"):
-        return f"{TABLE_2[model]} (Table 2, 10-crop)"
-    errors = TABLE_3.get((model, shortcut)) or (TABLE_3.get((model, None)) if shortcut == spec.shortcut else None)
-    return f"{errors.split()[0]} (Table 3, 10-crop)" if errors else ""
 
 
 def claims() -> list[Claim]:
@@ -170,15 +145,44 @@ def _figures():
 
 
 def _detection():
-    for what, paper in {"VOC 07": "73.2, 76.4", "VOC 12": "70.4, 73.8"}.items():
-        yield Claim("Table 7", f"{what}, mAP, VGG-16 and ResNet-101", paper, "python recipes/voc.py --data DIR ...")
-    evaluate = "python tools/evaluate_detection.py --data DIR ..."
-    for what, paper in {"baseline": "48.4 / 27.2", "+ refinement": "49.9 / 29.9", "+ context": "51.1 / 30.0",
-                        "+ multi-scale": "53.8 / 32.5", "ensemble, test-dev": "59.0 / 37.4"}.items():  # fmt: skip
-        yield Claim("Tables 8, 9", f"COCO, ResNet-101, {what}", paper, evaluate)
-    yield Claim("Tables 10, 11", "VOC 07 and 12, from a COCO detector", "85.6, 83.8", "")
-    yield Claim("Table 12", "ImageNet DET, one model, ensemble", "58.8, 62.1", "python recipes/det.py --data DIR ...")
-    yield Claim("Tables 13, 14", "ImageNet localization, top-5", "8.9 (test 9.0)", "")
+    """Each row trains its detectors and scores them; training the same detector again finds it finished."""
+    for (year, network), paper in TABLE_7.items():
+        folder, test = f"runs/voc{year}-{network}", "--benchmark voc2007" if year == "07" else "--benchmark voc2012"
+        sets = "--train 07+12 --test 07" if year == "07" else "--train 07++12 --test none"
+        server = "" if year == "07" else " --split test --out FOLDER, for the server"
+        yield Claim("Table 7", f"VOC {year}, {network}, mAP", paper,
+                    f"{DETECTORS['voc'].format(network, folder)} {sets} && {SCORED.format(f'{folder}/last.keras')} "
+                    f"--data VOCdevkit {test} --rows baseline{server}")  # fmt: skip
+    for network, paper in TABLE_8.items():
+        folder = f"runs/coco-{network}"
+        yield Claim("Table 8", f"COCO val, {network}, mAP@.5 / @[.5, .95]", paper,
+                    f"{DETECTORS['coco'].format(network, folder)} && {SCORED.format(f'{folder}/last.keras')} "
+                    "--data DIR --rows baseline")  # fmt: skip
+    trained = DETECTORS["coco"].format("ResNet101", "runs/coco-ResNet101")
+    context = DETECTORS["coco"].format("ResNet101", "runs/coco-context{0}") + " --context --seed {0}"
+    for row, paper in TABLE_9.items():
+        members = 3 if row == "ensemble" else 0 if row in ("baseline", "refinement") else 1
+        commands = [trained, *(context.format(seed) for seed in range(members))]
+        models = ["runs/coco-ResNet101/last.keras", *(f"runs/coco-context{seed}/last.keras" for seed in range(members))]
+        server = " --split test --out FOLDER, for the server" if members == 3 else ""
+        what = f"COCO {'test-dev' if server else 'val'}, ResNet-101, {row}, mAP@.5 / @[.5, .95]"
+        scored = f"{SCORED.format(' '.join(models))} --data DIR --rows {row}{server}"
+        yield Claim("Table 9", what, paper, " && ".join([*commands, scored]))
+    for year, paper in {"07": "85.6", "12": "83.8"}.items():
+        yield Claim("Table 10" if year == "07" else "Table 11", f"VOC {year}, from a COCO detector, mAP", paper, "")
+    det = DETECTORS["det"].format("ResNet101", "runs/det{0}") + " --context --seed {0}"
+    for members, paper in ((1, "60.5 (test 58.8)"), (3, "63.6 (test 62.1)")):
+        commands = " && ".join(det.format(seed) for seed in range(members))
+        models = " ".join(f"runs/det{seed}/last.keras" for seed in range(members))
+        scored = f"{SCORED.format(models)} --benchmark det --data ILSVRC_DIR"
+        row, plural = ("ensemble", "s") if members > 1 else ("multi-scale", "")
+        yield Claim("Table 12", f"ImageNet DET val2, {members} network{plural}, mAP", paper,
+                    f"{commands} && {scored} --rows {row}")  # fmt: skip
+    for where, what, paper in (
+        ("Table 13", "ImageNet localization val, top-5", "8.9"),
+        ("Table 14", "ImageNet localization test, top-5", "9.0"),
+    ):
+        yield Claim(where, what, paper, "")
 
 
 def _review():
