@@ -1,0 +1,180 @@
+"""Run a list of commands one after another in the background, and go on where it stopped.
+
+    python tools/campaign.py queue.txt --results docs/results         run what is left
+    python tools/campaign.py queue.txt --commit HEAD --cores 0 1      from a clone of that commit, on these cores
+    python tools/campaign.py queue.txt --show                         what is done, running, failed and left
+
+Each line of queue.txt is NAME: COMMAND, as ``resnet20: python recipes/cifar10.py --workdir runs/resnet20``; lines that
+begin with # are left out. Commands run at the lowest priority. SIGTERM and Ctrl-C reach the running command, which
+saves where it is; the same call goes on with it. What a command leaves as result.json in its --workdir or --out is
+copied to --results as NAME.json at once. Logs, times and locks are in queue.txt.d beside the list: several machines
+that share it take different entries.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tyro
+
+from keras_resnet.command_line import run_tool
+from keras_resnet.errors import InputError
+from keras_resnet.files import write_whole
+
+ROOT = Path(__file__).resolve().parents[1]
+STOPPED = (128 + signal.SIGTERM, 128 + signal.SIGINT, -signal.SIGTERM, -signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """Which list, and where its commands run."""
+
+    queue: tyro.conf.Positional[Path]
+    """The list."""
+    results: Path | None = None
+    """The folder that gets each finished result.json, as NAME.json."""
+    commit: str | None = None
+    """Run from a clone of this repository at that commit, beside the list; default: from this checkout."""
+    cores: tuple[int, ...] | None = None
+    """The processor cores to run on; default: all."""
+    show: bool = False
+    """Only tell what is done, running, failed and left."""
+
+    def run(self) -> None:
+        entries, state = read_queue(self.queue), self.queue.with_name(f"{self.queue.name}.d")
+        if self.show:
+            print("\n".join(status_line(state, name) for name in entries))
+            return
+        state.mkdir(exist_ok=True)
+        if self.cores:
+            os.sched_setaffinity(0, self.cores)
+        folder = clone(self.commit, state) if self.commit else ROOT
+        for name, words in entries.items():
+            with open(state / f"{name}.lock", "w") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:  # another process has taken it
+                    continue
+                if read_state(state, name).get("status") != 0:
+                    self._run_entry(name, words, folder, state)
+
+    def _run_entry(self, name: str, words: list[str], folder: Path, state: Path) -> None:
+        before, start = read_state(state, name).get("seconds", 0.0), time.time()
+        with open(state / f"{name}.log", "a") as log:
+            command = [sys.executable if word == "python" else word for word in words]
+            environment = os.environ | {"PYTHONPATH": str(folder)}
+            nice = ["nice", "-n", "19", *command]
+            child = subprocess.Popen(nice, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True)
+            give_way(child.pid)
+            status = wait(child)
+        content = {"status": status, "seconds": before + time.time() - start, "command": shlex.join(words)}
+        write_whole(state / f"{name}.json", lambda part: part.write_text(json.dumps(content)))
+        print(status_line(state, name, ended=True), flush=True)
+        if status in STOPPED:
+            sys.exit(128 + abs(status) % 128)
+        result = result_file(words, folder)
+        if status == 0 and self.results and result:
+            self.results.mkdir(parents=True, exist_ok=True)
+            write_whole(self.results / f"{name}.json", lambda part: shutil.copyfile(result, part))
+
+
+def read_queue(path: Path) -> dict[str, list[str]]:
+    """The commands of a list by name, as words; raises :class:`InputError` for a line that is none."""
+    if not path.is_file():
+        raise InputError(f"There is no list {path}: give a file with a line NAME: COMMAND for each command.")
+    entries: dict[str, list[str]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        name, colon, command = line.partition(":")
+        if not line.strip() or line.startswith("#"):
+            continue
+        if not colon or not name.strip().replace("-", "").replace("_", "").isalnum() or not command.strip():
+            raise InputError(f"Line {number} of {path} is not NAME: COMMAND, with a name of letters, digits, - and _.")
+        if name.strip() in entries:
+            raise InputError(f"Line {number} of {path} has the name {name.strip()} again: give each command its own.")
+        entries[name.strip()] = shlex.split(command)
+    return entries
+
+
+def clone(commit: str, state: Path) -> Path:
+    """A clone of this repository at ``commit`` in ``state``, made once."""
+    done = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", commit], capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(f"There is no commit {commit} in {ROOT}.")
+    folder = state / f"clone-{done.stdout.strip()}"
+    if not folder.exists():
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+        subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", done.stdout.strip()], check=True)
+    return folder.resolve()
+
+
+def give_way(process: int) -> None:
+    """Let all other processes of the machine go first: Linux weighs sessions first, and nice only within one."""
+    with contextlib.suppress(OSError):  # another system
+        Path(f"/proc/{process}/autogroup").write_text("19")
+
+
+def wait(child: subprocess.Popen) -> int:
+    """The status of ``child`` when it ends; SIGTERM and SIGINT go on to its process group."""
+    handlers = {
+        number: signal.signal(number, lambda received, frame: os.killpg(child.pid, received))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        return child.wait()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def read_state(state: Path, name: str) -> dict:
+    """What is known of an entry: status, seconds and command; empty before it has ended once."""
+    try:
+        return json.loads((state / f"{name}.json").read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def status_line(state: Path, name: str, ended: bool = False) -> str:
+    """An entry's name, where it is, and the hours it took; ``ended`` for one that this process still holds."""
+    known = read_state(state, name)
+    status = known.get("status")
+    words = "left" if status is None else "done" if status == 0 else "stopped" if status in STOPPED else "failed"
+    if not ended and _is_locked(state / f"{name}.lock"):
+        words = "running"
+    log = f", see {state / name}.log" if words == "failed" else ""
+    return f"{name}: {words}, {known.get('seconds', 0) / 3600:.2f} h{log}"
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with open(path) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def result_file(words: list[str], folder: Path) -> Path | None:
+    """The ``result.json`` that a command leaves; None if it names no folder or left none."""
+    for flag in ("--workdir", "--out"):
+        if flag in words[:-1]:
+            found = folder / words[words.index(flag) + 1] / "result.json"
+            return found if found.is_file() else None
+    return None
+
+
+if __name__ == "__main__":
+    run_tool(Campaign, __doc__)
