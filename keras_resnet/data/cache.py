@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_resnet.files import write_whole
 
-KINDS = ("scores", "statistics", "records", "scans")  # folders of the cache
+KINDS = ("scores", "statistics", "records", "scans", "tfds", "photos")  # folders of the cache
 MOST_BYTES = 4 * 2**30  # of all of them; beyond it what was used longest ago goes. ImageNet's 50,000 scores are 0.2e9
 LIBRARIES = ("tensorflow", "keras")
 

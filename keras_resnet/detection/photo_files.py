@@ -17,6 +17,7 @@ from keras_resnet.errors import InputError
 
 ORIENTATION = 0x0112  # of EXIF
 CONTENT = 3  # the column
+UNREADABLE = 0  # a content
 
 
 def examined(files: Sequence[Path]) -> np.ndarray:
@@ -35,7 +36,7 @@ def examined(files: Sequence[Path]) -> np.ndarray:
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             return np.array(list(threads.map(_examine, files)), np.uint64).reshape(-1, 4)
 
-    return kept(f"photo-files-{digest.hexdigest()[:32]}", examine)
+    return kept(f"photos/{digest.hexdigest()[:32]}", examine, _examine, _picture, _hash)
 
 
 def contents(data: DetectionData) -> np.ndarray:
@@ -46,7 +47,7 @@ def contents(data: DetectionData) -> np.ndarray:
     for photo in data.photos:
         digest.update(f"{photo.id}\0{photo.file}\0{photo.height}\0{photo.width}\0".encode())
         digest.update(photo.objects.boxes.tobytes())
-    return kept(f"photo-records-{digest.hexdigest()[:32]}", lambda: _of_records(data))
+    return kept(f"photos/records-{digest.hexdigest()[:32]}", lambda: _of_records(data), _of_records, _hash)
 
 
 def check_unseen(trained_on: np.ndarray, data: DetectionData, what: str) -> None:
@@ -57,7 +58,8 @@ def check_unseen(trained_on: np.ndarray, data: DetectionData, what: str) -> None
         data: what a detector is to be judged on.
         what: who has been trained on them, in words.
     """
-    seen = np.flatnonzero(np.isin(contents(data), trained_on))
+    own = contents(data)
+    seen = np.flatnonzero(np.isin(own, trained_on) & (own != UNREADABLE))
     if len(seen):
         raise InputError(
             f"{what} is trained on {len(seen):,} of the {len(data):,} photos of {data.name}, such as "
@@ -69,7 +71,7 @@ def _examine(file: Path) -> tuple[int, int, int, int]:
     try:
         encoded = file.read_bytes()
     except OSError:  # found and named by the scan, as what does not decode
-        return 0, 0, 1, 0
+        return 0, 0, 1, UNREADABLE
     return *_picture(encoded), _hash(encoded)
 
 

@@ -88,7 +88,7 @@ def _contents(records, shards, features, decoders) -> list[dict]:
 
     name = f"tfds/{records.fingerprint}"
     with one_at_a_time(cache_folder() / name, f"reading the objects of {records.name}"):
-        return json.loads(kept(name, read).tobytes())
+        return json.loads(kept(name, read, _contents, _plain).tobytes())
 
 
 def _plain(found):
