@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import shutil
 import subprocess
 import sys
 
@@ -55,14 +57,22 @@ def test_evaluate_prints_members_and_their_average(saved, photo_folder, tmp_path
         path.write_bytes(b"nothing is scored on these, so nothing looks at them")
     other = tmp_path / "other.npz"
     assert tool("convert_weights", saved, other)[0] == 0
-    status, text, _ = tool(
-        "evaluate", "--model", saved, other, "--data", photo_folder, "--view", "multi-scale", "--choose", "2", "--flips"
-    )
+    kept = tmp_path / "errors.json"
+    how = ("--view", "multi-scale", "--choose", "2", "--flips", "--json", kept)
+    status, text, _ = tool("evaluate", "--model", saved, other, "--data", photo_folder, *how)
     assert status == 0
     assert "photos, val: 4 images; view multi-scale with flips" in text
     rows = [line.split(" | ")[1] for line in text.splitlines() if line.startswith(("| /", "| average"))]
     assert len(rows) == 3
     assert len(set(rows)) == 1  # the same weights twice: the same errors three times
+    content = json.loads(kept.read_text())
+    table = content["tables"]["errors"]
+    assert [f"| {' | '.join(row)} |" for row in (table["columns"], *table["rows"])] == [
+        line for line in text.splitlines() if line.startswith("| ")
+    ]
+    assert [f"{100 * each['top-1'] / 4:.2f}" for each in content["wrong"].values()] == [row.split()[0] for row in rows]
+    assert content["photos"] == 4
+    assert {"command", "commit", "versions", "hardware", "environment"} < set(content)
     status, _, error = tool("evaluate", "--model", saved, "--data", photo_folder, "--split", "test")
     assert (status, error) == (2, "evaluate.py: photos has no test split: choose --split val.")
 
@@ -110,6 +120,35 @@ def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path,
     assert "ResNet20 gives scores that are not finite for" in error
     assert str(photo) in error
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, photo_folder, tmp_path):
+    """Of fewer than 20 photos, a single one that differs would be more than the 5 % that may."""
+    model = keras_resnet.load_model(str(saved))
+    model.get_layer("predictions").bias.assign([50, -50])  # so far apart that int8 chooses the same
+    model.save(saved)
+    out, kept = tmp_path / "out", tmp_path / "files.json"
+    flags = ("--model", saved, "--data", photo_folder, "--formats", "litert-int8", "--out", out, "--json", kept)
+    status, text, error = tool("export", *flags)
+    assert (status, text) == (2, "")
+    assert error == (
+        "export.py: --photos 200 of the 4 validation photos of photos are too few to judge int8: give 20 or more, or "
+        "leave litert-int8 out of --formats."
+    )
+    for number in range(8):
+        for name in ("cat", "dog"):
+            shutil.copy(photo_folder / "val" / name / "0.JPEG", photo_folder / "val" / name / f"more{number}.JPEG")
+    status, text, error = tool("export", *flags)
+    assert status == 0, error
+    assert "ResNet20 on 20 photos of photos, val, all there are of the 200 asked for" in text
+    assert [entry.name for entry in out.iterdir()] == ["model-int8.tflite"]
+    content = json.loads(kept.read_text())
+    rows = content["tables"]["files"]["rows"]
+    assert [f"| {' | '.join(row)} |" for row in rows] == [
+        line for line in text.splitlines() if line[:3] in ("| K", "| m")
+    ]
+    assert content["files"][1]["same_first_choice"] == 1.0
 
 
 @pytest.mark.slow
