@@ -20,10 +20,10 @@ def run_tools(tools: dict[str, type], description: str) -> None:
     _run(tyro.extras.subcommand_cli_from_dict(tools, description=description))
 
 
-def check_json(path: Path | None) -> None:
-    """Raise :class:`InputError` for a ``--json`` that cannot become a .json file, before any work is done."""
-    if path is not None and (path.suffix != ".json" or path.is_dir() or not path.parent.is_dir()):
-        raise InputError(f"--json {path} must be a .json file in a folder that is there.")
+def check_output(flag: str, path: Path | None, suffix: str = ".json") -> None:
+    """Raise :class:`InputError` for a file to write that cannot become one, before any work is done."""
+    if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
+        raise InputError(f"{flag} {path} must be a {suffix} file in a folder that is there.")
 
 
 def _run(chosen) -> None:

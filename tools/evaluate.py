@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras_resnet
 from keras_resnet import evaluation
-from keras_resnet.command_line import check_json, run_tool
+from keras_resnet.command_line import check_output, run_tool
 from keras_resnet.data import open_data
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, write_tables
@@ -55,7 +55,7 @@ class Evaluate:
     def run(self) -> None:
         if self.batch_size < 1:
             raise InputError(f"--batch-size {self.batch_size} must be positive.")
-        check_json(self.json)
+        check_output("--json", self.json)
         view = evaluation.View(self.view, self.scales, self.flips)
         ensemble = evaluation.Ensemble(self.model, keras_resnet.load_model, view, self.batch_size)
         found = open_data(self.data, self.data_dir)

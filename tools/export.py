@@ -21,7 +21,7 @@ import numpy as np
 
 import keras_resnet
 from keras_resnet import deployment, evaluation
-from keras_resnet.command_line import check_json, run_tool
+from keras_resnet.command_line import check_output, run_tool
 from keras_resnet.data import augment, open_data
 from keras_resnet.data.parallel import parallel_map
 from keras_resnet.errors import InputError
@@ -59,7 +59,7 @@ class Export:
     """A file to write the table into as data, with the command, versions and hardware."""
 
     def run(self) -> None:
-        check_json(self.json)
+        check_output("--json", self.json)
         if self.out.exists():
             raise InputError(f"{self.out} is there already: choose another --out, or remove it.")
         if self.photos < 1:

@@ -16,12 +16,12 @@ import keras_resnet
 from keras_resnet.weights import TORCH
 
 
-def tool(name, *arguments):
-    """Run a tool; its exit status, output and last line of errors."""
+def tool(name, *arguments, whole=False):
+    """Run a tool; its exit status, output and last line of errors, or all of them."""
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / f"{name}.py", *map(str, arguments)], capture_output=True, text=True
     )
-    return done.returncode, done.stdout, (done.stderr.strip().splitlines() or [""])[-1]
+    return done.returncode, done.stdout, done.stderr if whole else (done.stderr.strip().splitlines() or [""])[-1]
 
 
 @pytest.fixture
@@ -90,18 +90,35 @@ def test_convert_weights_says_what_it_carries(saved, tmp_path):
     assert not (tmp_path / "x.keras").exists()
 
 
-def test_classify_names_and_draws_and_refuses_what_is_no_photo(saved, photo_folder, tmp_path):
-    photos = sorted((photo_folder / "val").glob("*/*.JPEG"))
-    status, text, _ = tool("classify", *photos, "--model", saved, "--top", "2", "--draw", tmp_path / "answer.png")
-    assert status == 0
+def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, photo_folder, tmp_path):
+    photos = sorted((photo_folder / "val").rglob("*.JPEG"))
+    bad = photo_folder / "val" / "cat" / "no.jpg"
+    bad.write_text("no photo")
+    wide = np.full((40, 200, 3), (255, 0, 0), np.uint8)  # its ends are outside the view that the network sees
+    wide[:, 50:150] = 255
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    kept = [tmp_path / name for name in ("answers.png", "answers.json", "answers.csv")]
+    flags = [word for flag, path in zip(("--draw", "--json", "--csv"), kept, strict=True) for word in (flag, path)]
+    status, text, errors = tool(
+        "classify", photo_folder / "val", tmp_path / "wide.png", "--model", saved, "--top", "2", *flags, whole=True
+    )
+    assert status == 0, errors
+    assert f"left out: {bad} does not decode: give a JPEG or PNG file." in errors.splitlines()
     lines = text.splitlines()
-    assert [line for line in lines if line.startswith("/")] == [str(photo) for photo in photos]
+    assert [line for line in lines if line.startswith("/")] == [*map(str, photos), str(tmp_path / "wide.png")]
     assert sorted(line.split()[-1] for line in lines[1:3]) == ["cat", "dog"]
-    assert np.asarray(Image.open(tmp_path / "answer.png")).std() > 10
-    (tmp_path / "no.jpg").write_text("no photo")
-    status, text, error = tool("classify", photos[0], tmp_path / "no.jpg", "--model", saved, "--top", "2")
+    answers = json.loads(kept[1].read_text())
+    rows = list(csv.DictReader(kept[2].open(newline="")))
+    for row, (photo, each) in zip(rows, [(a["photo"], c) for a in answers for c in a["classes"]], strict=True):
+        assert (row["photo"], row["class"], float(row["probability"])) == (photo, each["class"], each["probability"])
+    printed = [line.split() for line in lines if line.startswith(" ")]
+    assert [[f"{float(row['probability']):.2%}", row["class"]] for row in rows] == printed
+    assert [row["rank"] for row in rows[:2]] == ["1", "2"]
+    red = (np.asarray(Image.open(kept[0]).convert("RGB")) == (255, 0, 0)).all(-1)
+    assert red.sum() > 400  # the whole photo is drawn, not its middle alone
+    status, text, error = tool("classify", bad, tmp_path / "nothing.jpg", "--model", saved, "--top", "2")
     assert (status, text) == (2, "")
-    assert error == f"classify.py: {tmp_path / 'no.jpg'} does not decode: give a JPEG or PNG file."
+    assert error == "classify.py: None of the 2 files is a photo that decodes: give JPEG or PNG files."
 
 
 @pytest.mark.slow
