@@ -1,11 +1,9 @@
 """The small programs of ``tools/``: a dataclass of flags with a ``run`` method."""
 
-import json
 import sys
 from pathlib import Path
 
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
 
 
 def run_tool(tool: type, description: str) -> None:
@@ -22,19 +20,10 @@ def run_tools(tools: dict[str, type], description: str) -> None:
     _run(tyro.extras.subcommand_cli_from_dict(tools, description=description))
 
 
-def check_json(path: Path | None) -> None:
-    """Raise :class:`InputError` for a ``--json`` that is no .json file in a folder that is there."""
-    if path is not None and (path.suffix != ".json" or not path.parent.is_dir()):
-        raise InputError(f"--json {path} must be a .json file in a folder that is there.")
-
-
-def write_json(path: Path | None, values: dict) -> None:
-    """Write what a tool printed as data, with the command, commit, versions and hardware it comes from."""
-    from keras_resnet.training.results import provenance
-
-    if path is not None:
-        text = json.dumps(values | provenance(), indent=2) + "\n"
-        write_whole(path, lambda part: part.write_text(text))
+def check_output(flag: str, path: Path | None, suffix: str = ".json") -> None:
+    """Raise :class:`InputError` for a file to write that cannot become one, before any work is done."""
+    if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
+        raise InputError(f"{flag} {path} must be a {suffix} file in a folder that is there.")
 
 
 def _run(chosen) -> None:

@@ -8,7 +8,7 @@ import keras
 from keras_resnet import weights
 from keras_resnet.errors import InputError
 from keras_resnet.models import build
-from keras_resnet.specs import SPECS, change_spec, find_spec
+from keras_resnet.specs import change_spec, find_spec, split_name
 from keras_resnet.weights.checkpoint import READERS
 from keras_resnet.weights.keras_file import check_members
 from keras_resnet.weights.known import fetch
@@ -34,13 +34,9 @@ def load_model(model: str | Path) -> keras.Model:
     Raises:
         InputError: no such network or file, or weights that do not fit.
     """
-    name, _, path = str(model).partition(":")
-    if name.lower() in map(str.lower, SPECS):
-        name = find_spec(name).name
-    else:
-        name, path = None, str(model)
-        if not path.endswith(tuple(READERS)):
-            find_spec(path)
+    name, path = split_name(str(model))
+    if name is None and not path.endswith(tuple(READERS)):
+        find_spec(path)
     if not path:
         return build(find_spec(name))
     if path.endswith(".keras") and name is None:

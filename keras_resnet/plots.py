@@ -78,7 +78,7 @@ def scaling(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
 
 
 def photo_grid(images, titles: list[str]):
-    """Photos, uint8 ``[count, height, width, 3]``, four in a row under their titles: uint8 ``[height, width, 3]``."""
+    """Photos, each uint8 ``[height, width, 3]``, four in a row under their titles: uint8 ``[height, width, 3]``."""
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

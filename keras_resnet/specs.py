@@ -162,6 +162,13 @@ def find_spec(name: str) -> NetSpec:
     return found
 
 
+def split_name(model: str) -> tuple[str | None, str]:
+    """``NAME[:WEIGHTS]`` as its name in ``SPECS``, given in any case, and its weights; None and all of another text."""
+    name, _, weights = model.partition(":")
+    found = _ANY_CASE.get(name.lower())
+    return (None, model) if found is None else (found.name, weights)
+
+
 def change_spec(spec: NetSpec, **changes) -> NetSpec:
     """``spec`` with ``changes``; raises :class:`InputError` listing the fields for a name that is none."""
     for field in changes:

@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
+
+from keras_resnet.messages import has_nvidia
 
 MODULE = ROOT / "keras_resnet" / "messages.py"  # alone: the package would import TensorFlow
 LINES = """
@@ -39,3 +42,12 @@ def test_the_last_words_of_a_crash_are_heard():
         "In other words",
         "F0000 00:00:1 no such instruction",
     ]
+
+
+@pytest.mark.skipif(has_nvidia(), reason="TensorFlow may have something to say of the NVIDIA device")
+@pytest.mark.parametrize("command", ["table1.py", "benchmark.py inference --help", "analyze.py cost --help"])
+def test_tools_say_nothing_of_tensorflow_s(command):
+    """Also those that import it themselves, and where it looks for GPUs that are not there."""
+    name, *arguments = command.split()
+    done = subprocess.run([sys.executable, ROOT / "tools" / name, *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -22,6 +22,9 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras_resnet  # first, since it keeps TensorFlow's messages back
+
+# isort: split
 import keras
 import numpy as np
 import tensorflow as tf
@@ -30,7 +33,6 @@ from benchmark_detection import Detect
 from benchmark_inference import Inference, Views
 from benchmark_turns import Benchmark, alternate
 
-import keras_resnet
 from keras_resnet import data
 from keras_resnet.data import augment
 from keras_resnet.layers import BatchNormalization

@@ -1,11 +1,16 @@
 """The five best classes of photos.
 
 python tools/classify.py cat.jpg dog.png --model ResNet50:imagenet
-python tools/classify.py photos/*.jpg --model best.keras --draw answer.png
+python tools/classify.py photos/ --model best.keras --draw answers.png --csv answers.csv
+
+A folder stands for the .jpg, .jpeg and .png files in it and below. A file that does not decode is named and left out.
 """
 
+import csv
+import json
 import os
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +22,13 @@ from tyro.conf import Positional
 
 import keras_resnet
 from keras_resnet import evaluation, plots
-from keras_resnet.command_line import run_tool
+from keras_resnet.command_line import check_output, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 
 IMAGENET_CLASSES = 1000
+BATCH = 32  # photos
+DRAWN, DRAWN_SIDE = 100, 300  # photos at most, and pixels of a photo's longer side
 
 
 @dataclass(frozen=True)
@@ -29,45 +36,62 @@ class Classify:
     """Which photos, by which model."""
 
     photos: Positional[tuple[Path, ...]]
-    """JPEG or PNG files."""
+    """JPEG or PNG files, or folders of them."""
     model: str
     """NAME:WEIGHTS (a file, or imagenet), a .keras file, or another weight file."""
     top: int = 5
     """How many classes to name."""
     draw: Path | None = None
-    """A PNG file to draw the photos into, with their classes."""
+    """A PNG file to draw the photos into, the first 100, under their classes."""
+    json: Path | None = None
+    """A file for the answers: a list of photos, each with its classes and their probabilities."""
+    csv: Path | None = None
+    """A file for the answers: a line for each photo and class, with its rank and probability."""
 
     def run(self) -> None:
+        check_output("--draw", self.draw, ".png")
+        check_output("--json", self.json)
+        check_output("--csv", self.csv, ".csv")
+        files = [file for path in self.photos for file in _files(path)]
+        if not files:
+            raise InputError("Give one photo or more, or folders of them: classify.py PHOTO ... --model MODEL.")
+        answer = self._answerer()
+        answers, pictures = [], []
+        for first in range(0, len(files), BATCH):
+            photos = dict(_decoded(files[first : first + BATCH]))
+            for (path, photo), best in zip(photos.items(), answer(photos), strict=True):
+                print("\n".join([str(path), *(f"  {score:7.2%}  {name}" for name, score in best)]), flush=True)
+                classes = [{"class": name, "probability": score} for name, score in best]
+                answers.append({"photo": str(path), "classes": classes})
+                if self.draw is not None and len(pictures) < DRAWN:
+                    pictures.append(_picture(photo))
+        if not answers:
+            raise InputError(f"None of the {len(files)} files is a photo that decodes: give JPEG or PNG files.")
+        self._write(answers, pictures)
+
+    def _answerer(self) -> Callable[[dict], list]:
+        """From photos by path to the best classes of each, with their probabilities."""
         from keras_resnet.data import augment
 
-        if not self.photos:
-            raise InputError("Give one photo or more: classify.py PHOTO ... --model MODEL.")
-        if self.draw is not None and self.draw.suffix != ".png":
-            raise InputError(f"--draw {self.draw} must be a .png file.")
         model = keras_resnet.load_model(self.model)
-        size = evaluation.input_size(model)
-        classes = evaluation.classifier_of(model).units
+        size, classes = evaluation.input_size(model), evaluation.classifier_of(model).units
         if not 1 <= self.top <= classes:
             raise InputError(f"--top {self.top} must be from 1 to the model's {classes} classes.")
-        encoded = {path: augment.read_photo(path) for path in self.photos}  # all of them, before any answer
         if getattr(model, "preprocessing", None) is None:
             raise InputError(
                 f"{model.name} does not know its preprocessing: give NAME:WEIGHTS, a network and its file."
             )
-        views = [augment.center_view(photo, size, model.preprocessing.crop).numpy() for photo in encoded.values()]
-        probabilities = evaluation.with_activation(model, "softmax")(model.preprocessing(np.stack(views))).numpy()
-        evaluation.check_finite(model.name, probabilities, self.photos)
-        best = [self._best(model, scores) for scores in probabilities]
-        for path, found in zip(self.photos, best, strict=True):
-            print(path)
-            for name, score in found:
-                print(f"  {score:7.2%}  {name}")
-        if self.draw is not None:
-            titles = ["\n".join(f"{name} {score:.0%}" for name, score in found) for found in best]
-            shown = np.clip(np.round(np.stack(views)), 0, 255).astype(np.uint8)
-            grid = plots.photo_grid(shown, titles)
-            write_whole(self.draw, lambda part: Image.fromarray(grid).save(part, format="PNG"))
-            print(f"drawn into {self.draw}", file=sys.stderr)
+        network = evaluation.with_activation(model, "softmax")
+
+        def answer(photos):
+            if not photos:
+                return []
+            views = [augment.center_view(photo, size, model.preprocessing.crop).numpy() for photo in photos.values()]
+            probabilities = network(model.preprocessing(np.stack(views))).numpy()
+            evaluation.check_finite(model.name, probabilities, list(photos))
+            return [self._best(model, scores) for scores in probabilities]
+
+        return answer
 
     def _best(self, model, scores) -> list[tuple[str, float]]:
         order = np.argsort(-scores, kind="stable")[: self.top]
@@ -77,6 +101,59 @@ class Classify:
             (found,) = keras_resnet.decode_predictions(scores[None], self.top)
             return [(f"{name} ({wnid})", float(score)) for wnid, name, score in found]
         return [(f"class {i}", float(scores[i])) for i in order]
+
+    def _write(self, answers: list[dict], pictures: list) -> None:
+        if self.json is not None:
+            text = json.dumps(answers, indent=1) + "\n"
+            write_whole(self.json, lambda part: part.write_text(text, encoding="utf-8"))
+        if self.csv is not None:
+            rows = [
+                (each["photo"], rank, best["class"], best["probability"])
+                for each in answers
+                for rank, best in enumerate(each["classes"], start=1)
+            ]
+            write_whole(self.csv, lambda part: _write_csv(part, [("photo", "rank", "class", "probability"), *rows]))
+        if self.draw is not None:
+            titles = [
+                "\n".join(f"{best['class']} {best['probability']:.0%}" for best in each["classes"]) for each in answers
+            ]
+            grid = plots.photo_grid(pictures, titles)
+            write_whole(self.draw, lambda part: Image.fromarray(grid).save(part, format="PNG"))
+            print(f"drawn into {self.draw}", file=sys.stderr)
+
+
+def _files(path: Path) -> list[Path]:
+    """The file itself, or the images in a folder and below, in order."""
+    from keras_resnet.data.scan import is_image
+
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if is_image(file.name) and file.is_file())
+
+
+def _decoded(files: list[Path]) -> Iterator[tuple[Path, bytes]]:
+    """The files that decode, with their bytes; a line on standard error for each of the others."""
+    from keras_resnet.data import augment
+
+    for file in files:
+        try:
+            yield file, augment.read_photo(file)
+        except InputError as error:
+            print(f"left out: {error}", file=sys.stderr)
+
+
+def _picture(photo: bytes) -> np.ndarray:
+    """The whole photo, small."""
+    from keras_resnet.data import augment
+
+    picture = Image.fromarray(augment.decode(photo).numpy())
+    picture.thumbnail((DRAWN_SIDE, DRAWN_SIDE))
+    return np.asarray(picture)
+
+
+def _write_csv(path: Path, rows: list[tuple]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 if __name__ == "__main__":

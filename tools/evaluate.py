@@ -18,9 +18,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras_resnet
 from keras_resnet import evaluation
-from keras_resnet.command_line import run_tool
+from keras_resnet.command_line import check_output, run_tool
 from keras_resnet.data import open_data
 from keras_resnet.errors import InputError
+from keras_resnet.tables import Table, write_tables
 
 TOP_K = 5
 
@@ -48,10 +49,13 @@ class Evaluate:
     """Images of the model's own size in one forward pass."""
     choose: int | None = None
     """Choose this many of the models greedily on the validation split, then report on --split."""
+    json: Path | None = None
+    """A file for the table as data, with the wrong answers counted, the command, commit and machine."""
 
     def run(self) -> None:
         if self.batch_size < 1:
             raise InputError(f"--batch-size {self.batch_size} must be positive.")
+        check_output("--json", self.json)
         view = evaluation.View(self.view, self.scales, self.flips)
         ensemble = evaluation.Ensemble(self.model, keras_resnet.load_model, view, self.batch_size)
         found = open_data(self.data, self.data_dir)
@@ -65,12 +69,18 @@ class Evaluate:
         scores = ensemble.member_scores(found, split)
         seconds = time.perf_counter() - start
         print(f"{found.name}, {split.name}: {len(split):,} images; view {self.view}{' with flips' * self.flips}")
-        print("\n| model | top-1 error (95 % interval) | top-5 error (95 % interval) |\n|---|---|---|")
         rows = scores | ({"average of all": evaluation.joint(list(scores.values()))} if len(scores) > 1 else {})
-        for name, each in rows.items():
-            top5 = each.error(TOP_K) if each.probabilities.shape[1] > TOP_K else ""
-            print(f"| {name} | {each.error()} | {top5} |")
+        counted = (1, TOP_K) if len(found.classes) > TOP_K else (1,)
+        errors = {name: {f"top-{k}": each.error(k) for k in counted} for name, each in rows.items()}
+        table = Table("errors", ("model", *(f"top-{k} error (95 % interval)" for k in counted)))
+        print()
+        table.print_header()
+        for name, each in errors.items():
+            table.add(name, *each.values())
         print(f"\n{seconds:.0f} s, scores of earlier runs included")
+        wrong = {name: {key: error.wrong for key, error in each.items()} for name, each in errors.items()}
+        about = {"data": found.name, "split": split.name, "photos": len(split), "view": self.view, "flips": self.flips}
+        write_tables(self.json, [table], **about, scales=self.scales, wrong=wrong)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ paired bootstrap intervals against the baseline, and the time an image takes. --
 files of every row; of a test part without annotations that is all there is.
 """
 
-import json
 import os
 import time
 from dataclasses import dataclass
@@ -21,9 +20,9 @@ from typing import Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from keras_resnet.command_line import run_tool
+from keras_resnet.command_line import check_output, run_tool
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
+from keras_resnet.tables import Table, write_tables
 
 ROWS = ("baseline", "refinement", "context", "multi-scale", "flip", "ensemble")
 Row = Literal["baseline", "refinement", "context", "multi-scale", "flip", "ensemble"]
@@ -63,12 +62,12 @@ class EvaluateDetection:
         import keras
 
         from keras_resnet import detection
-        from keras_resnet.training.results import provenance
 
         if not self.model:
             raise InputError("--model needs one detector or more.")
         if self.first is not None and self.first < 1:
             raise InputError(f"--first {self.first} must be positive.")
+        check_output("--json", self.json)
         keras.config.set_dtype_policy(self.precision)
         models = [detection.load_detector(path) for path in self.model]
         benchmark = detection.BENCHMARKS[self.benchmark]
@@ -93,30 +92,30 @@ class EvaluateDetection:
         shown = benchmark.columns[:2] if data.annotated else ()
         print(f"{data.name}: {len(data):,} photos; scales {' '.join(map(str, scales))}")
         columns = [*shown, "AP50 (95 % interval)", "AP50 over baseline"] if data.annotated else []
-        print(f"\n| {' | '.join(['row', *columns, 's/image'])} |\n{'|---' * (2 + len(columns))}|")
-        table, baseline = [], None
+        table = Table("rows", ("row", *columns, "s/image"))
+        print()
+        table.print_header()
+        rows, baseline = [], None
         for row in chosen:
             found, seconds = detect(detection.Detector(*options[row]), data)
-            table.append({"row": row, "seconds": seconds})
+            rows.append({"row": row, "seconds": seconds})
             cells = []
             if data.annotated:
                 scores = benchmark.score(data, found)
                 matches = detection.Matches(data, found, (0.5,))
                 value, draws = matches.mean_ap(), matches.draws()
                 baseline = (value, draws) if baseline is None else baseline
-                table[-1] |= {"scores": scores, "AP50": value, "interval": detection.interval(draws)}
-                cells = [*(f"{100 * scores[name]:.1f}" for name in shown), _percent(value, table[-1]["interval"]), ""]
+                rows[-1] |= {"scores": scores, "AP50": value, "interval": detection.interval(draws)}
+                cells = [*(f"{100 * scores[name]:.1f}" for name in shown), _percent(value, rows[-1]["interval"]), ""]
                 if row != "baseline":
                     over = value - baseline[0], detection.interval(draws - baseline[1])
-                    table[-1] |= {"over_baseline": over[0], "over_baseline_interval": over[1]}
+                    rows[-1] |= {"over_baseline": over[0], "over_baseline_interval": over[1]}
                     cells[-1] = _percent(*over, "+")
-            print(f"| {' | '.join([row, *cells, f'{seconds:.2f}'])} |", flush=True)
+            table.add(row, *cells, f"{seconds:.2f}")
             if self.out:
                 benchmark.write(self.out / row, data, part, found)
-        if self.json:
-            content = {"data": data.name, "photos": len(data), "benchmark": self.benchmark, "scales": scales}
-            text = json.dumps({**content, "rows": table, **provenance()}, indent=1)
-            write_whole(self.json, lambda file: file.write_text(text + "\n"))
+        about = {"data": data.name, "photos": len(data), "benchmark": self.benchmark, "scales": scales}
+        write_tables(self.json, [table], **about, rows=rows)
 
 
 def table_9(models, scales) -> dict:

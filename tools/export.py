@@ -4,12 +4,11 @@
 
 writes saved_model/ (JPEG bytes to the five best classes), model.tflite, model-int8.tflite (calibrated on 100 training
 photos) and model.onnx. Float files must give the model's logits to 1e-4 of their spread on the validation photos; the
-int8 file must agree with its first choice on 95 % of at least 200. Otherwise nothing is kept and the tool fails.
+int8 file must agree with its first choice on 95 % of at least 20. Otherwise nothing is kept and the tool fails.
 """
 
 import os
 import shutil
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -22,13 +21,14 @@ import numpy as np
 
 import keras_resnet
 from keras_resnet import deployment, evaluation
-from keras_resnet.command_line import check_json, run_tool, write_json
+from keras_resnet.command_line import check_output, run_tool
 from keras_resnet.data import augment, open_data
 from keras_resnet.data.parallel import parallel_map
 from keras_resnet.errors import InputError
+from keras_resnet.tables import Table, write_tables
 
 FLOAT_DIFFERENCE = 1e-4  # of the logits' spread
-AGREEMENT, FEWEST_PHOTOS = 0.95, 200
+AGREEMENT, FEWEST_PHOTOS = 0.95, 20  # of fewer, one that differs would be more than the 5 % that may
 SERVED = 32  # encoded photos
 TIMED = 16  # images
 FILES = {
@@ -54,24 +54,23 @@ class Export:
     formats: tuple[Literal["saved-model", "litert", "litert-int8", "onnx"], ...] = tuple(FILES)
     """Which files."""
     photos: int = 200
-    """Validation photos to compare on."""
-
+    """Validation photos to compare on, or all where there are fewer; for int8 20 or more."""
     json: Path | None = None
     """A file to write the table into as data, with the command, versions and hardware."""
 
     def run(self) -> None:
-        check_json(self.json)
+        check_output("--json", self.json)
         if self.out.exists():
             raise InputError(f"{self.out} is there already: choose another --out, or remove it.")
-        if "litert-int8" in self.formats and self.photos < FEWEST_PHOTOS:
-            raise InputError(f"--photos {self.photos} says too little about int8: give {FEWEST_PHOTOS} or more.")
+        if self.photos < 1:
+            raise InputError(f"--photos {self.photos} must be positive.")
         model = keras_resnet.load_model(self.model)
         found = open_data(self.data, self.data_dir)
         evaluation.check_model(model, found)
-        if "litert-int8" in self.formats and len(found.validation) < FEWEST_PHOTOS:
+        if "litert-int8" in self.formats and min(self.photos, len(found.validation)) < FEWEST_PHOTOS:
             raise InputError(
-                f"{found.name} has {len(found.validation)} validation photos: int8 is compared on {FEWEST_PHOTOS} or "
-                "more; leave litert-int8 out of --formats, or give more photos."
+                f"--photos {self.photos} of the {len(found.validation)} validation photos of {found.name} are too few "
+                f"to judge int8: give {FEWEST_PHOTOS} or more, or leave litert-int8 out of --formats."
             )
         calibration = _photos(model, found.train, deployment.CALIBRATION)
         photos = _photos(model, found.validation, self.photos)
@@ -88,14 +87,15 @@ class Export:
             if "saved-model" in self.formats:
                 problems += _served_problems(model, part / FILES["saved-model"][0], found.validation)
             parameters = sum(value.nbytes for value in model.get_weights())
-            print(f"{model.name} on {len(photos)} photos of {found.name}, {found.validation.name}\n")
-            print("| file | megabytes | images/s | largest difference / spread | same first choice |")
-            print("|---|---|---|---|---|")
-            print(f"| Keras model | {parameters / 1e6:.1f} | {speed:.1f} | | |")
+            fewer = f", all there are of the {self.photos} asked for" if len(photos) < self.photos else ""
+            print(f"{model.name} on {len(photos)} photos of {found.name}, {found.validation.name}{fewer}\n")
+            columns = ("megabytes", "images/s", "largest difference / spread", "same first choice")
+            table = Table("files", ("file", *columns))
+            table.print_header()
+            table.add("Keras model", f"{parameters / 1e6:.1f}", _rate(speed), "", "")
             for row in rows:
-                amounts = f"{row['megabytes']:.1f} | {row['images_per_second']:.1f} | {row['difference']:.1e}"
-                print(f"| {row['file']} | {amounts} | {row['same_first_choice']:.1%} |")
-            sys.stdout.flush()
+                compared = f"{row['difference']:.1e}", f"{row['same_first_choice']:.1%}"
+                table.add(row["file"], f"{row['megabytes']:.1f}", _rate(row["images_per_second"]), *compared)
             if problems:
                 raise InputError(f"{'; '.join(problems)}: nothing was kept.")
             part.chmod(0o755)  # mkdtemp makes it private
@@ -104,7 +104,7 @@ class Export:
             shutil.rmtree(part, ignore_errors=True)
         what = {"model": model.name, "data": found.name, "split": found.validation.name, "photos": len(photos)}
         keras_row = {"file": "Keras model", "megabytes": parameters / 1e6, "images_per_second": speed}
-        write_json(self.json, what | {"files": [keras_row, *rows]})
+        write_tables(self.json, [table], **what, files=[keras_row, *rows])
         print(f"\nwritten to {self.out}")
 
     def _write(self, model, folder, calibration) -> None:
@@ -175,8 +175,12 @@ def _photos(model, split, count) -> np.ndarray:
     return np.stack(list(dataset.as_numpy_iterator()))
 
 
-def _measured(function, photos) -> tuple[np.ndarray, float]:
-    """The logits of all photos in batches, and the median images/s of the batches."""
+def _rate(speed: float | None) -> str:
+    return "" if speed is None else f"{speed:.1f}"
+
+
+def _measured(function, photos) -> tuple[np.ndarray, float | None]:
+    """The logits of all photos in batches, and the median images/s of the full batches, None without one."""
     results, seconds = [], []
     for first in range(0, len(photos), TIMED):
         batch = photos[first : first + TIMED]
@@ -184,7 +188,7 @@ def _measured(function, photos) -> tuple[np.ndarray, float]:
         results.append(function(batch))
         if len(batch) == TIMED:
             seconds.append(time.perf_counter() - start)
-    return np.concatenate(results), TIMED / float(np.median(seconds)) if seconds else float("nan")
+    return np.concatenate(results), TIMED / float(np.median(seconds)) if seconds else None
 
 
 if __name__ == "__main__":

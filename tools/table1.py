@@ -5,15 +5,21 @@ python tools/table1.py --format csv > table1.csv
 """
 
 import csv
+import math
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras_resnet
+import keras_resnet  # first, since it keeps TensorFlow's messages back
+
+# isort: split
+import keras
+import tqdm
+
 from keras_resnet.analysis import multiply_adds
 from keras_resnet.command_line import run_tool
 
@@ -28,15 +34,13 @@ PAPER = {  # 10^9 multiply-adds (Table 1, Sec. 3.3; VGG's without the fully conn
 
 def network_row(name: str) -> tuple:
     spec = keras_resnet.SPECS[name]
-    model = keras_resnet.build(spec)
+    model = keras_resnet.build(replace(spec, unroll=False))  # a loop is counted from one of its blocks
     first = next(layer for layer in ("conv1_relu", "conv1_bn") if layer in {each.name for each in model.layers})
     maps = [model.get_layer(first).output, *keras_resnet.pyramid(model).outputs]
     return _row(name, spec.depth, [each.shape[1] for each in maps], model)
 
 
 def vgg_row(name: str) -> tuple:
-    import keras  # after this package, which keeps TensorFlow's messages back
-
     model = getattr(keras.applications, name)(weights=None)
     pools = [model.get_layer(f"block{i}_pool").input.shape[1] for i in range(1, 6)]
     return _row(name, int(name.removeprefix("VGG")), pools, model)
@@ -44,7 +48,7 @@ def vgg_row(name: str) -> tuple:
 
 def _row(name, depth, sizes, model) -> tuple:
     sizes = [f"{size}x{size}" for size in sizes] + [""] * (5 - len(sizes))
-    parameters = sum(v.numpy().size for v in model.trainable_variables)
+    parameters = sum(math.prod(v.shape) for v in model.trainable_variables)
     return name, depth, *sizes, parameters, multiply_adds(model), PAPER.get(name, "")
 
 
@@ -63,7 +67,8 @@ class Table1:
     """Aligned columns, a Markdown table, or comma-separated values."""
 
     def run(self) -> None:
-        rows = [make(name) for name, make in ROWS.items()]
+        with keras.StatelessScope(initialize_variables=False):  # shapes are all it takes: nobody draws 600 M weights
+            rows = [make(name) for name, make in tqdm.tqdm(ROWS.items(), disable=None, leave=False)]
         if self.format == "csv":
             csv.writer(sys.stdout, lineterminator="\n").writerows([COLUMNS, *rows])
             return

@@ -18,7 +18,7 @@ def multiply_adds(model: keras.Model, input_shape: tuple[int, int, int] | None =
     Raises:
         InputError: the sizes are not known.
     """
-    if input_shape is not None:
+    if input_shape is not None and tuple(input_shape) != model.inputs[0].shape[1:]:
         model = keras.models.clone_model(model, input_tensors=keras.Input(input_shape))
     if None in model.inputs[0].shape[1:]:
         raise InputError(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from keras_resnet.errors import InputError, one_of
-from keras_resnet.specs import SHORTCUTS, NetSpec, change_spec, find_spec, parse_changes
+from keras_resnet.specs import SHORTCUTS, NetSpec, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.schedules import SCHEDULES
 from keras_resnet.training.signals import Stopped
 from keras_resnet.training.strategy import choose_strategy
@@ -119,10 +119,14 @@ class Settings(RunSettings):
 
 
 def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
-    """``settings`` with what is None filled in from ``preset``, and a workdir named by recipe, data, network, seed."""
+    """``settings`` with what is None filled in from ``preset``, and a workdir named by recipe, data, network, seed.
+
+    A network is called as in ``SPECS``, in whatever case it was given.
+    """
     if settings.steps is not None or settings.epochs is not None:
         preset = {key: value for key, value in preset.items() if key not in ("steps", "epochs")}
     filled = replace(settings, **{key: value for key, value in preset.items() if getattr(settings, key) is None})
+    filled = replace(filled, model=":".join(filter(None, split_name(filled.model))))
     if filled.workdir is None:
         name = f"{recipe}-{folder_name(filled.data)}-{filled.network_name()}-seed{filled.seed}"
         filled = replace(filled, workdir=Path("runs") / name)

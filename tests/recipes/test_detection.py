@@ -118,6 +118,9 @@ def test_evaluate_detection_prints_table_9_s_rows_and_writes_submissions(trained
     content = json.loads(table.read_text())
     assert {"command", "commit", "versions", "hardware"} < set(content)
     assert [each["row"] for each in content["rows"]] == rows
+    kept = content["tables"]["rows"]
+    printed = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [f"| {' | '.join(row)} |" for row in (kept["columns"], *kept["rows"])] == printed
     assert all(each["AP50"] == pytest.approx(each["scores"]["AP50"], abs=1e-12) for each in content["rows"])
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import shutil
 import subprocess
 import sys
 
@@ -14,12 +16,12 @@ import keras_resnet
 from keras_resnet.weights import TORCH
 
 
-def tool(name, *arguments):
-    """Run a tool; its exit status, output and last line of errors."""
+def tool(name, *arguments, whole=False):
+    """Run a tool; its exit status, output and last line of errors, or all of them."""
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / f"{name}.py", *map(str, arguments)], capture_output=True, text=True
     )
-    return done.returncode, done.stdout, (done.stderr.strip().splitlines() or [""])[-1]
+    return done.returncode, done.stdout, done.stderr if whole else (done.stderr.strip().splitlines() or [""])[-1]
 
 
 @pytest.fixture
@@ -55,14 +57,22 @@ def test_evaluate_prints_members_and_their_average(saved, photo_folder, tmp_path
         path.write_bytes(b"nothing is scored on these, so nothing looks at them")
     other = tmp_path / "other.npz"
     assert tool("convert_weights", saved, other)[0] == 0
-    status, text, _ = tool(
-        "evaluate", "--model", saved, other, "--data", photo_folder, "--view", "multi-scale", "--choose", "2", "--flips"
-    )
+    kept = tmp_path / "errors.json"
+    how = ("--view", "multi-scale", "--choose", "2", "--flips", "--json", kept)
+    status, text, _ = tool("evaluate", "--model", saved, other, "--data", photo_folder, *how)
     assert status == 0
     assert "photos, val: 4 images; view multi-scale with flips" in text
     rows = [line.split(" | ")[1] for line in text.splitlines() if line.startswith(("| /", "| average"))]
     assert len(rows) == 3
     assert len(set(rows)) == 1  # the same weights twice: the same errors three times
+    content = json.loads(kept.read_text())
+    table = content["tables"]["errors"]
+    assert [f"| {' | '.join(row)} |" for row in (table["columns"], *table["rows"])] == [
+        line for line in text.splitlines() if line.startswith("| ")
+    ]
+    assert [f"{100 * each['top-1'] / 4:.2f}" for each in content["wrong"].values()] == [row.split()[0] for row in rows]
+    assert content["photos"] == 4
+    assert {"command", "commit", "versions", "hardware", "environment"} < set(content)
     status, _, error = tool("evaluate", "--model", saved, "--data", photo_folder, "--split", "test")
     assert (status, error) == (2, "evaluate.py: photos has no test split: choose --split val.")
 
@@ -80,18 +90,35 @@ def test_convert_weights_says_what_it_carries(saved, tmp_path):
     assert not (tmp_path / "x.keras").exists()
 
 
-def test_classify_names_and_draws_and_refuses_what_is_no_photo(saved, photo_folder, tmp_path):
-    photos = sorted((photo_folder / "val").glob("*/*.JPEG"))
-    status, text, _ = tool("classify", *photos, "--model", saved, "--top", "2", "--draw", tmp_path / "answer.png")
-    assert status == 0
+def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, photo_folder, tmp_path):
+    photos = sorted((photo_folder / "val").rglob("*.JPEG"))
+    bad = photo_folder / "val" / "cat" / "no.jpg"
+    bad.write_text("no photo")
+    wide = np.full((40, 200, 3), (255, 0, 0), np.uint8)  # its ends are outside the view that the network sees
+    wide[:, 50:150] = 255
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    kept = [tmp_path / name for name in ("answers.png", "answers.json", "answers.csv")]
+    flags = [word for flag, path in zip(("--draw", "--json", "--csv"), kept, strict=True) for word in (flag, path)]
+    status, text, errors = tool(
+        "classify", photo_folder / "val", tmp_path / "wide.png", "--model", saved, "--top", "2", *flags, whole=True
+    )
+    assert status == 0, errors
+    assert f"left out: {bad} does not decode: give a JPEG or PNG file." in errors.splitlines()
     lines = text.splitlines()
-    assert [line for line in lines if line.startswith("/")] == [str(photo) for photo in photos]
+    assert [line for line in lines if line.startswith("/")] == [*map(str, photos), str(tmp_path / "wide.png")]
     assert sorted(line.split()[-1] for line in lines[1:3]) == ["cat", "dog"]
-    assert np.asarray(Image.open(tmp_path / "answer.png")).std() > 10
-    (tmp_path / "no.jpg").write_text("no photo")
-    status, text, error = tool("classify", photos[0], tmp_path / "no.jpg", "--model", saved, "--top", "2")
+    answers = json.loads(kept[1].read_text())
+    rows = list(csv.DictReader(kept[2].open(newline="")))
+    for row, (photo, each) in zip(rows, [(a["photo"], c) for a in answers for c in a["classes"]], strict=True):
+        assert (row["photo"], row["class"], float(row["probability"])) == (photo, each["class"], each["probability"])
+    printed = [line.split() for line in lines if line.startswith(" ")]
+    assert [[f"{float(row['probability']):.2%}", row["class"]] for row in rows] == printed
+    assert [row["rank"] for row in rows[:2]] == ["1", "2"]
+    red = (np.asarray(Image.open(kept[0]).convert("RGB")) == (255, 0, 0)).all(-1)
+    assert red.sum() > 400  # the whole photo is drawn, not its middle alone
+    status, text, error = tool("classify", bad, tmp_path / "nothing.jpg", "--model", saved, "--top", "2")
     assert (status, text) == (2, "")
-    assert error == f"classify.py: {tmp_path / 'no.jpg'} does not decode: give a JPEG or PNG file."
+    assert error == "classify.py: None of the 2 files is a photo that decodes: give JPEG or PNG files."
 
 
 @pytest.mark.slow
@@ -110,6 +137,35 @@ def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path,
     assert "ResNet20 gives scores that are not finite for" in error
     assert str(photo) in error
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, photo_folder, tmp_path):
+    """Of fewer than 20 photos, a single one that differs would be more than the 5 % that may."""
+    model = keras_resnet.load_model(str(saved))
+    model.get_layer("predictions").bias.assign([50, -50])  # so far apart that int8 chooses the same
+    model.save(saved)
+    out, kept = tmp_path / "out", tmp_path / "files.json"
+    flags = ("--model", saved, "--data", photo_folder, "--formats", "litert-int8", "--out", out, "--json", kept)
+    status, text, error = tool("export", *flags)
+    assert (status, text) == (2, "")
+    assert error == (
+        "export.py: --photos 200 of the 4 validation photos of photos are too few to judge int8: give 20 or more, or "
+        "leave litert-int8 out of --formats."
+    )
+    for number in range(8):
+        for name in ("cat", "dog"):
+            shutil.copy(photo_folder / "val" / name / "0.JPEG", photo_folder / "val" / name / f"more{number}.JPEG")
+    status, text, error = tool("export", *flags)
+    assert status == 0, error
+    assert "ResNet20 on 20 photos of photos, val, all there are of the 200 asked for" in text
+    assert [entry.name for entry in out.iterdir()] == ["model-int8.tflite"]
+    content = json.loads(kept.read_text())
+    rows = content["tables"]["files"]["rows"]
+    assert [f"| {' | '.join(row)} |" for row in rows] == [
+        line for line in text.splitlines() if line[:3] in ("| K", "| m")
+    ]
+    assert content["files"][1]["same_first_choice"] == 1.0
 
 
 @pytest.mark.slow

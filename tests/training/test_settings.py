@@ -44,6 +44,14 @@ def test_default_folders_of_different_runs_differ(tmp_path):
     assert all(re.fullmatch(r"[\w.=,+-]+", name) for name in names)
 
 
+@pytest.mark.parametrize("weights", ["", ":imagenet", ":Some/File.h5"])
+def test_a_network_s_name_in_another_case_is_the_same_run(weights):
+    """So a run is found again, and continued, whichever way its network was written."""
+    given = [resolve(Settings(model=name + weights), PRESET, "imagenet") for name in ("ResNet20", "resnet20")]
+    assert given[0] == given[1]
+    assert given[0].model == "ResNet20" + weights
+
+
 def test_a_length_replaces_the_preset_s_other_length():
     resolved = resolve(Settings(epochs=2), PRESET, "imagenet")
     assert (resolved.epochs, resolved.steps) == (2, None)
