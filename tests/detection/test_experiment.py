@@ -1,9 +1,14 @@
 """How a run judges its detector: on how many photos, and on all workers with one result."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import ROOT, randomize
 
 from keras_resnet.detection import BENCHMARKS, DetectionExperiment, DetectionSettings, FasterRCNN, open_coco
 from keras_resnet.weights import Preprocessing
@@ -16,7 +21,7 @@ def photos(rectangles):
 
 @pytest.fixture(scope="module")
 def model(classifier):
-    return FasterRCNN(classifier, ["red", "blue"], (2.0, 4.0), smallest=4.0, shorter=48, longer=48)
+    return FasterRCNN(classifier, ["red", "blue"], (1.5, 2.5), smallest=4.0, shorter=96, longer=96)
 
 
 def experiment_of(photos):
@@ -48,3 +53,23 @@ def test_the_best_is_chosen_on_the_whole_of_an_ordinary_part(model, photos):
     values = replace(experiment, benchmark=count).validator(tf.distribute.get_strategy())(model, lambda: False)
     assert scored == [66]
     assert "(66 of 66 photos)" in experiment.summary(values)
+
+
+@pytest.mark.slow
+def test_two_workers_look_at_half_the_photos_each_and_both_have_what_one_has(model, rectangles, tmp_path):
+    """Of five photos three and two; all that was found comes to both, bit for bit, and so do the scores."""
+    randomize(model.outer, np.random.default_rng(0))
+    model.save(tmp_path / "detector.keras")
+    script = [str(Path(__file__).with_name("score_on_workers.py")), str(tmp_path / "detector.keras"), str(rectangles)]
+    for launch, name in (([], "one"), ([str(ROOT / "tools" / "launch_local.py"), "2"], "two")):
+        command = [sys.executable, *launch, *script, str(tmp_path / name)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    one, *two = (dict(np.load(tmp_path / f"{name}.npz")) for name in ("one-0", "two-0", "two-1"))
+    assert [int(each.pop("looked_at")) for each in (one, *two)] == [5, 3, 2]
+    assert sum(len(value) for name, value in one.items() if name.startswith("photo")) > 20
+    assert min(one["AP50"], one["proposal_recall"]) > 0
+    for each in two:
+        assert each.keys() == one.keys()
+        for name, value in one.items():
+            np.testing.assert_array_equal(each[name], value, err_msg=name)
