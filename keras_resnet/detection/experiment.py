@@ -16,7 +16,7 @@ from keras_resnet.data.scan import readable_images
 from keras_resnet.detection.backbone import Backbone
 from keras_resnet.detection.batches import detection_batches
 from keras_resnet.detection.benchmarks import Benchmark
-from keras_resnet.detection.boxes import iou
+from keras_resnet.detection.boxes import Detections, iou
 from keras_resnet.detection.detector import Detector
 from keras_resnet.detection.model import LEARNED, PARTS, FasterRCNN
 from keras_resnet.detection.photo_files import contents
@@ -25,9 +25,10 @@ from keras_resnet.detection.sampling import PADDING
 from keras_resnet.detection.settings import DetectionSettings
 from keras_resnet.errors import InputError
 from keras_resnet.training.optimizer import SGD
+from keras_resnet.training.workers import count_of, gathered, number_of, together, total
 from keras_resnet.weights.preprocessing import Preprocessing
 
-MONITORED = 64  # photos of a validation during training; the one at the end takes all
+MONITORED = 1000  # photos of a validation, at most: ten are 7 % of the time of 80,000 images (docs/detection.md, Speed)
 VALIDATIONS = 10
 SHOWN = 8
 SHOWN_SCORE = 0.5
@@ -144,23 +145,41 @@ class DetectionExperiment:
             if not made:
                 made.append(Detector([model]))
             self.photos_shown.clear()
-            return self.score(made[0], photos, stopping)
+            return self.score(made[0], photos, strategy, stopping)
 
         return validate
 
-    def score(self, detector: Detector, data: DetectionData, stopping=lambda: False) -> dict[str, float]:
-        """The benchmark's scores and the proposals' recall on ``data``."""
-        found, recalled = {}, []
-        for photo, image in photos_of(data):
+    def score(self, detector: Detector, data: DetectionData, strategy, stopping=lambda: False) -> dict[str, float]:
+        """The benchmark's scores and the proposals' recall on ``data``; all workers must call it.
+
+        Each worker looks at its share of the photos, and has the scores of all of them.
+        """
+        shard = Shard(number_of(strategy), count_of(strategy))
+        rows, counts = together(strategy, lambda: self._look(detector, data, shard, stopping))
+        if stopping():
+            return {}
+        rows = gathered(strategy, rows)
+        rows = rows[np.argsort(rows[:, 0], kind="stable")]  # photos in the order of the data, as one worker has them
+        parts = np.split(rows, np.searchsorted(rows[:, 0], np.arange(1, len(data))))
+        found = {p.id: Detections(r[:, 3:], r[:, 1], r[:, 2]) for p, r in zip(data.photos, parts, strict=True)}
+        recalled, objects = total(strategy, counts)
+        return {**self.benchmark.score(data, found), "proposal_recall": float(recalled / objects) if objects else 0.0}
+
+    def _look(self, detector, data, shard: Shard, stopping) -> tuple[np.ndarray, np.ndarray]:
+        """Of a share of the photos what was found, rows of place, class, score and box; objects proposed, and all."""
+        rows, counts = [np.zeros((0, 7))], np.zeros(2, np.int64)
+        for place, image in pictures_of(data, shard):
             if stopping():
-                return {}
-            found[photo.id], proposals = detector.look(image, photo.file)
+                break
+            photo = data.photos[place]
+            found, proposals = detector.look(image, photo.file)
+            rows.append(np.column_stack([np.full(len(found.boxes), place), found.classes, found.scores, found.boxes]))
             objects = photo.objects.boxes[~photo.objects.ignored]
-            recalled += list((iou(objects, proposals) >= RECALLED).any(axis=1)) if len(objects) else []
+            if len(objects):
+                counts += (iou(objects, proposals) >= RECALLED).any(axis=1).sum(), len(objects)
             if len(self.photos_shown) < SHOWN:
-                self.photos_shown.append(drawn(image, found[photo.id], self.train.classes))
-        scores = self.benchmark.score(data, found)
-        return {**scores, "proposal_recall": float(np.mean(recalled)) if recalled else 0.0}
+                self.photos_shown.append(drawn(image, found, self.train.classes))
+        return np.concatenate(rows), counts
 
     def recalibrate(self, model, settings, state, stopping=lambda: False) -> None:
         """Nothing: a detector's normalization stands still."""
@@ -181,7 +200,7 @@ class DetectionExperiment:
 
     def result(self, model, settings, state) -> dict:
         """Score the whole validation part."""
-        scores = self.score(Detector([model]), self.validation)
+        scores = self.score(Detector([model]), self.validation, model.distribute_strategy)
         return {f"val_{name}": value for name, value in scores.items()} | {
             "val_examples": len(self.validation),
             "val_split": self.validation.name,
@@ -192,10 +211,10 @@ class DetectionExperiment:
         found = {name: result[f"val_{name}"] for name in self.benchmark.columns}  # -1 without objects of that size
         scores = ", ".join(f"{name} {100 * value:.1f} %" for name, value in found.items() if value >= 0)
         recall = f"proposal recall at 300 {100 * result['val_proposal_recall']:.1f} %"
-        monitored = min(MONITORED, result["val_examples"])
+        monitored = f"{MONITORED:,}" if result["val_examples"] > MONITORED else "all"
         return [
             f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})",
-            f"best.keras was chosen on {monitored:,} of them; the line above is of last.keras",
+            f"best.keras was chosen on {monitored} of them; the line above is of last.keras",
         ]
 
     def draw(self, name: str, rows: list[dict], path) -> None:
@@ -205,13 +224,18 @@ class DetectionExperiment:
 
 def photos_of(data: DetectionData):
     """Each photo of ``data`` with its image, uint8 ``[height, width, 3]``, decoded ahead."""
-    images = parallel_map(tf.data.Dataset.range(len(data)), data.picture).prefetch(AHEAD)
-    iterator = images.as_numpy_iterator()
-    for photo in data.photos:
+    return ((data.photos[place], image) for place, image in pictures_of(data, Shard()))
+
+
+def pictures_of(data: DetectionData, shard: Shard):
+    """The place and image of each photo of a worker's share of ``data``; all shares have photos from all over it."""
+    places = tf.data.Dataset.range(shard.index, len(data), shard.workers)
+    iterator = parallel_map(places, data.picture).prefetch(AHEAD).as_numpy_iterator()
+    for place in range(shard.index, len(data), shard.workers):
         try:
-            yield photo, next(iterator)
+            yield place, next(iterator)
         except tf.errors.InvalidArgumentError as error:
-            raise InputError(f"{photo.file} does not decode: repair the file or leave it out.") from error
+            raise InputError(f"{data.photos[place].file} does not decode: repair the file or leave it out.") from error
 
 
 def first(data: DetectionData, count: int) -> DetectionData:

@@ -27,6 +27,12 @@ def number_of(strategy: tf.distribute.Strategy) -> int:
     return (resolver.task_id or 0) if resolver else 0
 
 
+def count_of(strategy: tf.distribute.Strategy) -> int:
+    """How many workers there are."""
+    resolver = strategy.cluster_resolver
+    return resolver.cluster_spec().num_tasks("worker") if resolver and resolver.cluster_spec() else 1
+
+
 def together(strategy: tf.distribute.Strategy, work: Callable[[], Value], failures=Exception) -> Value:
     """What ``work()`` gives on this worker, once it is done on all of them: all must call it, in the same order.
 
@@ -36,7 +42,7 @@ def together(strategy: tf.distribute.Strategy, work: Callable[[], Value], failur
         InputError: with the sentence of the first worker on which it failed, on those on which it did not.
         Exception: what ``work`` raised, on those on which it failed.
     """
-    if _workers(strategy) == 1:
+    if count_of(strategy) == 1:
         return work()
     value = failure = None
     try:
@@ -45,7 +51,7 @@ def together(strategy: tf.distribute.Strategy, work: Callable[[], Value], failur
         if isinstance(error, Stopped) or getattr(error, "known", False):  # of all workers already
             raise
         failure = error
-    failed = np.zeros(_workers(strategy), np.int64)
+    failed = np.zeros(count_of(strategy), np.int64)
     failed[number_of(strategy)] = failure is not None
     failed = total(strategy, failed)
     if not failed.any():
@@ -63,15 +69,30 @@ def together(strategy: tf.distribute.Strategy, work: Callable[[], Value], failur
 
 def total(strategy: tf.distribute.Strategy, values: np.ndarray) -> np.ndarray:
     """The sum of int64 ``values`` over all workers."""
-    if _workers(strategy) == 1:
+    if count_of(strategy) == 1:
         return values
-    replicas = strategy.num_replicas_in_sync // _workers(strategy)  # each of them adds its worker's values
+    replicas = strategy.num_replicas_in_sync // count_of(strategy)  # each of them adds its worker's values
     return _summing(strategy)(tf.constant(values, tf.int64)).numpy() // replicas
+
+
+def gathered(strategy: tf.distribute.Strategy, rows: np.ndarray) -> np.ndarray:
+    """The float64 ``rows`` ``[n, width]`` of all workers, bit for bit, those of worker 0 first; n may differ."""
+    if count_of(strategy) == 1:
+        return rows
+    counts = np.zeros(count_of(strategy), np.int64)
+    counts[number_of(strategy)] = len(rows)
+    ends = np.cumsum(total(strategy, counts))
+    if not ends[-1]:
+        return rows
+    words = np.zeros((ends[-1], 2 * rows.shape[1]), np.int64)  # halves of numbers, whose sums over replicas fit
+    end = ends[number_of(strategy)]
+    words[end - len(rows) : end] = np.ascontiguousarray(rows, np.float64).view(np.int32)
+    return total(strategy, words.ravel()).astype(np.int32).view(np.float64).reshape(-1, rows.shape[1])
 
 
 def agree(strategy: tf.distribute.Strategy, number: int, what: str) -> None:
     """Raise :class:`InputError` unless all workers have the same ``number``, as of the checkpoint they found."""
-    numbers = np.zeros(_workers(strategy), np.int64)
+    numbers = np.zeros(count_of(strategy), np.int64)
     numbers[number_of(strategy)] = number
     if (total(strategy, numbers) != number).any():
         raise InputError(f"The workers differ in {what}: give them all the same --workdir on a shared disk.")
@@ -79,13 +100,8 @@ def agree(strategy: tf.distribute.Strategy, number: int, what: str) -> None:
 
 def linger(strategy: tf.distribute.Strategy) -> None:
     """Before this worker ends: the others may still be fetching its part of what was exchanged last."""
-    if _workers(strategy) > 1:
+    if count_of(strategy) > 1:
         time.sleep(LINGER)
-
-
-def _workers(strategy) -> int:
-    resolver = strategy.cluster_resolver
-    return resolver.cluster_spec().num_tasks("worker") if resolver and resolver.cluster_spec() else 1
 
 
 @functools.cache

@@ -1,0 +1,75 @@
+"""How a run judges its detector: on how many photos, and on all workers with one result."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import ROOT, randomize
+
+from keras_resnet.detection import BENCHMARKS, DetectionExperiment, DetectionSettings, FasterRCNN, open_coco
+from keras_resnet.weights import Preprocessing
+
+
+@pytest.fixture(scope="module")
+def photos(rectangles):
+    return open_coco(rectangles / "val.json", rectangles / "val")
+
+
+@pytest.fixture(scope="module")
+def model(classifier):
+    return FasterRCNN(classifier, ["red", "blue"], (1.5, 2.5), smallest=4.0, shorter=96, longer=96)
+
+
+def experiment_of(photos):
+    settings = DetectionSettings(model="none", batch_size=1, steps=1, base_lr=0.001)
+    return DetectionExperiment(
+        photos, photos, BENCHMARKS["coco"], settings, None, Preprocessing(mean=[0, 0, 0]), 1, (), 1e-4
+    )
+
+
+def repeated(photos, times):
+    """The photos of ``photos`` so many times, under ids of their own."""
+    count = len(photos)
+    dataset = {**photos.dataset, "images": [], "annotations": []}
+    for number in range(times):
+        for image in photos.dataset["images"]:
+            dataset["images"].append({**image, "id": image["id"] + number * count})
+        for entry in photos.dataset["annotations"]:
+            dataset["annotations"].append({**entry, "image_id": entry["image_id"] + number * count})
+    own = tuple(replace(photo, id=photo.id + number * count) for number in range(times) for photo in photos.photos)
+    return replace(photos, photos=own, dataset=dataset)
+
+
+def test_the_best_is_chosen_on_the_whole_of_an_ordinary_part(model, photos):
+    """Of 66 photos the last two count, and the run's lines say so."""
+    many = repeated(photos, 11)
+    experiment, scored = experiment_of(many), []
+    benchmark = experiment.benchmark
+    count = replace(benchmark, score=lambda data, found: scored.append(len(found)) or benchmark.score(data, found))
+    values = replace(experiment, benchmark=count).validator(tf.distribute.get_strategy())(model, lambda: False)
+    assert scored == [66]
+    assert "(66 of 66 photos)" in experiment.summary(values)
+
+
+@pytest.mark.slow
+def test_two_workers_look_at_half_the_photos_each_and_both_have_what_one_has(model, rectangles, tmp_path):
+    """Of five photos three and two; all that was found comes to both, bit for bit, and so do the scores."""
+    randomize(model.outer, np.random.default_rng(0))
+    model.save(tmp_path / "detector.keras")
+    script = [str(Path(__file__).with_name("score_on_workers.py")), str(tmp_path / "detector.keras"), str(rectangles)]
+    for launch, name in (([], "one"), ([str(ROOT / "tools" / "launch_local.py"), "2"], "two")):
+        command = [sys.executable, *launch, *script, str(tmp_path / name)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    one, *two = (dict(np.load(tmp_path / f"{name}.npz")) for name in ("one-0", "two-0", "two-1"))
+    assert [int(each.pop("looked_at")) for each in (one, *two)] == [5, 3, 2]
+    assert sum(len(value) for name, value in one.items() if name.startswith("photo")) > 20
+    assert min(one["AP50"], one["proposal_recall"]) > 0
+    for each in two:
+        assert each.keys() == one.keys()
+        for name, value in one.items():
+            np.testing.assert_array_equal(each[name], value, err_msg=name)
