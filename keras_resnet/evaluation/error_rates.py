@@ -21,7 +21,8 @@ def ranks(labels, scores):
     labels = ops.cast(labels, "int32")[:, None]
     own = ops.take_along_axis(scores, labels, axis=1)
     before = ops.arange(scores.shape[-1], dtype="int32")[None] < labels
-    return ops.sum(ops.cast((scores > own) | ((scores == own) & before), "int32"), axis=1)
+    equal = ops.equal(scores, own)  # by ``==`` TensorFlow forgets the rank where only one batch size is known
+    return ops.sum(ops.cast((scores > own) | (equal & before), "int32"), axis=1)
 
 
 @keras.saving.register_keras_serializable("keras_resnet")

@@ -22,6 +22,18 @@ def test_error_rates_count(rng):
     assert float(top5.result()) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(("labels", "scores"), [(8, None), (None, 8), (None, None), (8, 8)])
+def test_error_rates_count_in_graphs_that_know_one_batch_size_or_none(labels, scores):
+    """As where parts of a batch were joined again: the labels' number is known, the scores' is not."""
+    metric = ErrorRate()
+    update = tf.function(
+        lambda y, x: metric.update_state(y, x),
+        input_signature=[tf.TensorSpec([labels], tf.int32), tf.TensorSpec([scores, 4], tf.float32)],
+    )
+    update(np.zeros(8, np.int32), np.eye(4, dtype=np.float32)[[0, 0, 0, 0, 0, 0, 1, 2]])
+    assert float(metric.result()) == 25
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_scores_that_are_not_finite_are_no_right_answers(bad, rng):
     """A network of NaN scores has the label 0 right by ``argmax``, and any label by a comparison."""

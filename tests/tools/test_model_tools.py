@@ -168,27 +168,57 @@ def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, phot
     assert content["files"][1]["same_first_choice"] == 1.0
 
 
-@pytest.mark.slow
-def test_export_compares_on_real_photos_and_keeps_only_what_holds(real_data, tmp_path):
+@pytest.fixture
+def exported(real_data, tmp_path):
+    """A function that changes the last layer's kernel and bias of a random network and exports it, compared on photos.
+
+    It gives the exit status, what was printed, the last line of errors and the int8 file's agreement in percent.
+    """
     data = real_data("imagenette")
-    model = keras_resnet.ResNet18(classes=10, input_shape=(32, 32, 3), width=0.25)
-    model.preprocessing = TORCH
-    model.save(tmp_path / "random.keras")
-    out = tmp_path / "out"
-    status, text, error = tool("export", "--model", tmp_path / "random.keras", "--data", data, "--out", out)
-    agreement = next(line for line in text.splitlines() if "int8" in line).split("|")[5].strip()
-    if float(agreement.rstrip("%")) >= 95:
-        assert status == 0
-        assert sorted(entry.name for entry in out.iterdir()) == [
-            "model-int8.tflite", "model.onnx", "model.tflite", "saved_model",
-        ]  # fmt: skip
-    else:
-        assert status == 2
-        assert error.endswith("nothing was kept.")
-        assert not out.exists()
-    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith("part-")] == []
+
+    def export(change, *arguments):
+        model = keras_resnet.ResNet18(classes=10, input_shape=(32, 32, 3), width=0.25)
+        model.preprocessing = TORCH
+        last = model.get_layer("predictions")
+        last.set_weights(change(*last.get_weights()))
+        model.save(tmp_path / "random.keras")
+        where = ("--model", tmp_path / "random.keras", "--data", data, "--out", tmp_path / "out", *arguments)
+        status, text, error = tool("export", *where)
+        assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith("part-")] == []
+        int8 = next((line for line in text.splitlines() if line.startswith("| model-int8")), "|||||")
+        return status, text, error, int8.split("|")[5].strip()
+
+    return export
+
+
+@pytest.mark.slow
+def test_export_keeps_files_that_give_the_models_answers_on_photos(exported, tmp_path):
+    """The bias decides the first choice of this network, so rounding to eight bits cannot change it."""
+
+    def decide(kernel, bias):
+        return kernel, bias + 100 * np.eye(10)[4]  # of logits that span some 65
+
+    status, text, error, agreement = exported(decide)
+    assert (status, agreement) == (0, "100.0%"), error
+    assert sorted(entry.name for entry in (tmp_path / "out").iterdir()) == [
+        "model-int8.tflite", "model.onnx", "model.tflite", "saved_model",
+    ]  # fmt: skip
     float_rows = [line.split("|") for line in text.splitlines() if line.startswith(("| saved", "| model."))]
     assert len(float_rows) == 3
     assert all(float(row[4]) < 1e-4 for row in float_rows)
-    status, _, error = tool("export", "--model", tmp_path / "random.keras", "--data", data, "--out", tmp_path)
+    status, _, error, _ = exported(decide)
     assert (status, "is there already: choose another --out" in error) == (2, True)
+
+
+@pytest.mark.slow
+def test_export_keeps_nothing_where_the_int8_file_chooses_otherwise(exported, tmp_path):
+    """Ten nearly equal columns: their scores differ by less than eight bits resolve."""
+
+    def level(kernel, bias):
+        return kernel[:, :1] + 1e-4 * kernel, bias
+
+    status, _, error, agreement = exported(level, "--formats", "litert-int8")
+    assert status == 2
+    assert float(agreement.rstrip("%")) < 60
+    assert f"model-int8.tflite agrees on {agreement} of the photos, less than 95%: nothing was kept." in error
+    assert not (tmp_path / "out").exists()

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_resnet
 from keras_resnet import InputError, data, training
 from keras_resnet.training.checkpoints import RUNNING, CheckpointFolder
 from keras_resnet.training.metrics_file import read_metrics, write_metrics
 from keras_resnet.training.schedules import DROPS, PATIENCE
 from keras_resnet.training.state import VOTE, WINDOW
-from keras_resnet.weights import Preprocessing
+from keras_resnet.weights import Preprocessing, named_arrays
 
 PREPROCESSING = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
 SETTINGS = training.Settings(
@@ -160,15 +161,26 @@ def test_a_run_stopped_in_its_last_validation_validates_and_trains_no_further(ar
     assert read_metrics(metrics)[-1]["split"] == "validation"
 
 
-def test_accumulation_through_the_command_equals_the_whole_batch_but_for_normalization(arrays, tmp_path):
-    """Parts of one batch differ in the statistics they are normalized with, so the first losses are near, not equal."""
-    deep = {"steps": 3, "change": None}
-    whole = start(arrays, tmp_path / "whole", **deep)
-    parts = start(arrays, tmp_path / "parts", **deep, accumulate=2)
-    losses = [read_metrics(tmp_path / name / "run" / "metrics.csv")[0]["loss"] for name in ("whole", "parts")]
-    assert losses[0] == pytest.approx(losses[1], rel=0.2)
-    assert losses[0] != losses[1]
-    assert (whole["settings"]["accumulate"], parts["settings"]["accumulate"]) == (1, 2)
+@pytest.mark.parametrize("frozen", [True, False], ids=["frozen", "normalized"])
+def test_accumulation_through_the_command_is_the_whole_batch_but_for_normalization(frozen, arrays, tmp_path):
+    """With frozen statistics three steps differ by rounding; else each part is normalized by statistics of its own."""
+
+    def network():
+        built = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=4)
+        training.freeze(built, batch_norm=frozen)
+        return built
+
+    losses, weights = [], []
+    for parts in (1, 2):
+        folder = tmp_path / str(parts)
+        result = start(arrays, folder, more={"network": network}, steps=3, accumulate=parts)
+        assert result["settings"]["accumulate"] == parts
+        losses.append(read_metrics(folder / "run" / "metrics.csv")[0]["loss"])
+        weights.append(named_arrays(keras_resnet.load_model(folder / "run" / "last.keras")))
+    apart = max(np.abs(value - weights[1][name]).max() for name, value in weights[0].items() if "kernel" in name)
+    print(f"kernels differ by {apart:.1e}, losses by {abs(losses[0] - losses[1]):.1e}")
+    assert (apart < 1e-6) == frozen
+    assert (losses[0] == pytest.approx(losses[1], rel=1e-5)) == frozen
 
 
 @pytest.mark.slow
