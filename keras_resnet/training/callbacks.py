@@ -119,6 +119,9 @@ class Validation(keras.callbacks.Callback):
         """Evaluate once after each epoch; a signal ends it early, and it is done again."""
         if self.state.validated == self.state.step:
             return
+        if self.experiment.validation is None:
+            self.state.validated = self.state.step
+            return
         with settled(self.model, self.recalibrate):
             values = self.evaluate(self.model, self._stopping)
             if self._stopping():
