@@ -74,5 +74,5 @@ def _named_for_keras(layer: dict) -> dict:
 
 
 # Files name a class so; without this package Keras finds its own Functional there, and with it the registered Network.
-_FUNCTIONAL = type(keras.Model(_input := keras.Input((1,)), _input))
-Network.__module__, Network.__name__ = _FUNCTIONAL.__module__, _FUNCTIONAL.__name__
+# The names are written out: to build a model and ask for its class would settle Keras' dtype policy on import.
+Network.__module__, Network.__name__ = "keras.src.models.functional", "Functional"

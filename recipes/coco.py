@@ -19,6 +19,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from keras_resnet import detection, training
+from keras_resnet.errors import InputError
 
 DEMO = {  # small pictures, few of them, on processors: minutes instead of days
     "batch_size": 4, "base_lr": 0.02, "epochs": 5, "regions": 16, "shorter_side": 160, "longer_side": 256,
@@ -28,13 +29,15 @@ DEMO = {  # small pictures, few of them, on processors: minutes instead of days
 
 def main(settings: detection.DetectionSettings) -> None:
     found = detection.open_coco_sets(settings.data, settings.data_dir)
-    protocol = detection.PROTOCOLS["coco"]
-    preset = protocol.preset(settings.batch_size, settings.overfit or len(found.train))
+    protocol, train = detection.PROTOCOLS["coco"], found.part("train")
+    if found.validation is None and settings.overfit is None:
+        raise InputError(f"{found.name} comes without photos to validate on: add a val part, or give --overfit N.")
+    preset = protocol.preset(settings.batch_size, settings.overfit or len(train))
     if found.name == "demo":
         del preset["steps"]
         preset |= DEMO
     settings = training.resolve(settings, preset, "coco")
-    detection.train(settings, found.train, found.validation, protocol)
+    detection.train(settings, train, found.validation, protocol)
 
 
 if __name__ == "__main__":

@@ -170,3 +170,16 @@ def test_a_network_is_copied_between_processes_whole(rng):
     model = network(rng)
     again = pickle.loads(pickle.dumps(model))
     assert (again.spec, again.class_names) == (model.spec, model.class_names)
+
+
+def test_the_class_is_named_as_keras_names_its_own():
+    inputs = keras.Input((1,))
+    functional = type(keras.Model(inputs, inputs))
+    assert (Network.__module__, Network.__name__) == (functional.__module__, functional.__name__)
+
+
+def test_importing_the_package_leaves_kerass_settings_open():
+    """A dtype policy is settled by the first layer or input that is made; a float type set later would be ignored."""
+    code = "import keras, keras_resnet; keras.config.set_floatx('float64'); print(keras.config.dtype_policy().name)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split()[-1:] == ["float64"], done.stderr

@@ -4,6 +4,7 @@
     python tools/detect.py photos/*.jpg --model A.keras B.keras --refine --out found
 
 Writes each photo with its boxes, and detections.json with all of them, into a folder. Several models are an ensemble.
+Photos are turned as their EXIF orientation says, as a viewer shows them, and boxes are in pixels of the turned picture.
 """
 
 import json
@@ -57,7 +58,7 @@ class Detect:
         self.out.mkdir(parents=True, exist_ok=True)
         answers = []
         for path, photo in encoded.items():
-            image = augment.decode(photo).numpy()
+            image = detection.viewed(photo)
             found = detector(image, path)
             picture = Image.fromarray(detection.drawn(image, found, detector.classes, self.score))
             write_whole(self.out / f"{path.stem}.png", lambda part, picture=picture: picture.save(part, format="PNG"))

@@ -20,7 +20,7 @@ from keras_resnet.detection.detector import Detector, Options, pyramid_scales
 from keras_resnet.detection.experiment import DetectionExperiment, drawn, first, photos_of
 from keras_resnet.detection.loading import load_detector
 from keras_resnet.detection.model import FasterRCNN
-from keras_resnet.detection.photo_files import check_unseen, contents
+from keras_resnet.detection.photo_files import check_unseen, contents, viewed
 from keras_resnet.detection.photos import DetectionData, Photo
 from keras_resnet.detection.roi_pooling import roi_align, roi_max_pool
 from keras_resnet.detection.settings import DetectionSettings
@@ -76,6 +76,7 @@ __all__ = [
     "roi_max_pool",
     "train",
     "vgg16",
+    "viewed",
     "write_coco",
     "write_det",
     "write_voc",

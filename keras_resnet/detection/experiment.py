@@ -40,7 +40,7 @@ class DetectionExperiment:
     """What a detection recipe adds to its settings.
 
     Fields:
-        train, validation: the photos.
+        train, validation: the photos; without ``validation``, None, there is no ``best.keras``.
         benchmark: how it is scored.
         settings: the run's.
         backbone: makes the backbone.
@@ -57,7 +57,7 @@ class DetectionExperiment:
     warm_up_epochs: ClassVar = 0.0  # trained networks need none
 
     train: DetectionData
-    validation: DetectionData
+    validation: DetectionData | None
     benchmark: Benchmark
     settings: DetectionSettings
     backbone: Callable[[], Backbone]
@@ -138,14 +138,13 @@ class DetectionExperiment:
 
     def validator(self, strategy) -> Callable:
         """A function of (model, whether to stop) to scores; they count only if it was not stopped."""
-        photos = first(self.validation, MONITORED)
         made = []
 
         def validate(model, stopping):
             if not made:
-                made.append(Detector([model]))
+                made.append((Detector([model]), first(self.validation, MONITORED)))
             self.photos_shown.clear()
-            return self.score(made[0], photos, strategy, stopping)
+            return self.score(*made[0], strategy, stopping)
 
         return validate
 
@@ -200,6 +199,8 @@ class DetectionExperiment:
 
     def result(self, model, settings, state) -> dict:
         """Score the whole validation part."""
+        if self.validation is None:
+            return {"val_examples": None, "val_split": None}
         scores = self.score(Detector([model]), self.validation, model.distribute_strategy)
         return {f"val_{name}": value for name, value in scores.items()} | {
             "val_examples": len(self.validation),
@@ -208,6 +209,8 @@ class DetectionExperiment:
 
     def report(self, result: dict) -> list[str]:
         """The result in words, a line each."""
+        if self.validation is None:
+            return ["trained without a validation part: there is no best.keras, last.keras is the network"]
         found = {name: result[f"val_{name}"] for name in self.benchmark.columns}  # -1 without objects of that size
         scores = ", ".join(f"{name} {100 * value:.1f} %" for name, value in found.items() if value >= 0)
         recall = f"proposal recall at 300 {100 * result['val_proposal_recall']:.1f} %"

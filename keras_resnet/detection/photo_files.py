@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_resnet.data.augment import decode
 from keras_resnet.data.cache import kept
 from keras_resnet.data.scan import stamp
-from keras_resnet.detection.photos import DetectionData
+from keras_resnet.detection.photos import DetectionData, turned
 from keras_resnet.errors import InputError
 
 ORIENTATION = 0x0112  # of EXIF
@@ -67,6 +68,15 @@ def check_unseen(trained_on: np.ndarray, data: DetectionData, what: str) -> None
         )
 
 
+def viewed(encoded: bytes) -> np.ndarray:
+    """A JPEG or PNG as a viewer shows it, turned by its EXIF orientation: uint8 ``[height, width, 3]``.
+
+    Raises:
+        tf.errors.InvalidArgumentError: neither of them.
+    """
+    return turned(decode(encoded), _picture(encoded)[2]).numpy()
+
+
 def _examine(file: Path) -> tuple[int, int, int, int]:
     try:
         encoded = file.read_bytes()
@@ -90,6 +100,7 @@ def _picture(encoded: bytes) -> tuple[int, int, int]:
     """Height, width and EXIF orientation."""
     try:
         with Image.open(io.BytesIO(encoded)) as image:
-            return image.height, image.width, int(image.getexif().get(ORIENTATION, 1))
+            orientation = int(image.getexif().get(ORIENTATION, 1))
+            return image.height, image.width, orientation if 1 <= orientation <= 8 else 1
     except Exception:  # whatever a damaged header leads to
         return 0, 0, 1

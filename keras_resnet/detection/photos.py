@@ -83,12 +83,12 @@ class DetectionData:
 
 
 def turned(picture, orientation):
-    """``picture`` ``[height, width, 3]`` turned by an EXIF orientation of 5 to 8, a scalar tensor; by 1 not at all."""
+    """``picture`` ``[height, width, 3]`` as a viewer shows it, by its EXIF orientation, 1 to 8, a scalar tensor."""
     import tensorflow as tf
 
-    upright = tf.transpose(picture, [1, 0, 2])
-    ways = [lambda axes=axes: tf.reverse(upright, axes) for axes in ([], [1], [0, 1], [0])]
-    return tf.switch_case(tf.maximum(orientation - SIDEWAYS[0] + 1, 0), [lambda: picture, *ways])
+    both = picture, tf.transpose(picture, [1, 0, 2])
+    ways = [lambda p=p, axes=axes: tf.reverse(p, axes) for p in both for axes in ([], [1], [0, 1], [0])]
+    return tf.switch_case(tf.convert_to_tensor(orientation) - 1, ways)
 
 
 def join(parts: list[DetectionData]) -> DetectionData:
@@ -106,7 +106,9 @@ def join(parts: list[DetectionData]) -> DetectionData:
     name = "+".join(part.name for part in parts)
     photos = tuple(photo for part in parts for photo in part.photos)
     in_files = all(part.encoded is None for part in parts)
-    return DetectionData(name, parts[0].classes, photos, parts[0].categories, None, None if in_files else encoded)
+    annotated = all(part.annotated for part in parts)
+    encoded_or_none = None if in_files else encoded
+    return DetectionData(name, parts[0].classes, photos, parts[0].categories, None, encoded_or_none, annotated)
 
 
 def chosen(data: DetectionData, positions: Sequence[int]) -> DetectionData:

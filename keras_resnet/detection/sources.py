@@ -71,9 +71,9 @@ class DetectionSets:
 def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
     """``"demo"``, a TFDS name as ``"coco/2014"``, or a folder in COCO's layout.
 
-    A folder holds ``train.json`` and ``train/``, ``val.json`` and ``val/``; or COCO as its archives unpack, with
-    ``annotations/instances_train2014.json`` and ``train2014/`` (or 2017); or one part, ``instances.json`` and
-    ``images/``.
+    A folder holds one or more of ``train.json`` and ``train/``, ``val.json`` and ``val/``, ``test.json`` and ``test/``;
+    or COCO as its archives unpack, with ``annotations/instances_train2014.json`` and ``train2014/`` (or 2017); or
+    ``instances.json`` and ``images/``, to train on.
 
     Raises:
         InputError: nothing of the kind is there, or it cannot be read.
@@ -89,25 +89,29 @@ def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
         there = [(folder / file, folder / images) for file, images in layouts if (folder / file).is_file()]
         if there:
             parts[part] = partial(open_coco, *there[0])
-    if "train" not in parts:
+    if not parts:
         listed = ", ".join(f"{file} with {images}/" for file, images in COCO_LAYOUTS["train"])
         raise InputError(f"{folder} holds no detection data in COCO's layout, one of {listed}.")
     return DetectionSets(folder.name, parts)
 
 
 def open_voc_sets(data: str, data_dir: Path | None, chosen: str, tested: str) -> DetectionSets:
-    """VOC: ``chosen`` of ``SETS`` to train on, ``tested`` of ``"07"`` and ``"12"``.
+    """VOC: ``chosen`` of ``SETS`` to train on, ``tested`` of ``"07"`` and ``"12"``, or ``"none"`` to validate on none.
 
     ``data`` is the folder that holds ``VOC2007`` and ``VOC2012``, or ``"voc"`` for TFDS. VOC 2012's test part has no
     public objects: its ``val`` part stands for it.
     """
-    if data == "voc":
-        parts = [(f"voc/{year[3:]}", {"trainval": "train+validation"}.get(part, part)) for year, part in SETS[chosen]]
-        name, split = {"07": ("voc/2007", "test"), "12": ("voc/2012", "validation")}[tested]
-        train = lambda: join([open_tfds_detection(each, own, data_dir) for each, own in parts])  # noqa: E731
-        return DetectionSets("voc", {"train": train, "val": partial(open_tfds_detection, name, split, data_dir)})
-    chosen_parts = {"train": SETS[chosen], "val": (VOC_TESTS[tested],)}
-    return DetectionSets("voc", {part: partial(open_voc, data, lists) for part, lists in chosen_parts.items()})
+    splits = {"trainval": "train+validation", "val": "validation"}
+
+    def opened(*lists: tuple[str, str]) -> DetectionData:
+        if data != "voc":
+            return open_voc(data, lists)
+        return join([open_tfds_detection(f"voc/{year[3:]}", splits.get(part, part), data_dir) for year, part in lists])
+
+    parts = {"train": partial(opened, *SETS[chosen])}
+    if tested != "none":
+        parts["val"] = partial(opened, VOC_TESTS[tested])
+    return DetectionSets("voc", parts)
 
 
 def open_det_sets(data: str) -> DetectionSets:

@@ -93,17 +93,20 @@ def train(
     """Train the detector that ``settings`` describe, or continue; returns ``result.json``'s content.
 
     In the four steps each has a folder of its own in the workdir, and those that are finished are not done again.
+    Without ``validation`` there is no ``best.keras``: the network is ``last.keras``.
 
     Raises:
         InputError: settings or data that cannot be used, such as two parts that share a photo.
     """
     if settings.overfit is not None:
         train = validation = first(train, settings.overfit)
-    if validation is None:
-        raise InputError(f"{train.name} comes without photos to validate on: add a val part, or give --overfit N.")
+    for part, purpose in ((train, "learn from"), (validation, "validate by")):
+        if part is not None and not part.annotated:
+            raise InputError(f"{part.name} has no annotations to {purpose}: give photos with their objects.")
     backbone, preprocessing = _backbone(settings.model)
-    train, validation = readable(train), readable(validation)
-    if settings.overfit is None:
+    train = readable(train)
+    validation = None if validation is None else readable(validation)
+    if settings.overfit is None and validation is not None:
         check_unseen(contents(train), validation, f"A detector of {train.name}")
     make = functools.partial(
         DetectionExperiment,

@@ -10,7 +10,18 @@ import pytest
 import tensorflow as tf
 from conftest import ROOT, randomize
 
-from keras_resnet.detection import BENCHMARKS, DetectionExperiment, DetectionSettings, FasterRCNN, open_coco
+from keras_resnet.detection import (
+    BENCHMARKS,
+    PROTOCOLS,
+    DetectionExperiment,
+    DetectionSettings,
+    FasterRCNN,
+    contents,
+    load_detector,
+    open_coco,
+    open_voc_sets,
+    train,
+)
 from keras_resnet.weights import Preprocessing
 
 
@@ -53,6 +64,23 @@ def test_the_best_is_chosen_on_the_whole_of_an_ordinary_part(model, photos):
     values = replace(experiment, benchmark=count).validator(tf.distribute.get_strategy())(model, lambda: False)
     assert scored == [66]
     assert "(66 of 66 photos)" in experiment.summary(values)
+
+
+@pytest.mark.slow
+def test_without_a_validation_part_last_keras_is_the_network(photos, classifier, tmp_path, capsys):
+    """As VOC 2012's protocol has it: all photos are learned from, and the server scores the test part."""
+    assert open_voc_sets("VOCdevkit", None, "07++12", "none").validation is None
+    classifier.save(tmp_path / "classifier.keras")
+    sizes = {"shorter_side": 48, "longer_side": 48, "anchor_scales": (1.5, 2.5), "smallest": 4.0, "regions": 8}
+    settings = DetectionSettings(
+        model=str(tmp_path / "classifier.keras"), batch_size=2, steps=2, base_lr=0.001, **sizes
+    )
+    settings = replace(settings, anchor_ratios=(1.0,), workdir=tmp_path / "run")
+    result = train(settings, photos, None, PROTOCOLS["voc2012"])
+    assert (result["steps"], result["val_examples"], result["train_examples"]) == (2, None, len(photos))
+    assert "without a validation part: there is no best.keras, last.keras is the network" in capsys.readouterr().out
+    assert not (tmp_path / "run" / "best.keras").exists()
+    np.testing.assert_array_equal(load_detector(tmp_path / "run" / "last.keras").trained_on, contents(photos))
 
 
 @pytest.mark.slow

@@ -6,10 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from keras_resnet import InputError
-from keras_resnet.detection import FasterRCNN, check_unseen, contents, load_detector, open_coco
+from keras_resnet.detection import FasterRCNN, check_unseen, contents, load_detector, open_coco, viewed
 from keras_resnet.detection.photo_files import examined
 from keras_resnet.detection.photos import chosen
 
@@ -28,6 +28,17 @@ def test_sizes_orientations_and_contents_are_those_of_the_files(tmp_path):
     assert [int(each).to_bytes(8, "little") for each in found[:, 3]] == expected
     Image.new("RGB", (10, 30)).save(files[0])
     assert examined(files)[0, :2].tolist() == [30, 10]
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_a_photo_is_seen_as_pillow_turns_it(orientation, rng, tmp_path):
+    """An orientation that there is not, 0 or 9, turns nothing."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(rng.integers(0, 256, (8, 12, 3), np.uint8)).save(tmp_path / "photo.png", exif=exif)
+    with Image.open(tmp_path / "photo.png") as photo:
+        expected = np.asarray(ImageOps.exif_transpose(photo))
+    np.testing.assert_array_equal(viewed((tmp_path / "photo.png").read_bytes()), expected)
 
 
 def test_the_same_photo_is_known_under_another_name_and_in_records(rectangles, tmp_path):

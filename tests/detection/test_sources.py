@@ -6,7 +6,17 @@ import shutil
 import pytest
 
 from keras_resnet import InputError
-from keras_resnet.detection import detection_batches, first, open_coco, open_coco_sets, open_voc_sets, photos_of
+from keras_resnet.detection import (
+    PROTOCOLS,
+    DetectionSettings,
+    detection_batches,
+    first,
+    open_coco,
+    open_coco_sets,
+    open_voc_sets,
+    photos_of,
+    train,
+)
 from keras_resnet.detection.experiment import readable
 from keras_resnet.detection.photos import join
 from keras_resnet.weights import Preprocessing
@@ -28,6 +38,31 @@ def test_own_photos_coco_s_archives_and_a_single_part(rectangles, tmp_path):
     shutil.copytree(rectangles / "val", single / "images")
     shutil.copy(rectangles / "val.json", single / "instances.json")
     assert open_coco_sets(str(single)).validation is None
+
+
+def test_a_folder_with_its_test_part_alone_opens(rectangles, tmp_path):
+    content = json.loads((rectangles / "val.json").read_text())
+    del content["annotations"]
+    shutil.copytree(rectangles / "val", tmp_path / "test")
+    (tmp_path / "test.json").write_text(json.dumps(content))
+    found = open_coco_sets(str(tmp_path))
+    assert (found.train, found.validation, len(found.test), found.test.annotated) == (None, None, 6, False)
+    assert not join([found.test, found.test]).annotated
+    with pytest.raises(InputError, match="has no train part"):
+        found.part("train")
+
+
+@pytest.mark.parametrize(("bare", "purpose"), [("train", "learn from"), ("val", "validate by")])
+def test_parts_without_annotations_are_no_training_or_validation_parts(bare, purpose, rectangles, tmp_path):
+    shutil.copytree(rectangles, tmp_path / "data")
+    content = json.loads((rectangles / f"{bare}.json").read_text())
+    del content["annotations"]
+    (tmp_path / "data" / f"{bare}.json").write_text(json.dumps(content))
+    found = open_coco_sets(str(tmp_path / "data"))
+    settings = DetectionSettings(model="none.keras", workdir=tmp_path / "run")
+    with pytest.raises(InputError, match=f"{bare} has no annotations to {purpose}: give photos with their objects"):
+        train(settings, found.train, found.validation, PROTOCOLS["coco"])
+    assert not (tmp_path / "run").exists()
 
 
 def test_nothing_of_the_kind_is_named(tmp_path):

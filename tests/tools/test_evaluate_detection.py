@@ -1,0 +1,84 @@
+"""The rows of Table 9 with tiny detectors that have learned nothing, and a test part without annotations."""
+
+import importlib.util
+import json
+import shutil
+
+import pytest
+from conftest import ROOT
+
+from keras_resnet.detection import FasterRCNN, Options
+from keras_resnet.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def tool():
+    spec = importlib.util.spec_from_file_location("evaluate_detection", ROOT / "tools" / "evaluate_detection.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def models(classifier):
+    """One with context, a plain one, and another one with context, in this order."""
+    return [
+        FasterRCNN(classifier, ["red", "blue"], (2.0, 4.0), smallest=4.0, shorter=48, longer=48, context=context)
+        for context in (True, False, True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def files(models, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("detectors")
+    for number, model in enumerate(models):
+        model.save(folder / f"{number}.keras")
+    return tuple(folder / f"{number}.keras" for number in range(len(models)))
+
+
+def test_each_row_of_table_9_has_what_the_row_above_has(tool, models):
+    """The paper's Table 9: + box refinement, + context, + multi-scale testing; the ensemble has all three."""
+    first, plain, second = models
+    scales = (32, 48)
+    rows = tool.table_9(models, scales)
+    assert rows == {
+        "baseline": ([plain], Options()),
+        "refinement": ([plain], Options(refine=True)),
+        "context": ([first], Options(refine=True)),
+        "multi-scale": ([first], Options(refine=True, scales=scales)),
+        "flip": ([first], Options(refine=True, scales=scales, flip=True)),
+        "ensemble": ([first, second], Options(refine=True, scales=scales)),
+    }
+    assert tuple(rows) == tool.ROWS
+    assert list(tool.table_9([plain], scales)) == ["baseline", "refinement", "multi-scale", "flip"]
+    assert tool.table_9([first], scales)["baseline"] == ([first], Options())
+
+
+def test_chosen_rows_are_printed_under_the_baseline(tool, files, rectangles, tmp_path, capsys):
+    flags = {"model": files, "data": str(rectangles), "first": 1, "scales": (32, 48)}
+    tool.EvaluateDetection(**flags, rows=("ensemble",), json=tmp_path / "table.json").run()
+    printed = [line.split("|")[1].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    table = json.loads((tmp_path / "table.json").read_text())
+    assert printed[2:] == [each["row"] for each in table["rows"]] == ["baseline", "ensemble"]
+    assert table["scales"] == [32, 48]
+    assert all({"AP50", "interval", "seconds"} <= set(each) for each in table["rows"])
+    with pytest.raises(InputError, match="The row context needs more detectors"):
+        tool.EvaluateDetection(**{**flags, "model": files[:1]}, rows=("context",)).run()
+
+
+def test_a_test_part_without_annotations_gives_submission_files(tool, files, rectangles, tmp_path, capsys):
+    """The folder holds no other part, as COCO's test-dev comes."""
+    folder = tmp_path / "data"
+    shutil.copytree(rectangles / "val", folder / "test")
+    content = json.loads((rectangles / "val.json").read_text())
+    del content["annotations"]
+    (folder / "test.json").write_text(json.dumps(content))
+    flags = {"model": files[1:2], "data": str(folder), "split": "test", "first": 2, "rows": ("baseline",)}
+    tool.EvaluateDetection(**flags, out=tmp_path / "out").run()
+    assert "AP" not in capsys.readouterr().out
+    (file,) = (tmp_path / "out" / "baseline").iterdir()
+    found = json.loads(file.read_text())
+    assert {each["image_id"] for each in found} <= {0, 1}
+    assert {each["category_id"] for each in found} <= {3, 4}
+    with pytest.raises(InputError, match="has no annotations to score by: give --out"):
+        tool.EvaluateDetection(**flags).run()
