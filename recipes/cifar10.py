@@ -23,4 +23,4 @@ def main(settings: CifarSettings) -> None:
 
 
 if __name__ == "__main__":
-    training.command_line(main, CifarSettings(data="cifar10"), __doc__)
+    training.command_line(main, CifarSettings(data="cifar10"), __doc__, {"cifar10": PAPER, "demo": DEMO})

@@ -25,6 +25,7 @@ DEMO = {  # small pictures, few of them, on processors: minutes instead of days
     "batch_size": 4, "base_lr": 0.02, "epochs": 5, "regions": 16, "shorter_side": 160, "longer_side": 256,
     "anchor_scales": (2.0, 4.0, 8.0), "smallest": 8.0,
 }  # fmt: skip
+COCO_PHOTOS = 82_783  # of train2014
 
 
 def main(settings: detection.DetectionSettings) -> None:
@@ -41,4 +42,6 @@ def main(settings: detection.DetectionSettings) -> None:
 
 
 if __name__ == "__main__":
-    training.command_line(main, detection.DetectionSettings(), __doc__)
+    preset = detection.PROTOCOLS["coco"].preset(None, COCO_PHOTOS)
+    demo = {name: value for name, value in preset.items() if name != "steps"} | DEMO
+    training.command_line(main, detection.DetectionSettings(), __doc__, {"demo": demo, "COCO": preset})

@@ -34,4 +34,6 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    training.command_line(main, Settings(), __doc__)
+    preset = detection.PROTOCOLS["det"].preset(None, photos=1)
+    del preset["steps"]  # follow from the number of photos
+    training.command_line(main, Settings(), __doc__, {"DET": preset})

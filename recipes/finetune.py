@@ -97,4 +97,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    training.command_line(main, Settings(), __doc__)
+    training.command_line(main, Settings(), __doc__, {"all data": PRESET})

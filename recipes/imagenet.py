@@ -27,6 +27,10 @@ PAPER = {"model": "ResNet50", "batch_size": 256, "image_size": 224, "base_lr": 0
 DEMO = {"model": "ResNet20", "batch_size": 64, "image_size": 32, "base_lr": 0.2}
 LENGTHS = {"steps": 90, "plateau": 120, "cosine": 90}  # epochs; 120 are the paper's 600,000 steps
 DEMO_EPOCHS = 18
+SHOWN = {
+    "demo": DEMO | {"schedule": "steps", "epochs": DEMO_EPOCHS},
+    "other data": PAPER | {"schedule": "plateau", "epochs": LENGTHS["plateau"]},
+}
 MODERN = {"base_lr": 0.125, "schedule": "cosine", "epochs": 300}
 MODERN_WARM_UP = 5  # epochs
 SMALL_BATCH, FEWEST_STEPS = 32, 50  # a data set too small for 50 of the paper's steps an epoch takes smaller ones
@@ -90,4 +94,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    training.command_line(main, Settings(), __doc__)
+    training.command_line(main, Settings(), __doc__, SHOWN)

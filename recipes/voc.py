@@ -42,4 +42,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    training.command_line(main, Settings(), __doc__)
+    training.command_line(main, Settings(), __doc__, {"VOC": detection.PROTOCOLS["voc2007"].preset(None, 1)})

@@ -8,6 +8,7 @@ from keras_resnet.detection.roi_pooling import POOLING
 from keras_resnet.detection.sampling import REGIONS
 from keras_resnet.detection.suppression import SMALLEST
 from keras_resnet.errors import InputError, one_of
+from keras_resnet.training.flags import Rare
 from keras_resnet.training.settings import RunSettings
 
 SCHEMES = ("joint", "alternating")
@@ -38,15 +39,15 @@ class DetectionSettings(RunSettings):
     """Shorter side of the images in pixels."""
     longer_side: int | None = None
     """Longest longer side of the images in pixels."""
-    regions: int | None = None
+    regions: Rare[int | None] = None
     """Regions learned from in each image."""
-    anchor_scales: tuple[float, ...] | None = None
+    anchor_scales: Rare[tuple[float, ...] | None] = None
     """Sides of the anchors, in units of 16 pixels."""
-    anchor_ratios: tuple[float, ...] | None = None
+    anchor_ratios: Rare[tuple[float, ...] | None] = None
     """Height over width of the anchors."""
-    smallest: float | None = None
+    smallest: Rare[float | None] = None
     """Proposals with a side shorter than this, in pixels, are dropped."""
-    overfit: int | None = None
+    overfit: Rare[int | None] = None
     """Train on the first so many photos alone and validate on the same ones: a check that all parts learn."""
 
     def check_model(self) -> None:

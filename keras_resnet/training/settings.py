@@ -7,13 +7,14 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.specs import SHORTCUTS, NetSpec, change_spec, find_spec, parse_changes, split_name
+from keras_resnet.training.flags import Rare, read_flags
 from keras_resnet.training.schedules import SCHEDULES
 from keras_resnet.training.signals import Stopped
 from keras_resnet.training.strategy import choose_strategy
@@ -48,15 +49,15 @@ class RunSettings:
     """First learning rate at the paper's batch size; scales with --batch-size."""
     schedule: Literal["steps", "plateau", "cosine"] | None = None
     """How the rate falls: by 10 at fixed steps, by 10 when validation stops improving, or to zero along a cosine."""
-    accumulate: int = 1
+    accumulate: Rare[int] = 1
     """In how many parts each device goes through its share of a batch, to fit into small memory."""
-    save_every: int = 500
+    save_every: Rare[int] = 500
     """Steps from one checkpoint to the next; there is one after each validation too."""
-    keep_every: int | None = None
+    keep_every: Rare[int | None] = None
     """Steps from one checkpoint that stays to the next, for analyses of training; default: the newest three stay."""
-    deterministic: bool = False
+    deterministic: Rare[bool] = False
     """Make every GPU operation repeatable bit for bit, which costs speed; on the CPU they are."""
-    profile: tuple[int, int] | None = None
+    profile: Rare[tuple[int, int] | None] = None
     """First and last step to profile for TensorBoard, counted from where the process starts."""
 
     def network_name(self) -> str:
@@ -92,9 +93,9 @@ class Settings(RunSettings):
     """Side of the square images the network sees, in pixels."""
     shortcut: Literal["A", "B", "C", "highway"] | None = None
     """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
-    change: tuple[str, ...] | None = None
+    change: Rare[tuple[str, ...] | None] = None
     """Other fields of the network's NetSpec, as placement=full_preactivation width=0.5."""
-    sync_bn: bool = False
+    sync_bn: Rare[bool] = False
     """Normalize over the batch of all devices instead of each one's own."""
 
     def check(self) -> None:
@@ -159,11 +160,14 @@ def describe(settings: RunSettings) -> str:
     return " ".join(words)
 
 
-def command_line(main: Callable[[RunSettings], None], defaults: RunSettings, description: str) -> None:
-    """Read the command line into settings and call ``main``; wrong input ends in one sentence and exit status 2."""
-    import tyro
+def command_line(
+    main: Callable[[RunSettings], None], defaults: RunSettings, description: str, presets: Mapping[str, dict] = {}
+) -> None:
+    """Read the command line into settings and call ``main``; wrong input ends in one sentence and exit status 2.
 
-    settings = tyro.cli(type(defaults), default=defaults, description=description)
+    ``--help`` shows what settings left unset become by ``presets``, a preset for each kind of data.
+    """
+    settings = read_flags(defaults, description, presets)
     try:
         settings.check()
         strategy = choose_strategy()  # before anything else uses TensorFlow

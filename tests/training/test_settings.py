@@ -1,13 +1,16 @@
 """Settings left unset follow the preset; wrong ones are named."""
 
 import re
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from keras_resnet import InputError
 from keras_resnet.training import Settings, resolve
+from keras_resnet.training.flags import read_flags
 
 PRESET = {"model": "ResNet18", "batch_size": 32, "steps": 100, "image_size": 64, "base_lr": 0.2}
 
@@ -76,3 +79,41 @@ def test_wrong_settings_are_named(change, words):
     with pytest.raises(InputError) as caught:
         replace(Settings(), **change).check()
     assert all(word in str(caught.value) for word in words)
+
+
+RECIPES = sorted([*(ROOT / "recipes").glob("*.py"), *(ROOT / "recipes" / "studies").glob("*.py")])
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_help_fits_two_screens_and_shows_the_values_that_will_be_used(recipe, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.argv", [str(recipe), "--help"])
+    with pytest.raises(SystemExit) as done:
+        runpy.run_path(str(recipe), run_name="__main__")
+    text = capsys.readouterr().out
+    assert done.value.code == 0
+    assert len(text.splitlines()) <= 100
+    assert "(default: None)" not in text
+    if recipe.parent.name == "recipes":
+        common, rare = text.split("rare options")
+        assert "--save-every" in rare
+        assert re.search(r"Images a step, over all devices. \(default: \d", re.sub(r"[│\s]+", " ", common))
+
+
+def test_flags_are_read_into_the_settings_they_stand_for(monkeypatch):
+    words = [
+        "--profile",
+        "3",
+        "5",
+        "--change",
+        "width=0.5",
+        "remat=true",
+        "--no-sync-bn",
+        "--steps",
+        "7",
+        "--seed",
+        "4",
+    ]
+    monkeypatch.setattr("sys.argv", ["recipe", *words])
+    wanted = Settings(data="d", profile=(3, 5), change=("width=0.5", "remat=true"), steps=7, seed=4)
+    assert read_flags(Settings(data="d"), "", {}) == wanted
