@@ -175,7 +175,8 @@ def test_a_network_is_copied_between_processes_whole(rng):
 def test_the_class_is_named_as_keras_names_its_own():
     inputs = keras.Input((1,))
     functional = type(keras.Model(inputs, inputs))
-    assert (keras_resnet.Network.__module__, keras_resnet.Network.__name__) == (functional.__module__, functional.__name__)
+    ours = keras_resnet.Network
+    assert (ours.__module__, ours.__name__) == (functional.__module__, functional.__name__)
 
 
 def test_importing_the_package_leaves_kerass_settings_open():
