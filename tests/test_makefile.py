@@ -1,5 +1,6 @@
 """What keeps ``make`` from installing is said in one sentence, before anything is installed."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,9 @@ def test_what_is_missing_is_said(module, content, words, tmp_path):
         (tmp_path / name).touch()
     (tmp_path / f"{module}.py").write_text(content)
     python = f"env PYTHONPATH={tmp_path} {sys.executable}"
-    done = subprocess.run(["make", "test", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True)
+    command = ["make", "--no-print-directory", "test", f"PYTHON={python}"]  # as a make within make prints directories
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
     (sentence,) = done.stdout.splitlines()
     assert words in sentence
