@@ -12,7 +12,7 @@ NUMERIC := $(wildcard $(addprefix tests/,layers weights evaluation analysis theo
 	detection/test_model.py detection/test_roi_pooling.py training/test_model.py training/test_freezing.py \
 	training/test_optimizer.py))
 
-.PHONY: demo test numeric peers lint clean
+.PHONY: demo test numeric reliability peers lint clean
 
 demo: .venv/installed
 	$(BIN)/python recipes/imagenet.py
@@ -25,6 +25,9 @@ numeric: .venv/installed  # numbers with other threads and kernels, in random or
 		'TF_ENABLE_ONEDNN_OPTS=1 ONEDNN_MAX_CPU_ISA=AVX2'; do \
 		echo "$$setting"; env $$setting $(BIN)/python -m pytest -q -m 'not peers' -p randomly --seed 1 $(NUMERIC) || exit 1; \
 	done
+
+reliability: .venv/installed  # hostile and damaged input: the table of docs/reliability.md
+	$(BIN)/python tests/reliability/measure.py --cases 350 --json docs/results/reliability.json
 
 peers: .venv/installed-peers
 	$(BIN)/python -m pytest -m peers

@@ -1,0 +1,201 @@
+"""Hostile cases, each in a process of its own whose time, memory and files are watched."""
+
+import contextlib
+import hashlib
+import io
+import os
+import stat
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from keras_resnet.errors import InputError
+
+SECONDS = 10  # of processor time; a machine that does other things too may take WAITED seconds by the clock
+WAITED = 60
+GIGABYTES = 2
+LONGEST_SENTENCE = 1000  # characters
+OK, REFUSED, STATE_CHANGED = 0, 2, 3
+
+
+class StateChanged(AssertionError):
+    """What was refused has left its mark all the same."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One hostile input and what a user does with it.
+
+    Fields:
+        name: what is wrong with it.
+        prepare: writes files into the folder it is given, which is the current one.
+        use: what the user does; may raise :class:`InputError`, end by ``SystemExit`` or return. It raises
+            :class:`StateChanged` if what was refused changed something in memory.
+        writes: patterns of paths below the folder that using it may write or change.
+        must: "refused" or "served" where only one of them is right.
+        seconds: of processor time that it may take.
+    """
+
+    name: str
+    prepare: Callable[[Path], None]
+    use: Callable[[Path], None]
+    writes: tuple[str, ...] = ()
+    must: str | None = None
+    seconds: float = SECONDS
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a case ended: "refused" with a sentence, "served", or what went wrong.
+
+    Fields:
+        kind: "refused", "served", "traceback", "hang", "memory", "files touched", "state changed" or "not refused".
+        seconds: of processor time.
+        gigabytes: largest resident size.
+        output: what it printed.
+    """
+
+    case: Case
+    kind: str
+    seconds: float
+    gigabytes: float
+    output: str
+
+    @property
+    def kept(self) -> bool:
+        """Whether it ended as promised."""
+        return self.kind in ("refused", "served")
+
+
+def watch(case: Case) -> Outcome:
+    """Run ``case`` in a fork of this process, which must not have run TensorFlow operations before.
+
+    ``WATCHED_VERBOSE`` in the environment prints each outcome.
+    """
+    with tempfile.TemporaryDirectory(prefix="hostile-") as parent:
+        folder, log, listing = Path(parent) / "here", Path(parent) / "log", Path(parent) / "listing"
+        folder.mkdir()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        child = os.fork()
+        if child == 0:
+            _run(case, folder, log, listing)
+        status, seconds, gigabytes, killed = _wait(child, case.seconds)
+        output = log.read_text(errors="replace") if log.exists() else ""
+        kind = killed or _ending(case, status, output)
+        before = dict(line.split("\t", 1) for line in listing.read_text().splitlines()) if listing.exists() else {}
+        touched = _touched(case, before, listed(folder), refused=kind == "refused")
+        if touched and kind in ("refused", "served"):
+            kind, output = "files touched", f"{output}\nfiles touched: {touched}"
+        for path in Path(parent).rglob("*"):  # folders that the case closed
+            with contextlib.suppress(OSError):
+                if path.is_dir() and not path.is_symlink():
+                    path.chmod(0o700)
+        outcome = Outcome(case, kind, seconds, gigabytes, output)
+    if os.environ.get("WATCHED_VERBOSE"):
+        print(f"{kind:14} {seconds:5.1f} s {gigabytes:4.1f} GB  {case.name}: {output.strip()[-400:]}", flush=True)
+    return outcome
+
+
+def _run(case: Case, folder: Path, log: Path, listing: Path) -> None:
+    """The child's whole life."""
+    status = 1
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), write_through=True)
+        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), write_through=True)
+        os.setpgid(0, 0)
+        os.chdir(folder)
+        case.prepare(folder)
+        listing.write_text("".join(f"{name}\t{content}\n" for name, content in listed(folder).items()))
+        case.use(folder)
+        status = OK
+    except InputError as error:
+        print(f"case: {error}", file=sys.stderr)
+        status = REFUSED
+    except StateChanged:
+        traceback.print_exc()
+        status = STATE_CHANGED
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _wait(child: int, allowed: float) -> tuple[int, float, float, str | None]:
+    """Status, processor seconds, largest gigabytes, and why it was killed."""
+    start, killed, page = time.monotonic(), None, os.sysconf("SC_PAGESIZE")
+    tick = os.sysconf("SC_CLK_TCK")
+    while True:
+        ended, status, usage = os.wait4(child, os.WNOHANG)
+        if ended:
+            break
+        with contextlib.suppress(OSError, IndexError):
+            resident = int(Path(f"/proc/{child}/statm").read_text().split()[1]) * page
+            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+            busy = (int(fields[11]) + int(fields[12])) / tick
+            if resident > GIGABYTES * 2**30:
+                killed = "memory"
+            elif busy > allowed or time.monotonic() - start > max(WAITED, 6 * allowed):
+                killed = "hang"
+            if killed:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child, 9)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, 9)
+        time.sleep(0.02)
+    gigabytes = usage.ru_maxrss / 2**20
+    if gigabytes > GIGABYTES:
+        killed = killed or "memory"
+    return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, gigabytes, killed
+
+
+def _ending(case: Case, status: int, output: str) -> str:
+    """What an exit status and output amount to."""
+    lines = [line for line in output.strip().splitlines() if line.strip()]
+    if status == STATE_CHANGED:
+        return "state changed"
+    if "Traceback (most recent call last)" in output or status not in (OK, REFUSED):
+        return "traceback"
+    if status == REFUSED:
+        sentence = lines and len(lines[-1]) <= LONGEST_SENTENCE
+        return ("not served" if case.must == "served" else "refused") if sentence else "traceback"
+    return "not refused" if case.must == "refused" else "served"
+
+
+def listed(folder: Path) -> dict[str, str]:
+    """What is in ``folder``: by path its kind, size and hash."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = ascii(str(path.relative_to(folder)))[1:-1]
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            found[name] = f"link {ascii(os.readlink(path))}"
+        elif stat.S_ISREG(mode):
+            with contextlib.suppress(OSError):
+                size = path.stat().st_size
+                content = hashlib.sha256(path.read_bytes()).hexdigest() if size < 2**27 else "large"
+                found[name] = f"{size} {content}"
+        else:
+            found[name] = "folder" if stat.S_ISDIR(mode) else "special"
+    return found
+
+
+def _touched(case: Case, before: dict[str, str], after: dict[str, str], refused: bool) -> list[str]:
+    """Files of the case that changed or vanished and, where it was refused, files that it left behind."""
+
+    def foreign(name: str) -> bool:
+        return not any(fnmatch(name, pattern) for pattern in case.writes)
+
+    changed = [name for name, content in before.items() if after.get(name) != content and foreign(name)]
+    left = [name for name in after if refused and name not in before and foreign(name)]
+    return changed + left
