@@ -24,9 +24,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 
-import keras_resnet.data
-import keras_resnet.detection
-import keras_resnet.training
 from keras_resnet.command_line import check_output, run_tool
 from keras_resnet.tables import Table, write_tables
 

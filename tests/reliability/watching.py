@@ -179,7 +179,7 @@ def listed(folder: Path) -> dict[str, str]:
         name = ascii(str(path.relative_to(folder)))[1:-1]
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode):
-            found[name] = f"link {ascii(os.readlink(path))}"
+            found[name] = f"link {os.readlink(path)!a}"
         elif stat.S_ISREG(mode):
             with contextlib.suppress(OSError):
                 size = path.stat().st_size
