@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from keras_resnet.detection import contents, load_detector, open_coco, open_voc
@@ -112,10 +114,17 @@ def test_evaluate_detection_prints_table_9_s_rows_and_writes_submissions(trained
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("|")][2:]
     assert rows == ["baseline", "refinement", "multi-scale", "flip", "ensemble"]
-    for row in rows:
-        found = json.loads((tmp_path / row / "detections_val_results.json").read_text())
-        assert {each["category_id"] for each in found} <= {3, 4}
     content = json.loads(table.read_text())
+    truth = COCO(rectangles / "val.json")
+    for row, scored in zip(rows, content["rows"], strict=True):
+        submission = tmp_path / row / "detections_val_results.json"
+        assert {each["category_id"] for each in json.loads(submission.read_text())} <= {3, 4}
+        server = COCOeval(truth, truth.loadRes(str(submission)), "bbox")
+        server.evaluate()
+        server.accumulate()
+        server.summarize()
+        assert [scored["scores"][name] for name in ("AP", "AP50")] == pytest.approx(server.stats[:2], abs=1e-12)
+        assert server.stats[1] > 0
     assert {"command", "commit", "versions", "hardware"} < set(content)
     assert [each["row"] for each in content["rows"]] == rows
     kept = content["tables"]["rows"]

@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 
 import keras_resnet
+from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.weights import CAFFE, named_arrays
 
 
@@ -38,6 +39,22 @@ def test_it_keeps_what_is_frozen_and_continues(photo_folder, tmp_path):
     assert json.loads((tmp_path / "run" / "result.json").read_text())["steps"] == 9
     again = finetune(*arguments)
     assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.slow
+def test_it_learns(photo_folder, tmp_path):
+    """Two classes that differ in brightness alone, 12 photos: the loss falls from chance to next to nothing."""
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=5)
+    model.preprocessing = CAFFE
+    model.save(tmp_path / "trained.keras")
+    arguments = ["--model", tmp_path / "trained.keras", "--data", photo_folder, "--workdir", tmp_path / "run"]
+    done = finetune(*arguments, "--batch-size", 4, "--base-lr", 0.2, "--epochs", 6)
+    assert done.returncode == 0, done.stderr
+    losses = [row["loss"] for row in read_metrics(tmp_path / "run" / "metrics.csv") if "loss" in row]
+    print("loss of each epoch", losses)
+    assert losses[0] > 0.3
+    assert losses[-1] < 0.1
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["val_error"] == 0
 
 
 def test_what_is_no_trained_network_is_refused_before_a_folder_is_made(photo_folder, tmp_path):

@@ -82,6 +82,16 @@ def test_equal_to_one_device(mode, net, bound, trained):
 
 
 @pytest.mark.slow
+def test_devices_that_normalize_alone_are_not_equal_to_one(trained):
+    """The bound of --sync-bn above means something: without it the difference is more than ten times as large."""
+    differing = differences(trained("one", "sync_bn")[0], trained("mirrored", "own_bn")[0])
+    weights = {name: value for name, value in differing.items() if name.startswith("weight")}
+    print("without --sync-bn, largest difference of a weight", max(weights.values()))
+    assert max(weights.values()) > 1e-2
+    assert differing["metric loss"] > 1e-2
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("net", ["resnet", "plain"])
 def test_all_workers_end_with_equal_weights_and_statistics(net, trained):
     """With normalization per replica, whose moving statistics differ until they are made equal."""

@@ -2,7 +2,7 @@
 
 python train_on_devices.py MODE NET OUT
 
-MODE is one, mirrored or worker; NET plain, ragged, accumulated, float16, overflow, sync_bn or resnet.
+MODE is one, mirrored or worker; NET plain, ragged, accumulated, float16, overflow, sync_bn, own_bn or resnet.
 """
 
 import sys
@@ -29,9 +29,10 @@ if MODE == "mirrored":
 else:
     strategy = choose_strategy()
 
-BATCH, SIZE, CLASSES = (32, 32, 4) if NET == "sync_bn" else (16, 16, 4)
+WHOLE = ("sync_bn", "own_bn")  # a ResNet-20; own_bn is its control, normalized by each device's share
+BATCH, SIZE, CLASSES = (32, 32, 4) if NET in WHOLE else (16, 16, 4)
 FIRST_SCALE = {"float16": 2.0**10, "overflow": 2.0**30}  # of the loss; the second one overflows float16
-STEPS = {"sync_bn": 6}.get(NET, 20)
+STEPS = 6 if NET in WHOLE else 20
 
 
 def plain_net():
@@ -53,14 +54,14 @@ images = (rng.integers(0, 128, (203, SIZE, SIZE, 3)) + 30 * labels[:, None, None
 split = data.ArraySplit("train", images, labels)
 preprocessing = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
 with strategy.scope():
-    if NET in ("sync_bn", "resnet"):
+    if NET in (*WHOLE, "resnet"):
         network = keras_resnet.ResNet20(input_shape=(SIZE, SIZE, 3), classes=CLASSES)
         if NET == "sync_bn":
             synchronize_batch_norm(network)
     else:
         network = plain_net()
     model = TrainingModel(network, accumulate=3 if NET == "accumulated" else 1)
-    optimizer = SGD(0.005 if NET == "sync_bn" else 0.05, l2=1e-2)  # rounding grows fivefold a step at larger rates
+    optimizer = SGD(0.005 if NET in WHOLE else 0.05, l2=1e-2)  # rounding grows fivefold a step at larger rates
     model.compile(keras.optimizers.LossScaleOptimizer(optimizer, FIRST_SCALE[NET]) if NET in FIRST_SCALE else optimizer)
 
 
