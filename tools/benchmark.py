@@ -2,6 +2,8 @@
 
 python tools/benchmark.py train             training steps against keras.applications and stock normalization
 python tools/benchmark.py input --data DIR  the ImageNet training pipeline against decode, resize, crop
+python tools/benchmark.py files             a folder of 200,000 photos opened, for the first time and again
+python tools/benchmark.py records           what verifying checksums costs where records are read
 python tools/benchmark.py fit               MirroredStrategy with one replica against none; the cost of checkpoints
 python tools/benchmark.py memory            resident memory of a run of 2,000 steps
 python tools/benchmark.py inference         ResNet-50, normalization folded, against unfolded
@@ -31,10 +33,10 @@ import tensorflow as tf
 import tyro
 from benchmark_detection import Detect
 from benchmark_inference import Inference, Views
+from benchmark_input import Files, Input, Records
 from benchmark_turns import Benchmark, alternate
 
 from keras_resnet import data
-from keras_resnet.data import augment
 from keras_resnet.layers import BatchNormalization
 from keras_resnet.network import Network
 from keras_resnet.tables import Table, write_tables
@@ -113,54 +115,6 @@ def _training_step(model, size, batch) -> Callable[[], None]:
     model.make_train_function()
     batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
     return lambda: model.train_function(batches)
-
-
-@dataclass(frozen=True)
-class Input(Benchmark):
-    """Images/s of the ImageNet training pipeline, without a network."""
-
-    data: str
-    """A folder with <class>/*.JPEG."""
-    rounds: int = 5
-    seconds: float = 4.0
-    image_size: int = 224
-    batch_size: int = 64
-    batches: int = 8
-
-    def run(self) -> None:
-        _, split = data.folder_split(self.data, "train")
-        preprocessing = Preprocessing(np.zeros(3))
-
-        def naive(position, seed):
-            encoded, label = split.read(position)
-            return preprocessing(naive_training_view(encoded, seed, self.image_size)), label
-
-        pipelines = {
-            "crop first": data.imagenet_batches(split, preprocessing, self.batch_size, self.image_size, seed=0),
-            "decode, resize, crop": data.training_batches(naive, len(split), self.batch_size, 0, 0),
-        }
-        turns = {name: lambda pipeline=pipeline: self._consume(pipeline) for name, pipeline in pipelines.items()}
-        rates = alternate(turns, self.batch_size * self.batches, self.rounds, self.seconds)
-        table = Table("input", ("pipeline", "images/s", "images/s per core", "ratio"))
-        table.print_header()
-        for name, rate in rates.items():
-            table.add(name, f"{rate:.0f}", f"{rate / os.cpu_count():.0f}", f"{rates['crop first'] / rate:.2f}")
-        write_tables(self.json, [table])
-
-    def _consume(self, pipeline) -> None:
-        for _ in pipeline.take(self.batches):  # a new iterator each turn: an idle one would go on prefetching
-            pass
-
-
-def naive_training_view(encoded, seed, size: int):
-    """The same augmentation the plain way: decode all, resize all, crop, flip, colour."""
-    image = tf.cast(augment.decode(encoded), tf.float32)
-    extent = tf.cast(tf.shape(image)[:2], tf.float32)
-    scale = tf.random.stateless_uniform([], augment.fold(seed, 0), *augment.SCALES)
-    target = tf.cast(tf.round(extent * scale * size / tf.reduce_min(extent)), tf.int32)
-    image = tf.image.resize(image, tf.maximum(target, size), antialias=True)
-    crop = tf.image.stateless_random_crop(image, [size, size, 3], augment.fold(seed, 1))
-    return augment.flip(crop, augment.fold(seed, 3)) + augment.colour_shift(augment.fold(seed, 4))
 
 
 @dataclass(frozen=True)
@@ -295,6 +249,8 @@ class Memory(Benchmark):
 COMMANDS = {
     "train": Train,
     "input": Input,
+    "files": Files,
+    "records": Records,
     "fit": Fit,
     "memory": Memory,
     "depth": Depth,
