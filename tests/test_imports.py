@@ -1,0 +1,57 @@
+"""What is imported when: a command line answers before Keras and TensorFlow are loaded."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+import keras_resnet
+
+HEAVY = ("h5py", "keras", "keras_cv", "matplotlib", "scipy", "tensorflow", "tensorflow_datasets")
+PROGRAMS = sorted(
+    path.relative_to(ROOT)
+    for folder in ("recipes", "recipes/studies", "tools")
+    for path in (ROOT / folder).glob("*.py")
+    if "__main__" in path.read_text()
+)
+ASK = """
+import contextlib, io, json, runpy, sys
+sys.argv = [{program!r}, *{arguments!r}]
+said = io.StringIO()
+try:
+    with contextlib.redirect_stdout(said):
+        runpy.run_path({program!r}, run_name="__main__")
+except SystemExit as end:
+    print(json.dumps([end.code or 0, len(said.getvalue()), [name for name in {heavy!r} if name in sys.modules]]))
+"""
+
+
+def imported(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_package_imports_nothing_heavy():
+    code = f"import json, sys, keras_resnet; print(json.dumps([n for n in {(*HEAVY, 'numpy')!r} if n in sys.modules]))"
+    assert imported(code) == []
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+def test_help_is_there_before_anything_heavy(program):
+    status, length, heavy = imported(ASK.format(program=str(ROOT / program), arguments=["--help"], heavy=HEAVY))
+    assert (status, heavy) == (0, [])
+    assert length > 200
+
+
+@pytest.mark.parametrize("package", ["", *(".analysis", ".data", ".detection", ".evaluation", ".layers", ".reporting")])
+def test_every_name_that_a_package_lists_is_there(package):
+    """And is what its stub says: a function that has the name of a module would be hidden by it."""
+    module = __import__(f"keras_resnet{package}", fromlist=["__all__"])
+    assert module.__all__
+    for name in module.__all__:
+        value = getattr(module, name)
+        rooms = package == "" and value.__class__ is type(keras_resnet)
+        assert rooms or value.__class__ is not type(keras_resnet), name
