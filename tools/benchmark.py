@@ -12,7 +12,6 @@ python tools/benchmark.py detect            what proposals and regions cost; one
 """
 
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -30,19 +29,19 @@ import keras_resnet  # first, since it keeps TensorFlow's messages back
 import keras
 import numpy as np
 import tensorflow as tf
-import tyro
 from benchmark_detection import Detect
 from benchmark_inference import Inference, Views
 from benchmark_input import Files, Input, Records
-from benchmark_turns import Benchmark, alternate
+from benchmark_turns import Benchmark, Rounds, Seconds, alternate
 
 from keras_resnet import data
+from keras_resnet.bounds import Count, Steps
+from keras_resnet.command_line import run_tools
 from keras_resnet.layers import BatchNormalization
 from keras_resnet.network import Network
 from keras_resnet.tables import Table, write_tables
 from keras_resnet.training import SGD, TrainingModel
 from keras_resnet.training.metrics_file import read_metrics
-from keras_resnet.training.results import hardware
 from keras_resnet.training.state import State
 from keras_resnet.training.workdir import Workdir
 from keras_resnet.weights import Preprocessing
@@ -83,12 +82,12 @@ CONTESTS = {  # name: input size, batch, and the contestants; the first is this 
 class Train(Benchmark):
     """Training images/s of whole steps (forward, backward, update) on one fixed batch."""
 
-    rounds: int = 5
+    rounds: Rounds = 5
     """How often the contestants take turns."""
-    seconds: float = 6.0
+    seconds: Seconds = 6.0
     """About how long one turn lasts."""
 
-    def run(self) -> None:
+    def measure(self) -> None:
         table = Table("train", ("network", "precision", "contestant", "images/s", "ratio"))
         table.print_header()
         for net, (size, batch, contestants) in CONTESTS.items():
@@ -121,9 +120,9 @@ def _training_step(model, size, batch) -> Callable[[], None]:
 class Depth(Benchmark):
     """Seconds that ResNet-1202 takes to build and to reach its first training step."""
 
-    batch_size: int = 16
+    batch_size: Count = 16
 
-    def run(self) -> None:
+    def measure(self) -> None:
         start = time.perf_counter()
         model = keras_resnet.ResNet1202()
         built = time.perf_counter() - start
@@ -146,12 +145,12 @@ class Depth(Benchmark):
 class Fit(Benchmark):
     """``fit`` of ResNet-20 at batch 128: under a strategy of one replica, and the share checkpoints take."""
 
-    rounds: int = 7
-    steps: int = 20
+    rounds: Rounds = 7
+    steps: Steps = 20
     """Steps of one turn."""
-    save_every: int = 200
+    save_every: Steps = 200
 
-    def run(self) -> None:
+    def measure(self) -> None:
         (cpu,) = tf.config.list_logical_devices("CPU")
         strategies = {
             "no strategy": tf.distribute.get_strategy(),
@@ -208,10 +207,10 @@ def random_images(count: int) -> data.ArraySplit:
 class Memory(Benchmark):
     """Resident memory of ``recipes/imagenet.py`` on the demo set, quarter by quarter of its steps."""
 
-    steps: int = 2000
-    batch_size: int = 16
+    steps: Steps = 2000
+    batch_size: Count = 16
 
-    def run(self) -> None:
+    def measure(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             recipe = Path(__file__).parents[1] / "recipes" / "imagenet.py"
             command = [
@@ -260,6 +259,4 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
-    chosen = tyro.extras.subcommand_cli_from_dict(COMMANDS, description=__doc__)
-    print(f"{hardware()}; Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}")
-    chosen.run()
+    run_tools(COMMANDS, __doc__)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from benchmark_turns import Benchmark, alternate
+from benchmark_turns import Benchmark, Rounds, Seconds, alternate
 from PIL import Image
 
 from keras_resnet import data
+from keras_resnet.bounds import Count, Pixels
 from keras_resnet.data import augment, records
 from keras_resnet.data.splits import Split
 from keras_resnet.tables import Table, write_tables
@@ -38,13 +39,13 @@ class Input(Benchmark):
 
     data: str
     """A folder with <class>/*.JPEG."""
-    rounds: int = 5
-    seconds: float = 4.0
-    image_size: int = 224
-    batch_size: int = 64
-    batches: int = 8
+    rounds: Rounds = 5
+    seconds: Seconds = 4.0
+    image_size: Pixels = 224
+    batch_size: Count = 64
+    batches: Count = 8
 
-    def run(self) -> None:
+    def measure(self) -> None:
         _, split = data.folder_split(self.data, "train")
         preprocessing = Preprocessing(np.zeros(3))
 
@@ -84,11 +85,11 @@ def naive_training_view(encoded, seed, size: int):
 class Files(Benchmark):
     """Seconds and memory to open a folder of small photos, each in a process of its own; then with the scan kept."""
 
-    files: int = 200_000
+    files: Count = 200_000
     """How many photos."""
-    classes: int = 1000
+    classes: Count = 1000
 
-    def run(self) -> None:
+    def measure(self) -> None:
         columns = (
             f"{self.files:,} photos in {self.classes:,} classes",
             "s",
@@ -132,13 +133,13 @@ class Files(Benchmark):
 class Records(Benchmark):
     """Processor time of reading records at random positions; verifying their checksums is a part of it."""
 
-    records: int = 2000
-    kilobytes: int = 115
+    records: Count = 2000
+    kilobytes: Count = 115
     """Of one record; ImageNet's photos have 115 on average."""
-    rounds: int = 7
-    seconds: float = 3.0
+    rounds: Rounds = 7
+    seconds: Seconds = 3.0
 
-    def run(self) -> None:
+    def measure(self) -> None:
         rng = np.random.default_rng(0)
         photos = rng.integers(0, 256, (64, 1000 * self.kilobytes), np.uint8)
         stored = tf.constant([photo.tobytes() for photo in photos])
