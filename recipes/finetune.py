@@ -11,6 +11,8 @@ that of the stage above. --freeze keeps stages as they are, --freeze-bn all norm
 stand still only with --freeze-bn). Inputs are prepared as the weights expect them.
 """
 
+from __future__ import annotations
+
 import functools
 import os
 from dataclasses import dataclass
@@ -19,10 +21,9 @@ from typing import Annotated, Literal
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras_resnet
-from keras_resnet import data, training
+from keras_resnet import data, evaluation, training
 from keras_resnet.bounds import Between
 from keras_resnet.errors import InputError
-from keras_resnet.evaluation import input_size
 from keras_resnet.training import schedules
 
 PRESET = {"batch_size": 32, "base_lr": 0.01, "schedule": "steps", "epochs": 15}
@@ -90,7 +91,7 @@ def main(settings: Settings) -> None:
     if settings.freeze == training.stages_of(trained)[-1] and settings.unfreeze_every is not None:
         raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
     found = data.open_data(settings.data, settings.data_dir)
-    settings = training.resolve(settings, PRESET | {"image_size": input_size(trained)}, "finetune")
+    settings = training.resolve(settings, PRESET | {"image_size": evaluation.input_size(trained)}, "finetune")
     training.run(settings, functools.partial(prepare, found=found, trained=trained))
 
 

@@ -12,6 +12,8 @@ Paper (Table 3, 10-crop top-1): ResNet-18 27.88 % (Table 2), 34 25.03, 50 22.85,
 models on one crop: 50 24.7, 101 23.6, 152 23.0.
 """
 
+from __future__ import annotations
+
 import functools
 import os
 from dataclasses import dataclass

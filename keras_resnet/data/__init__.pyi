@@ -1,13 +1,13 @@
 from .folders import folder_split as folder_split
 from .mixing import mix as mix
-from .pipelines import ArraySplit as ArraySplit
-from .pipelines import Shard as Shard
-from .pipelines import cifar_batches as cifar_batches
-from .pipelines import decode_all as decode_all
-from .pipelines import imagenet_batches as imagenet_batches
-from .pipelines import training_batches as training_batches
+from .pipelines import (
+    ArraySplit as ArraySplit,
+    Shard as Shard,
+    cifar_batches as cifar_batches,
+    decode_all as decode_all,
+    imagenet_batches as imagenet_batches,
+    training_batches as training_batches,
+)
 from .sources import open_data as open_data
-from .splits import Data as Data
-from .splits import Split as Split
-from .statistics import mean_image as mean_image
-from .statistics import principal_colours as principal_colours
+from .splits import Data as Data, Split as Split
+from .statistics import mean_image as mean_image, principal_colours as principal_colours

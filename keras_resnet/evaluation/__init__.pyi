@@ -1,22 +1,24 @@
-from .classifier import classifier_of as classifier_of
-from .classifier import dense_scores as dense_scores
-from .classifier import input_size as input_size
-from .classifier import pooled_window as pooled_window
-from .classifier import with_activation as with_activation
-from .ensemble import Ensemble as Ensemble
-from .ensemble import greedy as greedy
-from .ensemble import joint as joint
-from .error_rates import ErrorRate as ErrorRate
-from .error_rates import TopKErrorRate as TopKErrorRate
-from .error_rates import check_classes as check_classes
-from .error_rates import check_finite as check_finite
-from .error_rates import evaluate as evaluate
+from .classifier import (
+    classifier_of as classifier_of,
+    dense_scores as dense_scores,
+    input_size as input_size,
+    pooled_window as pooled_window,
+    with_activation as with_activation,
+)
+from .ensemble import Ensemble as Ensemble, greedy as greedy, joint as joint
+from .error_rates import (
+    ErrorRate as ErrorRate,
+    TopKErrorRate as TopKErrorRate,
+    check_classes as check_classes,
+    check_finite as check_finite,
+    evaluate as evaluate,
+)
 from .recalibration import recalibrate_batch_norm as recalibrate_batch_norm
-from .scoring import Estimate as Estimate
-from .scoring import Scores as Scores
-from .scoring import cached_scores as cached_scores
-from .scoring import check_model as check_model
-from .scoring import score as score
-from .views import VIEWS as VIEWS
-from .views import View as View
-from .views import at_shorter_side as at_shorter_side
+from .scoring import (
+    Estimate as Estimate,
+    Scores as Scores,
+    cached_scores as cached_scores,
+    check_model as check_model,
+    score as score,
+)
+from .views import VIEWS as VIEWS, View as View, at_shorter_side as at_shorter_side

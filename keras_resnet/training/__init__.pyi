@@ -1,13 +1,8 @@
 from .experiment import Experiment as Experiment
-from .freezing import freeze as freeze
-from .freezing import stages_of as stages_of
+from .freezing import freeze as freeze, stages_of as stages_of
 from .model import TrainingModel as TrainingModel
 from .optimizer import SGD as SGD
 from .running import run as run
 from .schedules import schedule as schedule
-from .settings import RunSettings as RunSettings
-from .settings import Settings as Settings
-from .settings import command_line as command_line
-from .settings import resolve as resolve
-from .strategy import choose_strategy as choose_strategy
-from .strategy import distribute as distribute
+from .settings import RunSettings as RunSettings, Settings as Settings, command_line as command_line, resolve as resolve
+from .strategy import choose_strategy as choose_strategy, distribute as distribute

@@ -1,13 +1,16 @@
 """Which devices train: one, all GPUs of a machine, or those of several machines."""
 
+from __future__ import annotations
+
 import functools
 import os
 import shutil
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from keras_resnet.data import Shard
 from keras_resnet.errors import InputError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @functools.cache
@@ -18,6 +21,8 @@ def choose_strategy() -> tf.distribute.Strategy:
     ``MirroredStrategy`` over all GPUs when there are several; else the one device there is. With several workers it
     must be called before anything else uses TensorFlow.
     """
+    import tensorflow as tf
+
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
     if "TF_CONFIG" in os.environ:
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -29,6 +34,8 @@ def choose_strategy() -> tf.distribute.Strategy:
 
 def slurm_cluster(tasks: int) -> tf.distribute.cluster_resolver.SlurmClusterResolver:
     """The ``tasks`` of this SLURM step as workers; they divide a node's GPUs unless SLURM has bound each its own."""
+    import tensorflow as tf
+
     bound = "SLURM_GPUS_PER_TASK" in os.environ or shutil.which("nvidia-smi") is None
     # Then TensorFlow's arithmetic gets as many as it wants: it hands none out.
     gpus = {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False} if bound else {}
@@ -37,6 +44,8 @@ def slurm_cluster(tasks: int) -> tf.distribute.cluster_resolver.SlurmClusterReso
 
 def distribute(strategy: tf.distribute.Strategy, batches):
     """The data set ``batches(shard)``, each worker making the batches of its own replicas."""
+    from keras_resnet.data import Shard
+
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
         return batches(Shard())

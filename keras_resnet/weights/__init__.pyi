@@ -1,12 +1,10 @@
-from .checkpoint import Checkpoint as Checkpoint
-from .checkpoint import from_model as from_model
-from .checkpoint import read as read
+from .checkpoint import Checkpoint as Checkpoint, from_model as from_model, read as read
 from .folding import fold_batch_norm as fold_batch_norm
-from .named import assign_arrays as assign_arrays
-from .named import named_arrays as named_arrays
-from .preprocessing import CAFFE as CAFFE
-from .preprocessing import TORCH as TORCH
-from .preprocessing import Preprocessing as Preprocessing
-from .preprocessing import preprocess_input as preprocess_input
-from .writing import check_target as check_target
-from .writing import write as write
+from .named import assign_arrays as assign_arrays, named_arrays as named_arrays
+from .preprocessing import (
+    CAFFE as CAFFE,
+    TORCH as TORCH,
+    Preprocessing as Preprocessing,
+    preprocess_input as preprocess_input,
+)
+from .writing import check_target as check_target, write as write
