@@ -17,7 +17,8 @@ PROGRAMS = sorted(
     if "__main__" in path.read_text()
 )
 ASK = """
-import contextlib, io, json, runpy, sys
+import contextlib, io, json, os, runpy, sys
+sys.path.insert(0, os.path.dirname({program!r}))  # as Python does
 sys.argv = [{program!r}, *{arguments!r}]
 said = io.StringIO()
 try:

@@ -11,7 +11,6 @@ from keras_resnet import analysis, plots
 from keras_resnet.bounds import Between, Count
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table
-from keras_resnet.training.checkpoints import CheckpointFolder, assign_model
 from keras_resnet.training.cifar import CifarSettings, cifar_experiment
 
 DISTANCES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # of an image's own norm
@@ -65,6 +64,7 @@ class Training(Instrument):
     def run(self) -> None:
         import json
 
+        from keras_resnet.training.checkpoints import CheckpointFolder, assign_model
         from keras_resnet.training.strategy import choose_strategy
 
         path = self.workdir / "settings.json"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from benchmark_turns import Benchmark, Rounds, Seconds, alternate
 from PIL import Image
 
@@ -72,6 +71,8 @@ class Input(Benchmark):
 
 def naive_training_view(encoded, seed, size: int):
     """The same augmentation the plain way: decode all, resize all, crop, flip, colour."""
+    import tensorflow as tf
+
     image = tf.cast(augment.decode(encoded), tf.float32)
     extent = tf.cast(tf.shape(image)[:2], tf.float32)
     scale = tf.random.stateless_uniform([], augment.fold(seed, 0), *augment.SCALES)
@@ -140,6 +141,8 @@ class Records(Benchmark):
     seconds: Seconds = 3.0
 
     def measure(self) -> None:
+        import tensorflow as tf
+
         rng = np.random.default_rng(0)
         photos = rng.integers(0, 256, (64, 1000 * self.kilobytes), np.uint8)
         stored = tf.constant([photo.tobytes() for photo in photos])

@@ -16,13 +16,13 @@ from typing import Annotated
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-from keras_resnet.weights.write import WRITERS
 from tyro.conf import Positional
 
 import keras_resnet
 from keras_resnet import weights
 from keras_resnet.command_line import Output, run_tool
 from keras_resnet.errors import InputError
+from keras_resnet.weights.writing import WRITERS
 
 
 @dataclass(frozen=True)

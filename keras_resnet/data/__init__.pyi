@@ -1,3 +1,4 @@
+from . import augment as augment
 from .folders import folder_split as folder_split
 from .mixing import mix as mix
 from .pipelines import (
