@@ -11,6 +11,8 @@ python tools/benchmark.py views --data DIR  the time of each test view against i
 python tools/benchmark.py detect            what proposals and regions cost; one image against its multiply-adds
 """
 
+from __future__ import annotations
+
 import os
 import resource
 import subprocess
