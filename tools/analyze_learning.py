@@ -1,6 +1,6 @@
 """Instruments that differentiate the loss: gradients, training over time, curvature."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -62,16 +62,12 @@ class Training(Instrument):
     """Default of --out: <workdir>/analysis."""
 
     def run(self) -> None:
-        import json
-
         from keras_resnet.training.checkpoints import CheckpointFolder, assign_model
         from keras_resnet.training.strategy import choose_strategy
+        from keras_resnet.training.workdir import CHECKPOINTS, read_settings
 
-        path = self.workdir / "settings.json"
-        if not path.exists():
-            raise InputError(f"{self.workdir} is no folder of a run: there is no settings.json in it.")
-        values = json.loads(path.read_text())
-        if "augmentation" not in values:
+        values = read_settings(self.workdir)
+        if "augmentation" not in values or values.keys() - {field.name for field in fields(CifarSettings)}:
             raise InputError(f"{self.workdir} is no run of recipes/cifar10.py: use gradients on its last.keras.")
         values |= {key: Path(values[key]) for key in ("data_dir", "workdir") if values[key] is not None}
         settings = CifarSettings(**values)
@@ -81,13 +77,9 @@ class Training(Instrument):
         loss = analysis.Loss(model.network, images, experiment.train.labels[: self.images], "batch", batch_size=32)
         records, table = [], Table("training", ("step", *(f"gradient norm, {stage}" for stage in model.stages)))
         table.print_header()
-        checkpoints = CheckpointFolder(self.workdir / "checkpoints")
-        for step in checkpoints.steps():
-            try:
-                arrays, _ = checkpoints.read(step)
-            except (OSError, ValueError, KeyError) as error:
-                print(f"the checkpoint of step {step} is damaged ({error}) and passed over")
-                continue
+        checkpoints = CheckpointFolder(self.workdir / CHECKPOINTS)
+        for arrays, state in checkpoints.read_whole(checkpoints.steps()):
+            step = state["step"]
             assign_model(model, arrays)
             loss.take_weights()
             norms = analysis.by_stage(analysis.gradient_norms(loss))

@@ -1,7 +1,6 @@
 """Training a detector: all parts together, or in the paper's four steps."""
 
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from keras_resnet.detection.settings import DetectionSettings
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
 from keras_resnet.specs import split_name
+from keras_resnet.training.workdir import read_result
 from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
 
 
@@ -88,9 +88,9 @@ def train(
     result = {}
     for phase in PHASES:
         folder = settings.workdir / phase.name
-        done = folder / "result.json"
-        if done.exists():
-            result = json.loads(done.read_text())
+        done = read_result(folder)
+        if done is not None:
+            result = done
             continue
         print(f"step {phase.name}", flush=True)
         own = replace(settings, workdir=folder, batch_size=settings.batch_size * phase.images)

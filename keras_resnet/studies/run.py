@@ -1,6 +1,7 @@
 """Running a study: each arm and seed is a run of its own, that can stop and continue; then the comparison."""
 
 import functools
+import glob
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_resnet import plots, training
-from keras_resnet.errors import one_of
+from keras_resnet.errors import InputError, one_of
 from keras_resnet.files import write_whole
 from keras_resnet.studies.report import report
 from keras_resnet.studies.settings import StudySettings
@@ -17,9 +18,10 @@ from keras_resnet.studies.statistics import compare, mean_std
 from keras_resnet.studies.study import MEASURES, Arm, Study
 from keras_resnet.training.cifar import CifarSettings, cifar_experiment
 from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.ownership import RUN, STUDY, check_owned, holds, mark
 from keras_resnet.training.results import provenance
 from keras_resnet.training.settings import as_json
-from keras_resnet.training.workdir import differing
+from keras_resnet.training.workdir import METRICS, RESULT, differing, is_unmarked_run, read_result
 
 LAST = 0.1  # the part of the steps whose training errors are averaged
 KEPT = ("val_error", "test_error", "seconds", "images_per_second", "skipped_batches", "command", "commit", "hardware")
@@ -32,6 +34,7 @@ def run_study(study: Study, settings: StudySettings) -> dict:
     )
     for name in settings.arms or ():
         one_of("--arms", name, [arm.name for arm in study.arms])
+    _take(study, settings.workdir)
     chosen = [arm for arm in study.arms if not settings.arms or arm.name in settings.arms]
     origin, seeds = provenance(), range(settings.seeds)
     found = {arm.name: {seed: _finished(_settings(arm, seed, settings)) for seed in seeds} for arm in study.arms}
@@ -40,14 +43,29 @@ def run_study(study: Study, settings: StudySettings) -> dict:
             if found[arm.name][seed] is None:
                 print(f"\n== {study.name}: {arm.name}, seed {seed}", flush=True)
                 found[arm.name][seed] = _trained(_settings(arm, seed, settings))
-                _write(settings.workdir / "result.json", _result(study, settings, _there(found)) | origin)
+                _write(settings.workdir / RESULT, _result(study, settings, _there(found)) | origin)
     runs = _there(found)
     result = _result(study, settings, runs) | origin
-    _write(settings.workdir / "result.json", result)
+    _write(settings.workdir / RESULT, result)
     _draw(study, settings.workdir, runs, result)
     print("\n" + "\n".join(report(result)))
     print(f"\nresult.json, figure.png and curves.png in {settings.workdir}", flush=True)
     return result
+
+
+def _take(study: Study, workdir: Path) -> None:
+    """Make the study's folder, or see that it is one of this package."""
+
+    def looks_like_one(folder: Path) -> bool:
+        runs = [path for arm in study.arms for path in folder.glob(f"{glob.escape(arm.name)}-seed*")]
+        return any(holds(path, RUN) or is_unmarked_run(path) for path in runs)
+
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        check_owned(workdir, STUDY, looks_like_one)
+        mark(workdir, STUDY)
+    except OSError as error:
+        raise InputError(f"The workdir {workdir} cannot be written ({error.strerror}): choose another one.") from error
 
 
 def _there(found: dict[str, dict[int, dict | None]]) -> dict[str, list[dict]]:
@@ -77,16 +95,23 @@ def _settings(arm: Arm, seed: int, settings: StudySettings) -> CifarSettings:
 
 def _trained(wanted: CifarSettings) -> dict:
     keras.backend.clear_session()
-    return _with_curves(wanted, training.run(wanted, cifar_experiment, growing=()))
+    done = _with_curves(wanted, training.run(wanted, cifar_experiment, growing=()))
+    if done is None:
+        raise InputError(
+            f"{wanted.workdir / METRICS} has lost the last points of its curves: move that folder away to train the "
+            "run again."
+        )
+    return done
 
 
 def _finished(wanted: CifarSettings) -> dict | None:
     """The run of the same settings in its folder, if it is there and done."""
-    path = wanted.workdir / "result.json"
-    result = json.loads(path.read_text()) if path.exists() else None
-    defaults = as_json(type(wanted)())
-    same = result is not None and not differing(result["settings"], as_json(wanted), defaults)
-    return _with_curves(wanted, result) if same else None  # other settings: the run itself refuses them, in words
+    result = read_result(wanted.workdir)
+    if result is None or not result.keys() >= set(KEPT):
+        return None
+    if differing(result["settings"], as_json(wanted), as_json(type(wanted)())):
+        return None  # the run itself refuses other settings, in words
+    return _with_curves(wanted, result)
 
 
 def last_train_error(rows: list[dict], steps: int) -> float:
@@ -97,8 +122,10 @@ def last_train_error(rows: list[dict], steps: int) -> float:
     return float(np.average(errors[last], weights=lengths[last]))
 
 
-def _with_curves(wanted: CifarSettings, result: dict) -> dict:
-    rows = read_metrics(wanted.workdir / "metrics.csv")
+def _with_curves(wanted: CifarSettings, result: dict) -> dict | None:
+    rows = read_metrics(wanted.workdir / METRICS)
+    if not any(row["split"] == "train" and row["step"] == wanted.steps and "error" in row for row in rows):
+        return None  # the curves are damaged: the run repairs them
     own = {"seed": wanted.seed, "train_error": last_train_error(rows, wanted.steps), "rows": rows}
     return own | {key: result[key] for key in KEPT}
 

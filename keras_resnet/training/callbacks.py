@@ -17,7 +17,7 @@ from keras_resnet.training.schedules import WARM_UP_ERROR, WARM_UP_FACTOR, note_
 from keras_resnet.training.signals import Stopped, StopSignals
 from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.step import Step
-from keras_resnet.training.workdir import Workdir
+from keras_resnet.training.workdir import BEST, Workdir
 from keras_resnet.training.workers import total
 
 MOST_SKIPS = 50  # updates in a row that loss scaling may skip
@@ -134,7 +134,7 @@ class Validation(keras.callbacks.Callback):
             error = self.experiment.judged(values)
             if error < self.state.best_error:
                 self.state.best_error = float(error)
-                self.workdir.save_model("best.keras", self.model.saved())
+                self.workdir.save_model(BEST, self.model.saved())
         if self.settings.schedule == "plateau":
             note_plateau(self.state, error)
         self.curves.validation_point(self.model, values)

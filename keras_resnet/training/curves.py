@@ -6,10 +6,9 @@ import tensorflow as tf
 
 from keras_resnet.training import tensorboard
 from keras_resnet.training.console import Console
-from keras_resnet.training.metrics_file import add_row, read_metrics, write_metrics
 from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.step import Step
-from keras_resnet.training.workdir import Workdir
+from keras_resnet.training.workdir import EVENTS, METRICS, Workdir
 
 
 class Curves:
@@ -23,19 +22,21 @@ class Curves:
     ):
         self.state, self.calendar, self.batch_size = state, calendar, batch_size
         self.experiment, self.console = experiment, console
-        self.path, self.chief, self.together = workdir.path / "metrics.csv", workdir.chief, workdir.together
+        self.workdir, self.chief, self.together = workdir, workdir.chief, workdir.together
         self.writers = {}
         if self.chief:
-            self.writers = {s: tf.summary.create_file_writer(str(workdir.path / s)) for s in ("train", "validation")}
+            self.writers = {s: tf.summary.create_file_writer(str(workdir.path / s)) for s in EVENTS}
         self.go_back()
 
     def go_back(self) -> None:
         """Forget the points behind the state's step: they are done again."""
-        rows = read_metrics(self.path) if self.chief else []
-        self.rows = [row for row in rows if row["step"] <= self.state.step]
+        self.workdir.restore_rows(self.state.step, self.experiment.columns)
         self.console.last = next((row for row in reversed(self.rows) if row["split"] == "train"), {})
-        if self.chief:
-            write_metrics(self.path, self.rows, self.experiment.columns)
+
+    @property
+    def rows(self) -> list[dict]:
+        """The points, as ``metrics.csv`` has them."""
+        return self.workdir.metrics.rows
 
     def start_window(self) -> None:
         """Start the clock: images/s and the wait for input are those of this process's steps."""
@@ -87,10 +88,10 @@ class Curves:
     def _write(self, split: str, values: dict[str, float]):
         images = self.state.step * self.batch_size
         row = {"split": split, "step": self.state.step, "images": images, **values}
-        self.rows.append(row)
         if not self.chief:
+            self.rows.append(row)
             return
-        add_row(self.path, row, self.experiment.columns)
+        self.workdir.writing(METRICS, lambda: self.workdir.metrics.add(row))
         with self.writers[split].as_default():
             for name, value in values.items():
                 tf.summary.scalar(name, value, images if name == "images_per_second" else self.state.step)

@@ -21,7 +21,7 @@ from keras_resnet.training.signals import StopSignals
 from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.step import Step
 from keras_resnet.training.strategy import check_batch, choose_strategy, distribute
-from keras_resnet.training.workdir import Workdir
+from keras_resnet.training.workdir import CURVES, LAST, RESULT, Workdir
 from keras_resnet.training.workers import agree, is_chief, together
 
 LENGTHS = ("steps", "epochs")
@@ -62,10 +62,10 @@ def run(settings: RunSettings, prepare: Callable, growing: tuple[str, ...] = LEN
             model = experiment.model(settings, strategy, total_steps)
         curves = _train(model, experiment, settings, workdir, calendar)
         result = _result(model, experiment, settings, curves) | origin
-        workdir.save_model("last.keras", model.saved())
-        workdir.write_json("result.json", result)
+        workdir.save_model(LAST, model.saved())
+        workdir.write_json(RESULT, result)
+        workdir.write(CURVES, lambda path: experiment.draw(settings.model, curves.rows, path))
         if chief:
-            experiment.draw(settings.model, curves.rows, workdir.path / "curves.png")
             with curves.writers["validation"].as_default():
                 tensorboard.settings(as_json(settings), result)
             _report(experiment.report(result), result, workdir)
@@ -168,7 +168,12 @@ def _go_back(model, workdir, state, divergence, rollbacks, batch_size) -> dict:
             f"{what}, and so it was {MOST_ROLLBACKS - 1} times before with other batches: start again with a lower "
             "--base-lr and another --workdir."
         )
-    good, running = workdir.restore(model)
+    found = workdir.restore(model)
+    if found is None:
+        raise InputError(
+            f"{what}, and {workdir.path} has no checkpoint any more to go back to: start again with the same command."
+        )
+    good, running = found
     skipped = state.skipped + divergence.seen_at - good.step
     if workdir.chief:
         print(f"{what}: back to step {good.step}, leaving out {divergence.seen_at - good.step} batches", flush=True)

@@ -1,6 +1,6 @@
 """Where a run is, and when what happens in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 VOTE = 10  # steps from one look at the devices' votes to stop to the next: a look waits for them
 WINDOW = 50  # most steps that one training point of the curves averages
@@ -33,6 +33,16 @@ class State:
     drops: int = 0
     finished: bool = False
     seconds: float = 0.0
+
+
+def check_state(values: dict) -> None:
+    """Raise ValueError unless ``values`` are those of a :class:`State`, all of them or some."""
+    kinds = {field.name: {bool: bool, int: int, float: (int, float)}[type(field.default)] for field in fields(State)}
+    for name, value in values.items():
+        number = isinstance(value, (int, float)) and value >= 0 and (kinds.get(name) is bool) == isinstance(value, bool)
+        unset = value is None and name == "warm_up_end"
+        if name not in kinds or not (unset or (number and isinstance(value, kinds[name]))):
+            raise ValueError(f"its state has {name} {value!r:.100}")
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,31 @@
 import errno
 import fcntl
 import json
-import shutil
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
+from keras_resnet.files import is_own_file, read_object, remedy, set_aside, unfinished, write_whole
 from keras_resnet.network import Network
 from keras_resnet.training.checkpoints import RUNNING, CheckpointFolder, assign_model, assign_values, values_of
+from keras_resnet.training.metrics_file import Metrics, read_metrics
+from keras_resnet.training.ownership import LOCK, MARKER, RUN, check_owned, mark
 from keras_resnet.training.state import State
 from keras_resnet.training.step import Step
 
+SETTINGS, METRICS, RESULT, BEST, LAST, CURVES = (
+    *("settings.json", "metrics.csv", "result.json"),
+    *("best.keras", "last.keras", "curves.png"),
+)
+FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES)
+CHECKPOINTS, EVENTS = "checkpoints", ("train", "validation")  # folders; EVENTS are TensorBoard's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 SAME_RUN = ("workdir", "data_dir", "save_every", "keep_every", "profile")  # may differ when a run continues
+
+
+MOST_NAMED, LONGEST = 8, 60  # settings that a sentence lists, and characters of a value
 
 
 def differing(before: dict, settings: dict, defaults: dict) -> dict[str, tuple]:
@@ -32,11 +43,42 @@ def differing(before: dict, settings: dict, defaults: dict) -> dict[str, tuple]:
     return changed
 
 
+def read_result(folder: Path) -> dict | None:
+    """The ``result.json`` of a finished run; None where there is none that is whole."""
+    try:
+        result = read_object(folder / RESULT)
+    except (OSError, ValueError):
+        return None
+    return result if isinstance(result.get("settings"), dict) else None
+
+
+def read_settings(folder: Path) -> dict:
+    """The settings of the run in ``folder``; raises InputError where there are none."""
+    try:
+        return read_object(folder / SETTINGS)
+    except (OSError, ValueError) as error:
+        kept = (CheckpointFolder(folder / CHECKPOINTS).about_run() or {}).get("settings")
+        if kept is None:
+            raise InputError(
+                f"{folder} is no folder of a run: there is no {SETTINGS} in it that can be read ({error!s:.200})."
+            ) from error
+        return kept
+
+
+def is_unmarked_run(folder: Path) -> bool:
+    """Whether a folder without a marker holds a run of before there were any: a whole checkpoint or a result."""
+    begun = CheckpointFolder(folder / CHECKPOINTS).about_run() is not None or read_result(folder) is not None
+    return begun and (folder / SETTINGS).exists()
+
+
 class Workdir:
     """``settings.json``, ``metrics.csv``, ``checkpoints/``, ``best.keras``, ``last.keras`` and ``result.json``.
 
+    A marker makes the folder one of this package. In it only files of these names are written or removed, and what is
+    in the place of one but cannot be used is renamed.
+
     Args:
-        path: the folder.
+        path: the folder: new, empty, or that of a run.
         settings: the run's settings, plain values.
         defaults: the defaults of settings, for those that an earlier version of the run did not know.
         growing: settings that may be larger than before: the run is lengthened.
@@ -45,9 +87,11 @@ class Workdir:
 
     Attributes:
         grown: by name the smaller values of before, if the run is lengthened.
+        metrics: the points of its curves.
 
     Raises:
-        InputError: the folder cannot be written, is in use by another process, or holds a run of other settings.
+        InputError: the folder cannot be written, is in use by another process, or holds a run of other settings or
+            something else.
     """
 
     def __init__(
@@ -59,30 +103,38 @@ class Workdir:
         chief: bool = True,
         together: Callable[[Callable], None] = lambda work: work(),
     ):
-        self.path, self.chief, self.together = Path(path), chief, together
+        self.path, self.settings, self.chief, self.together = Path(path), settings, chief, together
         self.defaults, self.growing, self.grown = defaults or {}, growing, {}
-        self.checkpoints = CheckpointFolder(self.path / "checkpoints", settings.get("keep_every"))
-        if chief:
-            together(lambda: self._take(settings))
-        else:
-            together(lambda: None)
+        self.checkpoints = CheckpointFolder(self.path / CHECKPOINTS, settings.get("keep_every"))
+        self.metrics = Metrics(self.path / METRICS)
+        together(self._take if chief else lambda: None)
 
-    def _take(self, settings: dict) -> None:
+    def _take(self) -> None:
         """Make the folder, or see that it is this run's, and keep others out of it."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            check_owned(self.path, RUN, is_unmarked_run)
             self._lock()
-            for unfinished in self.path.glob("part-*"):  # of a killed process
-                unfinished.unlink()
+            mark(self.path, RUN)
+            for part in unfinished(self.path, FILES):  # of a killed process
+                part.unlink()
+            for name in (*FILES, CHECKPOINTS, *EVENTS):
+                place, is_right = self.path / name, Path.is_file if name in FILES else Path.is_dir
+                if os.path.lexists(place) and not is_right(place):
+                    set_aside(place, f"it is no {'file' if name in FILES else 'folder'}")
             self.checkpoints.prepare()
-            self.write_json("settings.json", self._agreeing(settings))
+            self._agree()
+            self.write_json(SETTINGS, self.settings)
         except OSError as error:
             raise InputError(
                 f"The workdir {self.path} cannot be written ({error.strerror}): choose another --workdir."
             ) from error
 
     def _lock(self):
-        self._locked = open(self.path / "lock", "w")  # noqa: SIM115  held, and let go by the system, with the process
+        place = self.path / LOCK
+        if os.path.lexists(place) and not is_own_file(place):
+            raise InputError(f"{place} is no file that keeps other processes out: remove it.")
+        self._locked = open(place, "a")  # noqa: SIM115  held, and let go by the system, with the process
         try:
             fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -102,37 +154,98 @@ class Workdir:
         if self.chief:
             self._locked.close()
 
-    def _agreeing(self, settings: dict) -> dict:
-        found = self.path / "settings.json"
-        begun = any(self.checkpoints.steps()) or (self.path / "result.json").exists()  # else nothing is lost
-        if found.exists() and begun:
-            changed = differing(json.loads(found.read_text()), settings, self.defaults)
-            other = [
-                f"{key} was {before} and is {now}"
-                for key, (before, now) in changed.items()
-                if key not in self.growing or None in (before, now) or now < before
+    def _agree(self) -> None:
+        """See that the run in the folder, if one has begun, is of these settings."""
+        steps = self.checkpoints.steps()
+        begun = any(steps) or any((self.path / name).exists() for name in (RESULT, BEST))
+        begun = begun or any(row["split"] == "validation" for row in read_metrics(self.path / METRICS))
+        if not begun:  # nothing is lost: step 0 alone is maybe of other settings
+            self.checkpoints.clear()
+            return
+        before = self._settings_of_before()
+        changed = {} if before is None else differing(before, self.settings, self.defaults)
+        other = [key for key, (old, new) in changed.items() if key not in self.growing or not _grows(old, new)]
+        if other:
+            named = [
+                f"{key} was {changed[key][0]!s:.{LONGEST}} and is {changed[key][1]!s:.{LONGEST}}"
+                for key in other[:MOST_NAMED]
             ]
-            if other:
-                raise InputError(
-                    f"{self.path} holds a run of other settings ({'; '.join(other)}): "
-                    "give those settings, or another --workdir."
-                )
-            self.grown = {key: before for key, (before, _) in changed.items()}
-        elif not begun and self.checkpoints.steps():  # step 0 alone, maybe of other settings
-            shutil.rmtree(self.checkpoints.path)
-            self.checkpoints.prepare()
-        return settings
+            named += [f"and {len(other) - MOST_NAMED} more"] if len(other) > MOST_NAMED else []
+            raise InputError(
+                f"{self.path} holds a run of other settings ({'; '.join(named)}): "
+                "give those settings, or another --workdir."
+            )
+        self.grown = {key: before for key, (before, _) in changed.items()}
+        if not any(steps):
+            print(f"{self.checkpoints.path} has no checkpoint of a later step: starting again at step 0", flush=True)
+
+    def _settings_of_before(self) -> dict | None:
+        """Of the run in the folder, from its newest checkpoint if it has them; a damaged file of them is set aside."""
+        kept = (self.checkpoints.about_run() or {}).get("settings")
+        found, place = None, self.path / SETTINGS
+        try:
+            found = read_object(place)
+            fixed = {key: value for key, value in (kept or self.settings).items() if key not in self.growing}
+            if kept and differing(found, fixed, self.defaults):
+                raise ValueError("it is not that of the checkpoints")
+            if self.settings and not found.keys() & self.settings.keys():
+                raise ValueError("it has no setting of a run")
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            set_aside(place, f"{error!s:.200}")
+            found = None
+        return kept or found or (read_result(self.path) or {}).get("settings")
+
+    def _check_there(self) -> None:
+        """Raise :class:`InputError` if the folder was deleted or moved, or its lock, while the run went on."""
+        place = self.path / LOCK
+        if place.exists() and os.path.samestat(place.stat(), os.fstat(self._locked.fileno())):
+            return
+        if self.path.exists():
+            raise InputError(
+                f"{place} was removed while the run went on, so that another process may write there too: run the "
+                "same command again, which continues from the last checkpoint."
+            )
+        raise InputError(
+            f"{self.path} was deleted or moved while the run went on, and its checkpoints with it: put it back to "
+            "continue by the same command, which starts at step 0 without it."
+        )
+
+    def write(self, name: str, write: Callable[[Path], object]) -> None:
+        """Call ``write(path)`` on a file that then becomes ``name``; only the chief does.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        if self.chief:
+            self.writing(name, lambda: write_whole(self.path / name, write))
+
+    def writing(self, name: str, work: Callable[[], object]) -> None:
+        """Call ``work``, which writes to ``name``; raises :class:`InputError` if the folder is gone or it fails."""
+        self._check_there()
+        try:
+            work()
+        except OSError as error:
+            raise InputError(
+                f"{self.path / name} cannot be written ({error.strerror}); the checkpoints are intact: "
+                f"{remedy(error)}, then run the same command again."
+            ) from error
 
     def write_json(self, name: str, content: dict) -> None:
         """Write ``content`` as ``name``."""
-        if self.chief:
-            write_whole(self.path / name, lambda path: path.write_text(json.dumps(content, indent=2) + "\n"))
+        self.write(name, lambda path: path.write_text(json.dumps(content, indent=2) + "\n"))
 
     def save_checkpoint(self, model: Step, state: State) -> None:
         """Keep everything that a continued run needs; on several workers all must call it."""
         running = {f"{RUNNING}{name}": value for name, value in values_of(model.running_variables()).items()}
         arrays = values_of(model.own_variables()) | running
-        self.together(lambda: self.checkpoints.save(arrays, asdict(state)) if self.chief else None)
+
+        def save():
+            self._check_there()
+            self.checkpoints.save(arrays, asdict(state), self.settings, self.metrics.last())
+
+        self.together(save if self.chief else lambda: None)
 
     def restore(self, model: Step) -> tuple[State, dict] | None:
         """Load the newest whole checkpoint into the compiled ``model``; None where there is none.
@@ -147,20 +260,20 @@ class Workdir:
         model.bad_step.assign(-1)
         return State(**state), running
 
+    def restore_rows(self, step: int, columns: tuple[str, ...]) -> None:
+        """Put the curves back to where they were at ``step``, that of the checkpoint, or at 0 without one."""
+        if self.chief:
+            kept = self.checkpoints.rows(step) if step in self.checkpoints.steps() else []
+            self.writing(METRICS, lambda: self.metrics.go_back(step, columns, kept))
+
     def restore_metrics(self, model: Step, running: dict) -> None:
         """Put the metrics back to where they were in the middle of a window."""
         assign_values(model.running_variables(), running)
 
     def save_model(self, name: str, network: Network) -> None:
         """Save the network, without optimizer and metrics, as ``name``, a ``.keras`` file; all workers must call it."""
+        self.together(lambda: self.write(name, network.save))
 
-        def save():
-            try:
-                write_whole(self.path / name, network.save)
-            except OSError as error:
-                raise InputError(
-                    f"{self.path / name} cannot be written ({error.strerror}); the checkpoints are intact: make room "
-                    "there, then run the same command again."
-                ) from error
 
-        self.together(save if self.chief else lambda: None)
+def _grows(before, now) -> bool:
+    return all(isinstance(value, int | float) for value in (before, now)) and now >= before

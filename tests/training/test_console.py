@@ -58,8 +58,9 @@ def test_slow_steps_are_shown_from_the_first_ten_seconds_on_and_ever_less_often(
 def test_a_continued_run_shows_the_last_values_of_before(tmp_path, capsys):
     """Stopped in the validation of an epoch: the line of that validation has loss and error."""
     rows = [{"split": "train", "step": 100, "images": 400, "loss": 1.25, "error": 40.0, "learning_rate": 0.1}]
+    workdir = Workdir(tmp_path, {})
     write_metrics(tmp_path / "metrics.csv", rows, Experiment.columns)
     console = Console()
-    Curves(Workdir(tmp_path, {}), State(step=100), CALENDAR, 4, Experiment, console)
+    Curves(workdir, State(step=100), CALENDAR, 4, Experiment, console)
     console.validation(State(step=100), CALENDAR, "val_error 38.50 %")
     assert "step 100/1000  loss 1.250  error 40.0 %  rate 0.1" in capsys.readouterr().out

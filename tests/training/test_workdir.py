@@ -3,14 +3,19 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from run_folders import FULL, NoVariables, run_of
 
 from keras_resnet import InputError
-from keras_resnet.training.workdir import Workdir
+from keras_resnet.training import Experiment
+from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.state import State
+from keras_resnet.training.workdir import Workdir, read_settings
 
 
 def begun(path, settings):
@@ -85,6 +90,85 @@ def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("fcntl.flock", flock)
     with pytest.raises(InputError, match="is on a file system without locks"):
         Workdir(tmp_path, {})
+
+
+DAMAGED = {"empty": b"", "cut": b'{"model": "Res', "list": b"[1]", "null": b"null", "other": b'{"a": 1}',
+           "types": b'{"model": 3, "seed": "x", "steps": [1]}', "not UTF-8": b'{"model": "\xff"}',
+           "deep": b"[" * 10**6, "values": json.dumps(FULL | {"seed": 7}).encode()}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_damaged_settings_are_set_aside_and_those_of_the_checkpoint_serve(damage, tmp_path, capsys):
+    place = run_of(tmp_path) / "settings.json"
+    place.write_bytes(DAMAGED[damage])
+    with pytest.raises(InputError, match=r"other settings \(seed was 0 and is 1\)"):
+        Workdir(tmp_path, FULL | {"seed": 1})
+    assert (tmp_path / "settings.json.damaged").read_bytes() == DAMAGED[damage]
+    assert f"{place} cannot be used" in capsys.readouterr().err
+    Workdir(tmp_path, FULL).close()
+    assert json.loads(place.read_text()) == read_settings(tmp_path) == FULL
+    place.write_bytes(b"again")
+    assert read_settings(tmp_path) == FULL
+    Workdir(tmp_path, FULL).close()
+    assert (tmp_path / "settings.json.damaged-2").read_bytes() == b"again"
+
+
+@pytest.mark.parametrize("name", ["train", "validation", "checkpoints", "best.keras", "result.json", "metrics.csv"])
+def test_what_is_in_the_place_of_a_file_or_folder_is_set_aside(name, tmp_path, capsys):
+    path = run_of(tmp_path, steps=()) / name
+    path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+    if name in ("train", "validation", "checkpoints"):
+        path.write_text("mine")
+    else:
+        path.mkdir()
+    Workdir(tmp_path, FULL).close()
+    assert (tmp_path / f"{name}.damaged").exists()
+    assert f"{path} cannot be used" in capsys.readouterr().err
+
+
+def test_starting_again_without_checkpoints_is_said_and_other_settings_are_refused(tmp_path, capsys):
+    run_of(tmp_path)
+    (tmp_path / "best.keras").write_text("")
+    shutil.rmtree(tmp_path / "checkpoints")
+    with pytest.raises(InputError, match="seed was 0 and is 1"):
+        Workdir(tmp_path, FULL | {"seed": 1})
+    assert "starting again" not in capsys.readouterr().out
+    Workdir(tmp_path, FULL).close()
+    assert "checkpoints has no checkpoint of a later step: starting again at step 0" in capsys.readouterr().out
+
+
+def test_a_folder_deleted_in_mid_run_gets_no_files_and_right_advice(tmp_path):
+    path = tmp_path / "run"
+    workdir = Workdir(path, FULL)
+    shutil.rmtree(path)
+    for write in (lambda: workdir.write_json("result.json", {}), lambda: workdir.restore_rows(0, ()),
+                  lambda: workdir.save_checkpoint(NoVariables(), State())):  # fmt: skip
+        with pytest.raises(InputError, match="was deleted or moved while the run went on"):
+            write()
+    Workdir(path, FULL | {"seed": 1}).close()  # of another process by now
+    with pytest.raises(InputError, match="lock was removed while the run went on"):
+        workdir.save_checkpoint(NoVariables(), State())
+    assert read_settings(path)["seed"] == 1
+
+
+def test_checkpoints_deleted_in_mid_run_are_made_again(tmp_path, capsys):
+    workdir = Workdir(tmp_path, FULL)
+    workdir.save_checkpoint(NoVariables(), State(step=3))
+    shutil.rmtree(tmp_path / "checkpoints")
+    workdir.save_checkpoint(NoVariables(), State(step=6))
+    assert workdir.checkpoints.steps() == [6]
+    assert "checkpoints was deleted while the run went on" in capsys.readouterr().err
+
+
+def test_rows_come_from_the_checkpoint_where_the_file_is_damaged(tmp_path):
+    run_of(tmp_path, steps=(0, 5, 6))
+    rows = read_metrics(tmp_path / "metrics.csv")
+    assert [row["step"] for row in rows] == [5, 6]
+    (tmp_path / "metrics.csv").write_bytes(b"\xff\n")
+    workdir = Workdir(tmp_path, FULL)
+    state, _ = workdir.restore(NoVariables())
+    workdir.restore_rows(state.step, Experiment.columns)
+    assert workdir.metrics.rows == read_metrics(tmp_path / "metrics.csv") == rows
 
 
 def test_only_the_chief_writes(tmp_path):
