@@ -9,6 +9,7 @@ from keras_resnet.data.mixing import mix
 from keras_resnet.data.pipelines import (
     ArraySplit,
     Shard,
+    check_count,
     cifar_batches,
     decode_all,
     imagenet_batches,
@@ -23,6 +24,7 @@ __all__ = [
     "Data",
     "Shard",
     "Split",
+    "check_count",
     "cifar_batches",
     "decode_all",
     "folder_split",

@@ -16,7 +16,7 @@ from keras_resnet.files import write_whole
 from keras_resnet.studies.report import report
 from keras_resnet.studies.statistics import compare, mean_std
 from keras_resnet.studies.study import MEASURES, Arm, Study
-from keras_resnet.training.cifar import PAPER, CifarSettings, cifar_experiment
+from keras_resnet.training.cifar import PAPER, CifarSettings, check_data, cifar_experiment
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.training.results import provenance
 from keras_resnet.training.settings import Precision, as_json
@@ -79,6 +79,7 @@ def run_study(study: Study, settings: StudySettings) -> dict:
     for name in settings.arms or ():
         one_of("--arms", name, [arm.name for arm in study.arms])
     chosen = [arm for arm in study.arms if not settings.arms or arm.name in settings.arms]
+    check_data(settings)
     origin, seeds = provenance(), range(settings.seeds)
     found = {arm.name: {seed: _finished(_settings(arm, seed, settings)) for seed in seeds} for arm in study.arms}
     for seed in seeds:  # a study that is stopped has the same number of runs of each arm, but for one
