@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from keras_resnet.bounds import check_fields, hints_of, marks
+from keras_resnet.bounds import check_fields, flag_of, hints_of, marks
 from keras_resnet.errors import InputError
 from keras_resnet.files import part_of
 
@@ -63,7 +63,7 @@ def _check(chosen) -> None:
     check_fields(chosen)
     for name, hint in hints_of(type(chosen)).items():
         for output in marks(hint, Output):
-            check_output(f"--{name.replace('_', '-')}", getattr(chosen, name), *output.suffixes)
+            check_output(flag_of(name, hint), getattr(chosen, name), *output.suffixes)
 
 
 def _run(chosen) -> None:

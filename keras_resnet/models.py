@@ -97,26 +97,13 @@ def _inputs(spec, include_top, input_tensor, input_shape):
     if input_tensor is not None:
         if not keras.utils.is_keras_tensor(input_tensor):
             raise InputError(f"input_tensor must be a Keras tensor, not {type(input_tensor).__name__}.")
-        _check_shape(spec, tuple(input_tensor.shape[1:]))
+        spec.check_shape(tuple(input_tensor.shape[1:]))
         return keras.utils.get_source_inputs(input_tensor), input_tensor
     if input_shape is None:
         input_shape = (SIZE[spec.stem], SIZE[spec.stem], 3) if include_top else (None, None, 3)
-    _check_shape(spec, tuple(input_shape))
+    spec.check_shape(tuple(input_shape))
     inputs = keras.Input(input_shape)
     return inputs, inputs
-
-
-def _check_shape(spec, shape):
-    if len(shape) != 3:
-        raise InputError(f"input_shape {shape} must be (height, width, channels).")
-    for what, size in zip(("height", "width"), shape, strict=False):
-        if size is not None and size < spec.stride:
-            raise InputError(
-                f"input_shape {shape}: {what} {size} is too small for the strides of {spec.name}, "
-                f"which needs at least {spec.stride}."
-            )
-    if shape[2] is None or not 1 <= shape[2] <= 4:
-        raise InputError(f"input_shape {shape}: {shape[2]} channels; give 1 to 4.")
 
 
 def _stem(x, spec):

@@ -101,6 +101,19 @@ class NetSpec:
         """``filters`` after the width multiplier."""
         return max(1, round(filters * self.width))
 
+    def check_shape(self, shape: tuple) -> None:
+        """Raise :class:`InputError` for images ``(height, width, channels)`` that the network cannot take."""
+        if len(shape) != 3:
+            raise InputError(f"input_shape {shape} must be (height, width, channels).")
+        for what, size in zip(("height", "width"), shape, strict=False):
+            if size is not None and size < self.stride:
+                raise InputError(
+                    f"input_shape {shape}: {what} {size} is too small for the strides of {self.name}, "
+                    f"which needs at least {self.stride}."
+                )
+        if shape[2] is None or not 1 <= shape[2] <= 4:
+            raise InputError(f"input_shape {shape}: {shape[2]} channels; give 1 to 4.")
+
 
 def _imagenet(name, blocks, block, **fields):
     return NetSpec(name, "imagenet", blocks, (64, 128, 256, 512), block, **fields)

@@ -92,6 +92,7 @@ def main(settings: Settings) -> None:
         raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
     found = data.open_data(settings.data, settings.data_dir)
     settings = training.resolve(settings, PRESET | {"image_size": evaluation.input_size(trained)}, "finetune")
+    trained.spec.check_shape((settings.image_size, settings.image_size, 3))
     training.run(settings, functools.partial(prepare, found=found, trained=trained))
 
 

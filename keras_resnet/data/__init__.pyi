@@ -4,6 +4,7 @@ from .mixing import mix as mix
 from .pipelines import (
     ArraySplit as ArraySplit,
     Shard as Shard,
+    check_count as check_count,
     cifar_batches as cifar_batches,
     decode_all as decode_all,
     imagenet_batches as imagenet_batches,

@@ -16,7 +16,7 @@ from keras_resnet.studies.report import report
 from keras_resnet.studies.settings import StudySettings
 from keras_resnet.studies.statistics import compare, mean_std
 from keras_resnet.studies.study import MEASURES, Arm, Study
-from keras_resnet.training.cifar import CifarSettings, cifar_experiment
+from keras_resnet.training.cifar import CifarSettings, check_data, cifar_experiment
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.training.ownership import RUN, STUDY, check_owned, holds, mark
 from keras_resnet.training.results import provenance
@@ -34,8 +34,9 @@ def run_study(study: Study, settings: StudySettings) -> dict:
     )
     for name in settings.arms or ():
         one_of("--arms", name, [arm.name for arm in study.arms])
-    _take(study, settings.workdir)
     chosen = [arm for arm in study.arms if not settings.arms or arm.name in settings.arms]
+    check_data(settings)
+    _take(study, settings.workdir)
     origin, seeds = provenance(), range(settings.seeds)
     found = {arm.name: {seed: _finished(_settings(arm, seed, settings)) for seed in seeds} for arm in study.arms}
     for seed in seeds:  # a study that is stopped has the same number of runs of each arm, but for one

@@ -42,6 +42,13 @@ class CifarSettings(Settings):
             raise InputError(f"--train-images {self.train_images} are not a batch of {self.batch_size}: take more.")
 
 
+def check_data(settings) -> None:
+    """Raise :class:`InputError` for data that cannot be opened or has too few images, before a folder is made."""
+    found = data.open_data(settings.data, settings.data_dir)
+    if isinstance(settings.train_images, int):
+        data.check_count(found.train, settings.train_images)
+
+
 @functools.lru_cache(maxsize=1)
 def decoded(name: str, data_dir: Path | None, size: int, train_images: int | Literal["all"] | None = None):
     """Class names, the three splits in memory, and the training images' mean image, once for several runs.

@@ -100,8 +100,12 @@ class Settings(RunSettings):
 
     def check(self) -> None:
         super().check()
-        if self.changes() and self.model is not None:
-            self.spec()
+        changes = self.changes()
+        name = None if self.model is None else split_name(self.model)[0]
+        if name is not None:
+            spec = change_spec(find_spec(name), **changes)
+            if self.image_size is not None:
+                spec.check_shape((self.image_size, self.image_size, 3))
         if self.sync_bn and self.accumulate > 1:
             raise InputError("--sync-bn normalizes whole batches and --accumulate parts of them: give one of them.")
 
