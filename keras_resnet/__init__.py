@@ -7,9 +7,10 @@ also run without TensorFlow.
 
 import importlib
 
-from keras_resnet.messages import at_log_level
+from keras_resnet.messages import at_log_level, hide_interrupted_imports
 
 with at_log_level():
+    hide_interrupted_imports()
     import keras  # which imports its backend
 
 from keras_resnet.errors import InputError

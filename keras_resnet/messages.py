@@ -1,10 +1,11 @@
-"""TensorFlow's messages while it starts, of which its own TF_CPP_MIN_LOG_LEVEL is meant to decide."""
+"""What is printed while programs start: TensorFlow's messages, of which its TF_CPP_MIN_LOG_LEVEL is meant to decide."""
 
 import contextlib
 import glob
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 # A process of its own, so that the last words of one that crashes in the import are heard.
@@ -42,6 +43,20 @@ def at_log_level():
         finally:
             os.dup2(heard, 2)
             os.close(heard)
+
+
+def hide_interrupted_imports() -> None:
+    """Let Ctrl-C during an import, which takes seconds, end a program without a traceback."""
+    before = sys.excepthook
+
+    def hook(kind, error, trace):
+        frames = [frame for frame, _ in traceback.walk_tb(trace)] if issubclass(kind, KeyboardInterrupt) else []
+        modules = [frame.f_globals.get("__name__", "") for frame in frames if frame.f_code.co_name == "<module>"]
+        importing = any(frame.f_code.co_filename.startswith("<frozen importlib") for frame in frames)
+        if not (importing or set(modules) - {"__main__"}):
+            before(kind, error, trace)
+
+    sys.excepthook = hook
 
 
 def has_nvidia() -> bool:

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.errors import InputError
-from keras_resnet.training.signals import Stopped
 
 SENTENCE_BYTES = 1000  # that reach the other workers
 LINGER = 4.0  # seconds
@@ -48,7 +47,7 @@ def together(strategy: tf.distribute.Strategy, work: Callable[[], Value], failur
     try:
         value = work()
     except failures as error:
-        if isinstance(error, Stopped) or getattr(error, "known", False):  # of all workers already
+        if getattr(error, "known", False):  # of all workers already
             raise
         failure = error
     failed = np.zeros(count_of(strategy), np.int64)
