@@ -4,8 +4,23 @@ import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
+from keras_resnet.bounds import check_fields, hints_of, marks
 from keras_resnet.errors import InputError
+from keras_resnet.files import part_of
+
+
+class Output:
+    """In the annotation of a flag: the path is a file to write, with one of ``suffixes``, or, without any, a folder."""
+
+    def __init__(self, *suffixes: str):
+        self.suffixes = suffixes
+
+
+JsonFile = Annotated[Path, Output(".json")]
+PngFile = Annotated[Path, Output(".png")]
+Folder = Annotated[Path, Output()]
 
 
 def run_tool(tool: type, description: str) -> None:
@@ -22,10 +37,35 @@ def run_tools(tools: dict[str, type], description: str) -> None:
     _run(lambda: tyro.extras.subcommand_cli_from_dict(tools, description=description))
 
 
-def check_output(flag: str, path: Path | None, suffix: str = ".json") -> None:
-    """Raise :class:`InputError` for a file to write that cannot become one, before any work is done."""
-    if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
-        raise InputError(f"{flag} {path} must be a {suffix} file in a folder that is there.")
+def check_output(flag: str, path: Path | None, *suffixes: str) -> None:
+    """Raise :class:`InputError` for a file to write that cannot become one, before any work is done.
+
+    Args:
+        flag: as the sentence calls it.
+        path: of the file; None is nothing to write.
+        suffixes: which one of it must have; without any, ``path`` is a folder, made with those above it where needed.
+    """
+    if path is None:
+        return
+    place = path.parent if suffixes else next(each for each in (path, *path.absolute().parents) if each.exists())
+    if suffixes and (not path.name.endswith(suffixes) or not place.is_dir() or (path.exists() and not path.is_file())):
+        raise InputError(f"{flag} {path} must be a {' or '.join(suffixes)} file in a folder that is there.")
+    if not place.is_dir():
+        raise InputError(f"{flag} {path} must be a folder, and {place} is none.")
+    part = part_of(path if suffixes else place / "out")
+    try:
+        part.touch(exist_ok=False)
+        part.unlink()
+    except OSError as error:
+        raise InputError(f"{flag} {path} cannot be written ({error.strerror}): choose another place.") from error
+
+
+def _check(chosen) -> None:
+    """Raise :class:`InputError` for flags that are not what their annotations ask for."""
+    check_fields(chosen)
+    for name, hint in hints_of(type(chosen)).items():
+        for output in marks(hint, Output):
+            check_output(f"--{name.replace('_', '-')}", getattr(chosen, name), *output.suffixes)
 
 
 def refuse_empty_words() -> None:
@@ -36,11 +76,18 @@ def refuse_empty_words() -> None:
 
 
 def _run(read: Callable[[], object]) -> None:
+    name = Path(sys.argv[0]).name
     try:
         refuse_empty_words()
-        read().run()
+        chosen = read()
+        _check(chosen)
+        chosen.run()
     except InputError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{name}: {where}{error.strerror or error}: make room or choose another place.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,5 +1,9 @@
 """The one exception for what a user can put right."""
 
+from pathlib import Path
+
+LONGEST_SHOWN = 200  # characters of a wrong value
+
 
 class InputError(ValueError):
     """A wrong argument, file, folder or setting; the message names it and the way out in one sentence.
@@ -12,4 +16,15 @@ def one_of(what: str, value, valid) -> None:
     """Raise :class:`InputError` naming the valid choices unless ``value`` is one of them."""
     valid = list(valid)
     if value not in valid:
-        raise InputError(f"{what} {value!r} is not known: choose one of {', '.join(map(str, valid))}.")
+        raise InputError(f"{what} {shown(value)} is not known: choose one of {', '.join(map(str, valid))}.")
+
+
+def shown(value) -> str:
+    """A wrong value as a sentence names it: texts in quotes, tuples as their values, and all that is long cut short."""
+    if isinstance(value, (tuple, list)) and value:
+        text = " ".join(map(shown, value))
+    elif isinstance(value, int) and value.bit_length() > LONGEST_SHOWN:
+        text = f"of {value.bit_length():,} bits"
+    else:
+        text = repr(str(value) if isinstance(value, Path) else value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

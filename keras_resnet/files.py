@@ -14,13 +14,18 @@ LARGEST_JSON = 2**26  # bytes; the largest this package writes are checkpoints' 
 
 def write_whole(target: Path, write: Callable[[Path], object]) -> None:
     """Call ``write(path)`` on a new file beside ``target``, then put it in ``target``'s place."""
-    part = target.with_name(f"part-{os.getpid()}-{target.name}")
+    part = part_of(target)
     try:
         write(part)
         sync(part)
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def part_of(target: Path) -> Path:
+    """Where this process writes what becomes ``target``."""
+    return target.with_name(f"part-{os.getpid()}-{target.name}")
 
 
 def unfinished(folder: Path, names: Collection[str]) -> list[Path]:

@@ -1,12 +1,13 @@
 """Every network of the paper as one row of data (Table 1 and Sec. 4.2)."""
 
+import contextlib
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
+from keras_resnet.bounds import Between, Length, check_fields, fits, hints_of, words
 from keras_resnet.errors import InputError, one_of
 
-SHORTCUTS = ("A", "B", "C", "highway")
-BLOCKS = ("basic", "bottleneck")
 PLACEMENTS = (
     "original",
     "bn_after_addition",
@@ -14,10 +15,8 @@ PLACEMENTS = (
     "relu_only_preactivation",
     "full_preactivation",
 )
-STRIDES_IN = ("1x1", "3x3")
-ACTIVATIONS = ("relu", "maxout")
-STEMS = ("imagenet", "cifar")
-ZERO_CHANNELS = ("after", "both_sides")
+Stages = Length(1, 10)
+Probability = Annotated[float, Between(0, 0.999999)]
 LOOPED_FROM_DEPTH = 1001
 EXPANSION = {"basic": 1, "bottleneck": 4}
 
@@ -52,56 +51,36 @@ class NetSpec:
     """
 
     name: str
-    stem: str
-    blocks: tuple[int, ...]
-    filters: tuple[int, ...]
-    block: str = "basic"
+    stem: Literal["imagenet", "cifar"]
+    blocks: Annotated[tuple[Annotated[int, Between(1, 1_000)], ...], Stages]
+    filters: Annotated[tuple[Annotated[int, Between(1, 10_000)], ...], Stages]
+    block: Literal["basic", "bottleneck"] = "basic"
     residual: bool = True
-    shortcut: str = "A"
-    zero_channels: str = "after"
-    placement: str = "original"
-    stride_in: str = "1x1"
-    width: float = 1.0
-    activation: str = "relu"
-    dropout: float = 0.0
-    stochastic_depth: float = 0.0
-    bn_epsilon: float = 1e-5
-    bn_momentum: float = 0.9
+    shortcut: Literal["A", "B", "C", "highway"] = "A"
+    zero_channels: Literal["after", "both_sides"] = "after"
+    placement: Literal[PLACEMENTS] = "original"
+    stride_in: Literal["1x1", "3x3"] = "1x1"
+    width: Annotated[float, Between(0.01, 100)] = 1.0
+    activation: Literal["relu", "maxout"] = "relu"
+    dropout: Probability = 0.0
+    stochastic_depth: Probability = 0.0
+    bn_epsilon: Annotated[float, Between(1e-30, 1)] = 1e-5
+    bn_momentum: Probability = 0.9
     remat: bool = False
     unroll: bool | None = None
 
     def __post_init__(self):
-        for field, valid in (
-            ("stem", STEMS),
-            ("block", BLOCKS),
-            ("shortcut", SHORTCUTS),
-            ("zero_channels", ZERO_CHANNELS),
-            ("placement", PLACEMENTS),
-            ("stride_in", STRIDES_IN),
-            ("activation", ACTIVATIONS),
-        ):
-            one_of(field, getattr(self, field), valid)
+        check_fields(self, flags=False)
         object.__setattr__(self, "blocks", tuple(self.blocks))  # lists come from JSON
         object.__setattr__(self, "filters", tuple(self.filters))
-        if len(self.blocks) != len(self.filters) or not self.blocks or min(self.blocks + self.filters) < 1:
-            raise InputError(
-                f"blocks {self.blocks} and filters {self.filters} must name one positive number for each stage."
-            )
+        if len(self.blocks) != len(self.filters):
+            raise InputError(f"blocks {self.blocks} and filters {self.filters} must name one number for each stage.")
         if not self.residual and self.placement != "original":
             raise InputError(
                 f"placement {self.placement!r} needs shortcuts: a plain net has only placement 'original'."
             )
-        for field in ("dropout", "stochastic_depth"):
-            if not 0 <= getattr(self, field) < 1:
-                raise InputError(f"{field} {getattr(self, field)!r} is not a probability: give 0 <= {field} < 1.")
         if not self.residual and self.stochastic_depth:
             raise InputError("stochastic_depth needs shortcuts: a plain net without its branch passes nothing on.")
-        if not self.width > 0:
-            raise InputError(f"width {self.width!r} must be a positive multiplier of the channels.")
-        if not self.bn_epsilon > 0 or not 0 <= self.bn_momentum < 1:
-            raise InputError(
-                f"bn_epsilon {self.bn_epsilon!r} must be positive and bn_momentum {self.bn_momentum!r} in [0, 1)."
-            )
 
     @property
     def depth(self) -> int:
@@ -152,27 +131,31 @@ _PLAIN = [
 SPECS: dict[str, NetSpec] = {spec.name: spec for spec in _RESIDUAL + _PLAIN}
 
 
-_ANY_CASE = {name.lower(): spec for name, spec in SPECS.items()}
+VGG16 = "VGG16"  # a backbone of detectors, whose network is of keras.applications
+_ANY_CASE = {name.lower(): name for name in (*SPECS, VGG16)}
 
 
 def find_spec(name: str) -> NetSpec:
     """The row of ``SPECS`` called ``name`` in any case; raises :class:`InputError` listing the names otherwise."""
-    found = _ANY_CASE.get(name.lower())
-    one_of("model", name if found is None else found.name, SPECS)
-    return found
+    found = _ANY_CASE.get(name.lower(), name)
+    one_of("model", found, SPECS)
+    return SPECS[found]
 
 
 def split_name(model: str) -> tuple[str | None, str]:
-    """``NAME[:WEIGHTS]`` as its name in ``SPECS``, given in any case, and its weights; None and all of another text."""
+    """``NAME[:WEIGHTS]`` as the network's own name, given in any case, and its weights; None and all of another text.
+
+    The names are those of ``SPECS`` and ``VGG16``.
+    """
     name, _, weights = model.partition(":")
     found = _ANY_CASE.get(name.lower())
-    return (None, model) if found is None else (found.name, weights)
+    return (None, model) if found is None else (found, weights)
 
 
 def change_spec(spec: NetSpec, **changes) -> NetSpec:
     """``spec`` with ``changes``; raises :class:`InputError` listing the fields for a name that is none."""
     for field in changes:
-        one_of(f"{spec.name} option", field, [f.name for f in fields(NetSpec)])
+        one_of(f"{spec.name} option", field, hints_of(NetSpec))
     return replace(spec, **changes)
 
 
@@ -180,26 +163,20 @@ def parse_changes(texts) -> dict:
     """Changes of a spec from the command line, ``("placement=full_preactivation", "width=0.5")``, as keywords.
 
     Raises:
-        InputError: naming what is no field, or no value of its kind.
+        InputError: naming what is no field or given twice, or no value that the field may have.
     """
-    kinds = {field.name: field.type for field in fields(NetSpec)}
-    changes = {}
+    hints, changes = hints_of(NetSpec), {}
     for text in texts:
         field, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"--change {text} must be FIELD=VALUE, as width=0.5.")
-        one_of("--change", field, kinds)
-        kind = kinds[field]
-        try:
-            changes[field] = value if kind is str else json.loads(value.lower())
-        except ValueError:
-            changes[field] = value
-        wanted = {float: (int, float), bool: (bool,), str: (str,)}.get(
-            kind, (list,) if "tuple" in str(kind) else (bool,)
-        )
-        if type(changes[field]) not in wanted:
-            raise InputError(f"--change {text}: {field} takes {_KINDS[wanted[-1]]}.")
+        one_of("--change", field, hints)
+        if field in changes:
+            raise InputError(f"--change gives {field} twice: give it once.")
+        if not fits(value, hints[field]):
+            with contextlib.suppress(ValueError, RecursionError):
+                value = json.loads(value.lower())
+        if not fits(value, hints[field]):
+            raise InputError(f"--change {text}: {field} must be {words(hints[field])}.")
+        changes[field] = value
     return changes
-
-
-_KINDS = {float: "a number", bool: "true or false", str: "a word", list: "a list of numbers, as [3,3,3]"}

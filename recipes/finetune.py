@@ -14,12 +14,13 @@ stand still only with --freeze-bn). Inputs are prepared as the weights expect th
 import functools
 import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras_resnet
 from keras_resnet import data, training
+from keras_resnet.bounds import Between
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation import input_size
 from keras_resnet.training import schedules
@@ -37,9 +38,9 @@ class Settings(training.Settings):
     """The last stage that does not learn; all below it do not either."""
     freeze_bn: bool = False
     """Keep all normalizations as they are: scale, offset and statistics."""
-    layer_decay: float = 0.7
+    layer_decay: Annotated[float, Between(1e-30, 1)] = 0.7
     """Rate of each stage, as a share of that of the stage above it."""
-    unfreeze_every: float | None = None
+    unfreeze_every: Annotated[float, Between(1e-6, 1_000_000)] | None = None
     """Epochs after which one stage more begins to learn, from the top down; default: all learn from the start."""
 
     def check_model(self) -> None:
@@ -47,9 +48,6 @@ class Settings(training.Settings):
             raise InputError("--model must name a trained network: NAME:WEIGHTS, or a .keras or weight file.")
         if self.shortcut is not None or self.change is not None:
             raise InputError("--shortcut and --change are for new networks: a trained one has its own blocks.")
-        if not 0 < self.layer_decay <= 1 or (self.unfreeze_every is not None and not self.unfreeze_every > 0):
-            given = f"--layer-decay {self.layer_decay} and --unfreeze-every {self.unfreeze_every}"
-            raise InputError(f"{given} do not do: the first must be in (0, 1], the second positive.")
 
 
 def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -> dict[str, tuple[float, int]]:

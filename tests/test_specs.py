@@ -32,10 +32,15 @@ def test_rows_are_the_paper_s():
         ({"activation": "gelu"}, ["activation 'gelu'", "relu, maxout"]),
         ({"residual": False, "placement": "full_preactivation"}, ["plain net", "original"]),
         ({"residual": False, "stochastic_depth": 0.5}, ["stochastic_depth", "shortcuts"]),
-        ({"dropout": 1.0}, ["dropout 1.0", "0 <= dropout < 1"]),
-        ({"width": 0}, ["width 0", "positive"]),
-        ({"blocks": (3, 0, 3)}, ["blocks (3, 0, 3)", "positive"]),
-        ({"blocks": (3, 3)}, ["one positive number for each stage"]),
+        ({"dropout": 1.0}, ["dropout 1.0", "from 0 to 0.999999"]),
+        ({"width": 0}, ["width 0", "from 0.01 to 100"]),
+        ({"width": 1e-9}, ["width 1e-09", "from 0.01 to 100"]),
+        ({"width": float("nan")}, ["width nan", "a finite number"]),
+        ({"width": "2"}, ["width '2'", "a finite number"]),
+        ({"blocks": (10**9, 1, 1)}, ["blocks 1000000000 1 1", "from 1 to 1,000"]),
+        ({"filters": "16"}, ["filters '16'", "a whole number"]),
+        ({"blocks": (3, 0, 3)}, ["blocks 3 0 3", "from 1 to 1,000"]),
+        ({"blocks": (3, 3)}, ["one number for each stage"]),
         ({"bn_epsilon": 0.0}, ["bn_epsilon 0.0"]),
     ],
 )
@@ -63,13 +68,22 @@ def test_changes_are_read_from_words():
     [
         ("width", "must be FIELD=VALUE"),
         ("wide=2", "--change 'wide'"),
-        ("width=big", "width takes a number"),
-        ("width=true", "width takes a number"),
-        ("remat=1", "remat takes true or false"),
-        ("blocks=3", "blocks takes a list of numbers"),
-        ("unroll=maybe", "unroll takes true or false"),
+        ("width=big", "width must be a finite number"),
+        ("width=true", "width must be a finite number"),
+        ("width=nan", "width must be a finite number"),
+        ("width=1e999", "width must be a finite number"),
+        ("width=1e-9", "from 0.01 to 100"),
+        (f"blocks={'[' * 100_000}", "blocks must be values"),
+        ("remat=1", "remat must be true or false"),
+        ("blocks=3", "blocks must be values, each a whole number"),
+        ("unroll=maybe", "unroll must be true or false"),
     ],
 )
 def test_wrong_changes_are_named(text, words):
     with pytest.raises(InputError, match=words):
         parse_changes((text,))
+
+
+def test_a_field_changed_twice_is_named():
+    with pytest.raises(InputError, match="--change gives width twice"):
+        parse_changes(("width=2", "remat=true", "width=4"))

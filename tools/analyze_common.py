@@ -8,6 +8,8 @@ from typing import Literal
 import keras_resnet
 from keras_resnet import data
 from keras_resnet.analysis.results import write_result
+from keras_resnet.bounds import Count
+from keras_resnet.command_line import Folder, JsonFile
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation import input_size
 from keras_resnet.tables import Table, as_json
@@ -19,9 +21,9 @@ from keras_resnet.weights import Preprocessing
 class Instrument:
     """What every instrument takes."""
 
-    out: Path | None = None
+    out: Folder | None = None
     """Where result.json and figure.png go. Default: runs/analysis/<instrument>."""
-    json: Path | None = None
+    json: JsonFile | None = None
     """Write result.json to this file too."""
 
     def keep(self, folder: Path, instrument: str, result: dict, tables: Iterable[Table]) -> None:
@@ -41,13 +43,11 @@ class OnImages(Instrument):
     """Where TFDS data sets are prepared."""
     split: Literal["train", "val", "test"] = "val"
     """Which part of the data."""
-    images: int = 256
+    images: Count = 256
     """How many images, the first of the part."""
 
     def load(self) -> dict:
         """Name to (model, images, labels) of each model, the images as its weights expect them."""
-        if self.images < 1:
-            raise InputError(f"--images {self.images} must be positive.")
         found = data.open_data(self.data, self.data_dir)
         part = found.part(self.split)
         loaded = {}

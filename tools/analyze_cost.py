@@ -3,18 +3,19 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import keras
 from analyze_common import Instrument
 
 import keras_resnet
 from keras_resnet import analysis, plots
-from keras_resnet.errors import InputError
+from keras_resnet.bounds import Between, Count, Pixels
 from keras_resnet.files import write_whole
 from keras_resnet.specs import change_spec, find_spec, parse_changes
 from keras_resnet.tables import Table
 from keras_resnet.training.results import hardware
+from keras_resnet.training.settings import Precision
 
 MIB = 2**20
 EPOCH = {"imagenet": 1_281_167, "cifar": 45_000}  # training images
@@ -30,13 +31,13 @@ class Cost(Instrument):
     """Compare these shortcuts of each network; default: each network's own."""
     change: tuple[str, ...] = ()
     """Fields of their NetSpec, as remat=true."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Images a step."""
-    image_size: int | None = None
+    image_size: Pixels | None = None
     """Side of the images; default: 224, or 32 for CIFAR networks."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Precision = "float32"
     """Number format of the layers."""
-    memory_gib: float = 16.0
+    memory_gib: Annotated[float, Between(0.001, 1_000_000)] = 16.0
     """The memory that the largest batch is to fit into."""
     measure: bool = False
     """Train for a few steps in a process of its own: peak memory, seconds a step and an epoch."""
@@ -44,8 +45,6 @@ class Cost(Instrument):
     """Print each layer's row too, after the network's."""
 
     def run(self) -> None:
-        if self.batch_size < 1 or not self.memory_gib > 0:
-            raise InputError(f"--batch-size {self.batch_size} and --memory-gib {self.memory_gib} must be positive.")
         changes = parse_changes(self.change)
         variants = [(n, changes | s) for n in self.model for s in self._shortcuts(n)]
         result, rows, parts, kept = {}, {}, {}, {}

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from analyze_common import Instrument, OnImages
 
 from keras_resnet import analysis, plots
+from keras_resnet.bounds import Between, Count
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table
 from keras_resnet.training.checkpoints import CheckpointFolder, assign_model
@@ -25,7 +26,7 @@ class Gradients(OnImages):
 
     normalization: Literal["moving", "batch"] = "moving"
     """Batch normalization by its moving statistics, or by each batch's, as in training."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Images in a batch."""
 
     def run(self) -> None:
@@ -58,7 +59,7 @@ class Training(Instrument):
 
     workdir: Path
     """The folder of a run of recipes/cifar10.py or of a study."""
-    images: int = 256
+    images: Count = 256
     """Training images, not augmented."""
     """Default of --out: <workdir>/analysis."""
 
@@ -108,11 +109,11 @@ class Curvature(OnImages):
 
     normalization: Literal["moving", "batch"] = "moving"
     """Batch normalization by its moving statistics, or by each batch's, as in training."""
-    eigenvalues: int = 3
+    eigenvalues: Annotated[int, Between(0, 1_000)] = 3
     """How many of the largest; 0 leaves them out."""
-    probes: int = 4
+    probes: Annotated[int, Between(1, 10_000)] = 4
     """Random vectors of trace and density."""
-    steps: int = 30
+    steps: Annotated[int, Between(1, 10_000)] = 30
     """Of Lanczos' method."""
     plane: bool = False
     """Draw the loss over two directions of the first model as well, in surface.png."""

@@ -1,11 +1,13 @@
 """Instruments that look at a network as it is: responses, Lipschitz constants, conditioning, lesions."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from analyze_common import OnImages
 
 from keras_resnet import analysis, plots
+from keras_resnet.bounds import Between, Count
 from keras_resnet.tables import Table
 
 MOST_LENGTHS = 20  # of paths, spread evenly
@@ -37,7 +39,7 @@ class Responses(OnImages):
 class LipschitzConstants(OnImages):
     """Spectral norms of layers, bounds of blocks, and constants measured at images; in inference."""
 
-    images: int = 8
+    images: Count = 8
 
     def run(self) -> None:
         found = {name: analysis.lipschitz(model, x) for name, (model, x, _) in self.load().items()}
@@ -66,10 +68,10 @@ class LipschitzConstants(OnImages):
 class Conditioning(OnImages):
     """Singular values of each block's Jacobian, and of their product over each stage, at the first image."""
 
-    images: int = 1
-    steps: int = 30
+    images: Count = 1
+    steps: Annotated[int, Between(1, 10_000)] = 30
     """Of Lanczos' method."""
-    probes: int = 2
+    probes: Annotated[int, Between(1, 10_000)] = 2
     """Random starts."""
 
     def run(self) -> None:
@@ -100,10 +102,10 @@ class Conditioning(OnImages):
 class Lesions(OnImages):
     """Errors without blocks and with blocks in other places; of residual nets, the gradients their paths carry."""
 
-    images: int = 1000
-    draws: int = 10
+    images: Count = 1000
+    draws: Annotated[int, Between(1, 10_000)] = 10
     """Random deletions of each size, orders, and paths of each length."""
-    path_images: int = 32
+    path_images: Count = 32
     """Images for the gradients of paths."""
 
     def run(self) -> None:

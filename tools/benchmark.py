@@ -2,6 +2,8 @@
 
 python tools/benchmark.py train             training steps against keras.applications and stock normalization
 python tools/benchmark.py input --data DIR  the ImageNet training pipeline against decode, resize, crop
+python tools/benchmark.py files             a folder of 200,000 photos opened, for the first time and again
+python tools/benchmark.py records           what verifying checksums costs where records are read
 python tools/benchmark.py fit               MirroredStrategy with one replica against none; the cost of checkpoints
 python tools/benchmark.py memory            resident memory of a run of 2,000 steps
 python tools/benchmark.py inference         ResNet-50, normalization folded, against unfolded
@@ -10,7 +12,6 @@ python tools/benchmark.py detect            what proposals and regions cost; one
 """
 
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -28,19 +29,19 @@ import keras_resnet  # first, since it keeps TensorFlow's messages back
 import keras
 import numpy as np
 import tensorflow as tf
-import tyro
 from benchmark_detection import Detect
 from benchmark_inference import Inference, Views
-from benchmark_turns import Benchmark, alternate
+from benchmark_input import Files, Input, Records
+from benchmark_turns import Benchmark, Rounds, Seconds, alternate
 
 from keras_resnet import data
-from keras_resnet.data import augment
+from keras_resnet.bounds import Count, Steps
+from keras_resnet.command_line import run_tools
 from keras_resnet.layers import BatchNormalization
 from keras_resnet.network import Network
 from keras_resnet.tables import Table, write_tables
 from keras_resnet.training import SGD, TrainingModel
 from keras_resnet.training.metrics_file import read_metrics
-from keras_resnet.training.results import hardware
 from keras_resnet.training.state import State
 from keras_resnet.training.workdir import Workdir
 from keras_resnet.weights import Preprocessing
@@ -81,12 +82,12 @@ CONTESTS = {  # name: input size, batch, and the contestants; the first is this 
 class Train(Benchmark):
     """Training images/s of whole steps (forward, backward, update) on one fixed batch."""
 
-    rounds: int = 5
+    rounds: Rounds = 5
     """How often the contestants take turns."""
-    seconds: float = 6.0
+    seconds: Seconds = 6.0
     """About how long one turn lasts."""
 
-    def run(self) -> None:
+    def measure(self) -> None:
         table = Table("train", ("network", "precision", "contestant", "images/s", "ratio"))
         table.print_header()
         for net, (size, batch, contestants) in CONTESTS.items():
@@ -116,60 +117,12 @@ def _training_step(model, size, batch) -> Callable[[], None]:
 
 
 @dataclass(frozen=True)
-class Input(Benchmark):
-    """Images/s of the ImageNet training pipeline, without a network."""
-
-    data: str
-    """A folder with <class>/*.JPEG."""
-    rounds: int = 5
-    seconds: float = 4.0
-    image_size: int = 224
-    batch_size: int = 64
-    batches: int = 8
-
-    def run(self) -> None:
-        _, split = data.folder_split(self.data, "train")
-        preprocessing = Preprocessing(np.zeros(3))
-
-        def naive(position, seed):
-            encoded, label = split.read(position)
-            return preprocessing(naive_training_view(encoded, seed, self.image_size)), label
-
-        pipelines = {
-            "crop first": data.imagenet_batches(split, preprocessing, self.batch_size, self.image_size, seed=0),
-            "decode, resize, crop": data.training_batches(naive, len(split), self.batch_size, 0, 0),
-        }
-        turns = {name: lambda pipeline=pipeline: self._consume(pipeline) for name, pipeline in pipelines.items()}
-        rates = alternate(turns, self.batch_size * self.batches, self.rounds, self.seconds)
-        table = Table("input", ("pipeline", "images/s", "images/s per core", "ratio"))
-        table.print_header()
-        for name, rate in rates.items():
-            table.add(name, f"{rate:.0f}", f"{rate / os.cpu_count():.0f}", f"{rates['crop first'] / rate:.2f}")
-        write_tables(self.json, [table])
-
-    def _consume(self, pipeline) -> None:
-        for _ in pipeline.take(self.batches):  # a new iterator each turn: an idle one would go on prefetching
-            pass
-
-
-def naive_training_view(encoded, seed, size: int):
-    """The same augmentation the plain way: decode all, resize all, crop, flip, colour."""
-    image = tf.cast(augment.decode(encoded), tf.float32)
-    extent = tf.cast(tf.shape(image)[:2], tf.float32)
-    scale = tf.random.stateless_uniform([], augment.fold(seed, 0), *augment.SCALES)
-    target = tf.cast(tf.round(extent * scale * size / tf.reduce_min(extent)), tf.int32)
-    image = tf.image.resize(image, tf.maximum(target, size), antialias=True)
-    crop = tf.image.stateless_random_crop(image, [size, size, 3], augment.fold(seed, 1))
-    return augment.flip(crop, augment.fold(seed, 3)) + augment.colour_shift(augment.fold(seed, 4))
-
-
-@dataclass(frozen=True)
 class Depth(Benchmark):
     """Seconds that ResNet-1202 takes to build and to reach its first training step."""
 
-    batch_size: int = 16
+    batch_size: Count = 16
 
-    def run(self) -> None:
+    def measure(self) -> None:
         start = time.perf_counter()
         model = keras_resnet.ResNet1202()
         built = time.perf_counter() - start
@@ -192,12 +145,12 @@ class Depth(Benchmark):
 class Fit(Benchmark):
     """``fit`` of ResNet-20 at batch 128: under a strategy of one replica, and the share checkpoints take."""
 
-    rounds: int = 7
-    steps: int = 20
+    rounds: Rounds = 7
+    steps: Steps = 20
     """Steps of one turn."""
-    save_every: int = 200
+    save_every: Steps = 200
 
-    def run(self) -> None:
+    def measure(self) -> None:
         (cpu,) = tf.config.list_logical_devices("CPU")
         strategies = {
             "no strategy": tf.distribute.get_strategy(),
@@ -254,10 +207,10 @@ def random_images(count: int) -> data.ArraySplit:
 class Memory(Benchmark):
     """Resident memory of ``recipes/imagenet.py`` on the demo set, quarter by quarter of its steps."""
 
-    steps: int = 2000
-    batch_size: int = 16
+    steps: Steps = 2000
+    batch_size: Count = 16
 
-    def run(self) -> None:
+    def measure(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             recipe = Path(__file__).parents[1] / "recipes" / "imagenet.py"
             command = [
@@ -295,6 +248,8 @@ class Memory(Benchmark):
 COMMANDS = {
     "train": Train,
     "input": Input,
+    "files": Files,
+    "records": Records,
     "fit": Fit,
     "memory": Memory,
     "depth": Depth,
@@ -304,6 +259,4 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
-    chosen = tyro.extras.subcommand_cli_from_dict(COMMANDS, description=__doc__)
-    print(f"{hardware()}; Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}")
-    chosen.run()
+    run_tools(COMMANDS, __doc__)

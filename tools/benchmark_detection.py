@@ -8,14 +8,16 @@ from typing import Literal
 import keras
 import numpy as np
 import tensorflow as tf
-from benchmark_turns import Benchmark
+from benchmark_turns import Benchmark, Rounds
 
 import keras_resnet
 from keras_resnet.analysis import multiply_adds
+from keras_resnet.bounds import Count, Pixels
 from keras_resnet.detection import Detector, FasterRCNN
 from keras_resnet.detection.model import TESTED, TRAINED
 from keras_resnet.detection.sampling import sample_anchors, sample_regions
 from keras_resnet.detection.suppression import STRIDE
+from keras_resnet.specs import find_spec
 from keras_resnet.tables import Table, write_tables
 from keras_resnet.training import SGD
 
@@ -30,16 +32,16 @@ class Detect(Benchmark):
 
     model: str = "ResNet50"
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
-    height: int = 600
-    width: int = 1000
-    classes: int = 80
-    rounds: int = 5
+    height: Pixels = 600
+    width: Pixels = 1000
+    classes: Count = 80
+    rounds: Rounds = 5
     """How often everything takes its turn; the medians count."""
 
-    def run(self) -> None:
+    def measure(self) -> None:
         keras.config.set_dtype_policy(self.precision)
         keras.utils.set_random_seed(0)
-        network = keras_resnet.build(keras_resnet.SPECS[self.model], input_shape=(None, None, 3), include_top=False)
+        network = keras_resnet.build(find_spec(self.model), input_shape=(None, None, 3), include_top=False)
         model = FasterRCNN(network, self.classes, shorter=self.height, longer=self.width)
         deltas = model.rpn.get_layer(
             "rpn_deltas"

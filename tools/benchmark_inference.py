@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
-from benchmark_turns import Benchmark, alternate
+from benchmark_turns import Benchmark, Rounds, Seconds, alternate
 
 import keras_resnet
 from keras_resnet import data, evaluation
 from keras_resnet.analysis import multiply_adds
+from keras_resnet.bounds import Count, Pixels
 from keras_resnet.data.splits import Split
+from keras_resnet.specs import find_spec
 from keras_resnet.tables import Table, write_tables
 from keras_resnet.weights import TORCH, fold_batch_norm
 
@@ -20,14 +22,14 @@ from keras_resnet.weights import TORCH, fold_batch_norm
 class Inference(Benchmark):
     """Images/s of ResNet-50 as it is and with normalization folded, float32 and bfloat16, in one tf.function each."""
 
-    rounds: int = 5
+    rounds: Rounds = 5
     """How often the contestants take turns."""
-    seconds: float = 4.0
+    seconds: Seconds = 4.0
     """About how long one turn lasts."""
-    batch_size: int = 16
-    image_size: int = 224
+    batch_size: Count = 16
+    image_size: Pixels = 224
 
-    def run(self) -> None:
+    def measure(self) -> None:
         shape = (self.image_size, self.image_size, 3)
         images = tf.constant(np.random.default_rng(0).normal(size=(self.batch_size, *shape)), tf.float32)
         turns = {}
@@ -52,11 +54,11 @@ class Views(Benchmark):
     data: str
     """A folder with <class>/*.JPEG."""
     model: str = "ResNet18"
-    photos: int = 32
-    rounds: int = 3
+    photos: Count = 32
+    rounds: Rounds = 3
 
-    def run(self) -> None:
-        model = keras_resnet.build(keras_resnet.SPECS[self.model])
+    def measure(self) -> None:
+        model = keras_resnet.build(find_spec(self.model))
         model.preprocessing = TORCH
         split = data.folder_split(self.data, "photos")[1]
         split = Split(split.name, min(self.photos, len(split)), split.read)

@@ -1,19 +1,35 @@
-"""Contestants in turns, so that the machine's moods meet all alike, and the flag of every benchmark."""
+"""Contestants in turns, so that the machine's moods meet all alike, and what every benchmark has."""
 
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated
 
+import keras
 import numpy as np
+import tensorflow as tf
+
+from keras_resnet.bounds import Between
+from keras_resnet.command_line import JsonFile
+from keras_resnet.training.results import hardware
+
+Rounds = Annotated[int, Between(1, 100_000)]
+Seconds = Annotated[float, Between(0, 100_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
     """What every benchmark takes."""
 
-    json: Path | None = None
+    json: JsonFile | None = None
     """Write the tables, and how they came about, into this file too."""
+
+    def run(self) -> None:
+        """Say on what it is measured, and measure."""
+        versions = f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
+        print(f"{hardware()}; {versions}")
+        self.measure()
 
 
 def alternate(

@@ -23,12 +23,14 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tyro
 
-from keras_resnet.command_line import run_tool
+from keras_resnet.bounds import Between
+from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 
@@ -42,11 +44,11 @@ class Campaign:
 
     queue: tyro.conf.Positional[Path]
     """The list."""
-    results: Path | None = None
+    results: Folder | None = None
     """The folder that gets each finished result.json, as NAME.json."""
     commit: str | None = None
     """Run from a clone of this repository at that commit, beside the list; default: from this checkout."""
-    cores: tuple[int, ...] | None = None
+    cores: tuple[Annotated[int, Between(0, 100_000)], ...] | None = None
     """The processor cores to run on; default: all."""
     show: bool = False
     """Only tell what is done, running, failed and left."""

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -22,7 +23,8 @@ from tyro.conf import Positional
 
 import keras_resnet
 from keras_resnet import evaluation, plots
-from keras_resnet.command_line import check_output, run_tool
+from keras_resnet.bounds import Count
+from keras_resnet.command_line import JsonFile, Output, PngFile, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 
@@ -39,19 +41,16 @@ class Classify:
     """JPEG or PNG files, or folders of them."""
     model: str
     """NAME:WEIGHTS (a file, or imagenet), a .keras file, or another weight file."""
-    top: int = 5
+    top: Count = 5
     """How many classes to name."""
-    draw: Path | None = None
+    draw: PngFile | None = None
     """A PNG file to draw the photos into, the first 100, under their classes."""
-    json: Path | None = None
+    json: JsonFile | None = None
     """A file for the answers: a list of photos, each with its classes and their probabilities."""
-    csv: Path | None = None
+    csv: Annotated[Path, Output(".csv")] | None = None
     """A file for the answers: a line for each photo and class, with its rank and probability."""
 
     def run(self) -> None:
-        check_output("--draw", self.draw, ".png")
-        check_output("--json", self.json)
-        check_output("--csv", self.csv, ".csv")
         files = [file for path in self.photos for file in _files(path)]
         if not files:
             raise InputError("Give one photo or more, or folders of them: classify.py PHOTO ... --model MODEL.")

@@ -11,6 +11,7 @@ package's .keras, .weights.h5, .safetensors and .npz; writes the last four. What
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -19,8 +20,9 @@ from tyro.conf import Positional
 
 import keras_resnet
 from keras_resnet import weights
-from keras_resnet.command_line import run_tool
+from keras_resnet.command_line import Output, run_tool
 from keras_resnet.errors import InputError
+from keras_resnet.weights.write import WRITERS
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,12 @@ class Convert:
 
     source: Positional[str]
     """The weight file to read, or imagenet."""
-    target: Positional[Path]
+    target: Positional[Annotated[Path, Output(*WRITERS)]]
     """The file to write: .keras, .weights.h5, .safetensors (torchvision's layout) or .npz."""
     model: str | None = None
     """The network, where the file does not tell: ResNet18 ... ResNet1202."""
 
     def run(self) -> None:
-        weights.check_target(self.target)
         if self.source == "imagenet" and self.model is None:
             raise InputError("imagenet has weights of several networks: give --model NAME.")
         model = keras_resnet.load_model(f"{self.model}:{self.source}" if self.model else self.source)

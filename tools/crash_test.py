@@ -19,10 +19,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-import tyro
 from tyro.conf import Positional
 
+from keras_resnet.bounds import Between, Steps
+from keras_resnet.command_line import Folder, run_tool
+from keras_resnet.errors import InputError
 from keras_resnet.training.metrics_file import read_metrics
 
 ROOT = Path(__file__).parents[1]
@@ -35,16 +38,16 @@ class CrashTest:
 
     recipe: Positional[tuple[str, ...]] = ()
     """Arguments of recipes/cifar10.py."""
-    workdir: Path = Path("runs/crash-test")
+    workdir: Folder = Path("runs/crash-test")
     """Gets a folder for each of the two runs and ``table.md``."""
-    kills: int = 20
-    while_saving: int = 6
+    kills: Annotated[int, Between(1, 10_000)] = 20
+    while_saving: Annotated[int, Between(0, 10_000)] = 6
     """How many of the kills come while a checkpoint is being written."""
-    steps: int = 600
-    save_every: int = 10
-    longest: float = 8.0
+    steps: Steps = 600
+    save_every: Steps = 10
+    longest: Annotated[float, Between(0, 100_000)] = 8.0
     """Most seconds of training between two kills."""
-    seed: int = 0
+    seed: Annotated[int, Between(0, 2**31 - 1)] = 0
     """Draws the moments."""
 
     def command(self, name: str) -> list[str]:
@@ -55,6 +58,8 @@ class CrashTest:
         ]  # fmt: skip
 
     def run(self) -> None:
+        if self.while_saving > self.kills:
+            raise InputError(f"--while-saving {self.while_saving} is more than all --kills {self.kills}: give fewer.")
         print(shlex.join(self.command("whole")), flush=True)
         whole = Run(self, "whole")
         whole.wait()
@@ -154,4 +159,4 @@ class Run:
 
 
 if __name__ == "__main__":
-    tyro.cli(CrashTest, description=__doc__).run()
+    run_tool(CrashTest, __doc__)

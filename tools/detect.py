@@ -11,13 +11,15 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from PIL import Image
 from tyro.conf import Positional
 
-from keras_resnet.command_line import run_tool
+from keras_resnet.bounds import Between, Pixels
+from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 
@@ -30,15 +32,15 @@ class Detect:
     """JPEG or PNG files."""
     model: tuple[Path, ...]
     """Detectors, .keras files of recipes/coco.py or voc.py."""
-    out: Path = Path("detections")
+    out: Folder = Path("detections")
     """The folder to write into."""
-    score: float = 0.5
+    score: Annotated[float, Between(0, 1)] = 0.5
     """The least score of a box, from 0 to 1."""
     refine: bool = False
     """Box refinement (Table 9)."""
     flip: bool = False
     """Look at mirror images too."""
-    scales: tuple[int, ...] = ()
+    scales: tuple[Pixels, ...] = ()
     """Shorter sides of multi-scale testing, in pixels, such as 200 400 600 800 1000."""
 
     def run(self) -> None:
@@ -47,8 +49,6 @@ class Detect:
 
         if not self.photos:
             raise InputError("Give one photo or more: detect.py PHOTO ... --model MODEL.")
-        if not 0 <= self.score <= 1:
-            raise InputError(f"--score {self.score} must be from 0 to 1.")
         names = [path.stem for path in self.photos]
         if len(set(names)) < len(names):
             raise InputError(f"Several photos are called {max(names, key=names.count)}: give them one after the other.")

@@ -12,15 +12,15 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras_resnet
 from keras_resnet import evaluation
-from keras_resnet.command_line import check_output, run_tool
+from keras_resnet.bounds import Count, Length, Pixels
+from keras_resnet.command_line import JsonFile, run_tool
 from keras_resnet.data import open_data
-from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, write_tables
 
 TOP_K = 5
@@ -40,22 +40,19 @@ class Evaluate:
     """Which part of the data."""
     view: Literal["center", "10-crop", "multi-scale"] = "center"
     """How each photo is shown: its center, four corners and center with flips, or whole at several scales."""
-    scales: tuple[int, ...] | None = None
+    scales: Annotated[tuple[Pixels, ...], Length(1, 100)] | None = None
     """Shorter sides of multi-scale, in pixels; default 224 256 384 480 640, in proportion to the model's size,
     rounded up to multiples of its stride."""
     flips: bool = False
     """Show mirror images too, with center and multi-scale."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Images of the model's own size in one forward pass."""
-    choose: int | None = None
+    choose: Count | None = None
     """Choose this many of the models greedily on the validation split, then report on --split."""
-    json: Path | None = None
+    json: JsonFile | None = None
     """A file for the table as data, with the wrong answers counted, the command, commit and machine."""
 
     def run(self) -> None:
-        if self.batch_size < 1:
-            raise InputError(f"--batch-size {self.batch_size} must be positive.")
-        check_output("--json", self.json)
         view = evaluation.View(self.view, self.scales, self.flips)
         ensemble = evaluation.Ensemble(self.model, keras_resnet.load_model, view, self.batch_size)
         found = open_data(self.data, self.data_dir)

@@ -16,13 +16,15 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from keras_resnet.command_line import check_output, run_tool
+from keras_resnet.bounds import Count, Length, Pixels
+from keras_resnet.command_line import Folder, JsonFile, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, write_tables
+from keras_resnet.training.settings import Precision
 
 ROWS = ("baseline", "refinement", "context", "multi-scale", "flip", "ensemble")
 Row = Literal["baseline", "refinement", "context", "multi-scale", "flip", "ensemble"]
@@ -43,19 +45,19 @@ class EvaluateDetection:
     split: str | None = None
     """Which part: train, val or test of COCO, a list of VOC's ImageSets/Main or of DET's folder, such as val2; default
     val, of voc2007 test, of det val2."""
-    first: int | None = None
+    first: Count | None = None
     """Take only so many photos."""
     benchmark: Literal["coco", "voc2007", "voc2012", "det"] = "coco"
     """Whose rule of scoring to print beside COCO's."""
     rows: tuple[Row, ...] | None = None
     """Which rows to print, the baseline always; default all that the detectors given allow."""
-    scales: tuple[int, ...] | None = None
+    scales: Annotated[tuple[Pixels, ...], Length(1, 100)] | None = None
     """Shorter sides of multi-scale testing, in pixels; default 200 400 600 800 1000, in proportion to the model's."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Precision = "float32"
     """Number format of the layers."""
-    out: Path | None = None
+    out: Folder | None = None
     """A folder for submission files, one below it for each row."""
-    json: Path | None = None
+    json: JsonFile | None = None
     """A file for the table as data, with the command, commit and machine."""
 
     def run(self) -> None:
@@ -65,9 +67,6 @@ class EvaluateDetection:
 
         if not self.model:
             raise InputError("--model needs one detector or more.")
-        if self.first is not None and self.first < 1:
-            raise InputError(f"--first {self.first} must be positive.")
-        check_output("--json", self.json)
         keras.config.set_dtype_policy(self.precision)
         models = [detection.load_detector(path) for path in self.model]
         benchmark = detection.BENCHMARKS[self.benchmark]

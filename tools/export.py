@@ -21,7 +21,8 @@ import numpy as np
 
 import keras_resnet
 from keras_resnet import deployment, evaluation
-from keras_resnet.command_line import check_output, run_tool
+from keras_resnet.bounds import Count
+from keras_resnet.command_line import Folder, JsonFile, run_tool
 from keras_resnet.data import augment, open_data
 from keras_resnet.data.parallel import parallel_map
 from keras_resnet.errors import InputError
@@ -47,23 +48,20 @@ class Export:
     """NAME:WEIGHTS, a .keras file, or another weight file."""
     data: str
     """Calibration and comparison: a folder with train/<class>/* and val/<class>/*, shards, a TFDS data set, or demo."""
-    out: Path
+    out: Folder
     """The folder to write."""
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
     formats: tuple[Literal["saved-model", "litert", "litert-int8", "onnx"], ...] = tuple(FILES)
     """Which files."""
-    photos: int = 200
+    photos: Count = 200
     """Validation photos to compare on, or all where there are fewer; for int8 20 or more."""
-    json: Path | None = None
+    json: JsonFile | None = None
     """A file to write the table into as data, with the command, versions and hardware."""
 
     def run(self) -> None:
-        check_output("--json", self.json)
         if self.out.exists():
             raise InputError(f"{self.out} is there already: choose another --out, or remove it.")
-        if self.photos < 1:
-            raise InputError(f"--photos {self.photos} must be positive.")
         model = keras_resnet.load_model(self.model)
         found = open_data(self.data, self.data_dir)
         evaluation.check_model(model, found)

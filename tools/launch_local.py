@@ -15,6 +15,8 @@ import sys
 import threading
 import time
 
+MOST_WORKERS = 256
+
 
 def free_ports(count: int) -> list[int]:
     """Ports that nothing listens on."""
@@ -51,8 +53,9 @@ def show(number: int, process: subprocess.Popen) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the workers to their end."""
-    if len(arguments) < 2 or not arguments[0].isdigit() or int(arguments[0]) < 1:
-        print(__doc__)
+    if len(arguments) < 2 or arguments[0] not in map(str, range(1, MOST_WORKERS + 1)):
+        usage = f"give a number of workers from 1 to {MOST_WORKERS}, and a script with its arguments"
+        print(f"launch_local.py: {usage}: launch_local.py 2 recipes/cifar10.py --data-dir DIR", file=sys.stderr)
         return 2
     processes, printers = start([sys.executable, *arguments[1:]], int(arguments[0]))
 

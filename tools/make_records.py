@@ -8,15 +8,16 @@ not decode are left out. records.json lists classes, shards, their sizes and SHA
 """
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import tqdm
-import tyro
 
 from keras_resnet import InputError, data
+from keras_resnet.bounds import Between
+from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.data import records
 from keras_resnet.files import write_whole
 
@@ -25,13 +26,13 @@ from keras_resnet.files import write_whole
 class MakeRecords:
     """Sharded TFRecord files of a data set."""
 
-    out: Path
+    out: Folder
     """Folder for the shards."""
     data: str = "demo"
     """What to turn into shards: a folder, a TFDS name, or demo."""
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
-    shard_megabytes: int = 128
+    shard_megabytes: Annotated[int, Between(1, 1_000_000)] = 128
     """About how large a shard is."""
     verify: bool = False
     """Write nothing; read every shard in --out and compare it with its checksum."""
@@ -119,11 +120,4 @@ class MakeRecords:
 
 
 if __name__ == "__main__":
-    try:
-        tyro.cli(MakeRecords, description=__doc__).run()
-    except InputError as error:
-        sys.exit(f"make_records.py: {error}")
-    except OSError as error:
-        sys.exit(
-            f"make_records.py: {error.filename}: {error.strerror}: make room or choose another --out, and run it again."
-        )
+    run_tool(MakeRecords, __doc__)

@@ -6,10 +6,11 @@ python tools/paper_map.py
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from keras_resnet.command_line import run_tool
+from keras_resnet.command_line import Output, run_tool
 from keras_resnet.files import write_whole
 from keras_resnet.reporting import filled, markdown
 
@@ -21,7 +22,7 @@ DOCS, RESULTS = ROOT / "docs", ROOT / "docs" / "results"
 class PaperMap:
     """Where it goes."""
 
-    out: Path = DOCS / "paper.md"
+    out: Annotated[Path, Output(".md")] = DOCS / "paper.md"
     """The page of the paper's tables, figures and the review's points."""
 
     def run(self) -> None:

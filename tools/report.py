@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tyro
 
-from keras_resnet.command_line import run_tool
+from keras_resnet.command_line import Output, run_tool
 from keras_resnet.reporting import write_page
 
 
@@ -25,7 +25,7 @@ class Report:
 
     folder: Annotated[Path, tyro.conf.Positional] = Path("runs")
     """The folder that holds runs, studies and analyses."""
-    out: Path | None = None
+    out: Annotated[Path, Output(".html")] | None = None
     """The page. Default: report.html in the folder."""
 
     def run(self) -> None:

@@ -9,18 +9,19 @@ DGX A100.
 
 import functools
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import tyro
+from typing import Annotated
 
 import keras_resnet
 from keras_resnet import plots
 from keras_resnet.analysis import multiply_adds
+from keras_resnet.bounds import Between, Count, Length
+from keras_resnet.command_line import JsonFile, PngFile, run_tool
 from keras_resnet.specs import find_spec
 from keras_resnet.tables import Table, write_tables
 
 TRAINING_PASSES = 3  # forward, and backward to inputs and to weights
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+Rate, Share = Annotated[float, Between(1e-6, 1e9)], Annotated[float, Between(1e-6, 1)]
 COLUMNS = ("accelerators", "images/s", "efficiency", "compute", "all-reduce", "decode cores each", "input")
 
 
@@ -29,25 +30,25 @@ class Machine:
     """The constants of the model."""
 
     model: str = "ResNet50"
-    peak_tflops: float = 312.0
+    peak_tflops: Rate = 312.0
     """Peak of one accelerator in bfloat16 (A100 data sheet), 10^12 operations a second."""
-    utilization: float = 0.2
+    utilization: Share = 0.2
     """Share of the peak that training reaches: an assumption; measure it with tools/benchmark.py train."""
-    node_size: int = 8
+    node_size: Count = 8
     """Accelerators in a machine."""
-    node_gigabytes: float = 300.0
+    node_gigabytes: Rate = 300.0
     """Bandwidth between accelerators of a machine, one way, GB/s (A100 data sheet: NVLink 600 both ways)."""
-    network_gigabytes: float = 200.0
+    network_gigabytes: Rate = 200.0
     """Bandwidth of one machine to the others, one way, GB/s (DGX A100 data sheet: 8 x 200 Gbit/s)."""
-    link_efficiency: float = 0.6
+    link_efficiency: Share = 0.6
     """Share of a link's bandwidth that an all-reduce reaches: an assumption."""
-    latency_us: float = 15.0
+    latency_us: Annotated[float, Between(0, 1e9)] = 15.0
     """Of one message between machines, microseconds: an assumption."""
-    core_images: float = 470.0
+    core_images: Rate = 470.0
     """Images a second that one core decodes and augments (tools/benchmark.py input, see docs/scaling.md)."""
-    cores: int = 16
+    cores: Count = 16
     """Cores for each accelerator (DGX A100: 128 for 8)."""
-    image_kilobytes: float = 115.0
+    image_kilobytes: Rate = 115.0
     """Mean size of an ImageNet training photo: 147.9 GB of 1,281,167."""
 
     @functools.cached_property
@@ -89,11 +90,11 @@ class Scaling:
     """The table, and a plot."""
 
     machine: Machine = field(default_factory=Machine)
-    batches: tuple[int, ...] = (32, 256)
+    batches: Annotated[tuple[Count, ...], Length(1, 100)] = (32, 256)
     """Images a step on each accelerator; 32 is the paper's."""
-    plot: Path | None = None
+    plot: PngFile | None = None
     """PNG file to draw."""
-    json: Path | None = None
+    json: JsonFile | None = None
     """Write the tables into this file too."""
 
     def run(self) -> None:
@@ -121,4 +122,4 @@ class Scaling:
 
 
 if __name__ == "__main__":
-    tyro.cli(tyro.conf.OmitArgPrefixes[Scaling], description=__doc__).run()
+    run_tool(Scaling, __doc__)

@@ -1,17 +1,17 @@
 """Settings of the detection recipes."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from keras_resnet.bounds import Between, Count, Length, Pixels
 from keras_resnet.detection.anchors import RATIOS, SCALES
-from keras_resnet.detection.roi_pooling import POOLING
 from keras_resnet.detection.sampling import REGIONS
 from keras_resnet.detection.suppression import SMALLEST
-from keras_resnet.errors import InputError, one_of
+from keras_resnet.errors import InputError
 from keras_resnet.training.flags import Rare
 from keras_resnet.training.settings import RunSettings
 
-SCHEMES = ("joint", "alternating")
+Anchors = Annotated[tuple[Annotated[float, Between(0.01, 100)], ...], Length(1, 20)]
 LAYERS = {  # what a paper's detector has, where a preset does not say otherwise
     "shorter_side": 600, "longer_side": 1000, "regions": REGIONS, "anchor_scales": SCALES, "anchor_ratios": RATIOS,
     "smallest": SMALLEST,
@@ -35,19 +35,19 @@ class DetectionSettings(RunSettings):
     """Give each region the features of the whole image too (Table 9)."""
     pooling: Literal["align", "max"] = "align"
     """How features of regions are taken: RoI align, or the RoI max pooling of Fast R-CNN."""
-    shorter_side: int | None = None
+    shorter_side: Pixels | None = None
     """Shorter side of the images in pixels."""
-    longer_side: int | None = None
+    longer_side: Pixels | None = None
     """Longest longer side of the images in pixels."""
-    regions: Rare[int | None] = None
+    regions: Rare[Annotated[int, Between(1, 2_000)] | None] = None  # as there are proposals
     """Regions learned from in each image."""
-    anchor_scales: Rare[tuple[float, ...] | None] = None
+    anchor_scales: Rare[Anchors | None] = None
     """Sides of the anchors, in units of 16 pixels."""
-    anchor_ratios: Rare[tuple[float, ...] | None] = None
+    anchor_ratios: Rare[Anchors | None] = None
     """Height over width of the anchors."""
-    smallest: Rare[float | None] = None
+    smallest: Rare[Annotated[float, Between(1e-6, 10_000)] | None] = None
     """Proposals with a side shorter than this, in pixels, are dropped."""
-    overfit: Rare[int | None] = None
+    overfit: Rare[Count | None] = None
     """Train on the first so many photos alone and validate on the same ones: a check that all parts learn."""
 
     def check_model(self) -> None:
@@ -59,9 +59,8 @@ class DetectionSettings(RunSettings):
 
     def check(self) -> None:
         super().check()
-        one_of("scheme", self.scheme, SCHEMES)
-        one_of("pooling", self.pooling, tuple(POOLING))
-        for name in ("anchor_scales", "anchor_ratios"):
-            values = getattr(self, name)
-            if values is not None and not (values and min(values) > 0):
-                raise InputError(f"--{name.replace('_', '-')} must be positive numbers.")
+        if self.shorter_side and self.longer_side and self.shorter_side > self.longer_side:
+            raise InputError(
+                f"--shorter-side {self.shorter_side} is more than --longer-side {self.longer_side}: give both, the "
+                "shorter one first."
+            )

@@ -16,6 +16,7 @@ from keras_resnet.detection.photos import DetectionData
 from keras_resnet.detection.settings import LAYERS, DetectionSettings
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
+from keras_resnet.specs import split_name
 from keras_resnet.training.workdir import read_result
 from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
 
@@ -98,6 +99,7 @@ def train(
     Raises:
         InputError: settings or data that cannot be used, such as two parts that share a photo.
     """
+    settings.check()
     if settings.overfit is not None:
         train = validation = first(train, settings.overfit)
     for part, purpose in ((train, "learn from"), (validation, "validate by")):
@@ -153,7 +155,7 @@ def _phase_experiment(settings, make, phase: Phase, protocol: Protocol) -> Detec
 
 def _backbone(model: str) -> tuple[Callable, Preprocessing]:
     """What makes the backbone, and its preprocessing."""
-    name, _, weights = model.partition(":")
+    name, weights = split_name(model)
     if name == "VGG16":
         if weights not in ("", "imagenet") and not Path(weights).is_file():
             raise InputError(f"There is no weight file {weights}: give VGG16, VGG16:imagenet, or VGG16:FILE.")

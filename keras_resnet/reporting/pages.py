@@ -126,6 +126,30 @@ def _runs(found: dict[str, dict]) -> Table:
     return table
 
 
+def _detectors(found: dict[str, dict]) -> Table:
+    """Detectors, by COCO's scores on their validation photos."""
+    scores = {"val_AP50": "AP50", "val_AP": "AP", "val_AP75": "AP75", "val_AP_large": "large", "val_AP_small": "small"}
+    scores["val_proposal_recall"] = "recall of 300 proposals"
+    table = Table("detectors", ("run", "photos", *(f"{name}, %" for name in scores.values()), "time"))
+    for file, result in found.items():
+        values = (result[name] for name in scores)
+        cells = ("" if value < 0 else f"{100 * value:.1f}" for value in values)  # COCO's -1: there are no such objects
+        speed = f"{result['seconds'] / 60:.0f} min, {result['images_per_second']:.1f} images/s"
+        table.rows.append((f"{file} ({_link(file)})", f"{result['val_examples']:,}", *cells, speed))
+    return table
+
+
+def _views(found: dict[str, dict]) -> Table:
+    """Errors of one model under several views, a row a view."""
+    first = next(iter(found.values()))
+    table = Table("views", ("view", *first["tables"]["errors"]["columns"][1:]))
+    for file, result in found.items():
+        scales = f": {', '.join(map(str, result['scales']))}" if result["scales"] else ""
+        name = f"{result['view']}{scales}{' with flips' * result['flips']} ({_link(file)})"
+        table.rows.append((name, *result["tables"]["errors"]["rows"][0][1:]))
+    return table
+
+
 RENDERERS: dict[str, Callable[[dict[str, dict]], Table]] = {
     "degradation": _degradation,
     "responses by run": _responses,
@@ -133,4 +157,6 @@ RENDERERS: dict[str, Callable[[dict[str, dict]], Table]] = {
     "landscape": _landscape,
     "cost by network": _cost,
     "runs": _runs,
+    "errors by view": _views,
+    "detectors": _detectors,
 }

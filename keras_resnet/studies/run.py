@@ -5,12 +5,13 @@ import glob
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 import keras
 import numpy as np
 
 from keras_resnet import plots, training
+from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, check_fields
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.files import write_whole
 from keras_resnet.studies.report import report
@@ -20,7 +21,7 @@ from keras_resnet.training.cifar import PAPER, CifarSettings, cifar_experiment
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.training.ownership import RUN, STUDY, check_owned, holds, mark
 from keras_resnet.training.results import provenance
-from keras_resnet.training.settings import PRECISIONS, as_json
+from keras_resnet.training.settings import Precision, as_json
 from keras_resnet.training.workdir import METRICS, RESULT, differing, is_unmarked_run, read_result
 
 LAST = 0.1  # the part of the steps whose training errors are averaged
@@ -37,30 +38,29 @@ class StudySettings:
     """Where TFDS data sets are prepared."""
     workdir: Path | None = None
     """Where runs and result.json go; the same command continues there. Default: runs/studies/<study>."""
-    scale: float = 1.0
+    scale: Annotated[float, Between(1e-6, 1_000)] = 1.0
     """Share of the paper's 64,000 steps; the rate falls at the same shares."""
-    seeds: int | None = None
+    seeds: Annotated[int, Between(1, 10_000)] | None = None
     """How many runs of each arm; seeds 0, 1, ..."""
-    arms: tuple[str, ...] | None = None
+    arms: Annotated[tuple[str, ...], Length(1, 1_000)] | None = None
     """Only these arms; the others are reported as not run."""
-    batch_size: int = PAPER["batch_size"]
+    batch_size: Count = PAPER["batch_size"]
     """Images a step; the rate is scaled by it."""
-    base_lr: float = PAPER["base_lr"]
+    base_lr: Positive = PAPER["base_lr"]
     """Learning rate for a batch of 128."""
-    train_images: int | None = None
+    train_images: Count | None = None
     """Train on so many of the training images, evenly spaced; default: all."""
-    image_size: int = PAPER["image_size"]
+    image_size: Pixels = PAPER["image_size"]
     """Side of the images; other sizes are resized to it: half of it takes a quarter of the time."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Precision = "float32"
     """Number format of the layers."""
 
+    def __post_init__(self):
+        check_fields(self)
+
     def check(self) -> None:
-        """Raise :class:`InputError` for a value that cannot be."""
-        one_of("precision", self.precision, PRECISIONS)
-        for name in ("scale", "seeds", "batch_size", "base_lr", "image_size"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise InputError(f"--{name.replace('_', '-')} {value} must be positive.")
+        """Raise :class:`InputError` for settings that no run can have."""
+        CifarSettings(batch_size=self.batch_size, train_images=self.train_images).check()
 
     @property
     def steps(self) -> int:
@@ -140,7 +140,6 @@ def _settings(arm: Arm, seed: int, settings: StudySettings) -> CifarSettings:
 
 
 def _trained(wanted: CifarSettings) -> dict:
-    wanted.check()
     keras.backend.clear_session()
     done = _with_curves(wanted, training.run(wanted, cifar_experiment, growing=()))
     if done is None:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from keras_resnet import data
-from keras_resnet.errors import InputError, one_of
+from keras_resnet.bounds import Count
+from keras_resnet.errors import InputError
 from keras_resnet.training import schedules
 from keras_resnet.training.experiment import Experiment
 from keras_resnet.training.settings import Settings
 from keras_resnet.weights.preprocessing import Preprocessing
 
 PAPER = {"model": "ResNet20", "batch_size": 128, "steps": 64_000, "image_size": 32, "base_lr": 0.1}
-AUGMENTATIONS = (None, "mixed")
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,17 @@ class CifarSettings(Settings):
     """Besides shifts and flips: mixup, CutMix and label smoothing, or nothing."""
     warm_up: bool | None = None
     """Start at a tenth of the rate until the training error is below 80 %; default: from 110 layers on (Sec. 4.2)."""
-    train_images: int | Literal["all"] | None = None
+    train_images: Count | Literal["all"] | None = None
     """Train on so many of the training images, evenly spaced, or on all with none held out, as Table 6 does after the
     length was chosen; default: all but those held out for validation."""
 
     def check(self) -> None:
         super().check()
-        one_of("augmentation", self.augmentation, AUGMENTATIONS)
         if self.train_images == "all" and self.schedule == "plateau":
             raise InputError(
                 "--schedule plateau follows a validation, and --train-images all holds no images out for it."
             )
-        if isinstance(self.train_images, int) and self.train_images < self.batch_size:
+        if isinstance(self.train_images, int) and self.train_images < (self.batch_size or 1):
             raise InputError(f"--train-images {self.train_images} are not a batch of {self.batch_size}: take more.")
 
 

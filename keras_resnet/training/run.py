@@ -46,7 +46,8 @@ def run(settings: RunSettings, prepare: Callable, growing: tuple[str, ...] = LEN
     chief, everywhere = is_chief(strategy), functools.partial(together, strategy)
     if chief:
         print(f"settings: {describe(settings)}", flush=True)
-    check_batch(strategy, settings.batch_size)
+    settings.check()
+    check_batch(strategy, settings.batch_size, settings.accumulate)
     keras.config.set_dtype_policy(settings.precision)
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic:

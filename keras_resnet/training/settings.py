@@ -10,18 +10,19 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, Steps, check_fields
 from keras_resnet.command_line import refuse_empty_words
-from keras_resnet.errors import InputError, one_of
-from keras_resnet.specs import SHORTCUTS, NetSpec, change_spec, find_spec, parse_changes, split_name
+from keras_resnet.errors import InputError
+from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
-from keras_resnet.training.schedules import SCHEDULES
 from keras_resnet.training.signals import Stopped, sigterm_stops
-from keras_resnet.training.strategy import choose_strategy
+from keras_resnet.training.strategy import check_parts, choose_strategy
 from keras_resnet.training.workers import linger, together
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+Batch = Annotated[int, Between(0, 1_000_000_000)]  # its number in this process
 
 
 @dataclass(frozen=True)
@@ -36,30 +37,33 @@ class RunSettings:
     """Where TFDS data sets are prepared."""
     workdir: Path | None = None
     """Where curves, checkpoints and results go; the same command continues there. Default: runs/<recipe>-..."""
-    batch_size: int | None = None
+    batch_size: Count | None = None
     """Images a step, over all devices."""
-    steps: int | None = None
+    steps: Steps | None = None
     """Length of the whole training in steps."""
-    epochs: float | None = None
+    epochs: Annotated[float, Between(1e-6, 1_000_000)] | None = None
     """Length of the whole training in epochs, instead of --steps."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Precision = "float32"
     """Number format of the layers; weights, normalization and softmax stay float32."""
-    seed: int = 0
+    seed: Annotated[int, Between(0, 2**31 - 1)] = 0
     """Draws the weights, the order of the images and their augmentation."""
-    base_lr: float | None = None
+    base_lr: Positive | None = None
     """First learning rate at the paper's batch size; scales with --batch-size."""
     schedule: Literal["steps", "plateau", "cosine"] | None = None
     """How the rate falls: by 10 at fixed steps, by 10 when validation stops improving, or to zero along a cosine."""
-    accumulate: Rare[int] = 1
+    accumulate: Rare[Count] = 1
     """In how many parts each device goes through its share of a batch, to fit into small memory."""
-    save_every: Rare[int] = 500
+    save_every: Rare[Steps] = 500
     """Steps from one checkpoint to the next; there is one after each validation too."""
-    keep_every: Rare[int | None] = None
+    keep_every: Rare[Steps | None] = None
     """Steps from one checkpoint that stays to the next, for analyses of training; default: the newest three stay."""
     deterministic: Rare[bool] = False
     """Make every GPU operation repeatable bit for bit, which costs speed; on the CPU they are."""
-    profile: Rare[tuple[int, int] | None] = None
+    profile: Rare[tuple[Batch, Batch] | None] = None
     """First and last step to profile for TensorBoard, counted from where the process starts."""
+
+    def __post_init__(self):
+        check_fields(self)
 
     def network_name(self) -> str:
         """The network, as the default folder names it."""
@@ -71,38 +75,33 @@ class RunSettings:
             find_spec(self.model)
 
     def check(self) -> None:
-        """Raise :class:`InputError` for an unknown choice or a value that is not positive, before data is opened."""
+        """Raise :class:`InputError` for settings that do not go together; what is left out is not looked at yet."""
         self.check_model()
-        one_of("precision", self.precision, PRECISIONS)
-        one_of("schedule", self.schedule, (None, *SCHEDULES))
-        for field in fields(self):
-            value = getattr(self, field.name)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if number and field.name != "seed" and not value > 0:
-                raise InputError(f"--{field.name.replace('_', '-')} {value} must be positive.")
-        if not 0 <= self.seed < 2**31:
-            raise InputError(f"--seed {self.seed} must be from 0 to {2**31 - 1}.")
         if self.steps is not None and self.epochs is not None:
             raise InputError("--steps and --epochs both give the length: give one of them.")
+        if self.batch_size is not None:
+            check_parts(self.batch_size, self.accumulate)
+        if self.profile is not None and self.profile[0] > self.profile[1]:
+            first, last = self.profile
+            raise InputError(f"--profile {first} {last} ends before it begins: give the first step, then the last.")
 
 
 @dataclass(frozen=True)
 class Settings(RunSettings):
     """What to classify, and how; what is left out follows the data set's preset."""
 
-    image_size: int | None = None
+    image_size: Pixels | None = None
     """Side of the square images the network sees, in pixels."""
     shortcut: Literal["A", "B", "C", "highway"] | None = None
     """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
-    change: Rare[tuple[str, ...] | None] = None
+    change: Rare[Annotated[tuple[str, ...], Length(1, 100)] | None] = None
     """Other fields of the network's NetSpec, as placement=full_preactivation width=0.5."""
     sync_bn: Rare[bool] = False
     """Normalize over the batch of all devices instead of each one's own."""
 
     def check(self) -> None:
         super().check()
-        one_of("shortcut", self.shortcut, (None, *SHORTCUTS))
-        if self.model is not None and self.changes():
+        if self.changes() and self.model is not None:
             self.spec()
         if self.sync_bn and self.accumulate > 1:
             raise InputError("--sync-bn normalizes whole batches and --accumulate parts of them: give one of them.")

@@ -45,12 +45,28 @@ def distribute(strategy: tf.distribute.Strategy, batches):
     )
 
 
-def check_batch(strategy: tf.distribute.Strategy, batch_size: int) -> None:
-    """Raise :class:`InputError` unless all replicas get the same share of a batch."""
+def check_batch(strategy: tf.distribute.Strategy, batch_size: int, accumulate: int = 1) -> None:
+    """Raise :class:`InputError` unless all replicas get the same share of a batch, with an image for each part of it.
+
+    Args:
+        strategy: of the run.
+        batch_size: over all replicas.
+        accumulate: in how many parts each replica goes through its share.
+    """
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         below = batch_size // replicas * replicas
         raise InputError(
             f"--batch-size {batch_size} does not divide among {replicas} devices: "
             f"take {below or replicas} or {below + replicas}."
+        )
+    check_parts(batch_size // replicas, accumulate)
+
+
+def check_parts(share: int, accumulate: int) -> None:
+    """Raise :class:`InputError` if a device's ``share`` of a batch has fewer images than parts."""
+    if accumulate > share:
+        raise InputError(
+            f"--accumulate {accumulate} is more than the {share} images of a batch that each device has: take fewer "
+            "parts or a larger --batch-size."
         )

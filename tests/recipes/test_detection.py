@@ -216,7 +216,10 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence(rectangles, tmp_path)
         ([], "--model must name a trained classifier"),
         (["--model", "ResNet20"], "ResNet20 is a CIFAR network, of stride 4"),
         (["--model", "ResNet18", "--data", tmp_path], "holds no detection data in COCO's layout"),
-        (["--model", "ResNet18", "--anchor-scales", 0], "--anchor-scales must be positive"),
+        (
+            ["--model", "ResNet18", "--anchor-scales", 0],
+            "--anchor-scales 0.0 must be values, each a finite number from 0.01",
+        ),
         (["--model", "VGG16:none.h5"], "There is no weight file none.h5"),
     ):
         done = run("recipes/coco.py", "--data", rectangles, *arguments, "--workdir", tmp_path / "run")

@@ -280,8 +280,8 @@ BAD = {
     "no such folder": (["--data", "no/such/folder"], "There is no folder no/such/folder/train"),
     "no such tfds": (["--data", "cifar10", "--data-dir", "/nowhere"], "no prepared data set 'cifar10' in /nowhere"),
     "too small": (["--model", "ResNet18", "--image-size", "20"], "height 20 is too small for the strides of ResNet18"),
-    "zero batch": (["--batch-size", "0"], "--batch-size 0 must be positive"),
-    "negative size": (["--image-size", "-1"], "--image-size -1 must be positive"),
+    "zero batch": (["--batch-size", "0"], "--batch-size 0 must be a whole number from 1"),
+    "negative size": (["--image-size", "-1"], "--image-size -1 must be a whole number from 1"),
     "both lengths": (["--steps", "5", "--epochs", "2"], "give one of them"),
 }
 

@@ -17,14 +17,15 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 
-from keras_resnet.command_line import check_output, run_tool
+from keras_resnet.bounds import Between
+from keras_resnet.command_line import JsonFile, run_tool
 from keras_resnet.tables import Table, write_tables
 
 FAMILIES = {
@@ -42,19 +43,18 @@ class Measure:
 
     families: tuple[Literal["weights", "run folders", "data", "settings"], ...] = tuple(FAMILIES)
     """Which families."""
-    cases: int = 20
+    cases: Annotated[int, Between(1, 100_000)] = 20
     """Cases a family, drawn evenly; each family's list may be shorter."""
-    seed: int = 0
+    seed: Annotated[int, Between(0, 2**31 - 1)] = 0
     """Draws the cases."""
     only: str | None = None
     """Only cases whose name contains this."""
     verbose: bool = False
     """Print every case, not only those that are not kept."""
-    json: Path | None = None
+    json: JsonFile | None = None
     """A .json file for the table and what the cases that are not kept printed."""
 
     def run(self) -> None:
-        check_output("--json", self.json)
         table, failures = Table("hostile", COLUMNS), []
         with tempfile.TemporaryDirectory() as cache:
             os.environ["XDG_CACHE_HOME"] = cache

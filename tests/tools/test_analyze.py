@@ -82,7 +82,10 @@ def test_gradients_at_the_checkpoints_of_a_run(photo_folder, tmp_path):
 
 def test_wrong_input_ends_in_a_sentence(photo_folder, tmp_path):
     for arguments, words in (
-        (("responses", "--model", "ResNet20", "--data", photo_folder, "--images", 0), "--images 0 must be positive"),
+        (
+            ("responses", "--model", "ResNet20", "--data", photo_folder, "--images", 0),
+            "--images 0 must be a whole number from 1",
+        ),
         (("training", "--workdir", tmp_path), "is no folder of a run"),
         (("cost", "--model", "ResNet21"), "ResNet21"),
     ):

@@ -1,5 +1,6 @@
 """The benchmark tool runs and prints its table; its numbers are not asserted."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,18 @@ def test_input_benchmark_prints_a_table(photo_folder):
     assert done.returncode == 0, done.stderr
     assert "| crop first |" in done.stdout
     assert "| decode, resize, crop |" in done.stdout
+
+
+def test_files_benchmark_opens_what_it_wrote_twice(tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "benchmark.py", "files", "--files", "40", "--classes", "2",
+         "--json", tmp_path / "files.json"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = json.loads((tmp_path / "files.json").read_text())["tables"]["files"]
+    assert [row[0] for row in table["rows"]] == ["first start", "second start"]
+    assert table["columns"][0] == "40 photos in 2 classes"
 
 
 def test_fit_benchmark_compares_strategies_and_counts_checkpoints():

@@ -1,0 +1,165 @@
+"""Speed of the input: the training pipeline, folders of many files, records."""
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from benchmark_turns import Benchmark, Rounds, Seconds, alternate
+from PIL import Image
+
+from keras_resnet import data
+from keras_resnet.bounds import Count, Pixels
+from keras_resnet.data import augment, records
+from keras_resnet.data.splits import Split
+from keras_resnet.tables import Table, write_tables
+from keras_resnet.weights import Preprocessing
+
+OPEN = """
+import resource, sys, time
+import tensorflow, keras_resnet.training
+from keras_resnet.data import open_data
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = time.perf_counter()
+count = len(open_data(sys.argv[1]).train)
+seconds = time.perf_counter() - start
+print(count, seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@dataclass(frozen=True)
+class Input(Benchmark):
+    """Images/s of the ImageNet training pipeline, without a network."""
+
+    data: str
+    """A folder with <class>/*.JPEG."""
+    rounds: Rounds = 5
+    seconds: Seconds = 4.0
+    image_size: Pixels = 224
+    batch_size: Count = 64
+    batches: Count = 8
+
+    def measure(self) -> None:
+        _, split = data.folder_split(self.data, "train")
+        preprocessing = Preprocessing(np.zeros(3))
+
+        def naive(position, seed):
+            encoded, label = split.read(position)
+            return preprocessing(naive_training_view(encoded, seed, self.image_size)), label
+
+        pipelines = {
+            "crop first": data.imagenet_batches(split, preprocessing, self.batch_size, self.image_size, seed=0),
+            "decode, resize, crop": data.training_batches(naive, len(split), self.batch_size, 0, 0),
+        }
+        turns = {name: lambda pipeline=pipeline: self._consume(pipeline) for name, pipeline in pipelines.items()}
+        rates = alternate(turns, self.batch_size * self.batches, self.rounds, self.seconds)
+        table = Table("input", ("pipeline", "images/s", "images/s per core", "ratio"))
+        table.print_header()
+        for name, rate in rates.items():
+            table.add(name, f"{rate:.0f}", f"{rate / os.cpu_count():.0f}", f"{rates['crop first'] / rate:.2f}")
+        write_tables(self.json, [table])
+
+    def _consume(self, pipeline) -> None:
+        for _ in pipeline.take(self.batches):  # a new iterator each turn: an idle one would go on prefetching
+            pass
+
+
+def naive_training_view(encoded, seed, size: int):
+    """The same augmentation the plain way: decode all, resize all, crop, flip, colour."""
+    image = tf.cast(augment.decode(encoded), tf.float32)
+    extent = tf.cast(tf.shape(image)[:2], tf.float32)
+    scale = tf.random.stateless_uniform([], augment.fold(seed, 0), *augment.SCALES)
+    target = tf.cast(tf.round(extent * scale * size / tf.reduce_min(extent)), tf.int32)
+    image = tf.image.resize(image, tf.maximum(target, size), antialias=True)
+    crop = tf.image.stateless_random_crop(image, [size, size, 3], augment.fold(seed, 1))
+    return augment.flip(crop, augment.fold(seed, 3)) + augment.colour_shift(augment.fold(seed, 4))
+
+
+@dataclass(frozen=True)
+class Files(Benchmark):
+    """Seconds and memory to open a folder of small photos, each in a process of its own; then with the scan kept."""
+
+    files: Count = 200_000
+    """How many photos."""
+    classes: Count = 1000
+
+    def measure(self) -> None:
+        columns = (
+            f"{self.files:,} photos in {self.classes:,} classes",
+            "s",
+            "s for a million",
+            "MiB above the imports",
+        )
+        table = Table("files", columns)
+        with tempfile.TemporaryDirectory() as parent:
+            folder = Path(parent) / "photos"
+            self._write(folder)
+            table.print_header()
+            for name in ("first start", "second start"):
+                environment = os.environ | {"XDG_CACHE_HOME": f"{parent}/cache"}
+                done = subprocess.run(
+                    [sys.executable, "-c", OPEN, str(folder)],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                    env=environment,
+                )
+                count, seconds, memory = map(float, done.stdout.splitlines()[-1].split())
+                if count != self.files:
+                    raise RuntimeError(f"{count} of {self.files} photos were found")
+                table.add(name, f"{seconds:.1f}", f"{1e6 * seconds / self.files:.0f}", f"{memory:.0f}")
+        write_tables(self.json, [table])
+
+    def _write(self, folder: Path) -> None:
+        """Photos of 16 x 16 pixels, all of other bytes."""
+        rng = np.random.default_rng(0)
+        for name in [f"train/{each:04}" for each in range(self.classes)] + ["val/0000"]:
+            (folder / name).mkdir(parents=True)
+        for each in range(1, self.classes):
+            (folder / f"val/{each:04}").mkdir()
+        for number in range(self.files):
+            encoded = io.BytesIO()
+            Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(encoded, "JPEG")
+            (folder / f"train/{number % self.classes:04}/{number}.JPEG").write_bytes(encoded.getvalue())
+
+
+@dataclass(frozen=True)
+class Records(Benchmark):
+    """Processor time of reading records at random positions; verifying their checksums is a part of it."""
+
+    records: Count = 2000
+    kilobytes: Count = 115
+    """Of one record; ImageNet's photos have 115 on average."""
+    rounds: Rounds = 7
+    seconds: Seconds = 3.0
+
+    def measure(self) -> None:
+        rng = np.random.default_rng(0)
+        photos = rng.integers(0, 256, (64, 1000 * self.kilobytes), np.uint8)
+        stored = tf.constant([photo.tobytes() for photo in photos])
+        split = Split("train", self.records, lambda position: (tf.gather(stored, position % 64), 0), "random")
+        with tempfile.TemporaryDirectory() as folder:
+            shard = Path(folder) / "train-00000.tfrecord"
+            records.write_shard(shard, split, np.arange(self.records))
+            read = records.record_split("train", [shard], records._parse).read
+            positions = rng.permutation(self.records)
+
+            def consume():
+                reading = tf.data.Dataset.from_tensor_slices(positions).map(read, num_parallel_calls=os.cpu_count())
+                for _ in reading.batch(64):
+                    pass
+
+            checked = [photos[number % 64].tobytes() for number in range(self.records)]
+            turns = {"read": consume, "checksums alone": lambda: [records.masked_crc(record) for record in checked]}
+            rates = alternate(turns, self.records, self.rounds, self.seconds, time.process_time)
+        table = Table("records", (f"records of {self.kilobytes} kB", "records a CPU second", "share of reading"))
+        table.print_header()
+        for name, rate in rates.items():
+            table.add(name, f"{rate:,.0f}", f"{rates['read'] / rate:.1%}")
+        write_tables(self.json, [table])
