@@ -9,8 +9,9 @@ import sys
 
 import lazy_loader
 
-from keras_resnet.messages import FirstImport
+from keras_resnet.messages import FirstImport, hide_interrupted_imports
 
+hide_interrupted_imports()
 if "tensorflow" not in sys.modules:
     sys.meta_path.insert(0, FirstImport())
 

@@ -1,6 +1,8 @@
 """The small programs of ``tools/``: a dataclass of flags with a ``run`` method."""
 
+import itertools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -25,14 +27,14 @@ def run_tool(tool: type, description: str) -> None:
     """Read the command line into ``tool`` and run it; wrong input ends in one sentence and exit status 2."""
     import tyro
 
-    _run(tyro.cli(tyro.conf.OmitArgPrefixes[tool], description=description))
+    _run(lambda: tyro.cli(tyro.conf.OmitArgPrefixes[tool], description=description))
 
 
 def run_tools(tools: dict[str, type], description: str) -> None:
     """The same for a program of several tools, chosen by the first word of the command line."""
     import tyro
 
-    _run(tyro.extras.subcommand_cli_from_dict(tools, description=description))
+    _run(lambda: tyro.extras.subcommand_cli_from_dict(tools, description=description))
 
 
 def check_output(flag: str, path: Path | None, *suffixes: str) -> None:
@@ -66,9 +68,18 @@ def _check(chosen) -> None:
             check_output(flag_of(name, hint), getattr(chosen, name), *output.suffixes)
 
 
-def _run(chosen) -> None:
+def refuse_empty_words() -> None:
+    """Raise :class:`InputError` for a flag with nothing behind it, as of an unset variable: a path of it is ``.``."""
+    for flag, word in itertools.pairwise(sys.argv):
+        if not word and flag.startswith("-"):
+            raise InputError(f"{flag} '' is empty: give a value, or leave {flag} out.")
+
+
+def _run(read: Callable[[], object]) -> None:
     name = Path(sys.argv[0]).name
     try:
+        refuse_empty_words()
+        chosen = read()
         _check(chosen)
         chosen.run()
     except InputError as error:

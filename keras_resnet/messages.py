@@ -1,4 +1,4 @@
-"""TensorFlow's messages while it starts, of which its own TF_CPP_MIN_LOG_LEVEL is meant to decide."""
+"""What is printed while programs start: TensorFlow's messages, of which its TF_CPP_MIN_LOG_LEVEL is meant to decide."""
 
 import contextlib
 import glob
@@ -7,6 +7,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 # A process of its own, so that the last words of one that crashes in the import are heard.
@@ -63,6 +64,20 @@ class FirstImport(importlib.abc.MetaPathFinder):
 
             spec.loader.exec_module = exec_module
         return spec
+
+
+def hide_interrupted_imports() -> None:
+    """Let Ctrl-C during an import, which takes seconds, end a program without a traceback."""
+    before = sys.excepthook
+
+    def hook(kind, error, trace):
+        frames = [frame for frame, _ in traceback.walk_tb(trace)] if issubclass(kind, KeyboardInterrupt) else []
+        modules = [frame.f_globals.get("__name__", "") for frame in frames if frame.f_code.co_name == "<module>"]
+        importing = any(frame.f_code.co_filename.startswith("<frozen importlib") for frame in frames)
+        if not (importing or set(modules) - {"__main__"}):
+            before(kind, error, trace)
+
+    sys.excepthook = hook
 
 
 def has_nvidia() -> bool:

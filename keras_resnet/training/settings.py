@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, Steps, check_fields
+from keras_resnet.command_line import refuse_empty_words
 from keras_resnet.errors import InputError
 from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
-from keras_resnet.training.signals import Stopped
+from keras_resnet.training.signals import Stopped, sigterm_stops
 from keras_resnet.training.strategy import check_parts, choose_strategy
 from keras_resnet.training.workers import linger, together
 
@@ -171,13 +172,15 @@ def command_line(
     ``--help`` shows what settings left unset become by ``presets``, a preset for each kind of data.
     """
     try:
-        settings = read_flags(defaults, description, presets)
-        settings.check()
-        strategy = choose_strategy()  # before anything else uses TensorFlow
-        try:
-            together(strategy, lambda: main(settings), (InputError, OSError))
-        finally:
-            linger(strategy)
+        with sigterm_stops():
+            refuse_empty_words()
+            settings = read_flags(defaults, description, presets)
+            settings.check()
+            strategy = choose_strategy()  # before anything else uses TensorFlow
+            try:
+                together(strategy, lambda: main(settings), (InputError, OSError))
+            finally:
+                linger(strategy)
     except InputError as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         status = 2

@@ -1,13 +1,17 @@
-"""SIGTERM and SIGINT end a run after one of its next steps, with a checkpoint; a second one ends it at once."""
+"""SIGTERM and SIGINT end a run after one of its next steps, with a checkpoint; a second one ends it at once.
 
+Before the first step and after the last they end it where it is, with the checkpoints that there are.
+"""
+
+import contextlib
 import os
 import signal
 
 EXIT_BASE = 128  # a process that a signal ended exits with 128 + its number: 143 and 130
 
 
-class Stopped(Exception):
-    """The run was told to stop and has saved where it is.
+class Stopped(BaseException):
+    """The run was told to stop, and in the middle of its steps has saved where it is; as KeyboardInterrupt no error.
 
     Attributes:
         status: the exit status to end with.
@@ -16,6 +20,20 @@ class Stopped(Exception):
     def __init__(self, number: int):
         super().__init__(f"stopped by {signal.Signals(number).name}")
         self.status = EXIT_BASE + number
+
+
+@contextlib.contextmanager
+def sigterm_stops():
+    """While entered, SIGTERM raises :class:`Stopped` wherever the program is, as SIGINT does KeyboardInterrupt."""
+
+    def stop(number, frame):
+        raise Stopped(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class StopSignals:

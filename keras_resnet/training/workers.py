@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from keras_resnet.errors import InputError
-from keras_resnet.training.signals import Stopped
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -52,7 +51,7 @@ def together(strategy: tf.distribute.Strategy, work: Callable[[], Value], failur
     try:
         value = work()
     except failures as error:
-        if isinstance(error, Stopped) or getattr(error, "known", False):  # of all workers already
+        if getattr(error, "known", False):  # of all workers already
             raise
         failure = error
     failed = np.zeros(count_of(strategy), np.int64)

@@ -8,7 +8,7 @@ from conftest import write_photos
 from keras_resnet import InputError, load_model
 from keras_resnet.studies import Arm, Study, StudySettings, run_study
 from keras_resnet.studies.report import report
-from keras_resnet.studies.run import last_train_error
+from keras_resnet.studies.run import _finished, _settings, last_train_error
 
 SMALL = ("width=0.25", "blocks=[1,1,1]")
 STUDY = Study(
@@ -104,3 +104,22 @@ def test_unknown_arms_and_lengths_are_named():
         run_study(STUDY, StudySettings(arms=("x",)))
     with pytest.raises(InputError, match="--scale -1"):
         StudySettings(scale=-1).check()
+
+
+def test_a_folder_of_other_files_is_refused_and_left_as_it_is(tmp_path):
+    (tmp_path / "result.json").write_text("mine")
+    with pytest.raises(InputError, match=r"does not hold a study but other files \(result.json\)"):
+        run_study(STUDY, StudySettings(workdir=tmp_path, seeds=1))
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_damaged_results_and_curves_are_not_taken_for_a_finished_run(done):
+    settings, _ = done
+    wanted = _settings(STUDY.arms[0], 0, settings)
+    assert _finished(wanted) is not None
+    for name, content in (("result.json", b"{"), ("result.json", b"[]"), ("metrics.csv", b"\xff")):
+        path = wanted.workdir / name
+        whole = path.read_bytes()
+        path.write_bytes(content)
+        assert _finished(wanted) is None
+        path.write_bytes(whole)

@@ -1,0 +1,45 @@
+"""A program that is told to stop says so and ends with the signal's status, wherever it is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from keras_resnet.training.checkpoints import CheckpointFolder
+
+SCRIPT = Path(__file__).with_name("told_to_stop.py")
+
+
+def told(moment, number, *arguments):
+    command = [sys.executable, SCRIPT, moment, number, ROOT / "recipes" / "imagenet.py", *arguments]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
+
+
+@pytest.mark.parametrize(
+    ("moment", "number", "status"), [("import", "SIGINT", -2), ("begin", "SIGTERM", 143), ("begin", "SIGINT", 130)]
+)
+def test_before_training(moment, number, status, tmp_path):
+    done = told(moment, number, "--workdir", tmp_path / "run")
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("stopped; the same command continues" in done.stderr) == (moment == "begin")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_in_the_last_recalibration_the_last_checkpoint_stays_and_the_run_ends_by_the_same_command(
+    photo_folder, tmp_path
+):
+    arguments = ("--data", photo_folder, "--model", "ResNet20", "--change", "blocks=[1,1,1]", "--image-size", 32,
+                 "--batch-size", 4, "--steps", 2, "--workdir", tmp_path / "run")  # fmt: skip
+    done = told("end", "SIGTERM", *arguments)
+    assert done.returncode == 143, done.stderr
+    assert "stopped; the same command continues" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert CheckpointFolder(tmp_path / "run" / "checkpoints").newest()[1]["step"] == 2
+    assert not (tmp_path / "run" / "last.keras").exists()
+    command = [sys.executable, ROOT / "recipes" / "imagenet.py", *arguments]
+    assert subprocess.run(list(map(str, command)), capture_output=True, timeout=600).returncode == 0
+    assert (tmp_path / "run" / "result.json").exists()
