@@ -1,6 +1,9 @@
 """Every network of the paper as one row of data (Table 1 and Sec. 4.2)."""
 
 import json
+import math
+import numbers
+import typing
 from dataclasses import dataclass, fields, replace
 
 from keras_resnet.errors import InputError, one_of
@@ -19,7 +22,16 @@ ACTIVATIONS = ("relu", "maxout")
 STEMS = ("imagenet", "cifar")
 ZERO_CHANNELS = ("after", "both_sides")
 LOOPED_FROM_DEPTH = 1001
+MOST_BLOCKS = 10_000  # ResNet1202 has 600
+MOST_CHANNELS = 2**16  # of one convolution, before a bottleneck's expansion; ResNet152 has 512
 EXPANSION = {"basic": 1, "bottleneck": 4}
+
+
+def _is(value, kind) -> bool:
+    """Whether a field of type ``kind`` can have ``value``: NumPy's numbers are numbers, truth values are none."""
+    if kind in (int, float):
+        return isinstance(value, numbers.Integral if kind is int else numbers.Real) and not isinstance(value, bool)
+    return kind is not Ellipsis and isinstance(value, kind)
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,12 @@ class NetSpec:
     unroll: bool | None = None
 
     def __post_init__(self):
+        for field in fields(self):
+            value, takes = getattr(self, field.name), typing.get_args(field.type) or (field.type,)
+            several = value if typing.get_origin(field.type) is tuple else [value]
+            if not isinstance(several, (list, tuple)) or not all(any(_is(v, kind) for kind in takes) for v in several):
+                wanted = getattr(field.type, "__name__", field.type)
+                raise InputError(f"{field.name} {str(value)[:80]!r} must be of the type {wanted}.")
         for field, valid in (
             ("stem", STEMS),
             ("block", BLOCKS),
@@ -96,9 +114,11 @@ class NetSpec:
                 raise InputError(f"{field} {getattr(self, field)!r} is not a probability: give 0 <= {field} < 1.")
         if not self.residual and self.stochastic_depth:
             raise InputError("stochastic_depth needs shortcuts: a plain net without its branch passes nothing on.")
-        if not self.width > 0:
+        if not 0 < self.width < math.inf:
             raise InputError(f"width {self.width!r} must be a positive multiplier of the channels.")
-        if not self.bn_epsilon > 0 or not 0 <= self.bn_momentum < 1:
+        if sum(self.blocks) > MOST_BLOCKS or self.channels(max(self.filters)) > MOST_CHANNELS:
+            raise InputError(f"A network has {MOST_BLOCKS:,} blocks and {MOST_CHANNELS:,} channels at most.")
+        if not 0 < self.bn_epsilon < math.inf or not 0 <= self.bn_momentum < 1:
             raise InputError(
                 f"bn_epsilon {self.bn_epsilon!r} must be positive and bn_momentum {self.bn_momentum!r} in [0, 1)."
             )
