@@ -1,5 +1,7 @@
 """The one exception for what a user can put right."""
 
+import re
+
 
 class InputError(ValueError):
     """A wrong argument, file, folder or setting; the message names it and the way out in one sentence.
@@ -13,3 +15,11 @@ def one_of(what: str, value, valid) -> None:
     valid = list(valid)
     if value not in valid:
         raise InputError(f"{what} {value!r} is not known: choose one of {', '.join(map(str, valid))}.")
+
+
+def wrapped_sentence(error: BaseException) -> str | None:
+    """What an :class:`InputError` said that was raised within a pipeline of TensorFlow's, which raised ``error``."""
+    if not type(error).__module__.startswith("tensorflow"):
+        return None
+    found = re.search(rf"{InputError.__name__}: (.+)", str(error))
+    return found and found[1]

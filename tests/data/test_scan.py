@@ -41,7 +41,7 @@ def test_damaged_files_are_named_counted_and_left_out(images, capsys):
 
 
 def test_all_that_is_left_out_is_listed(images, capsys, monkeypatch):
-    monkeypatch.setattr(scan, "TOO_MANY_BAD", 1)
+    monkeypatch.setattr(scan, "MOST_LOST", 1)
     for i in range(30):
         (images / f"{i:03d}.JPEG").write_bytes(b"no image")
     (images / "029.JPEG").unlink()
