@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from keras_resnet.errors import InputError
 
@@ -21,13 +21,19 @@ class Reader:
         fetch: takes a position to the bytes there; raises :class:`InputError` for those that cannot be used.
 
     Attributes:
-        lost: the positions that could not be read when their turn came in training.
+        lost: the positions that could not be read when their turn came in training, and why not.
     """
 
     def __init__(self, name: str, size: int, fetch: Callable[[int], bytes]):
         self.name, self.size, self.fetch = name, size, fetch
-        self.lost: set[int] = set()
+        self.lost: dict[int, InputError] = {}
         self._lock = threading.Lock()
+
+    def among(self, positions: Sequence[int]) -> "Reader":
+        """What reads ``positions`` of these alone; what it loses is counted here."""
+        part = Reader(self.name, len(positions), lambda position: self.fetch(positions[position]))
+        part.lost, part.note = self.lost, lambda position, *what: self.note(positions[position], *what)
+        return part
 
     def read(self, position):
         """The bytes at ``position``, a scalar int64 tensor, as a scalar string tensor.
@@ -39,28 +45,33 @@ class Reader:
 
         return tf.ensure_shape(tf.numpy_function(self.fetch, [position], tf.string, stateful=False), [])
 
-    def read_whole(self, position):
-        """The same in training, of the first position from ``position`` on that can be read, and that position.
+    def read_whole(self, place, order: Sequence[int] | None = None):
+        """The same in training, of the first position from ``place`` on that can be read, and its place.
 
-        The last position is followed by the first. So what stands in for an example depends on nothing but its
-        position and on what is damaged, and a continued run takes the same.
+        Places are those in ``order``, which has the positions that are trained on; None for all. The last place is
+        followed by the first. So what stands in for an example depends on nothing but its place and on what is damaged,
+        and a continued run takes the same.
         """
         import tensorflow as tf
 
-        found, used = tf.numpy_function(self.first_whole, [position], (tf.string, tf.int64), stateful=False)
+        found, used = tf.numpy_function(
+            lambda number: self.first_whole(number, order), [place], (tf.string, tf.int64), stateful=False
+        )
         return tf.ensure_shape(found, []), tf.ensure_shape(used, [])
 
-    def first_whole(self, position: int) -> tuple[bytes, int]:
+    def first_whole(self, place: int, order: Sequence[int] | None = None) -> tuple[bytes, int]:
         """As :meth:`read_whole`, of numbers.
 
         Raises:
             InputError: a hundred positions in a row cannot be read.
         """
-        for at in range(position, position + min(self.size, MOST_TRIED)):
+        order = range(self.size) if order is None else order
+        for number in range(place, place + min(len(order), MOST_TRIED)):
+            at = number % len(order)
             try:
-                return self.fetch(at % self.size), at % self.size
+                return self.fetch(order[at]), at
             except InputError as error:
-                self._note(at % self.size, error)
+                self.note(order[at], error, "the next whole photo stands in for it")
         raise InputError(self._too_many())
 
     def check(self) -> None:
@@ -68,23 +79,23 @@ class Reader:
         if len(self.lost) > MOST_LOST * self.size:
             raise InputError(self._too_many())
 
-    def _note(self, position: int, error: InputError) -> None:
+    def note(self, position: int, error: InputError, instead: str) -> None:
+        """Count and name, once, what could not be read, saying what is done ``instead``."""
         with self._lock:
             if position in self.lost:
                 return
-            self.lost.add(position)
+            self.lost[position] = error
             print(
-                f"{error} The next whole photo of {self.name} stands in for it ({len(self.lost):,} lost of "
-                f"{self.size:,}; above {MOST_LOST:.0%} training stops).",
+                f"{error} In {self.name} {instead}; {len(self.lost):,} of {self.size:,} are lost, and above "
+                f"{MOST_LOST:.0%} training stops.",
                 file=sys.stderr,
                 flush=True,
             )
-            self.last = error
 
     def _too_many(self) -> str:
         return (
-            f"{len(self.lost):,} of the {self.size:,} photos of {self.name} can no longer be read, more than "
-            f"{MOST_LOST:.0%}: put them back, then run the same command again. {self.last}"
+            f"{next(iter(self.lost.values()))} So {len(self.lost):,} of the {self.size:,} photos of {self.name} are "
+            f"lost, more than {MOST_LOST:.0%}: put them back, then run the same command again."
         )
 
 
@@ -97,8 +108,8 @@ def read_regular(path) -> tuple[bytes, tuple[int, int]]:
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise InputError(f"{path} is not a regular file.")
-            return file.read(), (found.st_size, found.st_mtime_ns)
+            if stat.S_ISREG(found.st_mode):
+                return file.read(), (found.st_size, found.st_mtime_ns)
     except (OSError, ValueError) as error:  # the latter for a name with a zero byte
         raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    raise InputError(f"{path} is not a regular file.")

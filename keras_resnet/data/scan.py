@@ -49,13 +49,15 @@ def fetch_from(folder: Path, files: np.ndarray) -> Callable[[int], bytes]:
 
     It raises :class:`InputError` for a file that cannot be read, or that has changed and does not decode any more.
     """
+    from keras_resnet.data import augment
+
     known = np.stack([files["size"], files["modified"]], axis=1)
 
     def fetch(position):
         path = _full(folder, files["path"][position])
         encoded, now = read_regular(path)
         if now != tuple(known[position]):
-            problem = _decoding_problem(encoded)
+            problem = augment.problem(encoded)
             if problem:
                 raise InputError(f"{path} does not decode any more: {problem}.")
             known[position] = now
@@ -64,12 +66,13 @@ def fetch_from(folder: Path, files: np.ndarray) -> Callable[[int], bytes]:
     return fetch
 
 
-def readable_images(folder: Path, paths: list[str]) -> set[str]:
-    """The ``paths`` under ``folder`` that decode; else as :func:`images_in`, whose scan is kept for each such list."""
+def listed_images(folder: Path, paths: list[str]) -> np.ndarray:
+    """Those of ``paths`` under ``folder`` that decode; else as :func:`images_in`.
+
+    The scan is kept for each such list.
+    """
     names = [os.fsencode(os.path.relpath(path, folder)) for path in paths]
-    good = _readable(folder, scan_file(folder, fingerprint_of(names)), lambda: _rows(folder, names, 0))
-    kept = set(good["path"].tolist())
-    return {path for path, name in zip(paths, names, strict=True) if name in kept}
+    return _readable(folder, scan_file(folder, fingerprint_of(names)), lambda: _rows(folder, names, 0))
 
 
 def scan_file(folder: Path, which: str = "") -> Path:
@@ -158,24 +161,12 @@ def _decode(folder, files, kept) -> None:
 
 def _problem(path: str) -> str:
     """What is wrong with an image file, or an empty string."""
+    from keras_resnet.data import augment
+
     try:
-        return _decoding_problem(read_regular(path)[0])
+        return augment.problem(read_regular(path)[0])
     except InputError as error:
         return str(error).removeprefix(path).strip(" .")
-
-
-def _decoding_problem(encoded: bytes) -> str:
-    """What is wrong with the bytes of an image file, or an empty string."""
-    import tensorflow as tf
-
-    from keras_resnet.data.augment import decode
-
-    try:
-        with tf.device("CPU:0"):
-            image = decode(encoded)
-    except tf.errors.OpError as error:
-        return error.message.split("\n")[0].split("}} ")[-1].split(" [Op:")[0][:200]
-    return "" if min(image.shape[:2]) > 0 else "it has no pixels"
 
 
 def _tell(folder, paths, count, everything: Path) -> None:

@@ -8,6 +8,7 @@ from keras_resnet.training.experiment import Experiment
 from keras_resnet.training.freezing import freeze, stages_of
 from keras_resnet.training.model import TrainingModel
 from keras_resnet.training.optimizer import SGD
+from keras_resnet.training.photo_lists import first_photos, with_first_photos
 from keras_resnet.training.run import run
 from keras_resnet.training.schedules import schedule
 from keras_resnet.training.settings import RunSettings, Settings, command_line, resolve
@@ -22,9 +23,11 @@ __all__ = [
     "choose_strategy",
     "command_line",
     "distribute",
+    "first_photos",
     "freeze",
     "resolve",
     "run",
     "schedule",
     "stages_of",
+    "with_first_photos",
 ]

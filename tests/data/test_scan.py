@@ -191,5 +191,5 @@ def test_lists_of_one_folder_have_scans_of_their_own(images, monkeypatch):
     lists = [[str(images / f"{i:03d}.JPEG") for i in range(start, 200, 2)] for start in (0, 1)]
     for _ in range(2):
         for paths in lists:
-            assert scan.readable_images(images, paths) == set(paths)
+            assert [str(images / name) for name in names(scan.listed_images(images, paths))] == paths
     assert len(decoded) == 200
