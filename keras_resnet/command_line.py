@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from keras_resnet.bounds import check_fields, flag_of, hints_of, marks
-from keras_resnet.errors import InputError
+from keras_resnet.errors import InputError, wrapped_sentence
 from keras_resnet.files import part_of
 
 
@@ -82,12 +82,15 @@ def _run(read: Callable[[], object]) -> None:
         chosen = read()
         _check(chosen)
         chosen.run()
-    except InputError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(2)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"{name}: {where}{error.strerror or error}: make room or choose another place.", file=sys.stderr)
+        sys.exit(2)
+    except Exception as error:
+        sentence = error if isinstance(error, InputError) else wrapped_sentence(error)
+        if sentence is None:
+            raise
+        print(f"{name}: {sentence}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,5 +1,6 @@
 """The one exception for what a user can put right."""
 
+import re
 from pathlib import Path
 
 LONGEST_SHOWN = 200  # characters of a wrong value
@@ -28,3 +29,11 @@ def shown(value) -> str:
     else:
         text = repr(str(value) if isinstance(value, Path) else value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def wrapped_sentence(error: BaseException) -> str | None:
+    """What an :class:`InputError` said that was raised within a pipeline of TensorFlow's, which raised ``error``."""
+    if not type(error).__module__.startswith("tensorflow"):
+        return None
+    found = re.search(rf"{InputError.__name__}: (.+)", str(error))
+    return found and found[1]

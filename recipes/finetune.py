@@ -60,6 +60,7 @@ def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -
 
 def prepare(settings: Settings, found: data.Data, trained: keras_resnet.Network) -> training.Experiment:
     """A new classifier on ``trained``, fed with what its weights expect."""
+    found = training.with_first_photos(found, settings.workdir)
     size, batch, preprocessing = settings.image_size, settings.batch_size, trained.preprocessing
 
     def network():

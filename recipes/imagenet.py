@@ -63,6 +63,7 @@ def preset(settings: Settings, found: data.Data) -> dict:
 
 def prepare(settings: Settings, found: data.Data) -> training.Experiment:
     """Find the mean image of the training images' center views."""
+    found = training.with_first_photos(found, settings.workdir)
     size, batch, modern = settings.image_size, settings.batch_size, settings.recipe == "modern"
     preprocessing = Preprocessing(data.mean_image(found.train, size))
     more = {"finish": data.mix(len(found.classes))} if modern else {}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.scan import images_in, is_image
+from keras_resnet.data.reading import Reader
+from keras_resnet.data.scan import fetch_from, images_in, is_image
 from keras_resnet.data.splits import DATA_FORMS, Data, Split, fingerprint_of
 from keras_resnet.errors import InputError
 
@@ -45,8 +46,7 @@ def _folders(folder: Path) -> tuple[str, ...]:
 
 
 def _class_split(folder: Path, name: str, classes: tuple[str, ...]) -> Split:
-    files = _readable(folder, classes)
-    return _split(folder, name, files, files["directory"])
+    return _split(folder, name, _readable(folder, classes))
 
 
 def _readable(folder: Path, directories: Sequence[str]) -> np.ndarray:
@@ -56,17 +56,28 @@ def _readable(folder: Path, directories: Sequence[str]) -> np.ndarray:
     return files
 
 
-def _split(folder: Path, name: str, files: np.ndarray, labels: np.ndarray) -> Split:
+def _split(folder: Path, name: str, files: np.ndarray) -> Split:
+    """The images of ``files``; their ``directory`` is their label."""
     import tensorflow as tf
 
-    place, paths, numbers = os.path.join(folder, ""), tf.constant(files["path"]), tf.constant(labels, tf.int32)
-    about = [files[field].tobytes() for field in ("path", "size", "modified")]
+    place, paths = os.path.join(folder, ""), files["path"]
+    reader, labels = Reader(name, len(files), fetch_from(folder, files)), tf.constant(files["directory"], tf.int32)
+
+    def read_whole(position):
+        encoded, used = reader.read_whole(position)
+        return encoded, tf.gather(labels, used)
+
+    about = [files[field].tobytes() for field in ("path", "size", "modified", "directory")]
     return Split(
         name,
         len(files),
-        lambda position: (tf.io.read_file(place + tf.gather(paths, position)), tf.gather(numbers, position)),
-        fingerprint_of([place, *about, labels.tobytes()]),
-        lambda position: place + os.fsdecode(paths[position].numpy()),
+        lambda position: (reader.read(position), tf.gather(labels, position)),
+        fingerprint_of([place, *about]),
+        lambda position: place + os.fsdecode(paths[position]),
+        read_whole,
+        reader,
+        files,
+        functools.partial(_split, folder, name),
     )
 
 
@@ -85,7 +96,8 @@ def _flat_split(folder: Path, classes: tuple[str, ...]) -> Split:
             number = {name: i for i, name in enumerate(classes)}
             files = _readable(folder / "val", [""])
             stems = (os.path.splitext(os.fsdecode(path))[0] for path in files["path"])
-            return _split(folder / "val", "val", files, np.array([number[wnids[stem]] for stem in stems], np.int32))
+            files["directory"] = [number[wnids[stem]] for stem in stems]
+            return _split(folder / "val", "val", files)
     raise InputError(
         f"{folder / 'val'} holds images without class folders: put their label list into {folder}, one of "
         f"{', '.join(LABEL_LISTS)}."

@@ -171,17 +171,19 @@ def imagenet_batches(
     """Batches of float32 ``[batch, size, size, 3]`` and int32 labels: the ImageNet protocol (Sec. 3.4).
 
     With a ``seed``, augmented, shuffled and endless, from step ``start_step`` on; without, one pass of center views.
+    The next whole image of the split stands in for one that can no longer be read.
     """
+    read = split.read_whole or split.read
     if seed is None:
 
         def center(position):
-            encoded, label = split.read(position)
+            encoded, label = read(position)
             return preprocessing(augment.center_view(encoded, size, preprocessing.crop)), label
 
         return single_pass(center, len(split), batch_size, shard)
 
     def view(position, image_seed):
-        encoded, label = split.read(position)
+        encoded, label = read(position)
         return augment.imagenet_training_view(encoded, image_seed, size, preprocessing, colours), label
 
     return training_batches(view, len(split), batch_size, seed, start_step, shard, finish)

@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_resnet.data.cache import cache_folder, kept
 from keras_resnet.data.lock import one_at_a_time
+from keras_resnet.data.reading import Reader
 from keras_resnet.data.scan import stamp
 from keras_resnet.data.splits import Data, Split, fingerprint_of
 from keras_resnet.errors import InputError
@@ -34,8 +35,7 @@ def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0,
     """The records ``first`` to ``last`` of ``shards``, in the stored order.
 
     ``parse`` takes a record, a scalar string tensor, to the encoded image and its label. Each record's checksum is
-    verified as it is read: a damaged one raises :class:`InputError`, naming its shard; from within a pipeline
-    TensorFlow raises its ``InvalidArgumentError`` with that sentence.
+    verified as it is read: a damaged one raises :class:`InputError`, naming its shard.
     """
     import tensorflow as tf
 
@@ -44,10 +44,13 @@ def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0,
     paths = [str(path) for path in shards]
     stamps = [stamp(path) for path in paths]
 
-    def read_bytes(position):
+    def fetch(position):
         shard, start, length = places[position]
-        opened = _opener()(paths[shard], stamps[shard])
-        found = os.pread(opened.descriptor, length + FOOTER_BYTES, start)
+        try:
+            opened = _opener()(paths[shard], stamps[shard])
+            found = os.pread(opened.descriptor, length + FOOTER_BYTES, start)
+        except OSError as error:
+            raise InputError(f"{paths[shard]} cannot be read: {error.strerror}.") from error
         record, checksum = found[:length], found[length:]
         if masked_crc(record) != int.from_bytes(checksum, "little"):
             raise InputError(
@@ -55,13 +58,20 @@ def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0,
             )
         return record
 
-    def read(position):
-        record = tf.numpy_function(read_bytes, [position], tf.string, stateful=False)
-        encoded, label = parse(tf.ensure_shape(record, []))
+    def parsed(record):
+        encoded, label = parse(record)
         return encoded, tf.cast(label, tf.int32)
 
+    reader = Reader(name, len(places), fetch)
     files = [f"{path} {changed}" for path, changed in zip(paths, stamps, strict=True)]
-    return Split(name, len(places), read, fingerprint_of([*files, str(first), str(last)]))
+    return Split(
+        name,
+        len(places),
+        lambda position: parsed(reader.read(position)),
+        fingerprint_of([*files, str(first), str(last)]),
+        read_whole=lambda position: parsed(reader.read_whole(position)[0]),
+        reader=reader,
+    )
 
 
 def masked_crc(data: bytes) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_resnet.data.reading import Reader
 from keras_resnet.detection.boxes import Truths, area
 from keras_resnet.errors import InputError
 
@@ -49,6 +50,7 @@ class DetectionData:
         dataset: the content of COCO's annotation file, for its scorer.
         encoded: scalar int64 tensor, a position, to the photo file's bytes, where they are not in files of their own.
         annotated: False for a test part whose objects the benchmark keeps to itself.
+        reader: what reads photos and counts what is lost in training, where the next whole photo stands in.
     """
 
     name: str
@@ -58,6 +60,7 @@ class DetectionData:
     dataset: dict | None = field(default=None, repr=False)
     encoded: Callable | None = field(default=None, repr=False)
     annotated: bool = True
+    reader: Reader | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -107,8 +110,16 @@ def join(parts: list[DetectionData]) -> DetectionData:
     photos = tuple(photo for part in parts for photo in part.photos)
     in_files = all(part.encoded is None for part in parts)
     annotated = all(part.annotated for part in parts)
+    reader = None
+    if all(part.reader is not None for part in parts):
+
+        def fetch(position):
+            number = np.searchsorted(sizes[1:], position, side="right")
+            return parts[number].reader.fetch(position - sizes[number])
+
+        reader = Reader(name, len(photos), fetch)
     encoded_or_none = None if in_files else encoded
-    return DetectionData(name, parts[0].classes, photos, parts[0].categories, None, encoded_or_none, annotated)
+    return DetectionData(name, parts[0].classes, photos, parts[0].categories, None, encoded_or_none, annotated, reader)
 
 
 def chosen(data: DetectionData, positions: Sequence[int]) -> DetectionData:
@@ -126,7 +137,9 @@ def chosen(data: DetectionData, positions: Sequence[int]) -> DetectionData:
 
         return data.encoded(tf.constant(positions, tf.int64)[position])
 
-    return replace(data, photos=photos, dataset=dataset, encoded=None if data.encoded is None else encoded)
+    reader = data.reader and data.reader.among(positions)
+    in_files = data.encoded is None
+    return replace(data, photos=photos, dataset=dataset, encoded=None if in_files else encoded, reader=reader)
 
 
 class Mending:

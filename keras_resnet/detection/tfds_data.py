@@ -68,7 +68,13 @@ def open_tfds_detection(name: str, split: str, data_dir: Path | None = None) -> 
         "annotations": annotations,
     }
     return DetectionData(
-        records.name, classes, tuple(photos), categories, dataset, lambda position: records.read(position)[0]
+        records.name,
+        classes,
+        tuple(photos),
+        categories,
+        dataset,
+        lambda position: records.read(position)[0],
+        reader=records.reader,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_resnet import training
 from keras_resnet.detection.backbone import from_network, preprocessing_of, vgg16
 from keras_resnet.detection.benchmarks import BENCHMARKS
-from keras_resnet.detection.experiment import DetectionExperiment, first, readable
+from keras_resnet.detection.experiment import DetectionExperiment, first, readable, with_files
 from keras_resnet.detection.loading import load_detector
 from keras_resnet.detection.model import FasterRCNN
 from keras_resnet.detection.photo_files import check_unseen, contents
@@ -69,20 +69,29 @@ def train(
         if part is not None and not part.annotated:
             raise InputError(f"{part.name} has no annotations to {purpose}: give photos with their objects.")
     backbone, preprocessing = _backbone(settings.model)
-    train = readable(train)
-    validation = None if validation is None else readable(validation)
+    found = {part: (data, readable(data)) for part, data in (("train", train), ("validation", validation)) if data}
     if settings.overfit is None and validation is not None:
-        check_unseen(contents(train), validation, f"A detector of {train.name}")
-    make = functools.partial(
-        DetectionExperiment,
-        train,
-        validation,
-        BENCHMARKS[protocol.benchmark],
-        backbone=backbone,
-        preprocessing=preprocessing,
-        milestones=protocol.milestones,
-        decay=protocol.decay,
-    )
+        check_unseen(
+            contents(with_files(*found["train"])), with_files(*found["validation"]), f"A detector of {train.name}"
+        )
+
+    def make(settings: DetectionSettings, **more) -> DetectionExperiment:
+        def began_with(part):
+            data, rows = found.get(part, (None, None))
+            return with_files(data, rows if rows is None else training.first_photos(settings.workdir, part, rows))
+
+        return DetectionExperiment(
+            began_with("train"),
+            began_with("validation"),
+            BENCHMARKS[protocol.benchmark],
+            settings,
+            backbone=backbone,
+            preprocessing=preprocessing,
+            milestones=protocol.milestones,
+            decay=protocol.decay,
+            **more,
+        )
+
     if settings.scheme == "joint":
         return training.run(settings, lambda s: make(settings=s, reference_batch=protocol.reference_batch))
     result = {}

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, Steps, check_fields
 from keras_resnet.command_line import refuse_empty_words
-from keras_resnet.errors import InputError
+from keras_resnet.errors import InputError, wrapped_sentence
 from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
 from keras_resnet.training.signals import Stopped, sigterm_stops
@@ -181,16 +181,15 @@ def command_line(
                 together(strategy, lambda: main(settings), (InputError, OSError))
             finally:
                 linger(strategy)
-    except InputError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
-        status = 2
     except (Stopped, KeyboardInterrupt) as stop:
         print("\nstopped; the same command continues", file=sys.stderr)
         status = stop.status if isinstance(stop, Stopped) else 130
     except Exception as error:
+        sentence = error if isinstance(error, InputError) else wrapped_sentence(error)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            words = f"{error}; the last checkpoint is intact: make room, then run the same command again."
-            print(f"{Path(sys.argv[0]).name}: {words}", file=sys.stderr)
+            sentence = f"{error}; the last checkpoint is intact: make room, then run the same command again."
+        if sentence is not None:
+            print(f"{Path(sys.argv[0]).name}: {sentence}", file=sys.stderr)
             status = 2
         else:
             traceback.print_exc()
