@@ -9,9 +9,6 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import keras
-from keras.src.backend.common import global_state
-
 from keras_resnet.errors import InputError
 
 FREE = 2**26  # bytes that what any file holds may take, however small the file is
@@ -122,6 +119,9 @@ def parse_json(text: str | bytes) -> dict:
 @contextlib.contextmanager
 def unallocated() -> Iterator[None]:
     """Variables made within take memory when the block ends; after an error they never do."""
+    import keras
+    from keras.src.backend.common import global_state
+
     with keras.StatelessScope(initialize_variables=False):
         try:
             yield
@@ -130,3 +130,11 @@ def unallocated() -> Iterator[None]:
             raise
     with keras.StatelessScope():  # the end of one initializes what waits
         pass
+
+
+def suffix_of(path: Path, known) -> str:
+    """Which of ``known`` suffixes the file has; raises :class:`InputError` listing them."""
+    for suffix in known:
+        if path.name.endswith(suffix):
+            return suffix
+    raise InputError(f"{path} is no weight file that can be read or written: its name must end in {', '.join(known)}.")

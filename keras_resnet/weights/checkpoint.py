@@ -3,14 +3,13 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.specs import SPECS, NetSpec
 from keras_resnet.weights import array_file, description, keras_file, keras_names, torch_names, values
-from keras_resnet.weights.bounds import check_file, expanded, reading, shown
+from keras_resnet.weights.bounds import check_file, expanded, reading, shown, suffix_of
 from keras_resnet.weights.known import origin
 from keras_resnet.weights.named import assign_arrays, check_fit, named_arrays
 from keras_resnet.weights.preprocessing import Preprocessing
@@ -183,14 +182,6 @@ READERS = {  # suffix: file to (content, description), content to fields
     ".npz": (array_file.read_npz, lambda arrays, source: _npz(arrays)),
     **dict.fromkeys((".th", ".pth", ".pt"), (lambda path: (read_torch_file(path), {}), torch_names.convert)),
 }
-
-
-def suffix_of(path: Path, known) -> str:
-    """Which of ``known`` suffixes the file has; raises :class:`InputError` listing them."""
-    for suffix in known:
-        if path.name.endswith(suffix):
-            return suffix
-    raise InputError(f"{path} is no weight file that can be read or written: its name must end in {', '.join(known)}.")
 
 
 def read(path, check_values: bool = True) -> Checkpoint:
