@@ -86,12 +86,12 @@ def prepare(settings: Settings, found: data.Data, trained: keras_resnet.Network)
 
 
 def main(settings: Settings) -> None:
+    found = data.open_data(settings.data, settings.data_dir)
     trained = keras_resnet.load_model(settings.model)
     if getattr(trained, "spec", None) is None or trained.preprocessing is None:
         raise InputError(f"{settings.model} is no trained network of keras_resnet: convert it with convert_weights.py.")
     if settings.freeze == training.stages_of(trained)[-1] and settings.unfreeze_every is not None:
         raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
-    found = data.open_data(settings.data, settings.data_dir)
     settings = training.resolve(settings, PRESET | {"image_size": evaluation.input_size(trained)}, "finetune")
     trained.spec.check_shape((settings.image_size, settings.image_size, 3))
     training.run(settings, functools.partial(prepare, found=found, trained=trained))

@@ -20,12 +20,13 @@ PROGRAMS = sorted(
 ASK = """
 import contextlib, io, json, os, runpy, sys
 sys.path.insert(0, os.path.dirname({program!r}))  # as Python does
+os._exit = sys.exit
 sys.argv = [{program!r}, *{arguments!r}]
 said = io.StringIO()
 try:
     with contextlib.redirect_stdout(said):
         runpy.run_path({program!r}, run_name="__main__")
-except SystemExit as end:
+except SystemExit as end:  # recipes that refuse would end the process themselves
     print(json.dumps([end.code or 0, len(said.getvalue()), [name for name in {heavy!r} if name in sys.modules]]))
 """
 
@@ -46,6 +47,29 @@ def test_help_is_there_before_anything_heavy(program):
     status, length, heavy = imported(ASK.format(program=str(ROOT / program), arguments=["--help"], heavy=HEAVY))
     assert (status, heavy) == (0, [])
     assert length > 200
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "recipes/imagenet.py --batch-size 0",
+        "recipes/imagenet.py --data /nope",
+        "recipes/cifar10.py --data /nope",
+        "recipes/coco.py --model a.keras --data /nope",
+        "recipes/voc.py --model a.keras --anchor-scales 0",
+        "recipes/finetune.py --model a.keras --data /nope",
+        "recipes/studies/seeds.py --data /nope",
+        "recipes/studies/seeds.py --seeds 0",
+        "tools/evaluate.py --model a.keras --data demo --batch-size 0",
+        "tools/export.py --model a.keras --data demo --out /dev/null/nope",
+        "tools/benchmark.py train --rounds 0",
+        "tools/table1.py --formt csv",
+    ],
+)
+def test_a_refusal_is_there_before_anything_heavy(command):
+    program, *arguments = command.split()
+    status, _, heavy = imported(ASK.format(program=str(ROOT / program), arguments=arguments, heavy=HEAVY))
+    assert (status, heavy) == (2, [])
 
 
 PACKAGES = sorted(path.parent.relative_to(ROOT) for path in (ROOT / "keras_resnet").rglob("__init__.pyi"))

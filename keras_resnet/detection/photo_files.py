@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_resnet.data.augment import decode
 from keras_resnet.data.cache import kept
 from keras_resnet.data.scan import stamp
 from keras_resnet.detection.photos import DetectionData, turned
@@ -74,6 +73,8 @@ def viewed(encoded: bytes) -> np.ndarray:
     Raises:
         tf.errors.InvalidArgumentError: neither of them.
     """
+    from keras_resnet.data.augment import decode
+
     return turned(decode(encoded), _picture(encoded)[2]).numpy()
 
 

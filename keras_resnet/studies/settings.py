@@ -7,7 +7,7 @@ from typing import Annotated
 from keras_resnet import studies, training
 from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, check_fields
 from keras_resnet.studies.study import Study
-from keras_resnet.training.cifar import PAPER, CifarSettings
+from keras_resnet.training.cifar import PAPER, CifarSettings, check_data
 from keras_resnet.training.settings import Precision
 
 
@@ -53,6 +53,9 @@ class StudySettings:
 
 def command_line(study: Study, description: str) -> None:
     """The program of a study."""
-    training.command_line(
-        lambda settings: studies.run_study(study, settings), StudySettings(seeds=study.seeds), description
-    )
+
+    def main(settings: StudySettings) -> None:
+        check_data(settings)  # before TensorFlow is loaded
+        studies.run_study(study, settings)
+
+    training.command_line(main, StudySettings(seeds=study.seeds), description)

@@ -18,7 +18,7 @@ from keras_resnet.errors import InputError, wrapped_sentence
 from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
 from keras_resnet.training.signals import Stopped, sigterm_stops
-from keras_resnet.training.strategy import check_parts, choose_strategy
+from keras_resnet.training.strategy import check_parts, choose_strategy, several_workers
 from keras_resnet.training.workers import linger, together
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
@@ -176,11 +176,14 @@ def command_line(
             refuse_empty_words()
             settings = read_flags(defaults, description, presets)
             settings.check()
-            strategy = choose_strategy()  # before anything else uses TensorFlow
-            try:
-                together(strategy, lambda: main(settings), (InputError, OSError))
-            finally:
-                linger(strategy)
+            if several_workers():
+                strategy = choose_strategy()  # before anything else uses TensorFlow
+                try:
+                    together(strategy, lambda: main(settings), (InputError, OSError))
+                finally:
+                    linger(strategy)
+            else:  # TensorFlow is loaded when it is needed, after data that cannot be opened is refused
+                main(settings)
     except (Stopped, KeyboardInterrupt) as stop:
         print("\nstopped; the same command continues", file=sys.stderr)
         status = stop.status if isinstance(stop, Stopped) else 130

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
+def several_workers() -> bool:
+    """Whether the environment makes this process one of several workers."""
+    return "TF_CONFIG" in os.environ or _slurm_tasks() > 1
+
+
+def _slurm_tasks() -> int:
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+
+
 @functools.cache
 def choose_strategy() -> tf.distribute.Strategy:
     """The strategy that the environment asks for; the same one at every call.
@@ -23,7 +32,7 @@ def choose_strategy() -> tf.distribute.Strategy:
     """
     import tensorflow as tf
 
-    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+    tasks = _slurm_tasks()
     if "TF_CONFIG" in os.environ:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if tasks > 1:
