@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, Steps, check_fields
+from keras_resnet.command_line import Folder, check_outputs
 from keras_resnet.errors import InputError
 from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
@@ -34,7 +35,7 @@ class RunSettings:
     """demo, a folder with train/<class>/* and val/<class>/*, or the name of a TFDS data set."""
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
-    workdir: Path | None = None
+    workdir: Folder | None = None
     """Where curves, checkpoints and results go; the same command continues there. Default: runs/<recipe>-..."""
     batch_size: Count | None = None
     """Images a step, over all devices."""
@@ -173,6 +174,7 @@ def command_line(
     try:
         settings = read_flags(defaults, description, presets)
         settings.check()
+        check_outputs(settings)
         strategy = choose_strategy()  # before anything else uses TensorFlow
         try:
             together(strategy, lambda: main(settings), (InputError, OSError))
