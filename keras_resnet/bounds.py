@@ -139,7 +139,7 @@ def _is_text(value) -> bool:
     return 0 < len(data) <= LONGEST_TEXT and b"\0" not in data and all(names)
 
 
-_TEXT = f"in UTF-8 of at most {LONGEST_TEXT:,} bytes, and {LONGEST_NAME} between slashes"
+_TEXT = f"in UTF-8 of 1 to {LONGEST_TEXT:,} bytes, at most {LONGEST_NAME} between slashes"
 _SIMPLE = {  # type: in words, and what is one
     int: ("a whole number", _is_whole),
     float: ("a finite number", _is_finite),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from keras_resnet import studies, training
 from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, check_fields
+from keras_resnet.command_line import Folder
 from keras_resnet.studies.study import Study
 from keras_resnet.training.cifar import PAPER, CifarSettings, check_data
 from keras_resnet.training.settings import Precision
@@ -19,7 +20,7 @@ class StudySettings:
     """The name of a TFDS data set, demo, or a folder with train/<class>/* and val/<class>/*."""
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
-    workdir: Path | None = None
+    workdir: Folder | None = None
     """Where runs and result.json go; the same command continues there. Default: runs/studies/<study>."""
     scale: Annotated[float, Between(1e-6, 1_000)] = 1.0
     """Share of the paper's 64,000 steps; the rate falls at the same shares."""

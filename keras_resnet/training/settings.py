@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, Steps, check_fields
-from keras_resnet.command_line import refuse_empty_words
+from keras_resnet.command_line import Folder, check_outputs, refuse_empty_words
 from keras_resnet.errors import InputError, wrapped_sentence
 from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
@@ -35,7 +35,7 @@ class RunSettings:
     """demo, a folder with train/<class>/* and val/<class>/*, or the name of a TFDS data set."""
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
-    workdir: Path | None = None
+    workdir: Folder | None = None
     """Where curves, checkpoints and results go; the same command continues there. Default: runs/<recipe>-..."""
     batch_size: Count | None = None
     """Images a step, over all devices."""
@@ -176,14 +176,19 @@ def command_line(
             refuse_empty_words()
             settings = read_flags(defaults, description, presets)
             settings.check()
+
+            def start():
+                check_outputs(settings)
+                main(settings)
+
             if several_workers():
                 strategy = choose_strategy()  # before anything else uses TensorFlow
                 try:
-                    together(strategy, lambda: main(settings), (InputError, OSError))
+                    together(strategy, start, (InputError, OSError))
                 finally:
                     linger(strategy)
             else:  # TensorFlow is loaded when it is needed, after data that cannot be opened is refused
-                main(settings)
+                start()
     except (Stopped, KeyboardInterrupt) as stop:
         print("\nstopped; the same command continues", file=sys.stderr)
         status = stop.status if isinstance(stop, Stopped) else 130

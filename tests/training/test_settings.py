@@ -80,7 +80,7 @@ def test_a_length_replaces_the_preset_s_other_length():
         ({"profile": (-1, -1)}, ["--profile -1 -1", "2 values, each a whole number from 0"]),
         ({"profile": (5, 3)}, ["--profile 5 3", "first step, then the last"]),
         ({"data": ""}, ["--data ''", "a text"]),
-        ({"data": "x" * 5000}, ["--data 'xxx", "at most 4,096 bytes"]),
+        ({"data": "x" * 5000}, ["--data 'xxx", "1 to 4,096 bytes"]),
         ({"data": "x" * 256}, ["--data 'xxx", "255 between slashes"]),
         ({"data_dir": Path("a\0b")}, ["--data-dir", "a path"]),
         ({"data": "\udcff"}, ["--data", "UTF-8"]),
