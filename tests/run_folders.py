@@ -2,33 +2,66 @@
 
 from types import SimpleNamespace
 
+import numpy as np
+
 from keras_resnet.training import Experiment
 from keras_resnet.training.state import State
 from keras_resnet.training.workdir import Workdir
 
-ROWS = [{"split": "train", "step": 5, "images": 20, "loss": 1.5}]
-FULL = {"model": "ResNet20", "seed": 0, "batch_size": 4, "steps": 9, "base_lr": 0.1}
+FULL = {"model": "ResNet20", "seed": 0, "batch_size": 4, "steps": 90, "base_lr": 0.1}
 
 
-class NoVariables:
-    """As a model of none, to save and restore."""
+class Variable:
+    """A variable of a model, on the host."""
+
+    name, dtype, shape = "kernel", "float32", (3,)
+
+    def __init__(self):
+        self.value = np.zeros(3, np.float32)
+
+    def numpy(self):
+        return self.value
+
+    def assign(self, value):
+        self.value = value
+
+
+class Model:
+    """As much of a compiled model as is saved and restored."""
 
     bad_step = SimpleNamespace(assign=lambda value: None)
 
+    def __init__(self):
+        self.variable, self.metric = Variable(), Variable()
+
     def own_variables(self):
-        return []
+        return [self.variable]
 
     def running_variables(self):
-        return []
+        return [self.metric]
+
+
+def row(step: int) -> dict:
+    """A training point, and at each tenth step a validation's."""
+    return {"split": "train" if step % 10 else "validation", "step": step, "images": 4 * step, "loss": 1 / (1 + step)}
+
+
+def go_on(workdir: Workdir, steps) -> tuple[int, list[dict], float]:
+    """Continue a run to each of ``steps``; returns the step it was at, its rows and its variable's value."""
+    model = Model()
+    state, _ = workdir.restore(model) or (State(), {})
+    workdir.restore_rows(state.step, Experiment.columns)
+    found = state.step, list(workdir.metrics.rows), float(model.variable.value[0])
+    for step in steps:
+        if step:
+            workdir.add_row(row(step))
+        model.variable.value = np.full(3, step, np.float32)
+        workdir.save_checkpoint(model, State(step=step, validated=step))
+    workdir.close()
+    return found
 
 
 def run_of(path, settings=FULL, steps=(0, 5)):
-    """A run as it leaves its folder."""
-    workdir = Workdir(path, settings)
-    workdir.restore_rows(0, Experiment.columns)
-    for step in steps:
-        if step:
-            workdir.metrics.add({**ROWS[0], "step": step})
-        workdir.save_checkpoint(NoVariables(), State(step=step))
-    workdir.close()
+    """A run at the last of ``steps``."""
+    go_on(Workdir(path, settings), steps)
     return path

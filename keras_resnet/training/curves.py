@@ -8,7 +8,7 @@ from keras_resnet.training import tensorboard
 from keras_resnet.training.console import Console
 from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.step import Step
-from keras_resnet.training.workdir import EVENTS, METRICS, Workdir
+from keras_resnet.training.workdir import EVENTS, Workdir
 
 
 class Curves:
@@ -88,10 +88,9 @@ class Curves:
     def _write(self, split: str, values: dict[str, float]):
         images = self.state.step * self.batch_size
         row = {"split": split, "step": self.state.step, "images": images, **values}
+        self.workdir.add_row(row)
         if not self.chief:
-            self.rows.append(row)
             return
-        self.workdir.writing(METRICS, lambda: self.workdir.metrics.add(row))
         with self.writers[split].as_default():
             for name, value in values.items():
                 tf.summary.scalar(name, value, images if name == "images_per_second" else self.state.step)

@@ -57,6 +57,7 @@ class Metrics:
             print(f"{self.path} is gone: it starts again with the {len(kept)} rows of the checkpoint", file=sys.stderr)
         if bad:
             set_aside(self.path, f"{bad} of its lines {'is no row' if bad == 1 else 'are no rows'}")
+        kept = [row for row in kept if row["step"] <= step and row.keys() <= set(_header(columns))]
         end = _place(kept[0]) if kept else (step + 1,)
         self.rows = [row for row in found if _place(row) < end] + kept
         write_metrics(self.path, self.rows, columns)
@@ -80,7 +81,9 @@ def is_row(row) -> bool:
     if not isinstance(row, dict) or row.get("split") not in SPLITS or not isinstance(row.get("step"), int):
         return False
     numbers = [value for key, value in row.items() if key != "split"]
-    return row["step"] >= 0 and all(isinstance(value, int | float) and math.isfinite(value) for value in numbers)
+    return row["step"] >= 0 and all(
+        isinstance(value, int | float) and -math.inf < value < math.inf for value in numbers
+    )
 
 
 def _header(columns: tuple[str, ...]) -> tuple[str, ...]:

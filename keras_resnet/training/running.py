@@ -79,6 +79,11 @@ def _train(model: Step, experiment, settings, workdir, calendar) -> Curves:
     agree(strategy, state.step, "the checkpoint they found")
     if state.step and workdir.chief:
         print(f"continuing at step {state.step} of {calendar.total_steps} in {workdir.path}", flush=True)
+    if state.step > calendar.total_steps:
+        raise InputError(
+            f"{workdir.path} is at step {state.step}, behind the end of its {calendar.total_steps} steps, since it has "
+            "fewer images than before: give the data of before, or another --workdir."
+        )
     rates = _rates(settings, experiment, calendar.epoch_steps, calendar.total_steps)
     if workdir.grown and not state.finished:
         before = workdir.grown.get("steps") or max(1, round(workdir.grown["epochs"] * calendar.epoch_steps))

@@ -39,9 +39,9 @@ def check_state(values: dict) -> None:
     """Raise ValueError unless ``values`` are those of a :class:`State`, all of them or some."""
     kinds = {field.name: {bool: bool, int: int, float: (int, float)}[type(field.default)] for field in fields(State)}
     for name, value in values.items():
-        number = isinstance(value, (int, float)) and value >= 0 and (kinds.get(name) is bool) == isinstance(value, bool)
-        unset = value is None and name == "warm_up_end"
-        if name not in kinds or not (unset or (number and isinstance(value, kinds[name]))):
+        kind = kinds.get(name, ())
+        right = isinstance(value, kind) and (kind is bool) == isinstance(value, bool) and value >= 0
+        if not (right and (isinstance(value, float) or value < 2**63)) and (name, value) != ("warm_up_end", None):
             raise ValueError(f"its state has {name} {value!r:.100}")
 
 

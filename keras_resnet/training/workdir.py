@@ -107,8 +107,12 @@ class Workdir:
         self.path, self.settings, self.chief, self.together = Path(path), settings, chief, together
         self.defaults, self.growing, self.grown = defaults or {}, growing, {}
         self.checkpoints = CheckpointFolder(self.path / CHECKPOINTS, settings.get("keep_every"))
-        self.metrics = Metrics(self.path / METRICS)
-        together(self._take if chief else lambda: None)
+        self.metrics, self._locked = Metrics(self.path / METRICS), None
+        try:
+            together(self._take if chief else lambda: None)
+        except BaseException:
+            self.close()
+            raise
 
     def _take(self) -> None:
         """Make the folder, or see that it is this run's, and keep others out of it."""
@@ -152,7 +156,7 @@ class Workdir:
 
     def close(self) -> None:
         """Let another process of this user take the folder."""
-        if self.chief:
+        if self._locked is not None:
             self._locked.close()
 
     def _agree(self) -> None:
@@ -266,6 +270,13 @@ class Workdir:
         if self.chief:
             kept = self.checkpoints.rows(step) if step in self.checkpoints.steps() else []
             self.writing(METRICS, lambda: self.metrics.go_back(step, columns, kept))
+
+    def add_row(self, row: dict) -> None:
+        """Append a point of the curves."""
+        if self.chief:
+            self.writing(METRICS, lambda: self.metrics.add(row))
+        else:
+            self.metrics.rows.append(row)
 
     def restore_metrics(self, model: Step, running: dict) -> None:
         """Put the metrics back to where they were in the middle of a window."""

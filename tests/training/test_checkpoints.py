@@ -1,9 +1,11 @@
 """A checkpoint is whole or passed over, and a failed one leaves those before it."""
 
 import json
+import shutil
 import resource
 import signal
 
+import keras
 import numpy as np
 import pytest
 
@@ -69,6 +71,37 @@ def test_a_changed_state_is_damage(folder, capsys):
     assert folder.newest()[1] == {"step": 30}
 
 
+@pytest.mark.parametrize("content", ["null", "[]", "[" * 10**6, '{"state": {"step": 40}}', "\0"])
+def test_a_state_of_another_shape_is_damage(content, folder, capsys):
+    (folder.path / "step-000000040" / "state.json").write_text(content)
+    assert folder.newest()[1] == {"step": 30}
+    assert "step-000000040 is damaged" in capsys.readouterr().err
+
+
+def test_other_names_are_no_checkpoints_and_stay(folder):
+    for name in ("step-000000040.bak", "step-abc", "step-", "step-50", "part-of-mine"):
+        shutil.copytree(folder.path / "step-000000040", folder.path / name)
+    assert folder.newest()[1] == {"step": 40}
+    folder.prepare()
+    folder.save({"a": np.zeros(1)}, {"step": 50})
+    assert folder.steps() == [30, 40, 50]
+    assert len(list(folder.path.glob("*/variables.npz"))) == 3 + 5
+
+
+def test_what_is_in_the_place_of_a_checkpoint_is_set_aside(folder, capsys):
+    (folder.path / "step-000000050").write_text("mine")
+    folder.save({"a": np.zeros(1)}, {"step": 50})
+    assert folder.steps() == [30, 40, 50]
+    assert (folder.path / "step-000000050.damaged").read_text() == "mine"
+
+
+def test_settings_and_rows_come_back(folder):
+    rows = [{"split": "train", "step": 50, "images": 200, "loss": 0.1}]
+    folder.save({"a": np.zeros(1)}, {"step": 50}, {"seed": 3}, rows)
+    assert folder.about_run() == {"settings": {"seed": 3}, "rows": rows}
+    assert (folder.rows(50), folder.rows(40)) == (rows, [])
+
+
 def test_a_full_disk_fails_the_save_and_leaves_the_rest(folder):
     """The system's limit on file sizes stands for the full disk: writing fails half way, as there."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -88,6 +121,14 @@ def test_what_a_killed_process_left_is_cleared(folder):
     (folder.path / "part-1").mkdir()
     folder.prepare()
     assert not list(folder.path.glob("part-*"))
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(2, np.float32), np.zeros(3), np.array(["a", "b", "c"])])
+def test_arrays_of_another_shape_or_kind_change_no_variable(wrong):
+    variables = [keras.Variable(np.zeros(3, np.float32), name=name) for name in ("a", "b")]
+    with pytest.raises(InputError, match=r"of another network \(00001 b\)"):
+        assign_values(variables, {"00000 a": np.ones(3, np.float32), "00001 b": wrong})
+    assert not variables[0].numpy().any()
 
 
 def trained(rng, **spec):

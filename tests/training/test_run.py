@@ -150,6 +150,13 @@ def test_a_lengthened_run_is_that_of_the_whole_length_where_its_rate_is(arrays, 
         np.testing.assert_array_equal(value, ends[1][name], err_msg=name)
 
 
+def test_a_run_whose_data_has_become_less_is_refused_behind_its_end(arrays, tmp_path):
+    start(arrays, tmp_path, steps=None, epochs=1)
+    few = data.ArraySplit("train", arrays.images[:40], arrays.labels[:40])
+    with pytest.raises(InputError, match="is at step 10, behind the end of its 5 steps"):
+        start(few, tmp_path, steps=None, epochs=1)
+
+
 def test_a_run_stopped_in_its_last_validation_validates_and_trains_no_further(arrays, tmp_path):
     first = start(arrays, tmp_path)
     folder = CheckpointFolder(tmp_path / "run" / "checkpoints")

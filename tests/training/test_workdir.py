@@ -9,10 +9,9 @@ import sys
 
 import numpy as np
 import pytest
-from run_folders import FULL, NoVariables, run_of
+from run_folders import FULL, Model, go_on, row, run_of
 
 from keras_resnet import InputError
-from keras_resnet.training import Experiment
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.training.state import State
 from keras_resnet.training.workdir import Workdir, read_settings
@@ -142,33 +141,29 @@ def test_a_folder_deleted_in_mid_run_gets_no_files_and_right_advice(tmp_path):
     workdir = Workdir(path, FULL)
     shutil.rmtree(path)
     for write in (lambda: workdir.write_json("result.json", {}), lambda: workdir.restore_rows(0, ()),
-                  lambda: workdir.save_checkpoint(NoVariables(), State())):  # fmt: skip
+                  lambda: workdir.save_checkpoint(Model(), State())):  # fmt: skip
         with pytest.raises(InputError, match="was deleted or moved while the run went on"):
             write()
     Workdir(path, FULL | {"seed": 1}).close()  # of another process by now
     with pytest.raises(InputError, match="lock was removed while the run went on"):
-        workdir.save_checkpoint(NoVariables(), State())
+        workdir.save_checkpoint(Model(), State())
     assert read_settings(path)["seed"] == 1
 
 
 def test_checkpoints_deleted_in_mid_run_are_made_again(tmp_path, capsys):
     workdir = Workdir(tmp_path, FULL)
-    workdir.save_checkpoint(NoVariables(), State(step=3))
+    workdir.save_checkpoint(Model(), State(step=3))
     shutil.rmtree(tmp_path / "checkpoints")
-    workdir.save_checkpoint(NoVariables(), State(step=6))
+    workdir.save_checkpoint(Model(), State(step=6))
     assert workdir.checkpoints.steps() == [6]
     assert "checkpoints was deleted while the run went on" in capsys.readouterr().err
 
 
 def test_rows_come_from_the_checkpoint_where_the_file_is_damaged(tmp_path):
     run_of(tmp_path, steps=(0, 5, 6))
-    rows = read_metrics(tmp_path / "metrics.csv")
-    assert [row["step"] for row in rows] == [5, 6]
     (tmp_path / "metrics.csv").write_bytes(b"\xff\n")
-    workdir = Workdir(tmp_path, FULL)
-    state, _ = workdir.restore(NoVariables())
-    workdir.restore_rows(state.step, Experiment.columns)
-    assert workdir.metrics.rows == read_metrics(tmp_path / "metrics.csv") == rows
+    assert go_on(Workdir(tmp_path, FULL), ()) == (6, [row(5), row(6)], 6.0)
+    assert read_metrics(tmp_path / "metrics.csv") == [row(5), row(6)]
 
 
 def test_only_the_chief_writes(tmp_path):
