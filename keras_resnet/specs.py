@@ -99,6 +99,8 @@ class NetSpec:
             ("activation", ACTIVATIONS),
         ):
             one_of(field, getattr(self, field), valid)
+        if not self.name or "/" in self.name:
+            raise InputError(f"name {self.name[:80]!r} must be a word without slashes.")
         object.__setattr__(self, "blocks", tuple(self.blocks))  # lists come from JSON
         object.__setattr__(self, "filters", tuple(self.filters))
         if len(self.blocks) != len(self.filters) or not self.blocks or min(self.blocks + self.filters) < 1:
