@@ -74,6 +74,8 @@ class NetSpec:
 
     def __post_init__(self):
         check_fields(self, flags=False)
+        if not self.name or "/" in self.name:
+            raise InputError(f"name {self.name[:80]!r} must be a word without slashes.")
         object.__setattr__(self, "blocks", tuple(self.blocks))  # lists come from JSON
         object.__setattr__(self, "filters", tuple(self.filters))
         if len(self.blocks) != len(self.filters):

@@ -48,14 +48,17 @@ def reading(path: Path, what: str) -> Iterator[None]:
     """Whatever is raised while the file ``path`` is read becomes an :class:`InputError`: it ``what``, and why."""
     try:
         yield
-    except InputError:
-        raise
+    except InputError as error:
+        if path.name in str(error):
+            raise
+        raise InputError(f"{path.name}: {error}") from error
     except MemoryError as error:
         raise InputError(f"{path.name} takes more memory than there is: close other programs.") from error
     except Exception as error:  # libraries say in many ways that bytes are not what they should be
         if isinstance(error, OSError) and error.strerror:
             raise InputError(f"{path} cannot be read ({error.strerror}): check the file and its disk.") from error
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split()) or "it ends early"
+        reason = f"it has no {reason}" if isinstance(error, KeyError) else reason
         reason = "".join(c if c.isprintable() else repr(c)[1:-1] for c in reason[:REASON]).rstrip(".")
         raise InputError(f"{path.name} {what}: {reason}.") from error
 

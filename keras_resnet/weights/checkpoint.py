@@ -159,10 +159,7 @@ def _own_or(content, found, source: str, convert: Callable[[object, str], dict])
     """Fields from a file's content and its description; without one, of a file of another program."""
     fields = convert(content, source)
     if found.get("spec"):
-        try:
-            described = description.parse(found) | {"input_shape": description.input_shape(found)}
-        except InputError as error:
-            raise InputError(f"{source} describes a network that there cannot be: {error}") from error
+        described = description.parse(found) | {"input_shape": description.input_shape(found)}
         fields["own_spec"] = described.pop("spec")
         fields["needs"] = description.needs_of(fields["own_spec"])
         fields |= described

@@ -48,7 +48,8 @@ def parse(description: dict) -> dict:
         InputError: a value that cannot be; TypeError where it is of another kind.
     """
     spec, preprocessing, names = (description.get(key) for key in ("spec", "preprocessing", "class_names"))
-    for text in (description.get("source"), description.get("licence"), *(names or ())):
+    own = spec.get("name") if isinstance(spec, dict) else None
+    for text in (own, description.get("source"), description.get("licence"), *(names or ())):
         if text is not None and (not isinstance(text, str) or UNPRINTABLE & set(map(category, text))):
             raise InputError(f"{shown(text)!r} is no name that can be printed.")
     return {
