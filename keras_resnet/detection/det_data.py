@@ -39,9 +39,7 @@ def open_det(root: Path, names: Path, classes: Path) -> DetectionData:
     for number, line in enumerate(_lines(names), start=1):
         name, *index = line.split()
         if index and not (index[0].isascii() and index[0].isdigit() and len(index[0]) < 10):
-            raise InputError(
-                f"{names} has {index[0][:100]!r} behind {name[:100]}, where the number of the image stands."
-            )
+            raise InputError(f"{names} has {index[0][:99]!r} behind {name[:99]}, where the number of the image stands.")
         place = Path(name) if "/" in name else Path("test" if test else "val") / name
         annotation = below(root / "Annotations" / "DET", f"{place}.xml", names)
         image = below(root / "Data" / "DET", f"{place}.JPEG", names)

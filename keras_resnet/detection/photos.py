@@ -73,7 +73,7 @@ class DetectionData:
 
         if self.encoded is not None:
             return self.encoded(position)
-        return tf.io.read_file(tf.constant([str(photo.file) for photo in self.photos])[position])
+        return tf.io.read_file(tf.constant([str(photo.file) for photo in self.photos], tf.string)[position])
 
     def picture(self, position):
         """The picture that the boxes of the photo at ``position`` are of, uint8 ``[height, width, 3]``."""

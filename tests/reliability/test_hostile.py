@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 MEASURE = Path(__file__).with_name("measure.py")
-FAMILIES = ("weights",)
+FAMILIES = ("weights", "data")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
