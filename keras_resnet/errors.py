@@ -32,8 +32,14 @@ def shown(value) -> str:
 
 
 def wrapped_sentence(error: BaseException) -> str | None:
-    """What an :class:`InputError` said that was raised within a pipeline of TensorFlow's, which raised ``error``."""
+    """What is wrong with the data, if ``error`` is what TensorFlow raised for a function in a pipeline.
+
+    That is the sentence of an :class:`InputError` in it, or TensorFlow's words, as for a photo that does not decode.
+    """
     if not type(error).__module__.startswith("tensorflow"):
         return None
-    found = re.search(rf"{InputError.__name__}: (.+)", str(error))
-    return found and found[1]
+    own = re.search(rf"{InputError.__name__}: (.+)", str(error))
+    if own:
+        return own[1]
+    other = re.search(r"in user-defined function passed to \w+.* with iterator: [\w:\[\]]+: (.+)", str(error))
+    return other and f"An example of the data cannot be used: {other[1].split('}} ')[-1][:300]}"

@@ -1,5 +1,6 @@
 """Photos by position; one that can no longer be read is named and counted, and the next whole one stands in for it."""
 
+import json
 import os
 import stat
 import sys
@@ -113,3 +114,27 @@ def read_regular(path) -> tuple[bytes, tuple[int, int]]:
     except (OSError, ValueError) as error:  # the latter for a name with a zero byte
         raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     raise InputError(f"{path} is not a regular file.")
+
+
+def read_text(path) -> str:
+    """The text of a UTF-8 file; raises :class:`InputError` for one that cannot be read or is none."""
+    try:
+        return read_regular(path)[0].decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no UTF-8 text (its byte {error.start:,} is not): write it again.") from error
+
+
+def read_json(path, **options):
+    """What a JSON file holds; ``options`` are those of ``json.loads``.
+
+    Raises:
+        InputError: it cannot be read, or is none.
+    """
+    try:
+        return json.loads(read_text(path), **options)
+    except RecursionError as error:
+        raise InputError(f"{path} is nested too deeply: give a file of the format asked for.") from error
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON file: {str(error)[:200]}.") from error

@@ -174,7 +174,7 @@ def _tell(folder, paths, count, everything: Path) -> None:
         print(f"left out {_full(folder, path)}: {_problem(_full(folder, path))}", file=sys.stderr)
     if len(paths) > NAMED:
         try:
-            everything.write_text("".join(f"{_full(folder, path)}\n" for path in paths))
+            everything.write_bytes(b"".join(os.fsencode(_full(folder, path)) + b"\n" for path in paths))
             print(f"... and {len(paths) - NAMED} more, all in {everything}", file=sys.stderr)
         except OSError:
             print(f"... and {len(paths) - NAMED} more", file=sys.stderr)

@@ -279,7 +279,9 @@ def _missed(data: DetectionData, place: int, error: InputError) -> None:
 
 def readable(data: DetectionData) -> np.ndarray | None:
     """The rows of the photo files of ``data`` that decode, the others named: :func:`listed_images`; None of records."""
-    return None if data.encoded is not None else listed_images(_folder(data), [str(p.file) for p in data.photos])
+    if data.encoded is not None or not data.photos:
+        return None
+    return listed_images(_folder(data), [str(photo.file) for photo in data.photos])
 
 
 def with_files(data: DetectionData, rows: np.ndarray | None) -> DetectionData:

@@ -1,5 +1,6 @@
 """What every source of detection data gives: photos with their objects, mended where the benchmarks allow it."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -8,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.reading import Reader
+from keras_resnet.data.reading import Reader, read_regular
 from keras_resnet.detection.boxes import Truths, area
 from keras_resnet.errors import InputError
 
 NAMED = 5
+MOST_SHOWN = 150  # characters of a path
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange the sides
 
 
@@ -71,7 +73,7 @@ class DetectionData:
 
         if self.encoded is not None:
             return self.encoded(position)
-        return tf.io.read_file(tf.constant([str(photo.file) for photo in self.photos])[position])
+        return tf.io.read_file(tf.constant([str(photo.file) for photo in self.photos], tf.string)[position])
 
     def picture(self, position):
         """The picture that the boxes of the photo at ``position`` are of, uint8 ``[height, width, 3]``."""
@@ -172,25 +174,42 @@ class Mending:
             print(f"{self.source}: {', '.join(done)}", file=sys.stderr)
 
 
+def below(folder: Path, name: str, source: Path) -> Path:
+    """``folder / name``, where ``name`` is one that a file gives.
+
+    Raises:
+        InputError: it leads out of the folder, or is no name of a file.
+    """
+    path = Path(name)
+    if not name or path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise InputError(
+            f"{source} names the file {name[:100]!r}, which is not one below {folder}: put the name right."
+        )
+    return folder / path
+
+
 def unannotated(name, image: Path) -> Photo:
     """A photo of a test part without annotations; its size is the file's.
 
     Raises:
         InputError: the file is missing or no picture.
     """
+    import io
+
     from PIL import Image
 
+    encoded, _ = read_regular(image)
     try:
-        with Image.open(image) as picture:
+        with Image.open(io.BytesIO(encoded)) as picture:
             width, height = picture.size
-    except OSError as error:  # also what is no picture
-        raise InputError(f"{image} cannot be read as a picture: {error.strerror or 'repair the file'}.") from error
+    except Exception as error:  # whatever a damaged header leads to
+        raise InputError(f"{image} cannot be read as a picture: repair the file.") from error
     return Photo(name, image, height, width, Truths(np.zeros((0, 4)), []))
 
 
 def check_files(photos, source: Path) -> None:
     """Raise :class:`InputError` naming the first photos whose files are missing."""
-    missing = [photo.file for photo in photos if not photo.file.is_file()]
+    missing = [photo.file for photo in photos if not os.path.isfile(photo.file)]
     if missing:
-        names = ", ".join(map(str, missing[:NAMED]))
+        names = ", ".join(str(path)[-MOST_SHOWN:] for path in missing[:NAMED])
         raise InputError(f"{source} lists {len(missing)} images that are not there: {names}.")

@@ -58,7 +58,7 @@ def test_boxes_are_mended_and_counted(tmp_path, capsys):
         ({"annotations": [annotation(1, 5, 3, [0, 0, 1, 1])] * 2}, "has the id 1 twice in its annotations"),
         ({"annotations": [annotation(1, 6, 3, [0, 0, 1, 1])]}, "annotation 1 has the unknown image_id 6"),
         ({"annotations": [annotation(1, 5, 4, [0, 0, 1, 1])]}, "annotation 1 has the unknown category_id 4"),
-        ({"annotations": [annotation(1, 5, 3, [0, 0, 1])]}, r"annotation 1 has the box \[0, 0, 1\], not 4 numbers"),
+        ({"annotations": [annotation(1, 5, 3, [0, 0, 1])]}, r"1 of its annotations has the bbox \[0, 0, 1\], not 4 n"),
         (
             {"annotations": [annotation(1, 5, 3, [9, 9, -3, 2])]},
             "image 5 has a box whose corners are in the wrong",
