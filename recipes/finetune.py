@@ -11,8 +11,6 @@ that of the stage above. --freeze keeps stages as they are, --freeze-bn all norm
 stand still only with --freeze-bn). Inputs are prepared as the weights expect them.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 from dataclasses import dataclass
@@ -58,7 +56,7 @@ def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -
     return {stage: (settings.layer_decay**distance, distance * wait) for distance, stage in below}
 
 
-def prepare(settings: Settings, found: data.Data, trained: keras_resnet.Network) -> training.Experiment:
+def prepare(settings: Settings, found: "data.Data", trained: "keras_resnet.Network") -> "training.Experiment":
     """A new classifier on ``trained``, fed with what its weights expect."""
     found = training.with_first_photos(found, settings.workdir)
     size, batch, preprocessing = settings.image_size, settings.batch_size, trained.preprocessing

@@ -12,8 +12,6 @@ Paper (Table 3, 10-crop top-1): ResNet-18 27.88 % (Table 2), 34 25.03, 50 22.85,
 models on one crop: 50 24.7, 101 23.6, 152 23.0.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 from dataclasses import dataclass
@@ -48,7 +46,7 @@ class Settings(training.Settings):
     """Colour augmentation from the training set's own principal components instead of AlexNet's."""
 
 
-def preset(settings: Settings, found: data.Data) -> dict:
+def preset(settings: Settings, found: "data.Data") -> dict:
     """What settings left unset become."""
     demo = found.name == "demo"
     chosen = dict(DEMO if demo else PAPER)
@@ -61,7 +59,7 @@ def preset(settings: Settings, found: data.Data) -> dict:
     return chosen | {"schedule": schedule, "epochs": DEMO_EPOCHS if demo else LENGTHS[schedule]}
 
 
-def prepare(settings: Settings, found: data.Data) -> training.Experiment:
+def prepare(settings: Settings, found: "data.Data") -> "training.Experiment":
     """Find the mean image of the training images' center views."""
     found = training.with_first_photos(found, settings.workdir)
     size, batch, modern = settings.image_size, settings.batch_size, settings.recipe == "modern"
