@@ -11,8 +11,6 @@ python tools/benchmark.py views --data DIR  the time of each test view against i
 python tools/benchmark.py detect            what proposals and regions cost; one image against its multiply-adds
 """
 
-from __future__ import annotations
-
 import os
 import resource
 import subprocess
@@ -213,7 +211,7 @@ class Fit(Benchmark):
         return table
 
 
-def random_images(count: int) -> data.ArraySplit:
+def random_images(count: int) -> "data.ArraySplit":
     """Random CIFAR-sized images of random classes."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, 32, 32, 3), np.uint8)
