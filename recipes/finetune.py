@@ -14,6 +14,7 @@ stand still only with --freeze-bn). Inputs are prepared as the weights expect th
 import functools
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -22,8 +23,11 @@ import keras_resnet
 from keras_resnet import data, evaluation, training
 from keras_resnet.bounds import Between
 from keras_resnet.errors import InputError
+from keras_resnet.specs import find_spec, split_name
 from keras_resnet.training import schedules
+from keras_resnet.weights.bounds import check_file, expanded
 
+UNTRAINED = "{} is no trained network of keras_resnet: convert it with convert_weights.py."
 PRESET = {"batch_size": 32, "base_lr": 0.01, "schedule": "steps", "epochs": 15}
 
 
@@ -47,6 +51,13 @@ class Settings(training.Settings):
             raise InputError("--model must name a trained network: NAME:WEIGHTS, or a .keras or weight file.")
         if self.shortcut is not None or self.change is not None:
             raise InputError("--shortcut and --change are for new networks: a trained one has its own blocks.")
+        name, file = split_name(self.model)
+        if name is None and not Path(file).suffix:
+            find_spec(file)
+        if not file:
+            raise InputError(UNTRAINED.format(self.model))
+        if file != "imagenet":
+            check_file(expanded(file), "model file", "give NAME:WEIGHTS, or a .keras or weight file")
 
 
 def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -> dict[str, tuple[float, int]]:
@@ -87,7 +98,7 @@ def main(settings: Settings) -> None:
     found = data.open_data(settings.data, settings.data_dir)
     trained = keras_resnet.load_model(settings.model)
     if getattr(trained, "spec", None) is None or trained.preprocessing is None:
-        raise InputError(f"{settings.model} is no trained network of keras_resnet: convert it with convert_weights.py.")
+        raise InputError(UNTRAINED.format(settings.model))
     if settings.freeze == training.stages_of(trained)[-1] and settings.unfreeze_every is not None:
         raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
     settings = training.resolve(settings, PRESET | {"image_size": evaluation.input_size(trained)}, "finetune")
