@@ -1,8 +1,8 @@
 """A checkpoint is whole or passed over, and a failed one leaves those before it."""
 
 import json
-import shutil
 import resource
+import shutil
 import signal
 
 import keras
