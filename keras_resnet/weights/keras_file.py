@@ -105,11 +105,13 @@ def _inputs(nodes) -> Iterator[str]:
 
 
 def check_hdf5(path: Path) -> None:
-    """Raise ValueError for an HDF5 file of data that would take more than they should."""
+    """Raise ValueError for an HDF5 file of data that Keras would not refuse: no numbers, or more than it has."""
     budget = Budget(path)
     with h5py.File(path, "r") as opened:
         for _, dataset in _all_datasets(opened):
             _check(dataset, budget)
+            if dataset.dtype.kind not in "fiu" and dataset.dtype != "V2":  # Keras writes bfloat16 so
+                raise ValueError(f"{shown(dataset.name)} holds {shown(dataset.dtype)} and no numbers")
 
 
 def _read(file, budget: Budget):

@@ -1,8 +1,8 @@
 """Tensors from PyTorch's files, older and zip layout, without torch and without running what the file brings.
 
-``torch.load(weights_only=True)`` is no way out where torch is installed: it keeps code out and bounds nothing. It, too,
-follows a memo index of 2^29, hashes tuples nested 100,000 deep and lets strides of 0 make gigabytes of a few bytes, and
-whoever walks what it returns walks the nested lists that never end.
+``torch.load(weights_only=True)`` is no way out where torch is installed: it keeps code out and bounds nothing. It
+hashes any key, so a tuple nested 100,000 deep ends the interpreter; it returns lists within lists that are never walked
+to their end, and tensors of four numbers whose strides of 0 make 6 GB of them once they are copied.
 """
 
 import io
