@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from keras_resnet.errors import InputError, wrapped_sentence
+from keras_resnet.errors import InputError, in_our_words
 
 
 def run_tool(tool: type, description: str) -> None:
@@ -28,12 +28,10 @@ def check_output(flag: str, path: Path | None, suffix: str = ".json") -> None:
 
 def _run(chosen) -> None:
     try:
-        chosen.run()
-    except Exception as error:
-        sentence = error if isinstance(error, InputError) else wrapped_sentence(error)
-        if sentence is None:
-            raise
-        print(f"{Path(sys.argv[0]).name}: {sentence}", file=sys.stderr)
+        with in_our_words():
+            chosen.run()
+    except InputError as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
-from keras_resnet.errors import InputError, one_of, wrapped_sentence
+from keras_resnet.errors import InputError, in_our_words, one_of
 from keras_resnet.specs import SHORTCUTS, NetSpec, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
 from keras_resnet.training.schedules import SCHEDULES
@@ -172,18 +172,20 @@ def command_line(
         settings.check()
         strategy = choose_strategy()  # before anything else uses TensorFlow
         try:
-            together(strategy, lambda: main(settings), (InputError, OSError))
+            with in_our_words():  # of what ended on this worker alone, which the others learn as it goes
+                together(strategy, lambda: main(settings), (InputError, OSError))
         finally:
             linger(strategy)
+    except InputError as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        status = 2
     except (Stopped, KeyboardInterrupt) as stop:
         print("\nstopped; the same command continues", file=sys.stderr)
         status = stop.status if isinstance(stop, Stopped) else 130
     except Exception as error:
-        sentence = error if isinstance(error, InputError) else wrapped_sentence(error)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            sentence = f"{error}; the last checkpoint is intact: make room, then run the same command again."
-        if sentence is not None:
-            print(f"{Path(sys.argv[0]).name}: {sentence}", file=sys.stderr)
+            words = f"{error}; the last checkpoint is intact: make room, then run the same command again."
+            print(f"{Path(sys.argv[0]).name}: {words}", file=sys.stderr)
             status = 2
         else:
             traceback.print_exc()
