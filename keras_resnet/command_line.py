@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from keras_resnet.bounds import check_fields, flag_of, hints_of, marks
-from keras_resnet.errors import InputError, shown, wrapped_sentence
+from keras_resnet.errors import InputError, in_our_words, shown
 from keras_resnet.files import part_of
 
 
@@ -81,17 +81,15 @@ def _run(read: Callable[[], object]) -> None:
         chosen = read()
         check_fields(chosen)
         check_outputs(chosen)
-        chosen.run()
+        with in_our_words():
+            chosen.run()
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         reason = error.strerror or error
         print(f"{name}: {where}{reason}: see that it is there, may be used and has room.", file=sys.stderr)
         sys.exit(2)
-    except Exception as error:
-        sentence = error if isinstance(error, InputError) else wrapped_sentence(error)
-        if sentence is None:
-            raise
-        print(f"{name}: {sentence}", file=sys.stderr)
+    except InputError as error:
+        print(f"{name}: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

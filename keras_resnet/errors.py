@@ -1,5 +1,6 @@
 """The one exception for what a user can put right."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -31,15 +32,21 @@ def shown(value) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
-def wrapped_sentence(error: BaseException) -> str | None:
-    """What is wrong with the data, if ``error`` is what TensorFlow raised for a function in a pipeline.
+@contextlib.contextmanager
+def in_our_words():
+    """While entered, what TensorFlow raises for unusable data in a pipeline becomes an :class:`InputError`.
 
-    That is the sentence of an :class:`InputError` in it, or TensorFlow's words, as for a photo that does not decode.
+    Its sentence is that of the :class:`InputError` which TensorFlow wrapped or, as for a photo that does not decode,
+    TensorFlow's own.
     """
-    if not type(error).__module__.startswith("tensorflow"):
-        return None
-    own = re.search(rf"{InputError.__name__}: (.+)", str(error))
-    if own:
-        return own[1]
-    other = re.search(r"in user-defined function passed to \w+.* with iterator: [\w:\[\]]+: (.+)", str(error))
-    return other and f"An example of the data cannot be used: {other[1].split('}} ')[-1][:300]}"
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith("tensorflow"):
+            raise
+        ours = re.search(rf"{InputError.__name__}: (.+)", str(error))
+        theirs = re.search(r"in user-defined function passed to \w+.* with iterator: [\w:\[\]]+: (.+)", str(error))
+        if ours is None and theirs is None:
+            raise
+        words = ours[1] if ours else f"An example of the data cannot be used: {theirs[1].split('}} ')[-1][:300]}"
+        raise InputError(words) from error

@@ -39,8 +39,8 @@ class Reader:
     def read(self, position):
         """The bytes at ``position``, a scalar int64 tensor, as a scalar string tensor.
 
-        Where they cannot be used :class:`InputError` is raised, which a pipeline of TensorFlow's wraps (see
-        :func:`keras_resnet.errors.wrapped_sentence`).
+        Where they cannot be used :class:`InputError` is raised, which TensorFlow wraps in a pipeline (see
+        :func:`keras_resnet.errors.in_our_words`).
         """
         import tensorflow as tf
 

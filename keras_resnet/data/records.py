@@ -19,7 +19,7 @@ from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.reading import Reader, read_json
 from keras_resnet.data.scan import stamp
 from keras_resnet.data.splits import Data, Split, fingerprint_of
-from keras_resnet.errors import InputError
+from keras_resnet.errors import InputError, in_our_words
 
 MANIFEST = "records.json"
 HEADER = struct.Struct("<QI")  # a record: its length, a checksum of the length, the data, a checksum of the data
@@ -221,7 +221,7 @@ def write_shard(path: Path, split: Split, positions: np.ndarray) -> dict:
     image_name, label_name = FEATURES
     part = path.with_name(f"part-{path.name}")
     examples = parallel_map(tf.data.Dataset.from_tensor_slices(positions), split.read)
-    with tf.io.TFRecordWriter(str(part)) as writer:
+    with in_our_words(), tf.io.TFRecordWriter(str(part)) as writer:
         for encoded, label in examples.as_numpy_iterator():
             features = {
                 image_name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded])),

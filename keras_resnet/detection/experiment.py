@@ -25,7 +25,7 @@ from keras_resnet.detection.photo_files import contents
 from keras_resnet.detection.photos import DetectionData, chosen
 from keras_resnet.detection.sampling import PADDING
 from keras_resnet.detection.settings import DetectionSettings
-from keras_resnet.errors import InputError, wrapped_sentence
+from keras_resnet.errors import InputError
 from keras_resnet.training.optimizer import SGD
 from keras_resnet.training.workers import count_of, gathered, number_of, together, total
 from keras_resnet.weights.preprocessing import Preprocessing
@@ -250,16 +250,15 @@ def pictures_of(data: DetectionData, shard: Shard, lost: Callable[[int, InputErr
         image = None
         try:
             image = next(iterator)
-        except tf.errors.OpError as error:
-            lost(place, _unreadable(data, place, error))
+        except tf.errors.OpError:
+            lost(place, _unreadable(data, place))
         yield place, image
 
 
-def _unreadable(data: DetectionData, place: int, error: tf.errors.OpError) -> InputError:
-    if data.encoded is not None:
-        return InputError(wrapped_sentence(error) or f"{data.photos[place].file} of {data.name} does not decode.")
+def _unreadable(data: DetectionData, place: int) -> InputError:
+    """Why the photo at ``place`` gave no picture."""
     try:
-        read_regular(data.photos[place].file)
+        (data.reader.fetch if data.reader is not None else lambda _: read_regular(data.photos[place].file))(place)
     except InputError as reason:
         return reason
     return InputError(f"{data.photos[place].file} does not decode: repair the file or leave it out.")

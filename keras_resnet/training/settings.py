@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, Steps, check_fields
 from keras_resnet.command_line import Folder, check_outputs, refuse_empty_words
-from keras_resnet.errors import InputError, wrapped_sentence
+from keras_resnet.errors import InputError, in_our_words
 from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
 from keras_resnet.training.signals import Stopped, sigterm_stops
@@ -184,20 +184,23 @@ def command_line(
             if several_workers():
                 strategy = choose_strategy()  # before anything else uses TensorFlow
                 try:
-                    together(strategy, start, (InputError, OSError))
+                    with in_our_words():  # of what ended on this worker alone, which the others learn as it goes
+                        together(strategy, start, (InputError, OSError))
                 finally:
                     linger(strategy)
             else:  # TensorFlow is loaded when it is needed, after data that cannot be opened is refused
-                start()
+                with in_our_words():
+                    start()
+    except InputError as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        status = 2
     except (Stopped, KeyboardInterrupt) as stop:
         print("\nstopped; the same command continues", file=sys.stderr)
         status = stop.status if isinstance(stop, Stopped) else 130
     except Exception as error:
-        sentence = error if isinstance(error, InputError) else wrapped_sentence(error)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            sentence = f"{error}; the last checkpoint is intact: make room, then run the same command again."
-        if sentence is not None:
-            print(f"{Path(sys.argv[0]).name}: {sentence}", file=sys.stderr)
+            words = f"{error}; the last checkpoint is intact: make room, then run the same command again."
+            print(f"{Path(sys.argv[0]).name}: {words}", file=sys.stderr)
             status = 2
         else:
             traceback.print_exc()

@@ -193,3 +193,10 @@ def test_lists_of_one_folder_have_scans_of_their_own(images, monkeypatch):
         for paths in lists:
             assert [str(images / name) for name in names(scan.listed_images(images, paths))] == paths
     assert len(decoded) == 200
+
+
+def test_what_is_no_regular_file_is_left_out_and_not_waited_for(images, capsys):
+    (images / "007.JPEG").unlink()
+    os.mkfifo(images / "007.JPEG")
+    assert len(scan.images_in(images, [""])) == 199
+    assert "007.JPEG: is not a regular file\n" in capsys.readouterr().err
