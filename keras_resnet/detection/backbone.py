@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_resnet import weights
 from keras_resnet.detection.roi_pooling import SIZE
+from keras_resnet.detection.settings import check_backbone
 from keras_resnet.errors import InputError
 from keras_resnet.models import build
 from keras_resnet.network import Network
@@ -57,11 +58,7 @@ def from_network(network: Network, frozen: str | None = "conv2") -> Backbone:
     spec = getattr(network, "spec", None)
     if spec is None:
         raise InputError(f"A detector needs a network of keras_resnet as its backbone, not this {network.name}.")
-    if spec.stem != "imagenet":
-        raise InputError(
-            f"{network.name} is a CIFAR network, of stride {spec.stride}: a detector needs an ImageNet network, "
-            "ResNet18 to ResNet152 or PlainNet18 to PlainNet152."
-        )
+    check_backbone(network.name, spec)
     spec = change_spec(spec, unroll=True, remat=False)
     whole = build(spec, include_top=False, input_shape=(None, None, network.input_shape[-1]), name=network.name)
     arrays = weights.named_arrays(network)

@@ -1,11 +1,13 @@
 """Settings of the detection recipes."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from keras_resnet.bounds import Between, Count, Length, Pixels
 from keras_resnet.detection.defaults import RATIOS, REGIONS, SCALES, SMALLEST
 from keras_resnet.errors import InputError
+from keras_resnet.specs import SPECS, NetSpec, find_spec, split_name
 from keras_resnet.training.flags import Rare
 from keras_resnet.training.settings import RunSettings
 
@@ -14,6 +16,15 @@ LAYERS = {  # what a paper's detector has, where a preset does not say otherwise
     "shorter_side": 600, "longer_side": 1000, "regions": REGIONS, "anchor_scales": SCALES, "anchor_ratios": RATIOS,
     "smallest": SMALLEST,
 }  # fmt: skip
+
+
+def check_backbone(name: str, spec: NetSpec) -> None:
+    """Raise :class:`InputError` for a network that has no stride 16 to be cut at."""
+    if spec.stem != "imagenet":
+        raise InputError(
+            f"{name} is a CIFAR network, of stride {spec.stride}: a detector needs an ImageNet network, ResNet18 to "
+            "ResNet152 or PlainNet18 to PlainNet152."
+        )
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,15 @@ class DetectionSettings(RunSettings):
             raise InputError(
                 "--model must name a trained classifier (NAME:WEIGHTS, or a .keras file); for the demo set make one "
                 "with python recipes/imagenet.py --model ResNet18 --image-size 96 --epochs 15, and give its last.keras."
+            )
+        name, weights = split_name(self.model)
+        if name in SPECS:
+            check_backbone(name, SPECS[name])
+        if name is None and not Path(self.model).suffix:
+            find_spec(self.model)
+        if weights not in ("", "imagenet") and not Path(weights).expanduser().is_file():
+            raise InputError(
+                f"There is no weight file {weights}: give NAME, NAME:imagenet or NAME:FILE, or a .keras or weight file."
             )
 
     def check(self) -> None:

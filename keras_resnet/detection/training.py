@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from keras_resnet import training
 from keras_resnet.detection.backbone import from_network, preprocessing_of, vgg16
@@ -129,8 +128,6 @@ def _backbone(model: str) -> tuple[Callable, Preprocessing]:
     """What makes the backbone, and its preprocessing."""
     name, weights = split_name(model)
     if name == "VGG16":
-        if weights not in ("", "imagenet") and not Path(weights).is_file():
-            raise InputError(f"There is no weight file {weights}: give VGG16, VGG16:imagenet, or VGG16:FILE.")
         return functools.partial(vgg16, weights or None), CAFFE
     network = load_model(model)
     from_network(network)  # refuses, before a folder is made

@@ -62,7 +62,7 @@ def test_parts_without_annotations_are_no_training_or_validation_parts(bare, pur
     del content["annotations"]
     (tmp_path / "data" / f"{bare}.json").write_text(json.dumps(content))
     found = open_coco_sets(str(tmp_path / "data"))
-    settings = DetectionSettings(model="none.keras", workdir=tmp_path / "run")
+    settings = DetectionSettings(model="ResNet18", workdir=tmp_path / "run")
     with pytest.raises(InputError, match=f"{bare} has no annotations to {purpose}: give photos with their objects"):
         train(settings, found.train, found.validation, PROTOCOLS["coco"])
     assert not (tmp_path / "run").exists()

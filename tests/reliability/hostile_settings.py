@@ -78,6 +78,8 @@ TOGETHER = (  # each value alone would do
     ("recipes/coco.py", "--model ResNet18 --shorter-side 500 --longer-side 100"),
     ("recipes/coco.py", "--model ResNet20"),
     ("recipes/coco.py", "--model vgg16:nope.h5"),
+    ("recipes/coco.py", "--model ResNet19"),
+    ("recipes/coco.py", "--model nope.keras"),
     ("recipes/coco.py", "--model ResNet18 --data nope/nope"),
     ("recipes/coco.py", "--model ResNet18 --data coco/2014 --data-dir /nope"),
     ("recipes/voc.py", "--model ResNet18 --data nope/nope"),
