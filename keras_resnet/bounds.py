@@ -63,8 +63,12 @@ def check_fields(instance, flags: bool = True) -> None:
         if dataclasses.is_dataclass(value):
             check_fields(value, flags)
         elif not fits(value, hint):
-            called = f"--{name.replace('_', '-')}" if flags else name
-            raise InputError(f"{called} {shown(value)} must be {words(hint)}.")
+            raise InputError(f"{flag_of(name, hint) if flags else name} {shown(value)} must be {words(hint)}.")
+
+
+def flag_of(name: str, hint) -> str:
+    """What a command line calls the field ``name``: ``--batch-size``, or its name alone if it is positional."""
+    return name if "Positional" in map(str, getattr(hint, "__metadata__", ())) else f"--{name.replace('_', '-')}"
 
 
 @functools.cache
@@ -121,8 +125,8 @@ def _is_whole(value) -> bool:
 
 
 def _is_finite(value) -> bool:
-    return (
-        isinstance(value, numbers.Real) and not isinstance(value, bool) and (_is_whole(value) or math.isfinite(value))
+    return _is_whole(value) or (
+        isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     )
 
 
@@ -135,7 +139,7 @@ def _is_text(value) -> bool:
     return 0 < len(data) <= LONGEST_TEXT and b"\0" not in data and all(names)
 
 
-_TEXT = f"in UTF-8 of at most {LONGEST_TEXT:,} bytes, and {LONGEST_NAME} between slashes"
+_TEXT = f"in UTF-8 of 1 to {LONGEST_TEXT:,} bytes, at most {LONGEST_NAME} between slashes"
 _SIMPLE = {  # type: in words, and what is one
     int: ("a whole number", _is_whole),
     float: ("a finite number", _is_finite),

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from keras_resnet.bounds import check_fields, hints_of, marks
-from keras_resnet.errors import InputError
+from keras_resnet.bounds import check_fields, flag_of, hints_of, marks
+from keras_resnet.errors import InputError, in_our_words, shown
 from keras_resnet.files import part_of
 
 
@@ -49,23 +49,22 @@ def check_output(flag: str, path: Path | None, *suffixes: str) -> None:
         return
     place = path.parent if suffixes else next(each for each in (path, *path.absolute().parents) if each.exists())
     if suffixes and (not path.name.endswith(suffixes) or not place.is_dir() or (path.exists() and not path.is_file())):
-        raise InputError(f"{flag} {path} must be a {' or '.join(suffixes)} file in a folder that is there.")
+        raise InputError(f"{flag} {shown(path)} must be a {' or '.join(suffixes)} file in a folder that is there.")
     if not place.is_dir():
-        raise InputError(f"{flag} {path} must be a folder, and {place} is none.")
+        raise InputError(f"{flag} {shown(path)} cannot be written ({place} is no folder): choose another place.")
     part = part_of(path if suffixes else place / "out")
     try:
-        part.touch(exist_ok=False)
-        part.unlink()
+        part.touch()
+        part.unlink(missing_ok=True)  # by a worker on another machine
     except OSError as error:
-        raise InputError(f"{flag} {path} cannot be written ({error.strerror}): choose another place.") from error
+        raise InputError(f"{flag} {shown(path)} cannot be written ({error.strerror}): choose another place.") from error
 
 
-def _check(chosen) -> None:
-    """Raise :class:`InputError` for flags that are not what their annotations ask for."""
-    check_fields(chosen)
+def check_outputs(chosen) -> None:
+    """Raise :class:`InputError` for the first ``Output`` of a dataclass of flags that cannot be written."""
     for name, hint in hints_of(type(chosen)).items():
         for output in marks(hint, Output):
-            check_output(f"--{name.replace('_', '-')}", getattr(chosen, name), *output.suffixes)
+            check_output(flag_of(name, hint), getattr(chosen, name), *output.suffixes)
 
 
 def refuse_empty_words() -> None:
@@ -80,14 +79,17 @@ def _run(read: Callable[[], object]) -> None:
     try:
         refuse_empty_words()
         chosen = read()
-        _check(chosen)
-        chosen.run()
-    except InputError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(2)
+        check_fields(chosen)
+        check_outputs(chosen)
+        with in_our_words():
+            chosen.run()
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"{name}: {where}{error.strerror or error}: make room or choose another place.", file=sys.stderr)
+        reason = error.strerror or error
+        print(f"{name}: {where}{reason}: see that it is there, may be used and has room.", file=sys.stderr)
+        sys.exit(2)
+    except InputError as error:
+        print(f"{name}: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

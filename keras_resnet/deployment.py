@@ -1,15 +1,19 @@
 """A network as files for other runtimes: SavedModel, LiteRT in float32 and int8, ONNX (needs the extra ``export``)."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
+from keras_resnet import evaluation, weights
 from keras_resnet.errors import InputError
-from keras_resnet.evaluation import input_size, with_activation
-from keras_resnet.weights.folding import fold_batch_norm
+
+if TYPE_CHECKING:
+    import keras
 
 TOP = 5
 CALIBRATION = 100  # photos
@@ -24,8 +28,10 @@ def deployable(model: keras.Model) -> keras.Model:
     Raises:
         InputError: the model has no classifier, no square input size, or no convolution to begin with.
     """
-    size, how = input_size(model), model.preprocessing
-    folded = fold_batch_norm(with_activation(model, None))
+    import keras
+
+    size, how = evaluation.input_size(model), model.preprocessing
+    folded = weights.fold_batch_norm(evaluation.with_activation(model, None))
     first = next(layer for layer in folded.layers if layer.weights)
     if not isinstance(first, keras.layers.Conv2D):
         raise InputError(f"{model.name} does not begin with a convolution: it cannot take its preprocessing in.")
@@ -45,7 +51,7 @@ def save_saved_model(model: keras.Model, folder: Path) -> None:
 
     from keras_resnet.data import augment
 
-    size, crop, names = input_size(model), model.preprocessing.crop, getattr(model, "class_names", None)
+    size, crop, names = evaluation.input_size(model), model.preprocessing.crop, getattr(model, "class_names", None)
     inner = deployable(model)
 
     def classify(jpeg):
@@ -87,6 +93,8 @@ def save_litert(saved_model: Path, file: Path, calibration: Iterable[np.ndarray]
 
 def save_onnx(model: keras.Model, file: Path) -> None:
     """An ONNX file of :func:`deployable`: ``images`` to logits."""
+    import keras
+
     inner = deployable(model)
     signature = [keras.InputSpec(shape=(None, *inner.input_shape[1:]), dtype="float32", name="images")]
     inner.export(file, format="onnx", verbose=False, input_signature=signature)

@@ -1,5 +1,7 @@
 """The one exception for what a user can put right."""
 
+import contextlib
+import re
 from pathlib import Path
 
 LONGEST_SHOWN = 200  # characters of a wrong value
@@ -28,3 +30,23 @@ def shown(value) -> str:
     else:
         text = repr(str(value) if isinstance(value, Path) else value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+@contextlib.contextmanager
+def in_our_words():
+    """While entered, what TensorFlow raises for unusable data in a pipeline becomes an :class:`InputError`.
+
+    Its sentence is that of the :class:`InputError` which TensorFlow wrapped or, as for a photo that does not decode,
+    TensorFlow's own.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith("tensorflow"):
+            raise
+        ours = re.search(rf"{InputError.__name__}: (.+)", str(error))
+        theirs = re.search(r"in user-defined function passed to \w+.* with iterator: [\w:\[\]]+: (.+)", str(error))
+        if ours is None and theirs is None:
+            raise
+        words = ours[1] if ours else f"An example of the data cannot be used: {theirs[1].split('}} ')[-1][:300]}"
+        raise InputError(words) from error

@@ -1,38 +1,47 @@
 """Models as the command line names them."""
 
-import zipfile
+import math
+import shutil
+import tempfile
 from pathlib import Path
 
 import keras
+import numpy as np
+from keras.src.saving.serialization_lib import ObjectSharingScope
 
 from keras_resnet import weights
 from keras_resnet.errors import InputError
 from keras_resnet.models import build
 from keras_resnet.specs import change_spec, find_spec, split_name
+from keras_resnet.weights import keras_file, values
+from keras_resnet.weights.bounds import (
+    FREE,
+    NETWORKS,
+    TEXT,
+    Budget,
+    check_file,
+    content,
+    expanded,
+    parse_json,
+    reading,
+    unallocated,
+)
 from keras_resnet.weights.checkpoint import READERS
-from keras_resnet.weights.keras_file import check_members
 from keras_resnet.weights.known import fetch
 
-UNLOADABLE = (  # how Keras says that a file is damaged, of an unknown class, or asks for code
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    OSError,
-    ImportError,
-    RuntimeError,
-    zipfile.BadZipFile,
-)
 
-
-def load_model(model: str | Path) -> keras.Model:
+def load_model(model: str | Path, check_values: bool = True) -> keras.Model:
     """The model called ``NAME``, ``NAME:WEIGHTS`` (a file, or imagenet), or saved in a file.
 
     A ``.keras`` file gives the model as it was saved. Of other weight files the network is built that they need, with
     their classes and, where the file tells it, their input size.
 
+    Args:
+        model: the name or the file.
+        check_values: refuse weights that make outputs which are no numbers, as :func:`keras_resnet.weights.read`.
+
     Raises:
-        InputError: no such network or file, or weights that do not fit.
+        InputError: no such network or file, or weights that do not fit or are refused.
     """
     name, path = split_name(str(model))
     if name is None and not path.endswith(tuple(READERS)):
@@ -40,8 +49,8 @@ def load_model(model: str | Path) -> keras.Model:
     if not path:
         return build(find_spec(name))
     if path.endswith(".keras") and name is None:
-        return _saved(Path(path).expanduser())
-    checkpoint = weights.read(fetch(name) if path == "imagenet" else path)
+        return _saved(expanded(path), check_values)
+    checkpoint = weights.read(fetch(name) if path == "imagenet" else path, check_values)
     spec = checkpoint.spec
     if name is not None:
         wanted = find_spec(name)
@@ -57,16 +66,38 @@ def load_model(model: str | Path) -> keras.Model:
     )
 
 
-def _saved(path: Path) -> keras.Model:
-    if not path.is_file():
-        raise InputError(f"There is no model file {path}: give NAME, NAME:WEIGHTS, or a .keras or weight file.")
-    check_members(path)
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except UNLOADABLE as error:
-        if "FasterRCNN" in str(error):  # a class that is known once the detection room is open
-            raise InputError(
-                f"{path.name} holds a detector: detection.load_detector and tools/detect.py take it."
-            ) from error
-        reason = str(error).strip().split("\n")[0][:200].rstrip(".")
-        raise InputError(f"{path.name} is damaged or no Keras model that can be loaded safely: {reason}.") from error
+def _saved(path: Path, check_values: bool) -> keras.Model:
+    """The model in a ``.keras`` file, as ``keras.saving.load_model`` in its safe mode, which bounds no sizes."""
+    check_file(path, "model file", "give NAME, NAME:WEIGHTS, or a .keras or weight file")
+    with (
+        reading(path, "is damaged or no Keras model that can be loaded safely"),
+        keras_file.open_archive(path) as (archive, directory),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        config = parse_json(content(archive, directory[keras_file.CONFIG], TEXT))
+        keras_file.check_layers(path, config)
+        detector = config.get("registered_name") == "keras_resnet>FasterRCNN"
+        if detector and keras.saving.get_registered_object("keras_resnet>FasterRCNN") is None:
+            raise InputError(f"{path.name} holds a detector: detection.load_detector and tools/detect.py take it.")
+        model = _described(path, config, directory[keras_file.WEIGHTS].file_size)
+        stored = Path(folder, keras_file.WEIGHTS)
+        with archive.open(keras_file.WEIGHTS) as member, open(stored, "wb") as file:
+            shutil.copyfileobj(member, file)  # in pieces, of what the directory says at most
+        keras_file.check_hdf5(stored)
+        keras.Model.load_weights(model, stored)
+        if check_values:
+            values.check_model(model, path.name)
+        return model
+
+
+def _described(path: Path, config: dict, stored: int) -> keras.Model:
+    """The untrained model of a ``config``, whose weights take ``stored`` bytes; no memory is spent on one too large."""
+    with unallocated(), ObjectSharingScope():
+        model = keras.saving.deserialize_keras_object(config | {"compile_config": None}, safe_mode=True)
+        if not isinstance(model, keras.Model):
+            raise ValueError("it describes no model")
+        size = sum(math.prod(variable.shape) * np.dtype(variable.dtype).itemsize for variable in model.variables)
+        Budget(path).take("its network", size)
+        if stored > NETWORKS * size + FREE:
+            raise ValueError(f"its weights have {stored:,} bytes, and the network it describes has {size:,}")
+    return model

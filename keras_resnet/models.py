@@ -11,6 +11,7 @@ from keras_resnet.errors import InputError, one_of
 from keras_resnet.network import Network
 from keras_resnet.shortcuts import he_normal
 from keras_resnet.specs import EXPANSION, SPECS, NetSpec, change_spec, find_spec
+from keras_resnet.weights.bounds import unallocated
 from keras_resnet.weights.description import OUTPUT_FIELDS
 from keras_resnet.weights.known import fetch
 
@@ -54,9 +55,18 @@ def build(
     if keras.config.image_data_format() != "channels_last":
         raise InputError("keras_resnet builds channels_last networks: call keras.config.set_image_data_format.")
     checkpoint = _checkpoint(weights, spec.name)
-    if checkpoint is not None:
-        _check_channels(checkpoint, input_tensor, input_shape)
-        checkpoint.check_spec(spec)
+    if checkpoint is None:
+        return _network(spec, include_top, input_tensor, input_shape, pooling, classes, classifier_activation, name)
+    _check_channels(checkpoint, input_tensor, input_shape)
+    checkpoint.check_spec(spec)
+    with unallocated():  # a network that does not fit its file may be of any size
+        model = _network(spec, include_top, input_tensor, input_shape, pooling, classes, classifier_activation, name)
+        checkpoint.check_fit(model)
+    checkpoint.assign_to(model)
+    return model
+
+
+def _network(spec, include_top, input_tensor, input_shape, pooling, classes, classifier_activation, name) -> Network:
     inputs, image = _inputs(spec, include_top, input_tensor, input_shape)
     x = _stages(_stem(image, spec), spec)
     if PLACEMENTS[spec.placement].before:  # the last sum of a pre-activation net has had no activation yet
@@ -69,10 +79,7 @@ def build(
         one_of("pooling", pooling, ("avg", "max"))
         pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[pooling]
         x = pool(name=f"{pooling}_pool")(x)
-    model = Network(inputs, x, name=name or spec.name, spec=spec)
-    if checkpoint is not None:
-        checkpoint.assign_to(model)
-    return model
+    return Network(inputs, x, name=name or spec.name, spec=spec)
 
 
 def _checkpoint(weights, name: str):
@@ -85,7 +92,9 @@ def _checkpoint(weights, name: str):
 def _check_channels(checkpoint, input_tensor, input_shape):
     """A trained first convolution reads its own channels; other inputs need a decision of the caller's."""
     shape = input_tensor.shape[1:] if input_tensor is not None else input_shape
-    if shape is not None and len(shape) == 3 and shape[-1] not in (checkpoint.channels, None):
+    if checkpoint.channels is None or shape is None or len(shape) != 3:
+        return  # what is wrong is said where it is looked at
+    if shape[-1] not in (checkpoint.channels, None):
         raise InputError(
             f"input_shape {tuple(shape)}: {checkpoint.name} reads {checkpoint.channels} channels: turn the images into "
             "such, or build with weights=None."
@@ -97,26 +106,13 @@ def _inputs(spec, include_top, input_tensor, input_shape):
     if input_tensor is not None:
         if not keras.utils.is_keras_tensor(input_tensor):
             raise InputError(f"input_tensor must be a Keras tensor, not {type(input_tensor).__name__}.")
-        _check_shape(spec, tuple(input_tensor.shape[1:]))
+        spec.check_shape(tuple(input_tensor.shape[1:]))
         return keras.utils.get_source_inputs(input_tensor), input_tensor
     if input_shape is None:
         input_shape = (SIZE[spec.stem], SIZE[spec.stem], 3) if include_top else (None, None, 3)
-    _check_shape(spec, tuple(input_shape))
+    spec.check_shape(tuple(input_shape))
     inputs = keras.Input(input_shape)
     return inputs, inputs
-
-
-def _check_shape(spec, shape):
-    if len(shape) != 3:
-        raise InputError(f"input_shape {shape} must be (height, width, channels).")
-    for what, size in zip(("height", "width"), shape, strict=False):
-        if size is not None and size < spec.stride:
-            raise InputError(
-                f"input_shape {shape}: {what} {size} is too small for the strides of {spec.name}, "
-                f"which needs at least {spec.stride}."
-            )
-    if shape[2] is None or not 1 <= shape[2] <= 4:
-        raise InputError(f"input_shape {shape}: {shape[2]} channels; give 1 to 4.")
 
 
 def _stem(x, spec):

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import keras
 
-from keras_resnet.weights import description
-from keras_resnet.weights.keras_file import DESCRIPTION, add_description
+from keras_resnet.weights import description, values
+from keras_resnet.weights.bounds import reading
+from keras_resnet.weights.keras_file import DESCRIPTION, add_description, check_hdf5
+from keras_resnet.weights.named import unchanged_on_error
 
 
 @keras.saving.register_keras_serializable("keras_resnet", "Network")
@@ -51,6 +53,21 @@ class Network(keras.Model):
         super().save_weights(filepath, *args, **kwargs)
         if Path(filepath).is_file():
             add_description(filepath, description.as_json(self))
+
+    def load_weights(self, filepath, *args, check_values: bool = True, **kwargs):
+        """As Keras', of a file that is read with the same care as a builder's ``weights=``; an error changes nothing.
+
+        Raises:
+            InputError: the file is damaged, does not fit, or holds values that are refused unless ``check_values``
+                is False.
+        """
+        path = Path(filepath)
+        with reading(path, "is damaged or does not fit"), unchanged_on_error(self):
+            if path.suffix == ".h5":
+                check_hdf5(path)
+            super().load_weights(filepath, *args, **kwargs)
+            if check_values:
+                values.check_model(self, path.name)
 
     def load_own_variables(self, store):
         """Nothing: files of earlier versions have the description there."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import numbers
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -18,6 +19,8 @@ PLACEMENTS = (
 Stages = Length(1, 10)
 Probability = Annotated[float, Between(0, 0.999999)]
 LOOPED_FROM_DEPTH = 1001
+MOST_BLOCKS = 10_000  # ResNet1202 has 600
+MOST_CHANNELS = 2**16  # of one convolution, before a bottleneck's expansion; ResNet152 has 512
 EXPANSION = {"basic": 1, "bottleneck": 4}
 
 
@@ -71,6 +74,8 @@ class NetSpec:
 
     def __post_init__(self):
         check_fields(self, flags=False)
+        if not self.name or "/" in self.name:
+            raise InputError(f"name {self.name[:80]!r} must be a word without slashes.")
         object.__setattr__(self, "blocks", tuple(self.blocks))  # lists come from JSON
         object.__setattr__(self, "filters", tuple(self.filters))
         if len(self.blocks) != len(self.filters):
@@ -81,6 +86,8 @@ class NetSpec:
             )
         if not self.residual and self.stochastic_depth:
             raise InputError("stochastic_depth needs shortcuts: a plain net without its branch passes nothing on.")
+        if sum(self.blocks) > MOST_BLOCKS or self.channels(max(self.filters)) > MOST_CHANNELS:
+            raise InputError(f"A network has {MOST_BLOCKS:,} blocks and {MOST_CHANNELS:,} channels at most.")
 
     @property
     def depth(self) -> int:
@@ -100,6 +107,21 @@ class NetSpec:
     def channels(self, filters: int) -> int:
         """``filters`` after the width multiplier."""
         return max(1, round(filters * self.width))
+
+    def check_shape(self, shape: tuple) -> None:
+        """Raise :class:`InputError` for images ``(height, width, channels)`` that the network cannot take."""
+        if len(shape) != 3:
+            raise InputError(f"input_shape {shape} must be (height, width, channels).")
+        if not all(size is None or isinstance(size, numbers.Integral) for size in shape):
+            raise InputError(f"input_shape {shape} must be whole numbers, or None for any height and width.")
+        for what, size in zip(("height", "width"), shape, strict=False):
+            if size is not None and size < self.stride:
+                raise InputError(
+                    f"input_shape {shape}: {what} {size} is too small for the strides of {self.name}, "
+                    f"which needs at least {self.stride}."
+                )
+        if shape[2] is None or not 1 <= shape[2] <= 4:
+            raise InputError(f"input_shape {shape}: {shape[2]} channels; give 1 to 4.")
 
 
 def _imagenet(name, blocks, block, **fields):

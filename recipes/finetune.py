@@ -14,17 +14,20 @@ stand still only with --freeze-bn). Inputs are prepared as the weights expect th
 import functools
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras_resnet
-from keras_resnet import data, training
+from keras_resnet import data, evaluation, training
 from keras_resnet.bounds import Between
 from keras_resnet.errors import InputError
-from keras_resnet.evaluation import input_size
+from keras_resnet.specs import find_spec, split_name
 from keras_resnet.training import schedules
+from keras_resnet.weights.bounds import check_file, expanded
 
+UNTRAINED = "{} is no trained network of keras_resnet: convert it with convert_weights.py."
 PRESET = {"batch_size": 32, "base_lr": 0.01, "schedule": "steps", "epochs": 15}
 
 
@@ -48,6 +51,13 @@ class Settings(training.Settings):
             raise InputError("--model must name a trained network: NAME:WEIGHTS, or a .keras or weight file.")
         if self.shortcut is not None or self.change is not None:
             raise InputError("--shortcut and --change are for new networks: a trained one has its own blocks.")
+        name, file = split_name(self.model)
+        if name is None and not Path(file).suffix:
+            find_spec(file)
+        if not file:
+            raise InputError(UNTRAINED.format(self.model))
+        if file != "imagenet":
+            check_file(expanded(file), "model file", "give NAME:WEIGHTS, or a .keras or weight file")
 
 
 def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -> dict[str, tuple[float, int]]:
@@ -57,8 +67,9 @@ def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -
     return {stage: (settings.layer_decay**distance, distance * wait) for distance, stage in below}
 
 
-def prepare(settings: Settings, found: data.Data, trained: keras_resnet.Network) -> training.Experiment:
+def prepare(settings: Settings, found: "data.Data", trained: "keras_resnet.Network") -> "training.Experiment":
     """A new classifier on ``trained``, fed with what its weights expect."""
+    found = training.with_first_photos(found, settings.workdir)
     size, batch, preprocessing = settings.image_size, settings.batch_size, trained.preprocessing
 
     def network():
@@ -84,13 +95,14 @@ def prepare(settings: Settings, found: data.Data, trained: keras_resnet.Network)
 
 
 def main(settings: Settings) -> None:
+    found = data.open_data(settings.data, settings.data_dir)
     trained = keras_resnet.load_model(settings.model)
     if getattr(trained, "spec", None) is None or trained.preprocessing is None:
-        raise InputError(f"{settings.model} is no trained network of keras_resnet: convert it with convert_weights.py.")
+        raise InputError(UNTRAINED.format(settings.model))
     if settings.freeze == training.stages_of(trained)[-1] and settings.unfreeze_every is not None:
         raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
-    found = data.open_data(settings.data, settings.data_dir)
-    settings = training.resolve(settings, PRESET | {"image_size": input_size(trained)}, "finetune")
+    settings = training.resolve(settings, PRESET | {"image_size": evaluation.input_size(trained)}, "finetune")
+    trained.spec.check_shape((settings.image_size, settings.image_size, 3))
     training.run(settings, functools.partial(prepare, found=found, trained=trained))
 
 

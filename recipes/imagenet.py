@@ -46,7 +46,7 @@ class Settings(training.Settings):
     """Colour augmentation from the training set's own principal components instead of AlexNet's."""
 
 
-def preset(settings: Settings, found: data.Data) -> dict:
+def preset(settings: Settings, found: "data.Data") -> dict:
     """What settings left unset become."""
     demo = found.name == "demo"
     chosen = dict(DEMO if demo else PAPER)
@@ -59,8 +59,9 @@ def preset(settings: Settings, found: data.Data) -> dict:
     return chosen | {"schedule": schedule, "epochs": DEMO_EPOCHS if demo else LENGTHS[schedule]}
 
 
-def prepare(settings: Settings, found: data.Data) -> training.Experiment:
+def prepare(settings: Settings, found: "data.Data") -> "training.Experiment":
     """Find the mean image of the training images' center views."""
+    found = training.with_first_photos(found, settings.workdir)
     size, batch, modern = settings.image_size, settings.batch_size, settings.recipe == "modern"
     preprocessing = Preprocessing(data.mean_image(found.train, size))
     more = {"finish": data.mix(len(found.classes))} if modern else {}

@@ -16,12 +16,11 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from keras_resnet.command_line import run_tools  # first, since it keeps TensorFlow's messages back
-
-# isort: split
 from analyze_cost import Cost
 from analyze_learning import Curvature, Gradients, Training
 from analyze_networks import Conditioning, Lesions, LipschitzConstants, Responses
+
+from keras_resnet.command_line import run_tools
 
 COMMANDS = {
     "responses": Responses,

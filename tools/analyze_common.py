@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 import keras_resnet
-from keras_resnet import data
+from keras_resnet import data, evaluation, weights
 from keras_resnet.analysis.results import write_result
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import Folder, JsonFile
 from keras_resnet.errors import InputError
-from keras_resnet.evaluation import input_size
 from keras_resnet.tables import Table, as_json
 from keras_resnet.training.results import provenance
-from keras_resnet.weights import Preprocessing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +53,11 @@ class OnImages(Instrument):
             model = keras_resnet.load_model(name)
             if getattr(model, "spec", None) is None:
                 raise InputError(f"{name} is no network of keras_resnet: convert it with convert_weights.py.")
-            size = input_size(model)
+            size = evaluation.input_size(model)
             if model.output_shape[-1] < len(found.classes):
                 raise InputError(f"{name} has {model.output_shape[-1]} classes and {found.name} {len(found.classes)}.")
             # an untrained network gets what training would give it
-            preprocessing = model.preprocessing or Preprocessing(data.mean_image(found.train, size), crop=1.0)
+            preprocessing = model.preprocessing or weights.Preprocessing(data.mean_image(found.train, size), crop=1.0)
             batches = data.imagenet_batches(part, preprocessing, self.images, size)
             images, labels = (values.numpy() for values in next(iter(batches)))
             loaded[label_of(name, loaded)] = (model, images, labels)

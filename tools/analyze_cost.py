@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import keras
 from analyze_common import Instrument
 
 import keras_resnet
@@ -82,6 +81,8 @@ class Cost(Instrument):
         return {"batch_size": self.batch_size, "precision": self.precision, "memory_gib": self.memory_gib}
 
     def _row(self, name, change) -> tuple[dict, list]:
+        import keras
+
         keras.config.set_dtype_policy(self.precision)
         spec = change_spec(find_spec(name), **change)
         size = self.image_size or (224 if spec.stem == "imagenet" else 32)

@@ -11,9 +11,7 @@ from keras_resnet import analysis, plots
 from keras_resnet.bounds import Between, Count
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table
-from keras_resnet.training.checkpoints import CheckpointFolder, assign_model
 from keras_resnet.training.cifar import CifarSettings, cifar_experiment
-from keras_resnet.training.workdir import CHECKPOINTS, read_settings
 
 DISTANCES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # of an image's own norm
 GRID = 25  # points along a line of the loss surface, and along each side of a plane
@@ -64,7 +62,9 @@ class Training(Instrument):
     """Default of --out: <workdir>/analysis."""
 
     def run(self) -> None:
+        from keras_resnet.training.checkpoints import CheckpointFolder, assign_model
         from keras_resnet.training.strategy import choose_strategy
+        from keras_resnet.training.workdir import CHECKPOINTS, read_settings
 
         values = read_settings(self.workdir)
         if "augmentation" not in values or values.keys() - {field.name for field in fields(CifarSettings)}:

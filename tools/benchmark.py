@@ -23,32 +23,26 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras_resnet  # first, since it keeps TensorFlow's messages back
-
-# isort: split
-import keras
 import numpy as np
-import tensorflow as tf
 from benchmark_detection import Detect
 from benchmark_inference import Inference, Views
 from benchmark_input import Files, Input, Records
 from benchmark_turns import Benchmark, Rounds, Seconds, alternate
 
+import keras_resnet
 from keras_resnet import data
 from keras_resnet.bounds import Count, Steps
 from keras_resnet.command_line import run_tools
-from keras_resnet.layers import BatchNormalization
-from keras_resnet.network import Network
 from keras_resnet.tables import Table, write_tables
-from keras_resnet.training import SGD, TrainingModel
 from keras_resnet.training.metrics_file import read_metrics
-from keras_resnet.training.state import State
-from keras_resnet.training.workdir import Workdir
 from keras_resnet.weights import Preprocessing
 
 
-def stock_normalization(model: keras.Model) -> keras.Model:
+def stock_normalization(model):
     """``model`` with Keras' own batch normalization layers instead of the fused ones."""
+    import keras
+
+    from keras_resnet.layers import BatchNormalization
 
     def swap(layer):
         cls = keras.layers.BatchNormalization if isinstance(layer, BatchNormalization) else type(layer)
@@ -58,13 +52,20 @@ def stock_normalization(model: keras.Model) -> keras.Model:
     return keras.Model(clone.input, clone.output)  # Keras' own training step
 
 
+def applications_resnet50():
+    """keras.applications' ResNet-50 with random weights."""
+    import keras
+
+    return keras.applications.ResNet50(weights=None)
+
+
 CONTESTS = {  # name: input size, batch, and the contestants; the first is this package
     "ResNet-50": (
         224,
         16,
         {
             "keras_resnet": lambda: keras_resnet.ResNet50(),
-            "keras.applications": lambda: keras.applications.ResNet50(weights=None),
+            "keras.applications": applications_resnet50,
         },
     ),
     "ResNet-20": (
@@ -88,6 +89,8 @@ class Train(Benchmark):
     """About how long one turn lasts."""
 
     def measure(self) -> None:
+        import keras
+
         table = Table("train", ("network", "precision", "contestant", "images/s", "ratio"))
         table.print_header()
         for net, (size, batch, contestants) in CONTESTS.items():
@@ -103,6 +106,11 @@ class Train(Benchmark):
 
 
 def _training_step(model, size, batch) -> Callable[[], None]:
+    import tensorflow as tf
+
+    from keras_resnet.network import Network
+    from keras_resnet.training import SGD, TrainingModel
+
     rng = np.random.default_rng(0)
     images = tf.constant(rng.normal(size=(batch, size, size, 3)), tf.float32)
     labels = tf.constant(rng.integers(0, model.output_shape[-1], batch))
@@ -151,6 +159,8 @@ class Fit(Benchmark):
     save_every: Steps = 200
 
     def measure(self) -> None:
+        import tensorflow as tf
+
         (cpu,) = tf.config.list_logical_devices("CPU")
         strategies = {
             "no strategy": tf.distribute.get_strategy(),
@@ -174,12 +184,17 @@ class Fit(Benchmark):
         write_tables(self.json, [table, self._checkpoints(models["no strategy"], step_seconds)])
 
     def _model(self, strategy):
+        from keras_resnet.training import SGD, TrainingModel
+
         with strategy.scope():
             model = TrainingModel(keras_resnet.ResNet20())
             model.compile(SGD(0.01))
         return model
 
     def _checkpoints(self, model, step_seconds) -> Table:  # at best: all cores busy
+        from keras_resnet.training.state import State
+        from keras_resnet.training.workdir import Workdir
+
         with tempfile.TemporaryDirectory() as folder:
             workdir = Workdir(Path(folder), {})
             seconds = []
@@ -196,7 +211,7 @@ class Fit(Benchmark):
         return table
 
 
-def random_images(count: int) -> data.ArraySplit:
+def random_images(count: int) -> "data.ArraySplit":
     """Random CIFAR-sized images of random classes."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, 32, 32, 3), np.uint8)

@@ -5,21 +5,13 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-import keras
 import numpy as np
-import tensorflow as tf
 from benchmark_turns import Benchmark, Rounds
 
 import keras_resnet
-from keras_resnet.analysis import multiply_adds
 from keras_resnet.bounds import Count, Pixels
-from keras_resnet.detection import Detector, FasterRCNN
-from keras_resnet.detection.model import TESTED, TRAINED
-from keras_resnet.detection.sampling import sample_anchors, sample_regions
-from keras_resnet.detection.suppression import STRIDE
 from keras_resnet.specs import find_spec
 from keras_resnet.tables import Table, write_tables
-from keras_resnet.training import SGD
 
 OBJECTS = 8
 MORE = 2  # images, to see what one takes
@@ -39,6 +31,15 @@ class Detect(Benchmark):
     """How often everything takes its turn; the medians count."""
 
     def measure(self) -> None:
+        import keras
+        import tensorflow as tf
+
+        from keras_resnet.detection import Detector, FasterRCNN
+        from keras_resnet.detection.model import TRAINED
+        from keras_resnet.detection.sampling import sample_anchors, sample_regions
+        from keras_resnet.detection.suppression import STRIDE
+        from keras_resnet.training import SGD
+
         keras.config.set_dtype_policy(self.precision)
         keras.utils.set_random_seed(0)
         network = keras_resnet.build(find_spec(self.model), input_shape=(None, None, 3), include_top=False)
@@ -113,6 +114,8 @@ class Detect(Benchmark):
         write_tables(self.json, [step_table, image_table], precision=self.precision)
 
     def _batch(self):
+        import tensorflow as tf
+
         rng = np.random.default_rng(0)
         corner = rng.uniform(0, 0.6, (1, OBJECTS, 2))
         boxes = np.concatenate([corner, corner + rng.uniform(0.1, 0.4, corner.shape)], axis=2)
@@ -128,6 +131,8 @@ class Detect(Benchmark):
 
     def _memory(self, model, batch) -> float:
         """MiB that the peak grows by for each image more in a training step."""
+        import tensorflow as tf
+
         peaks = []
         for count in (1, 1 + MORE):
             step = model._function(model.train_step)
@@ -140,6 +145,11 @@ class Detect(Benchmark):
 
     def _comparison(self, model, times) -> dict[str, str]:
         """One image's time against that of its multiply-adds at the shared layers' rate."""
+        import tensorflow as tf
+
+        from keras_resnet.analysis import multiply_adds
+        from keras_resnet.detection.model import TESTED
+
         shared = multiply_adds(model.shared, (self.height, self.width, 3))
         cells = tuple(int(side) for side in model.shared(tf.zeros([1, self.height, self.width, 3])).shape[1:3])
         rpn = multiply_adds(model.rpn, (*cells, model.shared.output.shape[-1]))

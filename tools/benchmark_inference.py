@@ -3,19 +3,14 @@
 import time
 from dataclasses import dataclass
 
-import keras
 import numpy as np
-import tensorflow as tf
 from benchmark_turns import Benchmark, Rounds, Seconds, alternate
 
 import keras_resnet
 from keras_resnet import data, evaluation
-from keras_resnet.analysis import multiply_adds
 from keras_resnet.bounds import Count, Pixels
-from keras_resnet.data.splits import Split
 from keras_resnet.specs import find_spec
 from keras_resnet.tables import Table, write_tables
-from keras_resnet.weights import TORCH, fold_batch_norm
 
 
 @dataclass(frozen=True)
@@ -30,6 +25,11 @@ class Inference(Benchmark):
     image_size: Pixels = 224
 
     def measure(self) -> None:
+        import keras
+        import tensorflow as tf
+
+        from keras_resnet.weights import fold_batch_norm
+
         shape = (self.image_size, self.image_size, 3)
         images = tf.constant(np.random.default_rng(0).normal(size=(self.batch_size, *shape)), tf.float32)
         turns = {}
@@ -58,6 +58,9 @@ class Views(Benchmark):
     rounds: Rounds = 3
 
     def measure(self) -> None:
+        from keras_resnet.data.splits import Split
+        from keras_resnet.weights import TORCH
+
         model = keras_resnet.build(find_spec(self.model))
         model.preprocessing = TORCH
         split = data.folder_split(self.data, "photos")[1]
@@ -81,6 +84,8 @@ class Views(Benchmark):
 
     def _work(self, model, split, view) -> int:
         """Multiply-adds of all photos under a view."""
+        from keras_resnet.analysis import multiply_adds
+
         size = evaluation.input_size(model)
         if view.name != "multi-scale":
             return len(split) * multiply_adds(model) * (10 if view.name == "10-crop" else 1)

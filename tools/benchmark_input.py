@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from benchmark_turns import Benchmark, Rounds, Seconds, alternate
 from PIL import Image
 
 from keras_resnet import data
 from keras_resnet.bounds import Count, Pixels
-from keras_resnet.data import augment, records
+from keras_resnet.data import records
 from keras_resnet.data.splits import Split
 from keras_resnet.tables import Table, write_tables
 from keras_resnet.weights import Preprocessing
@@ -72,13 +71,15 @@ class Input(Benchmark):
 
 def naive_training_view(encoded, seed, size: int):
     """The same augmentation the plain way: decode all, resize all, crop, flip, colour."""
-    image = tf.cast(augment.decode(encoded), tf.float32)
+    import tensorflow as tf
+
+    image = tf.cast(data.augment.decode(encoded), tf.float32)
     extent = tf.cast(tf.shape(image)[:2], tf.float32)
-    scale = tf.random.stateless_uniform([], augment.fold(seed, 0), *augment.SCALES)
+    scale = tf.random.stateless_uniform([], data.augment.fold(seed, 0), *data.augment.SCALES)
     target = tf.cast(tf.round(extent * scale * size / tf.reduce_min(extent)), tf.int32)
     image = tf.image.resize(image, tf.maximum(target, size), antialias=True)
-    crop = tf.image.stateless_random_crop(image, [size, size, 3], augment.fold(seed, 1))
-    return augment.flip(crop, augment.fold(seed, 3)) + augment.colour_shift(augment.fold(seed, 4))
+    crop = tf.image.stateless_random_crop(image, [size, size, 3], data.augment.fold(seed, 1))
+    return data.augment.flip(crop, data.augment.fold(seed, 3)) + data.augment.colour_shift(data.augment.fold(seed, 4))
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,8 @@ class Records(Benchmark):
     seconds: Seconds = 3.0
 
     def measure(self) -> None:
+        import tensorflow as tf
+
         rng = np.random.default_rng(0)
         photos = rng.integers(0, 256, (64, 1000 * self.kilobytes), np.uint8)
         stored = tf.constant([photo.tobytes() for photo in photos])

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_resnet.bounds import Between
 from keras_resnet.command_line import JsonFile
@@ -27,6 +25,9 @@ class Benchmark:
 
     def run(self) -> None:
         """Say on what it is measured, and measure."""
+        import keras
+        import tensorflow as tf
+
         versions = f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
         print(f"{hardware()}; {versions}")
         self.measure()

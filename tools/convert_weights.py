@@ -22,7 +22,7 @@ import keras_resnet
 from keras_resnet import weights
 from keras_resnet.command_line import Output, run_tool
 from keras_resnet.errors import InputError
-from keras_resnet.weights.write import WRITERS
+from keras_resnet.weights.writing import WRITERS
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,21 @@ class Convert:
     """The file to write: .keras, .weights.h5, .safetensors (torchvision's layout) or .npz."""
     model: str | None = None
     """The network, where the file does not tell: ResNet18 ... ResNet1202."""
+    check_values: bool = True
+    """Refuse NaN, infinite numbers, numbers beyond float32, negative variances and two keys for one weight."""
 
     def run(self) -> None:
         if self.source == "imagenet" and self.model is None:
             raise InputError("imagenet has weights of several networks: give --model NAME.")
-        model = keras_resnet.load_model(f"{self.model}:{self.source}" if self.model else self.source)
+        model = keras_resnet.load_model(f"{self.model}:{self.source}" if self.model else self.source, self.check_values)
         if getattr(model, "spec", None) is None:  # a model of keras.applications
             held = weights.from_model(model)
             model = keras_resnet.build(held.spec, weights=held, classes=held.classes)
         weights.write(model, self.target)
-        written, arrays = weights.read(self.target).arrays, weights.named_arrays(model)
-        if written.keys() != arrays.keys() or any(not np.array_equal(written[k], arrays[k]) for k in arrays):
+        written, arrays = weights.read(self.target, self.check_values).arrays, weights.named_arrays(model)
+        if written.keys() != arrays.keys() or any(
+            not np.array_equal(written[k], arrays[k], equal_nan=True) for k in arrays
+        ):
             raise InputError(f"{self.target} does not hold what was written to it: is the disk sound?")
         print(f"{model.spec.name}, {model.count_params():,} parameters: {self.source} -> {self.target}")
         print(f"needs: {', '.join(f'{k}={v!r}' for k, v in weights.from_model(model).needs.items())}")

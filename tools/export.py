@@ -20,11 +20,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 import keras_resnet
-from keras_resnet import deployment, evaluation
+from keras_resnet import data, deployment, evaluation
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import Folder, JsonFile, run_tool
-from keras_resnet.data import augment, open_data
-from keras_resnet.data.parallel import parallel_map
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, write_tables
 
@@ -63,7 +61,7 @@ class Export:
         if self.out.exists():
             raise InputError(f"{self.out} is there already: choose another --out, or remove it.")
         model = keras_resnet.load_model(self.model)
-        found = open_data(self.data, self.data_dir)
+        found = data.open_data(self.data, self.data_dir)
         evaluation.check_model(model, found)
         if "litert-int8" in self.formats and min(self.photos, len(found.validation)) < FEWEST_PHOTOS:
             raise InputError(
@@ -144,7 +142,7 @@ def _served_problems(model, saved_model, split) -> list[str]:
     """What is wrong with the answers to encoded photos, which take decoding, center view and softmax too."""
     encoded = [split.read(position)[0].numpy() for position in range(min(SERVED, len(split)))]
     size, crop = evaluation.input_size(model), model.preprocessing.crop
-    views = np.stack([augment.center_view(photo, size, crop).numpy() for photo in encoded])
+    views = np.stack([data.augment.center_view(photo, size, crop).numpy() for photo in encoded])
     expected = evaluation.with_activation(model, "softmax")(model.preprocessing(views)).numpy()
     classes, scores = deployment.run_served(saved_model)(encoded)
     difference = float(np.abs(np.take_along_axis(expected, classes, axis=1) - scores).max())
@@ -161,12 +159,14 @@ def _spread(split, count) -> np.ndarray:
 
 def _photos(model, split, count) -> np.ndarray:
     """Center views of ``count`` photos spread over the split, uint8 ``[count, size, size, 3]``."""
-    import tensorflow as tf  # after this package, which keeps its messages back
+    import tensorflow as tf
+
+    from keras_resnet.data.parallel import parallel_map
 
     size, crop = evaluation.input_size(model), model.preprocessing.crop
 
     def load(position):
-        view = augment.center_view(split.read(position)[0], size, crop)
+        view = data.augment.center_view(split.read(position)[0], size, crop)
         return tf.cast(tf.round(tf.clip_by_value(view, 0, 255)), tf.uint8)
 
     dataset = parallel_map(tf.data.Dataset.from_tensor_slices(_spread(split, count)), load)

@@ -53,6 +53,9 @@ def show(number: int, process: subprocess.Popen) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the workers to their end."""
+    if {"-h", "--help"} & set(arguments[:1]):
+        print(__doc__.strip())
+        return 0
     if len(arguments) < 2 or arguments[0] not in map(str, range(1, MOST_WORKERS + 1)):
         usage = f"give a number of workers from 1 to {MOST_WORKERS}, and a script with its arguments"
         print(f"launch_local.py: {usage}: launch_local.py 2 recipes/cifar10.py --data-dir DIR", file=sys.stderr)

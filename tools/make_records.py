@@ -69,7 +69,7 @@ class MakeRecords:
         if not (self.out / records.MANIFEST).exists():
             return fresh
         before = records.read_manifest(self.out)
-        if before["of"] != fingerprints or before["megabytes"] != self.shard_megabytes:
+        if before.get("of") != fingerprints or before.get("megabytes") != self.shard_megabytes:
             raise InputError(f"{self.out} holds shards of other images or of another size: give another --out.")
         return before
 

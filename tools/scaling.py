@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import keras_resnet
-from keras_resnet import plots
-from keras_resnet.analysis import multiply_adds
+from keras_resnet import analysis, plots
 from keras_resnet.bounds import Between, Count, Length
 from keras_resnet.command_line import JsonFile, PngFile, run_tool
 from keras_resnet.specs import find_spec
@@ -55,7 +54,7 @@ class Machine:
     def network(self) -> tuple[int, int]:
         """Operations of training on one image, and bytes of the float32 gradient."""
         network = keras_resnet.build(find_spec(self.model))
-        return 2 * TRAINING_PASSES * multiply_adds(network), 4 * sum(
+        return 2 * TRAINING_PASSES * analysis.multiply_adds(network), 4 * sum(
             v.numpy().size for v in network.trainable_variables
         )
 

@@ -14,13 +14,9 @@ from typing import Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras_resnet  # first, since it keeps TensorFlow's messages back
-
-# isort: split
-import keras
 import tqdm
 
-from keras_resnet.analysis import multiply_adds
+import keras_resnet
 from keras_resnet.command_line import run_tool
 
 COLUMNS = ("network", "layers", "conv1", "conv2", "conv3", "conv4", "conv5", "parameters", "multiply-adds", "paper")
@@ -41,6 +37,8 @@ def network_row(name: str) -> tuple:
 
 
 def vgg_row(name: str) -> tuple:
+    import keras
+
     model = getattr(keras.applications, name)(weights=None)
     pools = [model.get_layer(f"block{i}_pool").input.shape[1] for i in range(1, 6)]
     return _row(name, int(name.removeprefix("VGG")), pools, model)
@@ -49,7 +47,7 @@ def vgg_row(name: str) -> tuple:
 def _row(name, depth, sizes, model) -> tuple:
     sizes = [f"{size}x{size}" for size in sizes] + [""] * (5 - len(sizes))
     parameters = sum(math.prod(v.shape) for v in model.trainable_variables)
-    return name, depth, *sizes, parameters, multiply_adds(model), PAPER.get(name, "")
+    return name, depth, *sizes, parameters, keras_resnet.analysis.multiply_adds(model), PAPER.get(name, "")
 
 
 ROWS: dict[str, Callable[[str], tuple]] = {
@@ -67,6 +65,8 @@ class Table1:
     """Aligned columns, a Markdown table, or comma-separated values."""
 
     def run(self) -> None:
+        import keras
+
         with keras.StatelessScope(initialize_variables=False):  # shapes are all it takes: nobody draws 600 M weights
             rows = [make(name) for name, make in tqdm.tqdm(ROWS.items(), disable=None, leave=False)]
         if self.format == "csv":

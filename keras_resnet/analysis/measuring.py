@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 
@@ -17,8 +18,8 @@ class Measured:
     """Of training steps in a process of its own.
 
     Fields:
-        peak: bytes beyond what the process had before there was a model. On a GPU its allocator's; elsewhere resident
-            memory, with freed memory given back at once, so that it is what was in use.
+        peak: bytes beyond what the process had before there was a model. On a GPU its allocator's; elsewhere its own
+            resident memory, with freed memory given back at once, so that it is what was in use.
         resident: the same as the system's allocator leaves it, which keeps some of what is freed; None on a GPU.
         seconds: a step, the median.
         hardware: in words.
@@ -69,9 +70,32 @@ def _in_process(asked: str, environment: dict) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _resident(field: str) -> int:
+class _Watch(threading.Thread):
+    """The most memory of its own that this process holds.
+
+    Pages of files, such as the libraries' code, are left out: the system takes them away as it likes, which would be
+    subtracted from what a model needs.
+    """
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.peak, self._over = 0, threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(0.002):
+            self.peak = max(self.peak, _own_memory())
+
+    def end(self) -> int:
+        """Bytes."""
+        self._over.set()
+        self.join()
+        return self.peak
+
+
+def _own_memory() -> int:
     with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
+        sizes = dict(line.split(":", 1) for line in status if line.startswith(("RssAnon", "VmSwap")))
+    return sum(1024 * int(size.split()[0]) for size in sizes.values())
 
 
 def _train(model, changes, batch_size, size, precision, steps) -> dict:
@@ -86,11 +110,13 @@ def _train(model, changes, batch_size, size, precision, steps) -> dict:
     gpu = bool(tf.config.list_physical_devices("GPU"))
     smallest = change_spec(find_spec("ResNet20"), blocks=(1,), filters=(16,))
     _steps(build(smallest), 2, 32, 1)  # libraries load and thread pools start here
-    before = 0 if gpu else _resident("VmRSS")
+    before, watch = 0 if gpu else _own_memory(), _Watch()
     keras.config.set_dtype_policy(precision)
     network = build(change_spec(find_spec(model), **changes), input_shape=(size, size, 3))
+    watch.start()
     seconds = _steps(network, batch_size, size, steps)
-    used = tf.config.experimental.get_memory_info("GPU:0")["peak"] if gpu else _resident("VmHWM") - before
+    own = watch.end()
+    used = tf.config.experimental.get_memory_info("GPU:0")["peak"] if gpu else own - before
     return {"gpu": gpu, "peak": int(used), "seconds": float(np.median(seconds)), "hardware": hardware()}
 
 

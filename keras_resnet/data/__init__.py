@@ -4,32 +4,6 @@
 batches, augmented and shuffled as a deterministic function of (seed, position) for training.
 """
 
-from keras_resnet.data.folders import folder_split
-from keras_resnet.data.mixing import mix
-from keras_resnet.data.pipelines import (
-    ArraySplit,
-    Shard,
-    cifar_batches,
-    decode_all,
-    imagenet_batches,
-    training_batches,
-)
-from keras_resnet.data.sources import open_data
-from keras_resnet.data.splits import Data, Split
-from keras_resnet.data.statistics import mean_image, principal_colours
+import lazy_loader
 
-__all__ = [
-    "ArraySplit",
-    "Data",
-    "Shard",
-    "Split",
-    "cifar_batches",
-    "decode_all",
-    "folder_split",
-    "imagenet_batches",
-    "mean_image",
-    "mix",
-    "open_data",
-    "principal_colours",
-    "training_batches",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,11 +3,14 @@
 Images are ``[height, width, 3]``; a seed is an integer tensor of shape ``[2]``. Equal seeds give equal results.
 """
 
+import io
 from dataclasses import dataclass
-from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
+from PIL import Image
 
+from keras_resnet.data.reading import read_regular
 from keras_resnet.errors import InputError
 from keras_resnet.weights.preprocessing import CENTER_CROP, Preprocessing
 
@@ -15,6 +18,9 @@ SCALES = (8 / 7, 15 / 7)  # shorter side over crop size: 256 to 480 at 224
 CIFAR_PADDING = 4
 PCA_DEVIATION = 0.1
 CMYK_CHANNELS = 4
+MOST_PIXELS = 2**27  # of a photo, which take 0.4 GB as they are decoded; larger ones are refused by their headers
+TOO_LARGE = f"it has more than {MOST_PIXELS:,} pixels"
+PNG = b"\x89PNG\r\n\x1a\n"
 ALIASING = 2  # file pixels for one of the view's from which a training view is filtered before it is sampled
 
 
@@ -42,21 +48,58 @@ def fold(seed, number: int):
 
 
 def decode(encoded):
-    """Any JPEG (also grey or CMYK) or PNG as uint8 RGB; raises ``tf.errors.InvalidArgumentError`` otherwise."""
-    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    """Any JPEG (also grey or CMYK) or PNG as uint8 RGB.
+
+    Raises:
+        tf.errors.InvalidArgumentError: it is none, is damaged, or has more than ``MOST_PIXELS``.
+    """
+    with tf.control_dependencies([_bounded(encoded)]):
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     image.set_shape([None, None, 3])
     return image
 
 
+def _bounded(encoded):
+    """Assert that the header of a photo promises no more than ``MOST_PIXELS``."""
+    head = tf.strings.substr(encoded, 0, 24) + bytes(24)  # of a file that may end early
+    pixels = tf.cond(
+        tf.strings.substr(head, 0, len(PNG)) == PNG,
+        lambda: tf.io.decode_raw(tf.strings.substr(head, 16, 8), tf.int32, little_endian=False),
+        lambda: tf.cond(
+            tf.io.is_jpeg(encoded),
+            lambda: tf.image.extract_jpeg_shape(encoded)[:2],
+            lambda: tf.ensure_shape(tf.numpy_function(_sides, [encoded], tf.int32, stateful=False), [2]),
+        ),
+    )
+    count = tf.reduce_prod(tf.cast(pixels, tf.int64))
+    return tf.debugging.assert_less_equal(count, tf.constant(MOST_PIXELS, tf.int64), TOO_LARGE)
+
+
+def _sides(encoded: bytes) -> np.ndarray:
+    """Width and height of the other formats that TensorFlow decodes; zeros of what is no picture."""
+    try:
+        with Image.open(io.BytesIO(encoded)) as picture:
+            return np.array(picture.size, np.int32)
+    except Exception:  # whatever a damaged header leads to
+        return np.zeros(2, np.int32)
+
+
+def problem(encoded: bytes) -> str:
+    """What is wrong with the bytes of an image file, in a few words; an empty string for nothing."""
+    try:
+        with tf.device("CPU:0"):
+            image = decode(encoded)
+    except tf.errors.OpError as error:
+        return error.message.split("\n")[0].split("}} ")[-1].split(" [Op:")[0][:200]
+    return "" if min(image.shape[:2]) > 0 else "it has no pixels"
+
+
 def read_photo(path) -> bytes:
     """The bytes of a JPEG or PNG file; raises :class:`InputError` naming one that is missing or does not decode."""
-    try:
-        encoded = Path(path).read_bytes()
-        decode(encoded)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except tf.errors.InvalidArgumentError as error:
-        raise InputError(f"{path} does not decode: give a JPEG or PNG file.") from error
+    encoded, _ = read_regular(path)
+    found = problem(encoded)
+    if found:
+        raise InputError(f"{path} does not decode: {found if found == TOO_LARGE else 'give a JPEG or PNG file'}.")
     return encoded
 
 

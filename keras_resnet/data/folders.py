@@ -2,13 +2,15 @@
 
 import csv
 import functools
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.scan import images_in, is_image
+from keras_resnet.data.reading import Reader, read_regular, read_text
+from keras_resnet.data.scan import fetch_from, images_in, is_image
 from keras_resnet.data.splits import DATA_FORMS, Data, Split, fingerprint_of
 from keras_resnet.errors import InputError
 
@@ -16,7 +18,7 @@ from keras_resnet.errors import InputError
 def open_folder(folder: Path, name: str) -> Data:
     """``folder/train/<class>/*`` with ``folder/val/<class>/*``, or with a flat ``val`` and a label list beside it."""
     for part in ("train", "val"):
-        if not (folder / part).is_dir():
+        if not os.path.isdir(folder / part):
             raise InputError(f"There is no folder {folder / part}: --data takes {DATA_FORMS}.")
     classes = _folders(folder / "train")
     openers = {"train": functools.partial(_class_split, folder / "train", "train", classes)}
@@ -41,12 +43,15 @@ def folder_split(folder: Path, name: str) -> tuple[tuple[str, ...], Split]:
 
 
 def _folders(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(entry.name for entry in os.scandir(folder) if entry.is_dir()))
+    found = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    for name in found:
+        if not name.isprintable():  # also bytes that are no UTF-8, which Python turns into surrogates
+            raise InputError(f"The class folder {name!r} in {folder} has a name that cannot be printed: rename it.")
+    return tuple(found)
 
 
 def _class_split(folder: Path, name: str, classes: tuple[str, ...]) -> Split:
-    files = _readable(folder, classes)
-    return _split(folder, name, files, files["directory"])
+    return _split(folder, name, _readable(folder, classes))
 
 
 def _readable(folder: Path, directories: Sequence[str]) -> np.ndarray:
@@ -56,17 +61,28 @@ def _readable(folder: Path, directories: Sequence[str]) -> np.ndarray:
     return files
 
 
-def _split(folder: Path, name: str, files: np.ndarray, labels: np.ndarray) -> Split:
+def _split(folder: Path, name: str, files: np.ndarray) -> Split:
+    """The images of ``files``; their ``directory`` is their label."""
     import tensorflow as tf
 
-    place, paths, numbers = os.path.join(folder, ""), tf.constant(files["path"]), tf.constant(labels, tf.int32)
-    about = [files[field].tobytes() for field in ("path", "size", "modified")]
+    place, paths = os.path.join(folder, ""), files["path"]
+    reader, labels = Reader(name, len(files), fetch_from(folder, files)), tf.constant(files["directory"], tf.int32)
+
+    def read_whole(position):
+        encoded, used = reader.read_whole(position)
+        return encoded, tf.gather(labels, used)
+
+    about = [files[field].tobytes() for field in ("path", "size", "modified", "directory")]
     return Split(
         name,
         len(files),
-        lambda position: (tf.io.read_file(place + tf.gather(paths, position)), tf.gather(numbers, position)),
-        fingerprint_of([place, *about, labels.tobytes()]),
-        lambda position: place + os.fsdecode(paths[position].numpy()),
+        lambda position: (reader.read(position), tf.gather(labels, position)),
+        fingerprint_of([place, *about]),
+        lambda position: place + os.fsdecode(paths[position]),
+        read_whole,
+        reader,
+        files,
+        functools.partial(_split, folder, name),
     )
 
 
@@ -75,7 +91,7 @@ def _flat_split(folder: Path, classes: tuple[str, ...]) -> Split:
     images = sorted(folder / "val" / name for name in os.listdir(folder / "val") if is_image(name))
     for name, read in LABEL_LISTS.items():
         for found in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + name)):
-            wnids = read(found, images, classes)
+            wnids = _labels(read, found, images, classes)
             missing = [path.name for path in images if wnids.get(path.stem) not in classes]
             if missing:
                 raise InputError(
@@ -85,11 +101,22 @@ def _flat_split(folder: Path, classes: tuple[str, ...]) -> Split:
             number = {name: i for i, name in enumerate(classes)}
             files = _readable(folder / "val", [""])
             stems = (os.path.splitext(os.fsdecode(path))[0] for path in files["path"])
-            return _split(folder / "val", "val", files, np.array([number[wnids[stem]] for stem in stems], np.int32))
+            files["directory"] = [number[wnids[stem]] for stem in stems]
+            return _split(folder / "val", "val", files)
     raise InputError(
         f"{folder / 'val'} holds images without class folders: put their label list into {folder}, one of "
         f"{', '.join(LABEL_LISTS)}."
     )
+
+
+def _labels(read, path: Path, images, classes) -> dict[str, str]:
+    try:
+        return read(path, images, classes)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a damaged list, or the development kit's .mat file, leads to
+        words = f"{type(error).__name__}: {error}"[:200]
+        raise InputError(f"{path} is not as it was published ({words}): put the original there.") from error
 
 
 def _devkit(path: Path, images, classes) -> dict[str, str]:
@@ -99,14 +126,14 @@ def _devkit(path: Path, images, classes) -> dict[str, str]:
     meta = path.with_name("meta.mat")
     if not meta.exists():
         raise InputError(f"{path} needs the development kit's meta.mat beside it: copy it there.")
-    synsets = loadmat(meta, squeeze_me=True)["synsets"]
+    synsets = loadmat(io.BytesIO(read_regular(meta)[0]), squeeze_me=True)["synsets"]
     wnids = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
-    return _in_order(path, images, [wnids.get(int(number)) for number in path.read_text().split()])
+    return _in_order(path, images, [wnids.get(int(number)) for number in read_text(path).split()])
 
 
 def _synsets(path: Path, images, classes) -> dict[str, str]:
     """A WordNet ID a line, in the order of the sorted files."""
-    return _in_order(path, images, path.read_text().split())
+    return _in_order(path, images, read_text(path).split())
 
 
 def _in_order(path, images, wnids) -> dict[str, str]:
@@ -117,14 +144,14 @@ def _in_order(path, images, wnids) -> dict[str, str]:
 
 def _file_and_number(path: Path, images, classes) -> dict[str, str]:
     """Caffe's list: a file and the position of its class among the sorted ones, a line."""
-    pairs = (line.split() for line in path.read_text().splitlines() if line.strip())
-    return {Path(file).stem: classes[int(number)] for file, number in pairs if int(number) < len(classes)}
+    pairs = (line.split() for line in read_text(path).splitlines() if line.strip())
+    return {Path(file).stem: classes[int(number)] for file, number in pairs if 0 <= int(number) < len(classes)}
 
 
 def _kaggle(path: Path, images, classes) -> dict[str, str]:
     """Kaggle's solution: an image's name, then its WordNet ID and boxes."""
-    with open(path, newline="") as file:
-        return {row["ImageId"]: row["PredictionString"].split()[0] for row in csv.DictReader(file)}
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    return {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
 
 
 LABEL_LISTS = {

@@ -36,8 +36,7 @@ class ArraySplit:
 
     def spread(self, count: int) -> "ArraySplit":
         """``count`` of the images, evenly spaced, so that folders sorted by class give of each."""
-        if count > len(self):
-            raise InputError(f"{self.name} has {len(self)} images, not {count}: ask for fewer.")
+        check_count(self, count)
         chosen = np.linspace(0, len(self) - 1, count).round().astype(np.int64)
         return ArraySplit(f"{count:,} of {self.name}", self.images[chosen], self.labels[chosen])
 
@@ -45,6 +44,12 @@ class ArraySplit:
         """These images, then those of ``other``."""
         images, labels = (np.concatenate(both) for both in ((self.images, other.images), (self.labels, other.labels)))
         return ArraySplit(f"{self.name} and {other.name}", images, labels)
+
+
+def check_count(split, count: int) -> None:
+    """Raise :class:`InputError` if ``split`` has fewer than ``count`` images."""
+    if count > len(split):
+        raise InputError(f"{split.name} has {len(split)} images, not {count}: ask for fewer.")
 
 
 def decode_all(split: Split, size: int = 32) -> ArraySplit:
@@ -166,17 +171,19 @@ def imagenet_batches(
     """Batches of float32 ``[batch, size, size, 3]`` and int32 labels: the ImageNet protocol (Sec. 3.4).
 
     With a ``seed``, augmented, shuffled and endless, from step ``start_step`` on; without, one pass of center views.
+    The next whole image of the split stands in for one that can no longer be read.
     """
+    read = split.read_whole or split.read
     if seed is None:
 
         def center(position):
-            encoded, label = split.read(position)
+            encoded, label = read(position)
             return preprocessing(augment.center_view(encoded, size, preprocessing.crop)), label
 
         return single_pass(center, len(split), batch_size, shard)
 
     def view(position, image_seed):
-        encoded, label = split.read(position)
+        encoded, label = read(position)
         return augment.imagenet_training_view(encoded, image_seed, size, preprocessing, colours), label
 
     return training_batches(view, len(split), batch_size, seed, start_step, shard, finish)

@@ -5,7 +5,6 @@ There is no shuffle buffer: an epoch is a permutation of the whole split, and an
 
 import functools
 import hashlib
-import json
 import os
 import resource
 import struct
@@ -17,13 +16,14 @@ import numpy as np
 
 from keras_resnet.data.cache import cache_folder, kept
 from keras_resnet.data.lock import one_at_a_time
+from keras_resnet.data.reading import Reader, read_json
 from keras_resnet.data.scan import stamp
 from keras_resnet.data.splits import Data, Split, fingerprint_of
-from keras_resnet.errors import InputError
+from keras_resnet.errors import InputError, in_our_words
 
 MANIFEST = "records.json"
 HEADER = struct.Struct("<QI")  # a record: its length, a checksum of the length, the data, a checksum of the data
-FOOTER_BYTES = 4
+LENGTH_BYTES, FOOTER_BYTES = 8, 4
 CRC_MASK = 0xA282EAD8
 MOST_OPEN = 8192
 PARTS = {"train": "train", "validation": "val", "test": "test"}
@@ -34,8 +34,7 @@ def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0,
     """The records ``first`` to ``last`` of ``shards``, in the stored order.
 
     ``parse`` takes a record, a scalar string tensor, to the encoded image and its label. Each record's checksum is
-    verified as it is read: a damaged one raises :class:`InputError`, naming its shard; from within a pipeline
-    TensorFlow raises its ``InvalidArgumentError`` with that sentence.
+    verified as it is read: a damaged one raises :class:`InputError`, naming its shard.
     """
     import tensorflow as tf
 
@@ -44,10 +43,13 @@ def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0,
     paths = [str(path) for path in shards]
     stamps = [stamp(path) for path in paths]
 
-    def read_bytes(position):
+    def fetch(position):
         shard, start, length = places[position]
-        opened = _opener()(paths[shard], stamps[shard])
-        found = os.pread(opened.descriptor, length + FOOTER_BYTES, start)
+        try:
+            opened = _opener()(paths[shard], stamps[shard])
+            found = os.pread(opened.descriptor, length + FOOTER_BYTES, start)
+        except OSError as error:
+            raise InputError(f"{paths[shard]} cannot be read: {error.strerror}.") from error
         record, checksum = found[:length], found[length:]
         if masked_crc(record) != int.from_bytes(checksum, "little"):
             raise InputError(
@@ -55,13 +57,20 @@ def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0,
             )
         return record
 
-    def read(position):
-        record = tf.numpy_function(read_bytes, [position], tf.string, stateful=False)
-        encoded, label = parse(tf.ensure_shape(record, []))
+    def parsed(record):
+        encoded, label = parse(record)
         return encoded, tf.cast(label, tf.int32)
 
+    reader = Reader(name, len(places), fetch)
     files = [f"{path} {changed}" for path, changed in zip(paths, stamps, strict=True)]
-    return Split(name, len(places), read, fingerprint_of([*files, str(first), str(last)]))
+    return Split(
+        name,
+        len(places),
+        lambda position: parsed(reader.read(position)),
+        fingerprint_of([*files, str(first), str(last)]),
+        read_whole=lambda position: parsed(reader.read_whole(position)[0]),
+        reader=reader,
+    )
 
 
 def masked_crc(data: bytes) -> int:
@@ -113,7 +122,9 @@ def _places(shard: Path):
         while at < size:
             file.seek(at)
             header = file.read(HEADER.size)
-            length = HEADER.unpack(header)[0] if len(header) == HEADER.size else size
+            length, checksum = HEADER.unpack(header) if len(header) == HEADER.size else (size, None)
+            if checksum is not None and masked_crc(header[:LENGTH_BYTES]) != checksum:
+                raise InputError(f"{shard} is damaged: at byte {at} there is no record; write it again.")
             start = at + HEADER.size
             at = start + length + FOOTER_BYTES
             if at > size:
@@ -126,35 +137,73 @@ def open_records(folder: Path, name: str) -> Data:
     manifest = read_manifest(folder)
     if not manifest["complete"]:
         raise InputError(f"{folder} is not finished: run the same tools/make_records.py command again.")
+    for stem in ("train", "val"):
+        if not manifest["splits"].get(stem):
+            raise InputError(f"{folder / MANIFEST} lists no shards of the part {stem}: make the shards again.")
+    classes = tuple(manifest["classes"])
 
     def part(stem):
         shards = manifest["splits"][stem]
         for shard in shards:
             path = folder / shard["file"]
-            if not path.is_file() or path.stat().st_size != shard["bytes"]:
+            if not os.path.isfile(path) or path.stat().st_size != shard["bytes"]:
                 raise InputError(f"{path} is missing or not of {shard['bytes']} bytes: copy or make the shards again.")
-        return record_split(stem, [folder / shard["file"] for shard in shards], _parse)
+        parse = functools.partial(_parse, folder, len(classes))
+        split = record_split(stem, [folder / shard["file"] for shard in shards], parse)
+        if not len(split):
+            raise InputError(f"The shards of the part {stem} in {folder} hold no records: make the shards again.")
+        return split
 
-    there = {key: stem for key, stem in PARTS.items() if stem in manifest["splits"]}
-    return Data(name, tuple(manifest["classes"]), {key: functools.partial(part, stem) for key, stem in there.items()})
+    there = {key: stem for key, stem in PARTS.items() if manifest["splits"].get(stem)}
+    return Data(name, classes, {key: functools.partial(part, stem) for key, stem in there.items()})
 
 
-def _parse(record):
+def _parse(folder, classes, record):
     import tensorflow as tf
 
     image, label = FEATURES
     found = tf.io.parse_single_example(
         record, {image: tf.io.FixedLenFeature([], tf.string), label: tf.io.FixedLenFeature([], tf.int64)}
     )
-    return found[image], found[label]
+
+    def refuse(number):
+        raise InputError(f"{folder} has a record of the class {number}, and {classes} classes: make the shards again.")
+
+    number = found[label]
+    inside = tf.logical_and(number >= 0, number < classes)
+    refused = functools.partial(tf.numpy_function, refuse, [number], tf.int64, stateful=False)
+    return found[image], tf.ensure_shape(tf.cond(inside, lambda: number, refused), [])
 
 
 def read_manifest(folder: Path) -> dict:
-    """``records.json`` of ``folder``."""
-    try:
-        return json.loads((folder / MANIFEST).read_text())
-    except ValueError as error:
-        raise InputError(f"{folder / MANIFEST} is damaged: make the shards again.") from error
+    """``records.json`` of ``folder``; raises :class:`InputError` if it is none of ``tools/make_records.py``'s."""
+    path = folder / MANIFEST
+    manifest = read_json(path)
+    if not _is_manifest(manifest):
+        raise InputError(f"{path} is damaged, it is not as tools/make_records.py writes it: make the shards again.")
+    return manifest
+
+
+def _is_manifest(found) -> bool:
+    kinds = {"classes": list, "complete": bool, "splits": dict}
+    if not isinstance(found, dict) or not all(type(found.get(key)) is kind for key, kind in kinds.items()):
+        return False
+    lists = found["splits"].values()
+    return (
+        all(isinstance(name, str) for name in found["classes"])
+        and found["splits"].keys() <= set(PARTS.values())
+        and all(isinstance(shards, list) and all(map(_is_shard, shards)) for shards in lists)
+    )
+
+
+def _is_shard(found) -> bool:
+    kinds = {"file": str, "examples": int, "bytes": int, "sha256": str}
+    return (
+        isinstance(found, dict)
+        and all(type(found.get(key)) is kind for key, kind in kinds.items())
+        and Path(found["file"]).name == found["file"]
+        and "\0" not in found["file"]
+    )
 
 
 def sha256_of(path: Path) -> str:
@@ -172,7 +221,7 @@ def write_shard(path: Path, split: Split, positions: np.ndarray) -> dict:
     image_name, label_name = FEATURES
     part = path.with_name(f"part-{path.name}")
     examples = parallel_map(tf.data.Dataset.from_tensor_slices(positions), split.read)
-    with tf.io.TFRecordWriter(str(part)) as writer:
+    with in_our_words(), tf.io.TFRecordWriter(str(part)) as writer:
         for encoded, label in examples.as_numpy_iterator():
             features = {
                 image_name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded])),

@@ -13,11 +13,11 @@ import numpy as np
 
 from keras_resnet.data.cache import cache_folder, evict, version_of
 from keras_resnet.data.lock import one_at_a_time
+from keras_resnet.data.reading import MOST_LOST, read_regular
 from keras_resnet.data.splits import fingerprint_of
 from keras_resnet.errors import InputError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-TOO_MANY_BAD = 0.01
 NAMED = 20
 KEPT_EVERY = 20_000  # images, after which a scan that is stopped continues
 UNKNOWN, BAD, GOOD = -1, 0, 1
@@ -44,12 +44,35 @@ def images_in(folder: Path, directories: Sequence[str]) -> np.ndarray:
     return _readable(folder, scan_file(folder), listed)
 
 
-def readable_images(folder: Path, paths: list[str]) -> set[str]:
-    """The ``paths`` under ``folder`` that decode; else as :func:`images_in`, whose scan is kept for each such list."""
+def fetch_from(folder: Path, files: np.ndarray) -> Callable[[int], bytes]:
+    """What takes a position in ``files``, rows of :func:`images_in`, to the bytes of its file.
+
+    It raises :class:`InputError` for a file that cannot be read, or that has changed and does not decode any more.
+    """
+    from keras_resnet.data import augment
+
+    known = np.stack([files["size"], files["modified"]], axis=1)
+
+    def fetch(position):
+        path = _full(folder, files["path"][position])
+        encoded, now = read_regular(path)
+        if now != tuple(known[position]):
+            problem = augment.problem(encoded)
+            if problem:
+                raise InputError(f"{path} does not decode any more: {problem}.")
+            known[position] = now
+        return encoded
+
+    return fetch
+
+
+def listed_images(folder: Path, paths: list[str]) -> np.ndarray:
+    """Those of ``paths`` under ``folder`` that decode; else as :func:`images_in`.
+
+    The scan is kept for each such list.
+    """
     names = [os.fsencode(os.path.relpath(path, folder)) for path in paths]
-    good = _readable(folder, scan_file(folder, fingerprint_of(names)), lambda: _rows(folder, names, 0))
-    kept = set(good["path"].tolist())
-    return {path for path, name in zip(paths, names, strict=True) if name in kept}
+    return _readable(folder, scan_file(folder, fingerprint_of(names)), lambda: _rows(folder, names, 0))
 
 
 def scan_file(folder: Path, which: str = "") -> Path:
@@ -69,9 +92,9 @@ def _readable(folder: Path, kept: Path, listed: Callable[[], np.ndarray]) -> np.
     bad = files[files["state"] == BAD]
     if len(bad):
         _tell(folder, bad["path"], len(files), kept.with_suffix(".txt"))
-    if len(bad) > TOO_MANY_BAD * len(files):
+    if len(bad) > MOST_LOST * len(files):
         raise InputError(
-            f"{len(bad)} of {len(files)} images in {folder} do not decode, more than {TOO_MANY_BAD:.0%} "
+            f"{len(bad)} of {len(files)} images in {folder} do not decode, more than {MOST_LOST:.0%} "
             f"(the first is {_full(folder, bad['path'][0])}): repair or remove them."
         )
     return files[files["state"] == GOOD]
@@ -138,16 +161,12 @@ def _decode(folder, files, kept) -> None:
 
 def _problem(path: str) -> str:
     """What is wrong with an image file, or an empty string."""
-    import tensorflow as tf
-
-    from keras_resnet.data.augment import decode
+    from keras_resnet.data import augment
 
     try:
-        with tf.device("CPU:0"):
-            image = decode(tf.io.read_file(path))
-    except tf.errors.OpError as error:
-        return error.message.split("\n")[0].split("}} ")[-1].split(" [Op:")[0][:200]
-    return "" if min(image.shape[:2]) > 0 else "it has no pixels"
+        return augment.problem(read_regular(path)[0])
+    except InputError as error:
+        return str(error).removeprefix(path).strip(" .")
 
 
 def _tell(folder, paths, count, everything: Path) -> None:
@@ -155,7 +174,7 @@ def _tell(folder, paths, count, everything: Path) -> None:
         print(f"left out {_full(folder, path)}: {_problem(_full(folder, path))}", file=sys.stderr)
     if len(paths) > NAMED:
         try:
-            everything.write_text("".join(f"{_full(folder, path)}\n" for path in paths))
+            everything.write_bytes(b"".join(os.fsencode(_full(folder, path)) + b"\n" for path in paths))
             print(f"... and {len(paths) - NAMED} more, all in {everything}", file=sys.stderr)
         except OSError:
             print(f"... and {len(paths) - NAMED} more", file=sys.stderr)

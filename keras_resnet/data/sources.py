@@ -1,12 +1,14 @@
 """Where images come from: a folder, record shards, a TFDS data set, or the built-in demo set."""
 
+import os
 from pathlib import Path
 
 from keras_resnet.data import demo
 from keras_resnet.data.folders import open_folder
 from keras_resnet.data.records import MANIFEST, open_records
-from keras_resnet.data.splits import Data
+from keras_resnet.data.splits import DATA_FORMS, Data
 from keras_resnet.data.tfds_source import open_tfds
+from keras_resnet.errors import InputError
 
 
 def open_data(data: str, data_dir: str | Path | None = None) -> Data:
@@ -24,9 +26,11 @@ def open_data(data: str, data_dir: str | Path | None = None) -> Data:
     """
     if data == "demo":
         return open_folder(demo.folder(), "demo")
-    folder = Path(data).expanduser()
-    if (folder / MANIFEST).exists():
+    if not data:
+        raise InputError(f"--data is empty: it takes {DATA_FORMS}.")
+    folder = Path(os.path.expanduser(data))
+    if os.path.lexists(folder / MANIFEST):
         return open_records(folder, folder.name)
-    if folder.is_dir() or folder.is_absolute() or len(folder.parts) > 1 or data.startswith("."):
+    if os.path.isdir(folder) or folder.is_absolute() or len(folder.parts) > 1 or data.startswith("."):
         return open_folder(folder, folder.name)
     return open_tfds(data, Path(data_dir).expanduser() if data_dir else None)

@@ -3,8 +3,11 @@
 import functools
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
+
+from keras_resnet.data.reading import Reader
 from keras_resnet.errors import InputError
 
 DATA_FORMS = (
@@ -24,6 +27,10 @@ class Split:
             a scalar int32 tensor.
         fingerprint: changes when the files do; names what is computed once from the split and kept.
         file: a position to the image's file, where it has one of its own.
+        read_whole: the same as ``read`` in training, where the next whole image stands in for one that is lost.
+        reader: what reads, and counts what is lost.
+        files: a row an image, as :func:`keras_resnet.data.scan.images_in` gives them, of images in files of their own.
+        with_files: other ``files`` to the split of those.
     """
 
     name: str
@@ -31,6 +38,10 @@ class Split:
     read: Callable
     fingerprint: str = ""
     file: Callable[[int], str] | None = None
+    read_whole: Callable | None = None
+    reader: Reader | None = field(default=None, repr=False)
+    files: np.ndarray | None = field(default=None, repr=False)
+    with_files: Callable[[np.ndarray], "Split"] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return self.size

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-SCALES = (8.0, 16.0, 32.0)  # times the base of 16 pixels: 128, 256, 512
-RATIOS = (0.5, 1.0, 2.0)  # height / width
+from keras_resnet.detection.defaults import RATIOS, SCALES
+
 BASE = 16.0
 LARGEST_GROWTH = math.log(1000 / 16)  # of a side; what an untrained network asks beyond it is noise
 

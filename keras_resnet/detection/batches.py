@@ -43,7 +43,8 @@ def detection_batches(
     """Endless training batches of :class:`FasterRCNN`, a function of (seed, position), from ``start_step`` on.
 
     Half of the images are mirrored. Wide and tall images come in batches of their own as far as each run of 16 batches
-    allows. Photos without objects to learn from are left out.
+    allows. Photos without objects to learn from are left out. The next whole photo, with its own objects, stands in for
+    one that can no longer be read.
 
     Returns:
         A data set of images float32 ``[batch, height, width, 3]``, padded with zeros on the right and below; extents
@@ -59,9 +60,11 @@ def detection_batches(
     shapes = np.array([data.photos[i].width / data.photos[i].height for i in useful], np.float32)
     boxes, kinds, classes = (_Rows([part(data.photos[i]) for i in useful]) for part in (_boxes, _kinds, _classes))
     sides = tf.constant([[data.photos[i].height, data.photos[i].width] for i in useful], tf.float32)
-    useful = tf.constant(useful, tf.int64)
+    order, useful = useful, tf.constant(useful, tf.int64)
 
     def view(position, image_seed):
+        if data.reader is not None:
+            _, position = data.reader.read_whole(position, order)
         image = data.picture(useful[position])
         image = prepare_image(image, shorter, longer, preprocessing)
         own = boxes[position]

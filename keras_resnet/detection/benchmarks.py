@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_resnet.detection.average_precision import DET, VOC2007, VOC2010, average_precisions, mean_ap
 from keras_resnet.detection.boxes import Detections
-from keras_resnet.detection.coco_scores import coco_scores
+from keras_resnet.detection.coco_scoring import coco_scores
 from keras_resnet.detection.det_data import open_det
 from keras_resnet.detection.photos import DetectionData
 from keras_resnet.detection.sources import open_coco_sets

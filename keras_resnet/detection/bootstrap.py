@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping
 import numpy as np
 
 from keras_resnet.detection.boxes import Detections
-from keras_resnet.detection.coco_scores import coco_evaluation, evaluate_quietly
+from keras_resnet.detection.coco_scoring import coco_evaluation, evaluate_quietly
 from keras_resnet.detection.photos import DetectionData
 
 OVERLAPS = np.arange(0.5, 1.0, 0.05)  # COCO's

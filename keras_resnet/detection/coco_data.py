@@ -1,20 +1,54 @@
 """Data sets in COCO's format: a JSON file of annotations and a folder of images."""
 
-import json
-import sys
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
+from keras_resnet.data.augment import MOST_PIXELS
+from keras_resnet.data.reading import read_json
 from keras_resnet.detection.boxes import Truths
-from keras_resnet.detection.photo_files import examined
-from keras_resnet.detection.photos import NAMED, SIDEWAYS, DetectionData, Mending, Photo, check_files
+from keras_resnet.detection.photo_files import as_annotated
+from keras_resnet.detection.photos import DetectionData, Mending, Photo, below, check_files
 from keras_resnet.errors import InputError
 
-PARTS = {  # what a file must hold, and the fields used of each entry
-    "images": ("id", "file_name", "height", "width"),
-    "categories": ("id", "name"),
-    "annotations": ("id", "image_id", "category_id", "bbox", "area"),
+MOST = 2**53  # of a number: whole ones up to it are exact as float64
+LONGEST = 1000  # characters of a name
+SHOWN = 60  # of a wrong value
+
+
+def _number(value) -> bool:
+    return type(value) in (int, float) and -MOST <= value <= MOST
+
+
+def _whole(value) -> bool:
+    return _number(value) and value == int(value)
+
+
+def _text(value) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST and value.isprintable()
+
+
+def _side(value) -> bool:
+    return _whole(value) and 0 < value <= MOST_PIXELS
+
+
+def _box(value) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(map(_number, value))
+
+
+ID = (lambda value: _whole(value) or _text(value), "a whole number or a name")
+SIDE = (_side, "a number of pixels")
+NAME = (lambda value: _text(value) or _whole(value), f"a name of at most {LONGEST:,} characters")
+PARTS = {  # what a file must hold: the fields used of each entry, which values they may have, and these in words
+    "images": {"id": ID, "file_name": (_text, NAME[1]), "height": SIDE, "width": SIDE},
+    "categories": {"id": ID, "name": NAME},
+    "annotations": {
+        "id": ID,
+        "image_id": ID,
+        "category_id": ID,
+        "bbox": (_box, "4 numbers"),
+        "area": (_number, "a number"),
+        "iscrowd": (lambda value: value in (0, 1), "0 or 1"),
+    },
 }
 
 
@@ -34,8 +68,8 @@ def open_coco(annotations: Path, images: Path) -> DetectionData:
         images: the folder of the images it names.
 
     Raises:
-        InputError: the file is not COCO's, ids are double or unknown, boxes are in the wrong order, or images are
-            missing or of another size.
+        InputError: the file is not COCO's (it says which entry and what is wrong), ids are double or unknown, boxes
+            are in the wrong order, or images are missing, of another size or named outside the folder.
     """
     annotations, images = Path(annotations), Path(images)
     content = _content(annotations)
@@ -52,34 +86,47 @@ def open_coco(annotations: Path, images: Path) -> DetectionData:
     mending = Mending(annotations)
     photos = tuple(_photo(image, by_image[image["id"]], numbers, images, mending) for image in content["images"])
     check_files(photos, annotations)
-    photos = _as_annotated(photos, annotations)
+    photos = as_annotated(photos, annotations)
     mending.report()
     names = tuple(str(category["name"]) for category in categories)
     return DetectionData(annotations.stem, names, photos, tuple(numbers), content, annotated=annotated)
 
 
 def _content(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(), object_hook=_for_boxes)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON file: {error}.") from error
+    content = read_json(path, object_hook=_for_boxes)
     for part, fields in PARTS.items():
         entries = content.get(part) if isinstance(content, dict) else None
-        if part == "annotations" and isinstance(content, dict) and part not in content:
+        if part == "annotations" and part not in content:
             continue
         if not isinstance(entries, list):
             raise InputError(f"{path} is not in COCO's format: it has no list of {part}.")
         for number, entry in enumerate(entries):
-            lacking = [field for field in fields if not isinstance(entry, dict) or field not in entry]
-            if lacking:
-                called = entry.get("id", f"number {number}") if isinstance(entry, dict) else f"number {number}"
-                raise InputError(f"{path} is not in COCO's format: {called} of its {part} has no {lacking[0]}.")
-        twice = [each for each, count in Counter(entry["id"] for entry in entries).items() if count > 1]
+            _check_entry(path, part, number, entry, fields)
+        counts = Counter(entry["id"] for entry in entries)
+        twice = [each for each, count in counts.items() if count > 1]
         if twice:
             raise InputError(f"{path} has the id {twice[0]!r} twice in its {part}: make the ids unique.")
+        if len({isinstance(each, str) for each in counts}) > 1:
+            raise InputError(f"{path} has numbers and names for ids in its {part}: give them one kind.")
     return content
+
+
+def _check_entry(path, part, number, entry, fields) -> None:
+    """Raise :class:`InputError` saying which entry lacks a field, or has a value that is none of its kind."""
+    if not isinstance(entry, dict):
+        raise InputError(f"{path} is not in COCO's format: number {number} of its {part} has no {next(iter(fields))}.")
+    for field, (good, words) in fields.items():
+        if field in entry and good(entry[field]):
+            continue
+        own, known = entry.get("id"), PARTS[part]["id"][0]
+        called = f"{own if known(own) else f'number {number}'} of its {part}"
+        if field not in entry:
+            raise InputError(f"{path} is not in COCO's format: {called} has no {field}.")
+        shown = repr(entry[field])
+        raise InputError(
+            f"{path} is not in COCO's format: {called} has the {field} "
+            f"{shown if len(shown) <= SHOWN else f'{shown[:SHOWN]} ...'}, not {words}."
+        )
 
 
 def _for_boxes(entry: dict) -> dict:
@@ -90,44 +137,15 @@ def _for_boxes(entry: dict) -> dict:
     return entry
 
 
-def _as_annotated(photos: tuple[Photo, ...], source: Path) -> tuple[Photo, ...]:
-    """``photos`` with the EXIF orientation that the size in the file asks for."""
-    found, other, unclear = [], [], []
-    for photo, (height, width, orientation, _) in zip(photos, examined([p.file for p in photos]).tolist(), strict=True):
-        given = (photo.height, photo.width)
-        if orientation in SIDEWAYS and given == (width, height) and height != width:
-            photo = replace(photo, orientation=orientation)
-        elif height and given != (height, width):
-            other.append(f"{photo.file} is {width} x {height} and not {photo.width} x {photo.height}")
-        elif orientation > 1 and (orientation not in SIDEWAYS or height == width):
-            unclear.append(str(photo.file))
-        found.append(photo)
-    if other:
-        raise InputError(
-            f"{source} gives {len(other):,} images another size than their files have: {'; '.join(other[:NAMED])}. "
-            "Their boxes may be elsewhere too: annotate the files as they are, or put their sizes right."
-        )
-    if unclear:
-        print(
-            f"{source}: {len(unclear):,} photos have an EXIF orientation that keeps their size, such as {unclear[0]}: "
-            "their boxes are taken for those of the picture as it is stored",
-            file=sys.stderr,
-        )
-    return tuple(found)
-
-
 def _photo(image, entries, numbers, images, mending) -> Photo:
     what = f"image {image['id']}"
     boxes = []
     for entry in entries:
-        if not isinstance(entry["bbox"], list) or len(entry["bbox"]) != 4:
-            raise InputError(
-                f"{mending.source}: annotation {entry['id']} has the box {entry['bbox']!r}, not 4 numbers."
-            )
         x, y, width, height = map(float, entry["bbox"])
         boxes.append([x, y, x + width, y + height])
     boxes, kept = mending.mend(what, boxes, image["height"], image["width"])
     classes = [numbers[entry["category_id"]] for entry, keep in zip(entries, kept, strict=True) if keep]
     crowd = [bool(entry.get("iscrowd", 0)) for entry, keep in zip(entries, kept, strict=True) if keep]
     objects = Truths(boxes[kept], classes, crowd)
-    return Photo(image["id"], images / image["file_name"], image["height"], image["width"], objects)
+    file = below(images, image["file_name"], mending.source)
+    return Photo(image["id"], file, image["height"], image["width"], objects)

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from keras_resnet.detection.photos import DetectionData, Mending, check_files, unannotated
-from keras_resnet.detection.voc_data import read_photo_file
+from keras_resnet.data.reading import read_text
+from keras_resnet.detection.photo_files import as_annotated
+from keras_resnet.detection.photos import DetectionData, Mending, below, check_files, unannotated
+from keras_resnet.detection.voc_data import MISMEASURED, read_photo_file
 from keras_resnet.errors import InputError
 
 INCLUSIVE_FROM_0 = (0, 0, 1, 1)
@@ -36,23 +38,21 @@ def open_det(root: Path, names: Path, classes: Path) -> DetectionData:
     test = names.stem == "test"
     for number, line in enumerate(_lines(names), start=1):
         name, *index = line.split()
-        if index and not index[0].isdigit():
-            raise InputError(f"{names} has {index[0]!r} behind {name}, where the number of the image stands.")
+        if index and not (index[0].isascii() and index[0].isdigit() and len(index[0]) < 10):
+            raise InputError(f"{names} has {index[0][:99]!r} behind {name[:99]}, where the number of the image stands.")
         place = Path(name) if "/" in name else Path("test" if test else "val") / name
-        annotation = root / "Annotations" / "DET" / f"{place}.xml"
-        image = root / "Data" / "DET" / f"{place}.JPEG"
+        annotation = below(root / "Annotations" / "DET", f"{place}.xml", names)
+        image = below(root / "Data" / "DET", f"{place}.JPEG", names)
         if test:
             photo = unannotated(place.name, image)
         else:
             photo = read_photo_file(place.name, annotation, image, ids, INCLUSIVE_FROM_0, mending)
         photos.append(replace(photo, index=int(index[0]) if index else number))
     check_files(photos, names)
+    photos = as_annotated(photos, names, MISMEASURED)
     mending.report()
     return DetectionData(names.stem, tuple(entry[1].strip() for entry in entries), tuple(photos), annotated=not test)
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return [line for line in path.read_text().splitlines() if line.strip()]
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    return [line for line in read_text(path).splitlines() if line.strip()]

@@ -1,5 +1,6 @@
 """Training a detector as a run does it: what is trained, on what, how it is judged, and what is shown."""
 
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,8 @@ import tensorflow as tf
 from keras_resnet import plots
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.pipelines import Shard
-from keras_resnet.data.scan import readable_images
+from keras_resnet.data.reading import Reader, read_regular
+from keras_resnet.data.scan import fetch_from, listed_images
 from keras_resnet.detection.backbone import Backbone
 from keras_resnet.detection.batches import detection_batches
 from keras_resnet.detection.benchmarks import Benchmark
@@ -167,13 +169,16 @@ class DetectionExperiment:
     def _look(self, detector, data, shard: Shard, stopping) -> tuple[np.ndarray, np.ndarray]:
         """Of a share of the photos what was found, rows of place, class, score and box; objects proposed, and all."""
         rows, counts = [np.zeros((0, 7))], np.zeros(2, np.int64)
-        for place, image in pictures_of(data, shard):
+        for place, image in pictures_of(data, shard, functools.partial(_missed, data)):
             if stopping():
                 break
             photo = data.photos[place]
+            objects = photo.objects.boxes[~photo.objects.ignored]
+            if image is None:
+                counts += 0, len(objects)
+                continue
             found, proposals = detector.look(image, photo.file)
             rows.append(np.column_stack([np.full(len(found.boxes), place), found.classes, found.scores, found.boxes]))
-            objects = photo.objects.boxes[~photo.objects.ignored]
             if len(objects):
                 counts += (iou(objects, proposals) >= RECALLED).any(axis=1).sum(), len(objects)
             if len(self.photos_shown) < SHOWN:
@@ -227,18 +232,36 @@ class DetectionExperiment:
 
 def photos_of(data: DetectionData):
     """Each photo of ``data`` with its image, uint8 ``[height, width, 3]``, decoded ahead."""
-    return ((data.photos[place], image) for place, image in pictures_of(data, Shard()))
+
+    def refuse(place, error):
+        raise error
+
+    return ((data.photos[place], image) for place, image in pictures_of(data, Shard(), refuse))
 
 
-def pictures_of(data: DetectionData, shard: Shard):
-    """The place and image of each photo of a worker's share of ``data``; all shares have photos from all over it."""
+def pictures_of(data: DetectionData, shard: Shard, lost: Callable[[int, InputError], None]):
+    """The place and image of each photo of a worker's share of ``data``; all shares have photos from all over it.
+
+    Of a photo that cannot be read ``lost`` is told the place and why, and the image is None.
+    """
     places = tf.data.Dataset.range(shard.index, len(data), shard.workers)
     iterator = parallel_map(places, data.picture).prefetch(AHEAD).as_numpy_iterator()
     for place in range(shard.index, len(data), shard.workers):
+        image = None
         try:
-            yield place, next(iterator)
-        except tf.errors.InvalidArgumentError as error:
-            raise InputError(f"{data.photos[place].file} does not decode: repair the file or leave it out.") from error
+            image = next(iterator)
+        except tf.errors.OpError:
+            lost(place, _unreadable(data, place))
+        yield place, image
+
+
+def _unreadable(data: DetectionData, place: int) -> InputError:
+    """Why the photo at ``place`` gave no picture."""
+    try:
+        (data.reader.fetch if data.reader is not None else lambda _: read_regular(data.photos[place].file))(place)
+    except InputError as reason:
+        return reason
+    return InputError(f"{data.photos[place].file} does not decode: repair the file or leave it out.")
 
 
 def first(data: DetectionData, count: int) -> DetectionData:
@@ -247,14 +270,34 @@ def first(data: DetectionData, count: int) -> DetectionData:
     return part if len(part) == len(data) else replace(part, name=f"first {len(part):,} of {data.name}")
 
 
-def readable(data: DetectionData) -> DetectionData:
-    """``data`` without the photo files that do not decode, which are named; see :func:`readable_images`."""
+def _missed(data: DetectionData, place: int, error: InputError) -> None:
+    if data.reader is None:
+        raise error
+    data.reader.note(place, error, "its objects count as missed")
+
+
+def readable(data: DetectionData) -> np.ndarray | None:
+    """The rows of the photo files of ``data`` that decode, the others named: :func:`listed_images`; None of records."""
     if data.encoded is not None or not data.photos:
+        return None
+    return listed_images(_folder(data), [str(photo.file) for photo in data.photos])
+
+
+def with_files(data: DetectionData, rows: np.ndarray | None) -> DetectionData:
+    """``data`` with the photo files of ``rows`` alone, which are read as :func:`fetch_from` does."""
+    if rows is None:
         return data
-    folder = os.path.commonpath([photo.file.parent for photo in data.photos])
-    good = readable_images(Path(folder), [str(photo.file) for photo in data.photos])
-    kept = [position for position, photo in enumerate(data.photos) if str(photo.file) in good]
-    return data if len(kept) == len(data) else chosen(data, kept)
+    folder = _folder(data)
+    row_of = {path: number for number, path in enumerate(rows["path"].tolist())}
+    paths = [os.fsencode(os.path.relpath(photo.file, folder)) for photo in data.photos]
+    kept = [place for place, path in enumerate(paths) if path in row_of]
+    fetch = fetch_from(folder, rows[[row_of[paths[place]] for place in kept]])
+    found = data if len(kept) == len(data) else chosen(data, kept)
+    return replace(found, reader=Reader(data.name, len(kept), fetch))
+
+
+def _folder(data: DetectionData) -> Path:
+    return Path(os.path.commonpath([photo.file.parent for photo in data.photos]))
 
 
 def drawn(image, found, classes, least: float = SHOWN_SCORE):

@@ -5,12 +5,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.detection import backbone as backbones
-from keras_resnet.detection.anchors import RATIOS, SCALES, decode, make_anchors
+from keras_resnet.detection.anchors import decode, make_anchors
 from keras_resnet.detection.backbone import Backbone
+from keras_resnet.detection.defaults import RATIOS, REGIONS, SCALES, SMALLEST
 from keras_resnet.detection.losses import SPREAD, proposal_losses, region_losses
 from keras_resnet.detection.roi_pooling import POOLING
-from keras_resnet.detection.sampling import REGIONS, sample_anchors, sample_regions
-from keras_resnet.detection.suppression import SMALLEST, STRIDE, clip_boxes, propose
+from keras_resnet.detection.sampling import sample_anchors, sample_regions
+from keras_resnet.detection.suppression import STRIDE, clip_boxes, propose
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.training.step import Step
 

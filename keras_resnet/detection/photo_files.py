@@ -3,17 +3,19 @@
 import hashlib
 import io
 import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from keras_resnet.data.augment import decode
 from keras_resnet.data.cache import kept
+from keras_resnet.data.reading import read_regular
 from keras_resnet.data.scan import stamp
-from keras_resnet.detection.photos import DetectionData, turned
+from keras_resnet.detection.photos import NAMED, SIDEWAYS, DetectionData, Photo, turned
 from keras_resnet.errors import InputError
 
 ORIENTATION = 0x0112  # of EXIF
@@ -38,6 +40,39 @@ def examined(files: Sequence[Path]) -> np.ndarray:
             return np.array(list(threads.map(_examine, files)), np.uint64).reshape(-1, 4)
 
     return kept(f"photos/{digest.hexdigest()[:32]}", examine, _examine, _picture, _hash)
+
+
+def as_annotated(photos: Sequence[Photo], source: Path, tolerated: float = 0.0) -> tuple[Photo, ...]:
+    """``photos`` with the EXIF orientation that the size in the annotation asks for.
+
+    Raises:
+        InputError: more than the ``tolerated`` share of the files have another size.
+    """
+    found, other, unclear = [], [], []
+    for photo, (height, width, orientation, _) in zip(photos, examined([p.file for p in photos]).tolist(), strict=True):
+        given = (photo.height, photo.width)
+        if orientation in SIDEWAYS and given == (width, height) and height != width:
+            photo = replace(photo, orientation=orientation)
+        elif height and given != (height, width):
+            other.append(f"{photo.file} is {width} x {height} and not {photo.width} x {photo.height}")
+        elif orientation > 1 and (orientation not in SIDEWAYS or height == width):
+            unclear.append(str(photo.file))
+        found.append(photo)
+    if other:
+        words = (
+            f"{source} gives {len(other):,} images another size than their files have: {'; '.join(other[:NAMED])}. "
+            "Their boxes may be elsewhere too: annotate the files as they are, or put their sizes right."
+        )
+        if len(other) > tolerated * len(photos):
+            raise InputError(words)
+        print(words, file=sys.stderr)
+    if unclear:
+        print(
+            f"{source}: {len(unclear):,} photos have an EXIF orientation that keeps their size, such as {unclear[0]}: "
+            "their boxes are taken for those of the picture as it is stored",
+            file=sys.stderr,
+        )
+    return tuple(found)
 
 
 def contents(data: DetectionData) -> np.ndarray:
@@ -74,13 +109,15 @@ def viewed(encoded: bytes) -> np.ndarray:
     Raises:
         tf.errors.InvalidArgumentError: neither of them.
     """
+    from keras_resnet.data.augment import decode
+
     return turned(decode(encoded), _picture(encoded)[2]).numpy()
 
 
 def _examine(file: Path) -> tuple[int, int, int, int]:
     try:
-        encoded = file.read_bytes()
-    except OSError:  # found and named by the scan, as what does not decode
+        encoded, _ = read_regular(file)
+    except InputError:  # found and named by the scan, as what does not decode
         return 0, 0, 1, UNREADABLE
     return *_picture(encoded), _hash(encoded)
 

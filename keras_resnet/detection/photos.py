@@ -1,5 +1,6 @@
 """What every source of detection data gives: photos with their objects, mended where the benchmarks allow it."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_resnet.data.reading import Reader, read_regular
 from keras_resnet.detection.boxes import Truths, area
 from keras_resnet.errors import InputError
 
 NAMED = 5
+MOST_SHOWN = 150  # characters of a path
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange the sides
 
 
@@ -49,6 +52,7 @@ class DetectionData:
         dataset: the content of COCO's annotation file, for its scorer.
         encoded: scalar int64 tensor, a position, to the photo file's bytes, where they are not in files of their own.
         annotated: False for a test part whose objects the benchmark keeps to itself.
+        reader: what reads photos and counts what is lost in training, where the next whole photo stands in.
     """
 
     name: str
@@ -58,6 +62,7 @@ class DetectionData:
     dataset: dict | None = field(default=None, repr=False)
     encoded: Callable | None = field(default=None, repr=False)
     annotated: bool = True
+    reader: Reader | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -68,7 +73,7 @@ class DetectionData:
 
         if self.encoded is not None:
             return self.encoded(position)
-        return tf.io.read_file(tf.constant([str(photo.file) for photo in self.photos])[position])
+        return tf.io.read_file(tf.constant([str(photo.file) for photo in self.photos], tf.string)[position])
 
     def picture(self, position):
         """The picture that the boxes of the photo at ``position`` are of, uint8 ``[height, width, 3]``."""
@@ -107,8 +112,16 @@ def join(parts: list[DetectionData]) -> DetectionData:
     photos = tuple(photo for part in parts for photo in part.photos)
     in_files = all(part.encoded is None for part in parts)
     annotated = all(part.annotated for part in parts)
+    reader = None
+    if all(part.reader is not None for part in parts):
+
+        def fetch(position):
+            number = np.searchsorted(sizes[1:], position, side="right")
+            return parts[number].reader.fetch(position - sizes[number])
+
+        reader = Reader(name, len(photos), fetch)
     encoded_or_none = None if in_files else encoded
-    return DetectionData(name, parts[0].classes, photos, parts[0].categories, None, encoded_or_none, annotated)
+    return DetectionData(name, parts[0].classes, photos, parts[0].categories, None, encoded_or_none, annotated, reader)
 
 
 def chosen(data: DetectionData, positions: Sequence[int]) -> DetectionData:
@@ -126,7 +139,9 @@ def chosen(data: DetectionData, positions: Sequence[int]) -> DetectionData:
 
         return data.encoded(tf.constant(positions, tf.int64)[position])
 
-    return replace(data, photos=photos, dataset=dataset, encoded=None if data.encoded is None else encoded)
+    reader = data.reader and data.reader.among(positions)
+    in_files = data.encoded is None
+    return replace(data, photos=photos, dataset=dataset, encoded=None if in_files else encoded, reader=reader)
 
 
 class Mending:
@@ -159,25 +174,42 @@ class Mending:
             print(f"{self.source}: {', '.join(done)}", file=sys.stderr)
 
 
+def below(folder: Path, name: str, source: Path) -> Path:
+    """``folder / name``, where ``name`` is one that a file gives.
+
+    Raises:
+        InputError: it leads out of the folder, or is no name of a file.
+    """
+    path = Path(name)
+    if not name or path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise InputError(
+            f"{source} names the file {name[:100]!r}, which is not one below {folder}: put the name right."
+        )
+    return folder / path
+
+
 def unannotated(name, image: Path) -> Photo:
     """A photo of a test part without annotations; its size is the file's.
 
     Raises:
         InputError: the file is missing or no picture.
     """
+    import io
+
     from PIL import Image
 
+    encoded, _ = read_regular(image)
     try:
-        with Image.open(image) as picture:
+        with Image.open(io.BytesIO(encoded)) as picture:
             width, height = picture.size
-    except OSError as error:  # also what is no picture
-        raise InputError(f"{image} cannot be read as a picture: {error.strerror or 'repair the file'}.") from error
+    except Exception as error:  # whatever a damaged header leads to
+        raise InputError(f"{image} cannot be read as a picture: repair the file.") from error
     return Photo(name, image, height, width, Truths(np.zeros((0, 4)), []))
 
 
 def check_files(photos, source: Path) -> None:
     """Raise :class:`InputError` naming the first photos whose files are missing."""
-    missing = [photo.file for photo in photos if not photo.file.is_file()]
+    missing = [photo.file for photo in photos if not os.path.isfile(photo.file)]
     if missing:
-        names = ", ".join(map(str, missing[:NAMED]))
+        names = ", ".join(str(path)[-MOST_SHOWN:] for path in missing[:NAMED])
         raise InputError(f"{source} lists {len(missing)} images that are not there: {names}.")

@@ -7,11 +7,13 @@ draws give the same sample.
 
 import tensorflow as tf
 
+from keras_resnet.detection.defaults import REGIONS
+
 OBJECT, PADDING, IGNORED = 1, 0, -1
 POSITIVE, NEGATIVE, LEFT_OUT = 1, 0, -1
 ANCHORS, ANCHOR_SHARE = 256, 0.5
 HIGH, LOW = 0.7, 0.3
-REGIONS, REGION_SHARE = 128, 0.25
+REGION_SHARE = 0.25
 FOREGROUND = 0.5
 TIE = 1e-5  # overlaps that differ by rounding are equal
 COVERED = 0.5  # share of a background box that an ignored object may cover

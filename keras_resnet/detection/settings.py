@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from keras_resnet.bounds import Between, Count, Length, Pixels
-from keras_resnet.detection.anchors import RATIOS, SCALES
-from keras_resnet.detection.sampling import REGIONS
-from keras_resnet.detection.suppression import SMALLEST
+from keras_resnet.detection.defaults import RATIOS, REGIONS, SCALES, SMALLEST
 from keras_resnet.errors import InputError
 from keras_resnet.training.flags import Rare
 from keras_resnet.training.settings import RunSettings

@@ -1,5 +1,6 @@
 """Where detection data comes from: folders in COCO's layout, VOC's, TFDS, or the built-in demo set."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -80,13 +81,13 @@ def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
     """
     if data == "demo":
         return DetectionSets("demo", {part: partial(demo.open_demo, part) for part in demo.SIZES})
-    folder = Path(data).expanduser()
-    if data.startswith("coco/") and not folder.is_dir():
+    folder = Path(os.path.expanduser(data))
+    if data.startswith("coco/") and not os.path.isdir(folder):
         parts = {"train": "train", "val": "validation"}
         return DetectionSets(data, {p: partial(open_tfds_detection, data, own, data_dir) for p, own in parts.items()})
     parts = {}
     for part, layouts in COCO_LAYOUTS.items():
-        there = [(folder / file, folder / images) for file, images in layouts if (folder / file).is_file()]
+        there = [(folder / file, folder / images) for file, images in layouts if os.path.lexists(folder / file)]
         if there:
             parts[part] = partial(open_coco, *there[0])
     if not parts:
@@ -119,8 +120,8 @@ def open_det_sets(data: str) -> DetectionSets:
 
     The lists and ``classes.txt`` (see :func:`open_det`) lie beside ``Data/`` and ``Annotations/``, or ``ILSVRC/``.
     """
-    folder = Path(data).expanduser()
-    lists = [name for name in ("val1.txt", "train.txt") if name == "val1.txt" or (folder / name).is_file()]
+    folder = Path(os.path.expanduser(data))
+    lists = [name for name in ("val1.txt", "train.txt") if name == "val1.txt" or os.path.isfile(folder / name)]
 
     def opened(*names: str) -> DetectionData:
         parts = [open_det(folder, folder / name, folder / "classes.txt") for name in names]

@@ -5,12 +5,12 @@ import tensorflow as tf
 
 from keras_resnet.detection.anchors import decode
 from keras_resnet.detection.boxes import Detections, iou
+from keras_resnet.detection.defaults import SMALLEST
 
 PROPOSAL_OVERLAP = 0.7
 DETECTION_OVERLAP = 0.3
 VOTING_OVERLAP = 0.5
 STRIDE = 16  # pixels between the cells that anchors stand on
-SMALLEST = 16.0  # pixels on a side
 
 
 def clip_boxes(boxes, extents):

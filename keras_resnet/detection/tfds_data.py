@@ -4,12 +4,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-from keras_resnet.data import augment
+from keras_resnet import data
 from keras_resnet.data.cache import cache_folder, kept
 from keras_resnet.data.lock import one_at_a_time
-from keras_resnet.data.parallel import parallel_map
 from keras_resnet.data.records import record_split
 from keras_resnet.data.tfds_source import open_builder
 from keras_resnet.detection.boxes import Truths
@@ -35,6 +33,8 @@ def open_tfds_detection(name: str, split: str, data_dir: Path | None = None) -> 
     Raises:
         InputError: it is not there, has no such part, or no objects with boxes.
     """
+    import tensorflow as tf
+
     builder = open_builder(name, data_dir, "--data demo, or a folder in COCO's or VOC's layout")
     features, splits = builder.info.features, builder.info.splits
     if "objects" not in features or "bbox" not in features["objects"]:
@@ -68,18 +68,27 @@ def open_tfds_detection(name: str, split: str, data_dir: Path | None = None) -> 
         "annotations": annotations,
     }
     return DetectionData(
-        records.name, classes, tuple(photos), categories, dataset, lambda position: records.read(position)[0]
+        records.name,
+        classes,
+        tuple(photos),
+        categories,
+        dataset,
+        lambda position: records.read(position)[0],
+        reader=records.reader,
     )
 
 
 def _contents(records, shards, features, decoders) -> list[dict]:
     """What each record holds besides its image, and the image's sides; kept in the cache folder."""
+    import tensorflow as tf
+
+    from keras_resnet.data.parallel import parallel_map
 
     def content(record):
         found = features.deserialize_example(record, decoders=decoders)
         objects = {key: found["objects"][key] for key in ("bbox", "label", "area", *IGNORED) if key in found["objects"]}
         rest = {key: found[key] for key in ("image/id", "image/filename") if key in found}
-        return rest | {"sides": augment.image_shape(found["image"])[:2], "objects": objects}
+        return rest | {"sides": data.augment.image_shape(found["image"])[:2], "objects": objects}
 
     def read():
         stored = parallel_map(tf.data.TFRecordDataset(list(map(str, shards))), content)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from keras_resnet import training
 from keras_resnet.detection.backbone import from_network, preprocessing_of, vgg16
-from keras_resnet.detection.benchmarks import BENCHMARKS, Benchmark
-from keras_resnet.detection.experiment import DetectionExperiment, first, readable
+from keras_resnet.detection.benchmarks import BENCHMARKS
+from keras_resnet.detection.experiment import DetectionExperiment, first, readable, with_files
 from keras_resnet.detection.loading import load_detector
 from keras_resnet.detection.model import FasterRCNN
 from keras_resnet.detection.photo_files import check_unseen, contents
 from keras_resnet.detection.photos import DetectionData
-from keras_resnet.detection.settings import LAYERS, DetectionSettings
+from keras_resnet.detection.protocols import Protocol
+from keras_resnet.detection.settings import DetectionSettings
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
 from keras_resnet.specs import split_name
@@ -50,44 +51,6 @@ PHASES = (
 )
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """A benchmark's training (Sec. 4.3); every one begins at rate 0.001.
-
-    Fields:
-        benchmark: how it is scored.
-        images: the least and the most images it learns from, counted each time; in between COCO's epochs.
-        reference_batch: images a step that the rate is meant for.
-        milestones: where the rate falls, as fractions of the length.
-        decay: of the weights.
-    """
-
-    benchmark: Benchmark
-    images: tuple[int, int]
-    reference_batch: int
-    milestones: tuple[float, ...]
-    decay: float
-
-    def preset(self, batch_size: int | None, photos: int) -> dict:
-        """Settings by name for so many training ``photos``: as many images as follow from these, whatever the batch."""
-        batch_size = batch_size or self.reference_batch
-        least, most = self.images
-        steps = max(1, round(min(max(COCO_EPOCHS * photos, least), most) / batch_size))
-        return {"batch_size": batch_size, "steps": steps, "base_lr": 0.001} | LAYERS
-
-
-VOC_IMAGES, COCO_IMAGES = 80_000, 8 * 320_000  # 60,000 and 20,000 steps of one; 240,000 and 80,000 of 8
-COCO_EPOCHS = COCO_IMAGES / 82_783  # photos of train2014
-_COCO = ((VOC_IMAGES, COCO_IMAGES), 8, (240 / 320,), 1e-4)
-_VOC = ((VOC_IMAGES, VOC_IMAGES), 1, (60 / 80,), 5e-4)
-PROTOCOLS = {
-    "coco": Protocol(BENCHMARKS["coco"], *_COCO),
-    "det": Protocol(BENCHMARKS["det"], *_COCO),
-    "voc2007": Protocol(BENCHMARKS["voc2007"], *_VOC),
-    "voc2012": Protocol(BENCHMARKS["voc2012"], *_VOC),
-}
-
-
 def train(
     settings: DetectionSettings, train: DetectionData, validation: DetectionData | None, protocol: Protocol
 ) -> dict:
@@ -106,20 +69,29 @@ def train(
         if part is not None and not part.annotated:
             raise InputError(f"{part.name} has no annotations to {purpose}: give photos with their objects.")
     backbone, preprocessing = _backbone(settings.model)
-    train = readable(train)
-    validation = None if validation is None else readable(validation)
+    found = {part: (data, readable(data)) for part, data in (("train", train), ("validation", validation)) if data}
     if settings.overfit is None and validation is not None:
-        check_unseen(contents(train), validation, f"A detector of {train.name}")
-    make = functools.partial(
-        DetectionExperiment,
-        train,
-        validation,
-        protocol.benchmark,
-        backbone=backbone,
-        preprocessing=preprocessing,
-        milestones=protocol.milestones,
-        decay=protocol.decay,
-    )
+        check_unseen(
+            contents(with_files(*found["train"])), with_files(*found["validation"]), f"A detector of {train.name}"
+        )
+
+    def make(settings: DetectionSettings, **more) -> DetectionExperiment:
+        def began_with(part):
+            data, rows = found.get(part, (None, None))
+            return with_files(data, rows if rows is None else training.first_photos(settings.workdir, part, rows))
+
+        return DetectionExperiment(
+            began_with("train"),
+            began_with("validation"),
+            BENCHMARKS[protocol.benchmark],
+            settings,
+            backbone=backbone,
+            preprocessing=preprocessing,
+            milestones=protocol.milestones,
+            decay=protocol.decay,
+            **more,
+        )
+
     if settings.scheme == "joint":
         return training.run(settings, lambda s: make(settings=s, reference_batch=protocol.reference_batch))
     result = {}

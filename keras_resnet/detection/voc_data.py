@@ -1,16 +1,21 @@
 """PASCAL VOC's folders: an XML file and a JPEG an image, and lists of images."""
 
+import os
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from keras_resnet.data.augment import MOST_PIXELS
+from keras_resnet.data.reading import read_regular, read_text
 from keras_resnet.detection.boxes import Truths
-from keras_resnet.detection.photos import DetectionData, Mending, Photo, check_files, unannotated
+from keras_resnet.detection.photo_files import as_annotated
+from keras_resnet.detection.photos import DetectionData, Mending, Photo, below, check_files, unannotated
 from keras_resnet.errors import InputError
 
 CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
     *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
+MISMEASURED = 0.01  # of the photos may have another size than their annotation says, which is told
 INCLUSIVE_FROM_1 = (-1, -1, 0, 0)  # what makes such corners those of an area in pixels
 PUBLIC_TESTS = ("VOC2007",)  # the year whose test part comes with objects; the server keeps those of later years
 SETS = {  # the paper's training sets (Sec. 4.3), year and list; and without 2012's val, which can then be scored on
@@ -39,12 +44,11 @@ def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...]) -> DetectionData:
     for year, listed in parts:
         mending = Mending(devkit / year)
         path = devkit / year / "ImageSets" / "Main" / f"{listed}.txt"
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise InputError(f"There is no {path}: give the folder that holds {year} as the VOC archives unpack.")
-        names = [line.split()[0] for line in path.read_text().splitlines() if line.strip()]
-        for name in names:
-            annotation = devkit / year / "Annotations" / f"{name}.xml"
-            image = devkit / year / "JPEGImages" / f"{name}.jpg"
+        for name in (line.split()[0] for line in read_text(path).splitlines() if line.strip()):
+            annotation = below(devkit / year / "Annotations", f"{name}.xml", path)
+            image = below(devkit / year / "JPEGImages", f"{name}.jpg", path)
             if listed == "test" and year not in PUBLIC_TESTS:
                 annotated = False
                 photos.append(unannotated(name, image))
@@ -52,6 +56,7 @@ def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...]) -> DetectionData:
                 photos.append(read_photo_file(name, annotation, image, CLASSES, INCLUSIVE_FROM_1, mending))
         mending.report()
     check_files(photos, devkit)
+    photos = as_annotated(photos, devkit, MISMEASURED)
     name = "+".join(f"{year}-{listed}" for year, listed in parts)
     return DetectionData(name, CLASSES, tuple(photos), annotated=annotated)
 
@@ -63,8 +68,10 @@ def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> P
         InputError: a file that is missing, not VOC's, or names a class that is not among ``classes``.
     """
     try:
-        root = ElementTree.parse(path).getroot()
+        root = ElementTree.fromstring(read_regular(path)[0])
         height, width = (int(root.findtext(f"size/{side}")) for side in ("height", "width"))
+        if not (0 < height <= MOST_PIXELS and 0 < width <= MOST_PIXELS):
+            raise ValueError(f"its picture is {width} x {height}")
         found = [
             (
                 each.findtext("name"),
@@ -73,13 +80,13 @@ def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> P
             )
             for each in root.findall("object")
         ]
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ElementTree.ParseError, TypeError, ValueError) as error:  # a field that is missing or no number
-        raise InputError(f"{path} is no annotation of VOC's: {error}.") from error
+    except InputError:
+        raise
+    except (ElementTree.ParseError, TypeError, ValueError, LookupError) as error:  # of a field or an encoding
+        raise InputError(f"{path} is no annotation of VOC's: {str(error)[:200]}.") from error
     for called, _, _ in found:
         if called not in classes:
-            raise InputError(f"{path} has an object of the unknown class {called!r}.")
+            raise InputError(f"{path} has an object of the unknown class {str(called)[:100]!r}.")
     corners = [[corner + by for corner, by in zip(box, shift, strict=True)] for _, box, _ in found]
     boxes, kept = mending.mend(path.name, corners, height, width)
     numbers = [classes.index(called) for (called, _, _), keep in zip(found, kept, strict=True) if keep]

@@ -14,7 +14,7 @@ from keras_resnet.data import augment
 from keras_resnet.data.cache import kept
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.splits import Data, Split
-from keras_resnet.errors import InputError
+from keras_resnet.errors import InputError, in_our_words
 from keras_resnet.evaluation.classifier import classifier_of, dense_scores, input_size, pooled_window, with_activation
 from keras_resnet.evaluation.error_rates import check_classes, check_finite, ranks
 from keras_resnet.evaluation.views import CENTER, View, at_shorter_side, square_views
@@ -93,7 +93,7 @@ def score(model: keras.Model, split: Split, view: View = CENTER, batch_size: int
     progress = tqdm.tqdm(total=len(split), desc=f"{model.name}, {view.name}", unit=" images", disable=None, leave=False)
     probabilities = np.zeros((len(split), model.output_shape[-1]), np.float32)
     labels = np.zeros(len(split), np.int32)
-    with progress:
+    with progress, in_our_words():
         for positions, found, part, weight, done in batches(model, split, view, batch_size):
             check_finite(model.name, part, map(split.photo, positions))
             np.add.at(probabilities, positions, weight * part)

@@ -1,9 +1,5 @@
 """What Keras lacks for residual networks: fused normalization, option A, maxout, and loops over identical blocks."""
 
-from keras_resnet.layers.batch_normalization import BatchNormalization
-from keras_resnet.layers.block_loop import BlockLoop
-from keras_resnet.layers.identity_shortcut import IdentityShortcut
-from keras_resnet.layers.maxout import Maxout
-from keras_resnet.layers.stochastic_depth import StochasticDepth
+import lazy_loader
 
-__all__ = ["BatchNormalization", "BlockLoop", "IdentityShortcut", "Maxout", "StochasticDepth"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,9 +1,5 @@
 """What runs, studies and instruments found, as one page: ``write_page(folder, path)``; and the paper's own values."""
 
-from keras_resnet.reporting.collect import Found, collect
-from keras_resnet.reporting.page import write_page
-from keras_resnet.reporting.pages import filled
-from keras_resnet.reporting.paper import claims, markdown
-from keras_resnet.reporting.paper_values import paper_error
+import lazy_loader
 
-__all__ = ["Found", "claims", "collect", "filled", "markdown", "paper_error", "write_page"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keras_resnet import plots
 from keras_resnet.files import write_whole
-from keras_resnet.reporting.collect import Found, collect, curves
+from keras_resnet.reporting.collecting import Found, collect, curves
 from keras_resnet.reporting.paper_values import paper_error
 from keras_resnet.studies.report import HEADER, about, table, tested, verdicts
 

@@ -3,8 +3,6 @@
 A study is a ``Study``, data; ``command_line(STUDY, __doc__)`` makes a program of it.
 """
 
-from keras_resnet.studies.run import StudySettings, command_line, run_study
-from keras_resnet.studies.statistics import compare
-from keras_resnet.studies.study import Arm, Study
+import lazy_loader
 
-__all__ = ["Arm", "Study", "StudySettings", "command_line", "compare", "run_study"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

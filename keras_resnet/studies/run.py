@@ -3,74 +3,28 @@
 import functools
 import glob
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import keras
 import numpy as np
 
 from keras_resnet import plots, training
-from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, check_fields
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.files import write_whole
 from keras_resnet.studies.report import report
+from keras_resnet.studies.settings import StudySettings
 from keras_resnet.studies.statistics import compare, mean_std
 from keras_resnet.studies.study import MEASURES, Arm, Study
-from keras_resnet.training.cifar import PAPER, CifarSettings, cifar_experiment
+from keras_resnet.training.cifar import CifarSettings, check_data, cifar_experiment
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.training.ownership import RUN, STUDY, check_owned, holds, mark
 from keras_resnet.training.results import provenance
-from keras_resnet.training.settings import Precision, as_json
+from keras_resnet.training.settings import as_json
 from keras_resnet.training.workdir import METRICS, RESULT, differing, is_unmarked_run, read_result
 
 LAST = 0.1  # the part of the steps whose training errors are averaged
 KEPT = ("val_error", "test_error", "seconds", "images_per_second", "skipped_batches", "command", "commit", "hardware")
-
-
-@dataclass(frozen=True)
-class StudySettings:
-    """How long to train, and how often."""
-
-    data: str = "cifar10"
-    """The name of a TFDS data set, demo, or a folder with train/<class>/* and val/<class>/*."""
-    data_dir: Path | None = None
-    """Where TFDS data sets are prepared."""
-    workdir: Path | None = None
-    """Where runs and result.json go; the same command continues there. Default: runs/studies/<study>."""
-    scale: Annotated[float, Between(1e-6, 1_000)] = 1.0
-    """Share of the paper's 64,000 steps; the rate falls at the same shares."""
-    seeds: Annotated[int, Between(1, 10_000)] | None = None
-    """How many runs of each arm; seeds 0, 1, ..."""
-    arms: Annotated[tuple[str, ...], Length(1, 1_000)] | None = None
-    """Only these arms; the others are reported as not run."""
-    batch_size: Count = PAPER["batch_size"]
-    """Images a step; the rate is scaled by it."""
-    base_lr: Positive = PAPER["base_lr"]
-    """Learning rate for a batch of 128."""
-    train_images: Count | None = None
-    """Train on so many of the training images, evenly spaced; default: all."""
-    image_size: Pixels = PAPER["image_size"]
-    """Side of the images; other sizes are resized to it: half of it takes a quarter of the time."""
-    precision: Precision = "float32"
-    """Number format of the layers."""
-
-    def __post_init__(self):
-        check_fields(self)
-
-    def check(self) -> None:
-        """Raise :class:`InputError` for settings that no run can have."""
-        CifarSettings(batch_size=self.batch_size, train_images=self.train_images).check()
-
-    @property
-    def steps(self) -> int:
-        """Steps of each run."""
-        return max(1, round(self.scale * PAPER["steps"]))
-
-
-def command_line(study: Study, description: str) -> None:
-    """The program of a study."""
-    training.command_line(functools.partial(run_study, study), StudySettings(seeds=study.seeds), description)
 
 
 def run_study(study: Study, settings: StudySettings) -> dict:
@@ -80,8 +34,9 @@ def run_study(study: Study, settings: StudySettings) -> dict:
     )
     for name in settings.arms or ():
         one_of("--arms", name, [arm.name for arm in study.arms])
-    _take(study, settings.workdir)
     chosen = [arm for arm in study.arms if not settings.arms or arm.name in settings.arms]
+    check_data(settings)
+    _take(study, settings.workdir)
     origin, seeds = provenance(), range(settings.seeds)
     found = {arm.name: {seed: _finished(_settings(arm, seed, settings)) for seed in seeds} for arm in study.arms}
     for seed in seeds:  # a study that is stopped has the same number of runs of each arm, but for one

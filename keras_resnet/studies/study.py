@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 import keras_resnet
-from keras_resnet.analysis import multiply_adds
 from keras_resnet.specs import change_spec, find_spec, parse_changes
 
 MEASURES = {"train_error": "training error", "val_error": "validation error"}
@@ -32,7 +31,7 @@ class Arm:
         spec = change_spec(find_spec(self.model), **parse_changes(self.change))
         model = keras_resnet.build(spec, input_shape=(image_size, image_size, 3) if image_size else None)
         parameters = sum(int(v.value.shape.num_elements()) for v in model.trainable_variables)
-        return {"parameters": parameters, "multiply_adds": multiply_adds(model)}
+        return {"parameters": parameters, "multiply_adds": keras_resnet.analysis.multiply_adds(model)}
 
 
 @dataclass(frozen=True)

@@ -4,27 +4,6 @@
 ``run(settings, prepare)`` trains. ``freeze(model, upto="conv4", batch_norm=True)`` is for fine-tuning.
 """
 
-from keras_resnet.training.experiment import Experiment
-from keras_resnet.training.freezing import freeze, stages_of
-from keras_resnet.training.model import TrainingModel
-from keras_resnet.training.optimizer import SGD
-from keras_resnet.training.run import run
-from keras_resnet.training.schedules import schedule
-from keras_resnet.training.settings import RunSettings, Settings, command_line, resolve
-from keras_resnet.training.strategy import choose_strategy, distribute
+import lazy_loader
 
-__all__ = [
-    "SGD",
-    "Experiment",
-    "RunSettings",
-    "Settings",
-    "TrainingModel",
-    "choose_strategy",
-    "command_line",
-    "distribute",
-    "freeze",
-    "resolve",
-    "run",
-    "schedule",
-    "stages_of",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

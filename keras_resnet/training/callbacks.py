@@ -88,6 +88,19 @@ class Windows(keras.callbacks.Callback):
             self.model.reset_metrics()
 
 
+class LostPhotos(keras.callbacks.Callback):
+    """At the end of each window ends the run, on all workers, if one has lost too many of the photos it read."""
+
+    def __init__(self, parts, state: State, calendar: Calendar, together: Callable[[Callable], None]):
+        super().__init__()
+        self.readers = [part.reader for part in parts if getattr(part, "reader", None) is not None]
+        self.state, self.calendar, self.together = state, calendar, together
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.readers and self.calendar.ends_window(self.state.step):
+            self.together(lambda: [reader.check() for reader in self.readers])
+
+
 def check_finite(model: Step, state: State) -> None:
     """Raise :class:`Diverged` if a step since the last checkpoint was not finite."""
     bad, skips = (int(model.local(v)) for v in (model.bad_step, model.skips))

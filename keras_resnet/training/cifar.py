@@ -1,17 +1,21 @@
 """The CIFAR-10 protocol of Sec. 4.2, as the recipe and the studies train by it."""
 
+from __future__ import annotations
+
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from keras_resnet import data
+from keras_resnet import data, training
 from keras_resnet.bounds import Count
 from keras_resnet.errors import InputError
 from keras_resnet.training import schedules
-from keras_resnet.training.experiment import Experiment
 from keras_resnet.training.settings import Settings
 from keras_resnet.weights.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from keras_resnet.training import Experiment
 
 PAPER = {"model": "ResNet20", "batch_size": 128, "steps": 64_000, "image_size": 32, "base_lr": 0.1}
 
@@ -36,6 +40,13 @@ class CifarSettings(Settings):
             )
         if isinstance(self.train_images, int) and self.train_images < (self.batch_size or 1):
             raise InputError(f"--train-images {self.train_images} are not a batch of {self.batch_size}: take more.")
+
+
+def check_data(settings) -> None:
+    """Raise :class:`InputError` for data that cannot be opened or has too few images, before a folder is made."""
+    found = data.open_data(settings.data, settings.data_dir)
+    if isinstance(settings.train_images, int):
+        data.check_count(found.train, settings.train_images)
 
 
 @functools.lru_cache(maxsize=1)
@@ -66,7 +77,7 @@ def cifar_experiment(settings: CifarSettings) -> Experiment:
     def train_batches(start_step, shard):
         return data.cifar_batches(train, preprocessing, batch, settings.seed, start_step, shard, finish)
 
-    return Experiment(
+    return training.Experiment(
         classes=classes,
         train=train,
         validation=validation,

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, Steps, check_fields
-from keras_resnet.command_line import refuse_empty_words
-from keras_resnet.errors import InputError
+from keras_resnet.command_line import Folder, check_outputs, refuse_empty_words
+from keras_resnet.errors import InputError, in_our_words
 from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
 from keras_resnet.training.signals import Stopped, sigterm_stops
-from keras_resnet.training.strategy import check_parts, choose_strategy
+from keras_resnet.training.strategy import check_parts, choose_strategy, several_workers
 from keras_resnet.training.workers import linger, together
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
@@ -35,7 +35,7 @@ class RunSettings:
     """demo, a folder with train/<class>/* and val/<class>/*, or the name of a TFDS data set."""
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
-    workdir: Path | None = None
+    workdir: Folder | None = None
     """Where curves, checkpoints and results go; the same command continues there. Default: runs/<recipe>-..."""
     batch_size: Count | None = None
     """Images a step, over all devices."""
@@ -101,8 +101,12 @@ class Settings(RunSettings):
 
     def check(self) -> None:
         super().check()
-        if self.changes() and self.model is not None:
-            self.spec()
+        changes = self.changes()
+        name = None if self.model is None else split_name(self.model)[0]
+        if name is not None:
+            spec = change_spec(find_spec(name), **changes)
+            if self.image_size is not None:
+                spec.check_shape((self.image_size, self.image_size, 3))
         if self.sync_bn and self.accumulate > 1:
             raise InputError("--sync-bn normalizes whole batches and --accumulate parts of them: give one of them.")
 
@@ -172,11 +176,21 @@ def command_line(
             refuse_empty_words()
             settings = read_flags(defaults, description, presets)
             settings.check()
-            strategy = choose_strategy()  # before anything else uses TensorFlow
-            try:
-                together(strategy, lambda: main(settings), (InputError, OSError))
-            finally:
-                linger(strategy)
+
+            def start():
+                check_outputs(settings)
+                main(settings)
+
+            if several_workers():
+                strategy = choose_strategy()  # before anything else uses TensorFlow
+                try:
+                    with in_our_words():  # of what ended on this worker alone, which the others learn as it goes
+                        together(strategy, start, (InputError, OSError))
+                finally:
+                    linger(strategy)
+            else:  # TensorFlow is loaded when it is needed, after data that cannot be opened is refused
+                with in_our_words():
+                    start()
     except InputError as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         status = 2

@@ -1,13 +1,25 @@
 """Which devices train: one, all GPUs of a machine, or those of several machines."""
 
+from __future__ import annotations
+
 import functools
 import os
 import shutil
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from keras_resnet.data import Shard
 from keras_resnet.errors import InputError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def several_workers() -> bool:
+    """Whether the environment makes this process one of several workers."""
+    return "TF_CONFIG" in os.environ or _slurm_tasks() > 1
+
+
+def _slurm_tasks() -> int:
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
 
 
 @functools.cache
@@ -18,7 +30,9 @@ def choose_strategy() -> tf.distribute.Strategy:
     ``MirroredStrategy`` over all GPUs when there are several; else the one device there is. With several workers it
     must be called before anything else uses TensorFlow.
     """
-    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+    import tensorflow as tf
+
+    tasks = _slurm_tasks()
     if "TF_CONFIG" in os.environ:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if tasks > 1:
@@ -29,6 +43,8 @@ def choose_strategy() -> tf.distribute.Strategy:
 
 def slurm_cluster(tasks: int) -> tf.distribute.cluster_resolver.SlurmClusterResolver:
     """The ``tasks`` of this SLURM step as workers; they divide a node's GPUs unless SLURM has bound each its own."""
+    import tensorflow as tf
+
     bound = "SLURM_GPUS_PER_TASK" in os.environ or shutil.which("nvidia-smi") is None
     # Then TensorFlow's arithmetic gets as many as it wants: it hands none out.
     gpus = {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False} if bound else {}
@@ -37,6 +53,8 @@ def slurm_cluster(tasks: int) -> tf.distribute.cluster_resolver.SlurmClusterReso
 
 def distribute(strategy: tf.distribute.Strategy, batches):
     """The data set ``batches(shard)``, each worker making the batches of its own replicas."""
+    from keras_resnet.data import Shard
+
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
         return batches(Shard())

@@ -21,7 +21,8 @@ SETTINGS, METRICS, RESULT, BEST, LAST, CURVES = (
     *("settings.json", "metrics.csv", "result.json"),
     *("best.keras", "last.keras", "curves.png"),
 )
-FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES)
+PHOTOS = tuple(f"photos-{part}.npz" for part in ("train", "validation", "test"))  # written by photo_lists
+FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PHOTOS)
 CHECKPOINTS, EVENTS = "checkpoints", ("train", "validation")  # folders; EVENTS are TensorBoard's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 SAME_RUN = ("workdir", "data_dir", "save_every", "keep_every", "profile")  # may differ when a run continues

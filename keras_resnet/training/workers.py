@@ -1,14 +1,18 @@
 """What the workers of a run tell each other besides gradients: numbers, and a failure of one of them."""
 
+from __future__ import annotations
+
 import functools
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import tensorflow as tf
 
 from keras_resnet.errors import InputError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 SENTENCE_BYTES = 1000  # that reach the other workers
 LINGER = 4.0  # seconds
@@ -70,6 +74,8 @@ def total(strategy: tf.distribute.Strategy, values: np.ndarray) -> np.ndarray:
     """The sum of int64 ``values`` over all workers."""
     if count_of(strategy) == 1:
         return values
+    import tensorflow as tf
+
     replicas = strategy.num_replicas_in_sync // count_of(strategy)  # each of them adds its worker's values
     return _summing(strategy)(tf.constant(values, tf.int64)).numpy() // replicas
 
@@ -105,6 +111,8 @@ def linger(strategy: tf.distribute.Strategy) -> None:
 
 @functools.cache
 def _summing(strategy):
+    import tensorflow as tf
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
     def summed(values):
         def on_replica():

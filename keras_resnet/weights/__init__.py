@@ -6,23 +6,6 @@ need, their preprocessing, source and licence. ``write(model, path)`` writes the
 of a loop. ``fold_batch_norm(model)`` makes a network for inference.
 """
 
-from keras_resnet.weights.checkpoint import Checkpoint, from_model, read
-from keras_resnet.weights.folding import fold_batch_norm
-from keras_resnet.weights.named import assign_arrays, named_arrays
-from keras_resnet.weights.preprocessing import CAFFE, TORCH, Preprocessing, preprocess_input
-from keras_resnet.weights.write import check_target, write
+import lazy_loader
 
-__all__ = [
-    "CAFFE",
-    "TORCH",
-    "Checkpoint",
-    "Preprocessing",
-    "assign_arrays",
-    "check_target",
-    "fold_batch_norm",
-    "from_model",
-    "named_arrays",
-    "preprocess_input",
-    "read",
-    "write",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,8 @@
 """``.safetensors`` in torchvision's layout, and ``.npz`` by canonical name; both carry the network's description."""
 
+import io
 import json
+import math
 import zipfile
 from pathlib import Path
 
@@ -10,18 +12,19 @@ import safetensors.numpy
 
 from keras_resnet.errors import InputError
 from keras_resnet.weights import torch_names
+from keras_resnet.weights.bounds import content, members, parse_json, reading, shown
 
 METADATA = "keras_resnet"
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """The tensors by the file's own names, and the description; empty for files of other programs."""
-    try:
-        with safetensors.safe_open(path, framework="np") as file:
-            description = (file.metadata() or {}).get(METADATA, "{}")
-            return {key: file.get_tensor(key) for key in file.keys()}, json.loads(description)  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path.name} is damaged or no safetensors file of float arrays: {error}.") from error
+    with (
+        reading(path, "is damaged or no safetensors file of float arrays"),
+        safetensors.safe_open(path, framework="np") as file,
+    ):
+        description = (file.metadata() or {}).get(METADATA, "{}")
+        return {key: file.get_tensor(key) for key in file.keys()}, parse_json(description)  # noqa: SIM118
 
 
 def write_safetensors(path: Path, arrays: dict[str, np.ndarray], description: dict) -> None:
@@ -39,12 +42,22 @@ def write_safetensors(path: Path, arrays: dict[str, np.ndarray], description: di
 
 def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """The arrays by canonical name, and the description."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        return arrays, json.loads(str(arrays.pop(METADATA, "{}")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path.name} is damaged or no .npz file of arrays: {error}.") from error
+    with reading(path, "is damaged or no .npz file of arrays"), zipfile.ZipFile(path) as archive:
+        found = members(path, archive)
+        arrays = {name.removesuffix(".npy"): _array(content(archive, info), name) for name, info in found.items()}
+        return arrays, parse_json(str(arrays.pop(METADATA, "{}")))
+
+
+def _array(data: bytes, name: str) -> np.ndarray:
+    """The array in a ``.npy`` file, whose header must not speak of other numbers than follow it."""
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, dtype = header[version](file)
+    if math.prod(shape) * dtype.itemsize != len(data) - file.tell() or dtype.hasobject:
+        raise ValueError(f"{shown(name)} is {shape} {shown(dtype)} by its header, and {len(data):,} bytes")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray], description: dict) -> None:

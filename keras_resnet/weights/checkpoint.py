@@ -3,17 +3,18 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.specs import SPECS, NetSpec
-from keras_resnet.weights import array_file, description, keras_file, keras_names, torch_names
+from keras_resnet.weights import array_file, description, keras_file, keras_names, torch_names, values
+from keras_resnet.weights.bounds import check_file, expanded, reading, shown, suffix_of
 from keras_resnet.weights.known import origin
-from keras_resnet.weights.named import assign_arrays, named_arrays
+from keras_resnet.weights.named import assign_arrays, check_fit, named_arrays
 from keras_resnet.weights.preprocessing import Preprocessing
 from keras_resnet.weights.torch_file import read_torch_file
+from keras_resnet.weights.values import WAY_OUT
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class Checkpoint:
     @property
     def classes(self) -> int | None:
         """Scores of the classifier; None without one."""
-        kernel = self.arrays.get("predictions/kernel")
-        return None if kernel is None else kernel.shape[-1]
+        shape = np.shape(self.arrays.get("predictions/kernel"))
+        return shape[-1] if shape else None
 
     @property
     def channels(self) -> int | None:
-        """Channels of the images the first convolution reads."""
-        kernel = self.arrays.get("conv1_conv/kernel")
-        return None if kernel is None else kernel.shape[2]
+        """Channels of the images the first convolution reads; None without one."""
+        shape = np.shape(self.arrays.get("conv1_conv/kernel"))
+        return shape[2] if len(shape) == 4 else None
 
     @property
     def spec(self) -> NetSpec:
@@ -93,8 +94,20 @@ class Checkpoint:
                 "field unset, or choose other weights."
             )
 
+    def check_fit(self, model) -> None:
+        """Raise :class:`InputError` unless these are all the weights of ``model``, which may have no memory yet."""
+        check_fit(model, self.arrays, self.name, self.names, self._spare(model))
+
     def assign_to(self, model) -> None:
         """Set all weights of ``model``, and what it remembers of them; an error changes nothing."""
+        arrays, spare = self._at_epsilon(model.spec.bn_epsilon), self._spare(model)
+        assign_arrays(model, arrays, self.name, self.names, spare)
+        for key in ("preprocessing", "source", "licence"):
+            setattr(model, key, getattr(self, key))
+        model.class_names = None if spare else self.class_names
+
+    def _spare(self, model) -> list[str]:
+        """The weights that ``model`` need not have; raises :class:`InputError` for a classifier of other classes."""
         spare = [name for name in self.arrays if name.startswith("predictions/")]
         top = any(layer.name == "predictions" for layer in model.layers)
         if top and self.classes not in (None, model.output_shape[-1]):
@@ -105,11 +118,7 @@ class Checkpoint:
                 f"{(model.get_layer('predictions').kernel.shape[0], wanted)} in the network of {wanted}: give "
                 f"classes={self.classes}, and then replace_classifier(model, {wanted}) for a new, untrained classifier."
             )
-        arrays = self._at_epsilon(model.spec.bn_epsilon)
-        assign_arrays(model, arrays, self.name, self.names, () if top else spare)
-        for key in ("preprocessing", "source", "licence"):
-            setattr(model, key, getattr(self, key))
-        model.class_names = self.class_names if top else None
+        return [] if top else spare
 
     def _at_epsilon(self, epsilon: float) -> dict[str, np.ndarray]:
         """The arrays for another epsilon: variance + epsilon, and so every output, stays the same."""
@@ -132,6 +141,7 @@ def from_model(model) -> Checkpoint:
         same = {name: name for name in arrays}
         return Checkpoint(model.name, arrays, same, needs, input_shape=model.input_shape[1:], **described)
     converted = keras_names.convert(keras_names.layers_of(model), model.name)
+    del converted["twice"]
     _check_described(converted, model.name)
     return Checkpoint(model.name, source=f"keras model {model.name}", **converted)
 
@@ -149,17 +159,16 @@ def _own_or(content, found, source: str, convert: Callable[[object, str], dict])
     """Fields from a file's content and its description; without one, of a file of another program."""
     fields = convert(content, source)
     if found.get("spec"):
-        described = description.parse(found)
+        described = description.parse(found) | {"input_shape": description.input_shape(found)}
         fields["own_spec"] = described.pop("spec")
         fields["needs"] = description.needs_of(fields["own_spec"])
-        shape = found.get("input_shape")
-        fields |= described | {"input_shape": tuple(shape) if shape else None}
+        fields |= described
     _check_described(fields, source)
     return fields
 
 
 def _npz(arrays: dict) -> dict:
-    return {"arrays": arrays, "names": {name: name for name in arrays}, "needs": {}}
+    return {"arrays": arrays, "names": {name: name for name in arrays}, "needs": {}, "twice": []}
 
 
 READERS = {  # suffix: file to (content, description), content to fields
@@ -172,25 +181,29 @@ READERS = {  # suffix: file to (content, description), content to fields
 }
 
 
-def suffix_of(path: Path, known) -> str:
-    """Which of ``known`` suffixes the file has; raises :class:`InputError` listing them."""
-    for suffix in known:
-        if path.name.endswith(suffix):
-            return suffix
-    raise InputError(f"{path} is no weight file that can be read or written: its name must end in {', '.join(known)}.")
+def read(path, check_values: bool = True) -> Checkpoint:
+    """Read a weight file without running code it may bring, or taking more memory than a file of its size needs.
 
+    Args:
+        path: the file, whose suffix says how it is read.
+        check_values: refuse what no trained network has: NaN, infinite numbers, numbers beyond float32, negative
+            variances, two keys for one weight, of which the second counts.
 
-def read(path) -> Checkpoint:
-    """Read a weight file without running code it may bring; raises :class:`InputError` for what cannot be read."""
-    path = Path(path).expanduser()
+    Raises:
+        InputError: the file cannot be read, or is refused; it names the first weight that is wrong.
+    """
+    path = expanded(path)
     load, convert = READERS[suffix_of(path, READERS)]
-    if not path.is_file():
-        raise InputError(f"There is no weight file {path}: give the path of a {', '.join(READERS)} file.")
+    check_file(path, "weight file", f"give the path of a {', '.join(READERS)} file")
     content, found = load(path)
-    try:
+    with reading(path, "describes its network in a way this version does not know"):
         fields = _own_or(content, found, path.name, convert)
-    except (TypeError, AttributeError, KeyError) as error:  # a description of other fields than ours
-        raise InputError(f"{path.name} describes its network in a way this version does not know: {error}.") from error
+        twice = fields.pop("twice")
+        if check_values and twice:
+            first, second = map(shown, twice[0])
+            raise InputError(f"{path.name} has the same weight twice, as {first} and {second}: {WAY_OUT}.")
+        if check_values:
+            values.check_values(fields["arrays"], path.name, fields["needs"].get("bn_epsilon", 0.0), fields["names"])
     known_source, known_licence = origin(path)
     fields["source"] = fields.get("source") or known_source
     fields["licence"] = fields.get("licence") or known_licence

@@ -1,10 +1,14 @@
 """What a network remembers beside its weights, as plain values for files."""
 
 from dataclasses import asdict
+from unicodedata import category
 
+from keras_resnet.errors import InputError
 from keras_resnet.specs import NetSpec
+from keras_resnet.weights.bounds import shown
 from keras_resnet.weights.preprocessing import Preprocessing
 
+UNPRINTABLE = {"Cc", "Cs"}  # control characters, and halves of characters
 DESCRIBED = ("spec", "preprocessing", "source", "licence", "class_names")
 OUTPUT_FIELDS = (  # of a spec: weights of the same shapes give other outputs under another value
     "stem",
@@ -38,8 +42,16 @@ def of_config(config: dict) -> dict:
 
 
 def parse(description: dict) -> dict:
-    """The attributes by name, as :func:`as_json` found them; None for what is missing."""
+    """The attributes by name, as :func:`as_json` found them; None for what is missing.
+
+    Raises:
+        InputError: a value that cannot be; TypeError where it is of another kind.
+    """
     spec, preprocessing, names = (description.get(key) for key in ("spec", "preprocessing", "class_names"))
+    own = spec.get("name") if isinstance(spec, dict) else None
+    for text in (own, description.get("source"), description.get("licence"), *(names or ())):
+        if text is not None and (not isinstance(text, str) or UNPRINTABLE & set(map(category, text))):
+            raise InputError(f"{shown(text)!r} is no name that can be printed.")
     return {
         "spec": NetSpec(**spec) if spec else None,
         "preprocessing": Preprocessing.from_config(preprocessing) if preprocessing else None,
@@ -47,6 +59,12 @@ def parse(description: dict) -> dict:
         "licence": description.get("licence"),
         "class_names": tuple(names) if names else None,
     }
+
+
+def input_shape(description: dict) -> tuple | None:
+    """The input's shape, where it is told."""
+    shape = description.get("input_shape")
+    return tuple(shape) if shape else None
 
 
 def needs_of(spec: NetSpec) -> dict:

@@ -1,12 +1,16 @@
 """Canonical names of a network's weights, equal for unrolled and looped networks: ``conv2_block3_1_conv/kernel``."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.layers import BlockLoop
+from keras_resnet.weights.bounds import shown
+from keras_resnet.weights.values import check_dtype
 
 OWN_LAYERS = re.compile(r"(conv\d+_|post_|predictions$)")  # an input_tensor may bring layers of its own
 LOOP_NAME = re.compile(r"(?P<stage>conv\d+_block)(?P<last>\d+)_out$")
@@ -56,7 +60,37 @@ def named_arrays(model) -> dict[str, np.ndarray]:
 
 
 def assign_arrays(model, arrays: dict[str, np.ndarray], source: str = "the weights", names=None, spare=()) -> None:
-    """Set every weight of ``model`` from ``arrays``; checks all names and shapes first, so an error changes nothing.
+    """Set every weight of ``model`` from ``arrays``, after :func:`check_fit`; an error changes nothing.
+
+    Args and errors are those of :func:`check_fit`.
+    """
+    check_fit(model, arrays, source, names, spare)
+    stacks = {}
+    with unchanged_on_error(model):
+        for key, slot in slots(model).items():
+            if slot.index is None:
+                slot.variable.assign(arrays[key])
+            else:
+                _, slices = stacks.setdefault(id(slot.variable), (slot.variable, []))
+                slices.append(arrays[key])
+        for variable, slices in stacks.values():
+            variable.assign(np.stack(slices))
+
+
+@contextlib.contextmanager
+def unchanged_on_error(model) -> Iterator[None]:
+    """Whatever ends the block early leaves the weights of ``model`` as they were before it."""
+    before = [(variable, variable.numpy()) for variable in model.weights]
+    try:
+        yield
+    except BaseException:
+        for variable, value in before:
+            variable.assign(value)
+        raise
+
+
+def check_fit(model, arrays: dict[str, np.ndarray], source: str = "the weights", names=None, spare=()) -> None:
+    """Raise :class:`InputError` unless ``arrays`` are all the weights of ``model``; it may have no memory yet.
 
     Args:
         model: a network of this package.
@@ -66,25 +100,18 @@ def assign_arrays(model, arrays: dict[str, np.ndarray], source: str = "the weigh
         spare: canonical names the network may lack, as the classifier of one without its top.
 
     Raises:
-        InputError: naming the first missing or extra key or wrong shape, with both shapes.
+        InputError: naming the first missing or extra key, wrong shape, with both shapes, or wrong type.
     """
     wanted, names = slots(model), names or {}
     for key in list(wanted) + [key for key in arrays if key not in wanted and key not in spare]:
         there = wanted[key].shape if key in wanted else "no such weight"
         here = tuple(arrays[key].shape) if key in arrays else "no such key"
         if there != here:
-            called = names.get(key, key)
-            alias = f" ({key})" if called != key else ""
+            called = shown(names.get(key, key))
+            alias = f" ({shown(key)})" if names.get(key, key) != key else ""
             raise InputError(
                 f"{source} does not fit {model.name}: {called}{alias} is {here} in the file "
                 f"and {there} in the network; choose the network the weights were trained for."
             )
-    stacks = {}
-    for key, slot in wanted.items():
-        if slot.index is None:
-            slot.variable.assign(arrays[key])
-        else:
-            _, slices = stacks.setdefault(id(slot.variable), (slot.variable, []))
-            slices.append(arrays[key])
-    for variable, slices in stacks.values():
-        variable.assign(np.stack(slices))
+        if key in wanted:
+            check_dtype(arrays[key], f"{source}: {shown(names.get(key, key))}")

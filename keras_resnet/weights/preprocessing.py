@@ -1,5 +1,6 @@
 """The preprocessing a network's weights expect, kept with the network."""
 
+import math
 import warnings
 from dataclasses import dataclass, replace
 
@@ -32,6 +33,10 @@ class Preprocessing:
             raise InputError(f"crop {self.crop!r} must be a share of the image's shorter side: 0 < crop <= 1.")
         object.__setattr__(self, "mean", np.asarray(self.mean, np.float32))
         object.__setattr__(self, "std", tuple(float(s) for s in self.std))
+        if self.mean.ndim not in (1, 3) or self.mean.shape[-1] not in (1, 3) or not np.isfinite(self.mean).all():
+            raise InputError(f"mean of shape {self.mean.shape} must be three finite numbers, or an image of such.")
+        if len(self.std) not in (1, 3) or not all(0 < s < math.inf for s in self.std):
+            raise InputError(f"std {str(self.std)[:80]} must be three positive numbers.")
 
     def mean_for(self, height: int | None, width: int | None) -> np.ndarray:
         """The mean image where the input has its size, else its channel means."""

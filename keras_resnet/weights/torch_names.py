@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from keras_resnet.errors import InputError
+from keras_resnet.weights.bounds import shown
 from keras_resnet.weights.preprocessing import TORCH
 
 NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
@@ -62,7 +63,7 @@ def torch_layout(array: np.ndarray) -> np.ndarray:
 
 
 def convert(content, source: str) -> dict:
-    """A checkpoint's fields from a state dict, bare or under ``"state_dict"``.
+    """A checkpoint's fields from a state dict, bare or under ``"state_dict"``, and pairs of keys for the same weight.
 
     ImageNet networks stride in the 3x3 convolution, as torchvision and timm; CIFAR networks without projections are
     akamaster's option A.
@@ -72,16 +73,20 @@ def convert(content, source: str) -> dict:
         state = next((content[key] for key in STATE_KEYS if isinstance(content.get(key), dict)), content)
     if not isinstance(state, dict) or not state or not all(isinstance(v, np.ndarray) for v in state.values()):
         raise InputError(f"{source} holds no state dict of tensors: save the model's state_dict().")
-    arrays, names = {}, {}
+    arrays, names, twice = {}, {}, []
     for key, value in state.items():
+        if not isinstance(key, str):
+            raise InputError(f"{source} has the key {shown(key)}, which is no text: save the model's state_dict().")
         if key.endswith("num_batches_tracked"):  # a counter, no weight
             continue
         name = canonical(key)
         if name is None:
             raise InputError(
-                f"{source} has the key {key!r} of shape {value.shape}, which no ResNet here has: "
+                f"{source} has the key {shown(key)!r} of shape {value.shape}, which no ResNet here has: "
                 "the network has no such weight."
             )
+        if name in arrays:
+            twice.append((names[name], key))
         arrays[name], names[name] = keras_layout(value), key
     imagenet = any(name.startswith("conv5_") for name in arrays)
     bottleneck = "conv2_block1_3_conv/kernel" in arrays
@@ -97,4 +102,4 @@ def convert(content, source: str) -> dict:
     projected = any("_0_conv/" in name for name in arrays)
     needs |= {"shortcut": "B"} if projected or imagenet else {"shortcut": "A", "zero_channels": "both_sides"}
     preprocessing = TORCH if imagenet else TORCH.at_crop(1.0)
-    return {"arrays": arrays, "names": names, "needs": needs, "preprocessing": preprocessing}
+    return {"arrays": arrays, "names": names, "needs": needs, "preprocessing": preprocessing, "twice": twice}

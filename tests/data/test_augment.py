@@ -182,3 +182,12 @@ def test_crops_and_flips_are_distributed_as_the_naive_pipeline_s():
         assert ks_2samp(found["naive"][what], found["ours"][what]).pvalue > 0.001, what
     for name in found:
         assert binomtest(int(found[name]["flipped"].sum()), 600).pvalue > 0.001, name
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
+def test_larger_photos_than_the_bound_are_refused_by_their_headers(kind, monkeypatch):
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(file, kind)
+    assert augment.decode(file.getvalue()).shape == (30, 40, 3)
+    monkeypatch.setattr(augment, "MOST_PIXELS", 1199)
+    assert augment.problem(file.getvalue()) == augment.TOO_LARGE

@@ -1,5 +1,6 @@
 """ImageNet as its official archives unpack: train folders and a flat validation folder with a label list."""
 
+import os
 import shutil
 
 import numpy as np
@@ -64,3 +65,18 @@ def test_a_list_of_another_set_is_refused(flat):
     (flat / "imagenet_2012_validation_synset_labels.txt").write_text("cat\ndog\ncow\ncat\n")
     with pytest.raises(InputError, match=r"no class of .*train for 1 of 4 images .*00000003.JPEG"):
         len(open_data(str(flat)).validation)
+
+
+def test_a_class_whose_name_cannot_be_printed_is_named(photo_folder):
+    os.rename(photo_folder / "train" / "dog", os.fsencode(photo_folder / "train") + b"/\xff")
+    with pytest.raises(InputError, match=r"class folder '\\udcff' in .*train has a name that cannot be printed"):
+        open_data(str(photo_folder))
+
+
+@pytest.mark.parametrize("content", [b"0.JPEG -1\n", b"0.JPEG x\n", b"0.JPEG\n", b"\xff", b"\0"])
+def test_a_damaged_list_of_labels_is_refused(content, photo_folder):
+    for path in (photo_folder / "val").glob("*/*"):
+        path.rename(photo_folder / "val" / f"{path.parent.name}{path.name}")
+    (photo_folder / "val.txt").write_bytes(content)
+    with pytest.raises(InputError, match=r"val\.txt (gives no class|is not as it was published|is no UTF-8 text)"):
+        open_data(str(photo_folder)).validation  # noqa: B018  opens it

@@ -13,6 +13,7 @@ from conftest import ROOT
 from keras_resnet import InputError
 from keras_resnet.data import open_data, records
 from keras_resnet.data.records import masked_crc
+from keras_resnet.errors import in_our_words
 
 TOOL = ROOT / "tools" / "make_records.py"
 
@@ -174,3 +175,87 @@ def test_the_checksum_is_the_one_that_tensorflow_stores(length, rng, tmp_path):
     stored = (tmp_path / "one").read_bytes()
     assert stored[8:12] == masked_crc(stored[:8]).to_bytes(4, "little")
     assert stored[-4:] == masked_crc(data).to_bytes(4, "little")
+
+
+MANIFEST = {
+    "classes": ["a", "b"],
+    "of": {},
+    "megabytes": 1,
+    "complete": True,
+    "splits": {
+        part: [{"file": f"{part}.tfrecord", "examples": 4, "bytes": 1, "sha256": ""}] for part in ("train", "val")
+    },
+}
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A folder of two parts of four records each, of the classes 0 and 1, and its manifest."""
+    manifest = json.loads(json.dumps(MANIFEST))
+    for entries in manifest["splits"].values():
+        path = tmp_path / entries[0]["file"]
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for number in range(4):
+                image = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"photo"]))
+                label = tf.train.Feature(int64_list=tf.train.Int64List(value=[number % 2]))
+                features = tf.train.Features(feature=dict(zip(records.FEATURES, (image, label), strict=True)))
+                writer.write(tf.train.Example(features=features).SerializeToString())
+        entries[0]["bytes"] = path.stat().st_size
+    (tmp_path / records.MANIFEST).write_text(json.dumps(manifest))
+    return tmp_path, manifest
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"classes": "ab"}, "records.json is damaged"),
+        ({"complete": None}, "records.json is damaged"),
+        ({"splits": {"other": []}}, "records.json is damaged"),
+        (
+            {"splits": {"train": [{"file": "../up", "examples": 1, "bytes": 1, "sha256": ""}]}},
+            "records.json is damaged",
+        ),
+        ({"splits": {"train": [], "val": []}}, "lists no shards of the part train"),
+    ],
+)
+def test_a_manifest_of_another_shape_is_refused(changes, words, small):
+    folder, manifest = small
+    (folder / records.MANIFEST).write_text(json.dumps(manifest | changes))
+    with pytest.raises(InputError, match=words):
+        open_data(str(folder))
+
+
+def test_a_shard_without_records_and_a_damaged_length_are_refused(small):
+    folder, manifest = small
+    whole = (folder / "train.tfrecord").read_bytes()
+    for content, words in (
+        (b"", "part train in .* hold no records"),
+        (bytes([whole[0] ^ 1]) + whole[1:], "train.tfrecord is damaged: at byte 0"),
+    ):
+        (folder / "train.tfrecord").write_bytes(content)
+        manifest["splits"]["train"][0]["bytes"] = len(content)
+        (folder / records.MANIFEST).write_text(json.dumps(manifest))
+        with pytest.raises(InputError, match=words):
+            open_data(str(folder)).train  # noqa: B018  opens it
+
+
+def test_a_label_outside_the_classes_is_refused(small):
+    folder, manifest = small
+    (folder / records.MANIFEST).write_text(json.dumps(manifest | {"classes": ["a"]}))
+    found = open_data(str(folder)).train
+    assert int(found.read(0)[1]) == 0
+    with pytest.raises(InputError, match="has a record of the class 1, and 1 classes"):
+        found.read(1)
+    with pytest.raises(InputError, match="has a record of the class 1, and 1 classes"), in_our_words():
+        list(tf.data.Dataset.range(4).map(found.read))
+
+
+def test_in_training_the_next_whole_record_stands_in_for_a_damaged_one(written, capsys):
+    paths, contents = written
+    damaged = bytearray(paths[1].read_bytes())
+    damaged[records.record_index([paths[1]])[2, 1] + 500] ^= 1
+    paths[1].write_bytes(damaged)
+    split = records.record_split("three", paths, lambda record: (record, 0))
+    found = [encoded.numpy() for encoded, _ in tf.data.Dataset.range(12).map(split.read_whole)]
+    assert found == [*contents[:6], contents[7], *contents[7:]]
+    assert capsys.readouterr().err.count("1.tfrecord is damaged, its record at byte ") == 1

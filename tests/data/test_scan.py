@@ -41,7 +41,7 @@ def test_damaged_files_are_named_counted_and_left_out(images, capsys):
 
 
 def test_all_that_is_left_out_is_listed(images, capsys, monkeypatch):
-    monkeypatch.setattr(scan, "TOO_MANY_BAD", 1)
+    monkeypatch.setattr(scan, "MOST_LOST", 1)
     for i in range(30):
         (images / f"{i:03d}.JPEG").write_bytes(b"no image")
     (images / "029.JPEG").unlink()
@@ -191,5 +191,12 @@ def test_lists_of_one_folder_have_scans_of_their_own(images, monkeypatch):
     lists = [[str(images / f"{i:03d}.JPEG") for i in range(start, 200, 2)] for start in (0, 1)]
     for _ in range(2):
         for paths in lists:
-            assert scan.readable_images(images, paths) == set(paths)
+            assert [str(images / name) for name in names(scan.listed_images(images, paths))] == paths
     assert len(decoded) == 200
+
+
+def test_what_is_no_regular_file_is_left_out_and_not_waited_for(images, capsys):
+    (images / "007.JPEG").unlink()
+    os.mkfifo(images / "007.JPEG")
+    assert len(scan.images_in(images, [""])) == 199
+    assert "007.JPEG: is not a regular file\n" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """COCO's and VOC's files: what is read, what is mended, and what is refused, with file and id."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -52,13 +53,26 @@ def test_boxes_are_mended_and_counted(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"images": [{"id": 5, "file_name": "../5.jpg", "height": 1, "width": 1}]}, "names the file '../5.jpg'"),
+        ({"images": [{"id": 5, "file_name": "/5.jpg", "height": 1, "width": 1}]}, "names the file '/5.jpg'"),
+        (
+            {"images": [{"id": 5, "file_name": "x" * 5000, "height": 1, "width": 1}]},
+            "5 of its images has the fi",
+        ),
+        (
+            {"images": [{"id": 5, "file_name": "5.jpg", "height": 0, "width": 1}]},
+            "height 0, not a number of pixels",
+        ),
+        ({"images": [{"id": [5], "file_name": "5.jpg", "height": 1, "width": 1}]}, "number 0 of its images has the id"),
+        ({"annotations": [annotation(1, 5, 3, [0, 0, 1, float("nan")])]}, r"the bbox \[0, 0, 1, nan\], not 4 numbers"),
+        ({"annotations": [annotation(1, 5, 3, [0, 0, 1, 1], area="1")]}, "has the area '1', not a number"),
         ({"annotations": None}, "is not in COCO's format: it has no list of annotations"),
         ({"images": [{"id": 5, "height": 1, "width": 1}]}, "is not in COCO's format: 5 of its images has no file_name"),
         ({"annotations": ["x"]}, "number 0 of its annotations has no id"),
         ({"annotations": [annotation(1, 5, 3, [0, 0, 1, 1])] * 2}, "has the id 1 twice in its annotations"),
         ({"annotations": [annotation(1, 6, 3, [0, 0, 1, 1])]}, "annotation 1 has the unknown image_id 6"),
         ({"annotations": [annotation(1, 5, 4, [0, 0, 1, 1])]}, "annotation 1 has the unknown category_id 4"),
-        ({"annotations": [annotation(1, 5, 3, [0, 0, 1])]}, r"annotation 1 has the box \[0, 0, 1\], not 4 numbers"),
+        ({"annotations": [annotation(1, 5, 3, [0, 0, 1])]}, r"1 of its annotations has the bbox \[0, 0, 1\], not 4 n"),
         (
             {"annotations": [annotation(1, 5, 3, [9, 9, -3, 2])]},
             "image 5 has a box whose corners are in the wrong",
@@ -127,6 +141,9 @@ def test_no_json_is_refused(tmp_path):
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(InputError, match=r"x.json is no JSON file"):
         open_coco(tmp_path / "x.json", tmp_path)
+    (tmp_path / "x.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"x.json is nested too deeply"):
+        open_coco(tmp_path / "x.json", tmp_path)
     with pytest.raises(InputError, match=r"none.json cannot be read: No such file"):
         open_coco(tmp_path / "none.json", tmp_path)
 
@@ -176,11 +193,41 @@ def test_voc_s_inclusive_corners_and_difficult_objects(tmp_path):
         (an_object(box=(20, 1, 10, 5)), r"000001.xml has a box whose corners are in the wrong order"),
         (an_object(box=("x", 1, 10, 5)), r"000001.xml is no annotation of VOC's"),
         ("<object>", r"000001.xml is no annotation of VOC's"),
+        (an_object("x" * 5000), r"000001.xml has an object of the unknown class 'x{100}'\."),
     ],
 )
 def test_what_is_not_voc_is_refused(objects, words, tmp_path):
     with pytest.raises(InputError, match=words):
         open_voc(voc(tmp_path, objects), (("VOC2007", "test"),))
+
+
+@pytest.mark.parametrize("side", ["0", "-5", "nan", "9" * 5000])
+def test_a_size_that_is_none_is_refused(side, tmp_path):
+    devkit = voc(tmp_path, "", f"<size><width>{side}</width><height>50</height></size>")
+    with pytest.raises(InputError, match=r"000001.xml is no annotation of VOC's"):
+        open_voc(devkit, (("VOC2007", "test"),))
+
+
+def test_a_photo_of_voc_of_another_size_is_refused_and_one_of_many_told(tmp_path, capsys):
+    devkit = voc(tmp_path, "")
+    root = devkit / "VOC2007"
+    Image.new("RGB", (50, 100)).save(root / "JPEGImages" / "000001.jpg")
+    with pytest.raises(InputError, match=r"000001\.jpg is 50 x 100 and not 100 x 50"):
+        open_voc(devkit, (("VOC2007", "test"),))
+    for number in range(2, 102):
+        shutil.copy(root / "Annotations" / "000001.xml", root / "Annotations" / f"{number}.xml")
+        Image.new("RGB", (100, 50)).save(root / "JPEGImages" / f"{number}.jpg")
+    (root / "ImageSets" / "Main" / "test.txt").write_text("000001\n" + "".join(f"{n}\n" for n in range(2, 102)))
+    assert len(open_voc(devkit, (("VOC2007", "test"),))) == 101
+    assert "gives 1 images another size than their files have" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["../../up", "/etc/passwd"])
+def test_lists_lead_nowhere_outside_their_folder(name, tmp_path):
+    devkit = voc(tmp_path, "")
+    (devkit / "VOC2007" / "ImageSets" / "Main" / "test.txt").write_text(f"{name}\n")
+    with pytest.raises(InputError, match=rf"test\.txt names the file '{name}\.xml', which is not one below"):
+        open_voc(devkit, (("VOC2007", "test"),))
 
 
 def test_missing_parts_of_voc_are_named(tmp_path):

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from collections import Counter
 
+import numpy as np
 import pytest
 
 from keras_resnet import InputError
+from keras_resnet.data import Shard
 from keras_resnet.detection import (
     PROTOCOLS,
     DetectionSettings,
@@ -17,7 +20,7 @@ from keras_resnet.detection import (
     photos_of,
     train,
 )
-from keras_resnet.detection.experiment import readable
+from keras_resnet.detection.experiment import pictures_of, readable, with_files
 from keras_resnet.detection.photos import join
 from keras_resnet.weights import Preprocessing
 
@@ -93,7 +96,7 @@ def test_files_that_do_not_decode_are_named_and_left_out_or_end_in_one_sentence(
     (images / "100.png").write_bytes(b"no picture")
     (tmp_path / "instances.json").write_text(json.dumps(content))
     data = open_coco_sets(str(tmp_path)).train
-    kept = readable(data)
+    kept = with_files(data, readable(data))
     assert {photo.id for photo in data.photos} - {photo.id for photo in kept.photos} == {100}
     assert 100 not in {image["id"] for image in kept.dataset["images"]}
     assert "100.png" in capsys.readouterr().err
@@ -114,7 +117,8 @@ def test_a_photo_that_does_not_decode_is_left_out_of_a_joined_set_too(rectangles
         parts.append(open_coco(tmp_path / f"{name}.json", tmp_path / name))
     bad = tmp_path / "val1" / "3.png"
     bad.write_bytes(b"no picture")
-    kept = readable(join(parts))
+    joined = join(parts)
+    kept = with_files(joined, readable(joined))
     assert len(kept) == len(parts[0]) + len(parts[1]) - 1
     assert f"left out {bad}" in capsys.readouterr().err
     assert [photo.file for photo, _ in photos_of(kept)] == [
@@ -136,3 +140,43 @@ def test_the_first_photos_keep_their_annotations(rectangles):
     assert (part.name, [photo.id for photo in part.photos]) == ("first 3 of train", [0, 1, 2])
     assert {entry["image_id"] for entry in part.dataset["annotations"]} == {0, 1, 2}
     assert first(whole, 100).name == "train"
+
+
+EPOCHS = 16  # after which the batches that are sorted by shape together end with an epoch
+
+
+def heights(boxes):
+    """Tops and bottoms, which mirroring leaves as they are."""
+    return tuple(sorted(map(tuple, boxes[:, 1::2].tolist())))
+
+
+def test_photos_lost_in_training_are_replaced_and_in_a_validation_missed(rectangles, tmp_path, capsys):
+    """By the next photo that has objects, with its own; a step is the same wherever training starts."""
+    shutil.copytree(rectangles / "train", tmp_path / "train")
+    content = json.loads((rectangles / "train.json").read_text())
+    content["annotations"] = [entry for entry in content["annotations"] if entry["image_id"] != 4]
+    (tmp_path / "train.json").write_text(json.dumps(content))
+    data = open_coco_sets(str(tmp_path)).train
+    data = with_files(data, readable(data))
+    (tmp_path / "train" / "3.png").unlink()
+    (tmp_path / "train" / "11.png").write_bytes(b"damaged")
+
+    def steps(start):
+        batches = detection_batches(data, Preprocessing(mean=[0, 0, 0]), 1, 96, 96, start_step=start)
+        return [[part.numpy() for part in batch] for batch in batches.take(EPOCHS * 11 - start)]
+
+    found = steps(0)
+    for parts, again in zip(found[9:], steps(9), strict=True):
+        for part, other in zip(parts, again, strict=True):
+            np.testing.assert_array_equal(part, other)
+    said = capsys.readouterr().err
+    assert said.count("3.png cannot be read: No such file or directory. In train the next whole photo stands") == 1
+    assert said.count("11.png does not decode any more: Unknown") == 1
+    shown = Counter(heights(boxes[0]) for _, _, boxes, *_ in found)
+    times = [shown[heights(photo.objects.boxes)] for photo in data.photos]
+    assert times == [2 * EPOCHS, EPOCHS, EPOCHS, 0, 0, 2 * EPOCHS, *[EPOCHS] * 5, 0]
+    seen = []
+    images = [image for _, image in pictures_of(data, Shard(), lambda place, error: seen.append((place, str(error))))]
+    assert [place for place, image in enumerate(images) if image is None] == [place for place, _ in seen] == [3, 11]
+    assert "3.png cannot be read: No such file or directory" in seen[0][1]
+    assert "11.png does not decode" in seen[1][1]

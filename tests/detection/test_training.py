@@ -2,7 +2,8 @@
 
 import pytest
 
-from keras_resnet.detection.training import PHASES, PROTOCOLS
+from keras_resnet.detection import PROTOCOLS
+from keras_resnet.detection.training import PHASES
 
 
 @pytest.mark.parametrize(

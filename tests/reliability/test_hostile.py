@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 MEASURE = Path(__file__).with_name("measure.py")
-FAMILIES = ("weights", "run folders")
+FAMILIES = ("weights", "run folders", "data", "settings")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -8,7 +8,7 @@ import pytest
 import keras_resnet
 from keras_resnet import InputError
 from keras_resnet.training import TrainingModel, run
-from keras_resnet.training.cifar import CifarSettings, cifar_experiment
+from keras_resnet.training.cifar import CifarSettings, check_data, cifar_experiment
 from keras_resnet.training.settings import describe
 
 
@@ -50,6 +50,12 @@ def test_training_on_a_part_takes_of_each_class(photo_folder):
     for length, expected in (({"steps": 50}, 2), ({"epochs": 3}, 1)):  # 4 are validated
         few = replace(settings(photo_folder, train_images=2, **length), batch_size=2)
         assert cifar_experiment(few).epoch_steps(few) == expected
+
+
+def test_more_images_than_there_are_are_refused_before_a_folder_is_made(photo_folder):
+    check_data(settings(photo_folder, train_images=12))
+    with pytest.raises(InputError, match="12 images, not 13: ask for fewer"):
+        check_data(settings(photo_folder, train_images=13))
 
 
 def test_training_on_all_images_holds_none_out(photo_folder, tmp_path):

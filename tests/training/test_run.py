@@ -1,6 +1,7 @@
 """A run through bad batches, plateaus and small memory, in this process."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 import keras_resnet
 from keras_resnet import InputError, data, training
 from keras_resnet.training.checkpoints import RUNNING, CheckpointFolder
 from keras_resnet.training.metrics_file import read_metrics, write_metrics
+from keras_resnet.training.photo_lists import first_photos
 from keras_resnet.training.schedules import DROPS, PATIENCE
 from keras_resnet.training.state import VOTE, WINDOW
 from keras_resnet.weights import Preprocessing, named_arrays
@@ -198,3 +201,82 @@ def test_the_host_waits_for_the_devices_only_to_count_votes_and_at_the_end_of_wi
     reads = json.loads(done.stdout.splitlines()[-1])
     assert [step for step, count in enumerate(reads, start=1) if count] == list(range(VOTE, 101, VOTE))
     assert [reads[step - 1] for step in range(VOTE, 101, VOTE) if step % WINDOW] == [1] * 8
+
+
+@pytest.fixture
+def photos(tmp_path, rng):
+    """A folder of photos, with a copy of it."""
+    for part, count in (("train", 120), ("val", 100)):
+        for number in range(count):
+            folder = tmp_path / "photos" / part / "abcd"[number % 4]
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (36, 40, 3), dtype=np.uint8)).save(folder / f"{number:03d}.jpg")
+    shutil.copytree(tmp_path / "photos", tmp_path / "copy")
+    return tmp_path / "photos", tmp_path / "copy"
+
+
+def start_on(photos, workdir, lost=()):
+    """Train on ``photos`` of which the ``lost`` go once the run has begun."""
+
+    def prepare(settings):
+        found = training.with_first_photos(data.open_data(str(photos)), settings.workdir)
+        parts = {"train": found.train, "validation": found.validation}
+        for path in lost:
+            (photos / path).unlink()
+
+        def batches(split, **how):
+            return data.imagenet_batches(split, PREPROCESSING, 8, 32, **how)
+
+        return experiment(
+            None,
+            **parts,
+            train_batches=lambda first, shard: batches(parts["train"], seed=0, start_step=first, shard=shard),
+            test_batches=lambda split, shard: batches(split, shard=shard),
+        )
+
+    return training.run(training.resolve(SETTINGS, {"workdir": workdir}, "test"), prepare)
+
+
+def test_a_continued_run_is_equal_though_photos_were_lost(photos, tmp_path, capsys, monkeypatch):
+    lost = ("train/b/041.jpg", "val/a/000.jpg")
+    result = start_on(photos[0], tmp_path / "whole", lost)
+    with monkeypatch.context() as patched:
+
+        def stop_at(self, step):
+            if step == 10:
+                raise KeyboardInterrupt
+            return step % 4 == 0
+
+        patched.setattr("keras_resnet.training.state.Calendar.saves", stop_at)
+        with pytest.raises(KeyboardInterrupt):
+            start_on(photos[1], tmp_path / "stopped", lost)
+    capsys.readouterr()
+    other = start_on(photos[1], tmp_path / "stopped")
+    said = capsys.readouterr()
+    assert "continuing at step 8" in said.out
+    assert "1 train photos of the run in " in said.err
+    assert "1 validation photos of the run in " in said.err
+    assert other["val_error"] == result["val_error"]
+    folders = [CheckpointFolder(tmp_path / name / "checkpoints") for name in ("whole", "stopped")]
+    (arrays, state), (expected, _) = (folder.newest() for folder in folders)
+    assert state["step"] == SETTINGS.steps
+    for name, value in expected.items():
+        np.testing.assert_array_equal(arrays[name], value, err_msg=name)
+
+
+def test_a_run_that_loses_too_many_photos_stops_with_a_sentence(photos, tmp_path):
+    lost = [f"train/a/{number:03d}.jpg" for number in range(0, 40, 4)]
+    with pytest.raises(InputError, match=r"cannot be read: No such file or directory\. So \d+ of the 120 photos of tr"):
+        start_on(photos[0], tmp_path / "run", lost)
+
+
+def test_a_damaged_list_of_photos_is_made_again(tmp_path, capsys):
+    (tmp_path / "checkpoints" / "step-000000008").mkdir(parents=True)
+    rows = np.array([(b"a/1.jpg", 0)], [("path", "S9"), ("directory", "i4")])
+    first_photos(tmp_path, "train", rows)
+    assert first_photos(tmp_path, "train", rows[:0]) == rows
+    capsys.readouterr()
+    for content in (b"damaged", b""):
+        (tmp_path / "photos-train.npz").write_bytes(content)
+        assert first_photos(tmp_path, "train", rows) is rows
+        assert "photos-train.npz is damaged: the run goes on with the photos" in capsys.readouterr().err

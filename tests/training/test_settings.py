@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 
 from keras_resnet import InputError
+from keras_resnet.detection import DetectionSettings
 from keras_resnet.training import Settings, resolve
 from keras_resnet.training.flags import read_flags
 
@@ -80,7 +81,7 @@ def test_a_length_replaces_the_preset_s_other_length():
         ({"profile": (-1, -1)}, ["--profile -1 -1", "2 values, each a whole number from 0"]),
         ({"profile": (5, 3)}, ["--profile 5 3", "first step, then the last"]),
         ({"data": ""}, ["--data ''", "a text"]),
-        ({"data": "x" * 5000}, ["--data 'xxx", "at most 4,096 bytes"]),
+        ({"data": "x" * 5000}, ["--data 'xxx", "1 to 4,096 bytes"]),
         ({"data": "x" * 256}, ["--data 'xxx", "255 between slashes"]),
         ({"data_dir": Path("a\0b")}, ["--data-dir", "a path"]),
         ({"data": "\udcff"}, ["--data", "UTF-8"]),
@@ -96,6 +97,22 @@ def test_wrong_settings_are_named(change, words):
     with pytest.raises(InputError) as caught:
         replace(Settings(), **change).check()
     assert all(word in str(caught.value) for word in words)
+
+
+def test_what_a_preset_fills_in_is_checked_with_what_was_given():
+    """A side, or parts of a batch, that only the preset's other value makes wrong."""
+    filled = resolve(DetectionSettings(model="vgg16", shorter_side=2000), {"longer_side": 1000}, "coco")
+    with pytest.raises(InputError, match="--shorter-side 2000 is more than --longer-side 1000"):
+        filled.check()
+    with pytest.raises(InputError, match="--accumulate 40 is more than the 32 images"):
+        resolve(Settings(accumulate=40), PRESET, "imagenet").check()
+    with pytest.raises(InputError, match="height 16 is too small for the strides of ResNet18"):
+        resolve(Settings(image_size=16), PRESET, "imagenet").check()
+
+
+def test_vgg16_is_found_in_any_case_as_other_networks_are():
+    names = [resolve(DetectionSettings(model=each), {}, "coco").model for each in ("vgg16", "VGG16", "Vgg16:w.H5")]
+    assert names == ["VGG16", "VGG16", "VGG16:w.H5"]
 
 
 RECIPES = sorted([*(ROOT / "recipes").glob("*.py"), *(ROOT / "recipes" / "studies").glob("*.py")])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from weights.torch_writer import write_torch
 
-from keras_resnet import InputError
-from keras_resnet.weights.torch_file import MAGIC_NUMBER, PROTOCOL_VERSION, read_torch_file
+from keras_resnet import InputError, weights
+from keras_resnet.weights.torch_file import MAGIC_NUMBER, PROTOCOL_VERSION, SHARED, Storage, Tensor, read_torch_file
 
 LAYOUTS = pytest.mark.parametrize("legacy", [True, False], ids=["legacy", "zip"])
 
@@ -73,6 +73,73 @@ def test_foreign_files_are_named(content, tmp_path):
     (tmp_path / "w.pth").write_bytes(content)
     with pytest.raises(InputError, match=r"w.pth is no readable PyTorch weight file"):
         read_torch_file(tmp_path / "w.pth")
+
+
+def laughs():
+    """Ten times the list before, 30 times: 10^30 numbers in some hundred bytes."""
+    made = [1]
+    for _ in range(30):
+        made = [made] * 10
+    return made
+
+
+def nested():
+    """A tuple 100,000 deep, as a key: to hash it is to end the interpreter."""
+    return b"\x80\x02})" + b"\x85" * 100_000 + b"K\x01s."
+
+
+@LAYOUTS
+@pytest.mark.parametrize(
+    ("pickled", "words"),
+    [
+        (pickle.dumps({"a": laughs()}, 2), "holds no state dict"),
+        (nested(), "a key that is neither text nor a number"),
+        (b"\x80\x02" + b"]" * 10**6 + b"a" * (10**6 - 1) + b".", "nested more than 50 deep"),
+        (b"\x80\x02]q\x00h\x00a.", "nested more than 50 deep"),
+        (b"\x80\x02}r\x00\x00\x00 .", "holds no state dict"),  # memo index 2^29
+        (b"\x80\x02\x8e" + (2**40).to_bytes(8, "little") + b".", "is no readable PyTorch weight file"),
+        (b"\x80\x02\x8b\x00\x00\x10\x00.", "an operation or memo that no weights need"),  # a number of 2^20 bytes
+        (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x07\x00\x00\x00__doc__K\x01sb.", "holds no state dict"),
+    ],
+)
+def test_small_files_that_would_fill_time_or_memory(legacy, pickled, words, tmp_path):
+    with open(tmp_path / "w.pth", "wb") as file:
+        if legacy:
+            file.write(b"".join(pickle.dumps(each, 2) for each in (MAGIC_NUMBER, PROTOCOL_VERSION, {})))
+            file.write(pickled + pickle.dumps([], 2))
+        else:
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr("x/data.pkl", pickled)
+    with pytest.raises(InputError, match=words):
+        weights.read(tmp_path / "w.pth")
+    assert Tensor.__doc__ != 1  # which the last one would set
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "fits"),
+    [
+        ((4,), (1,), True),
+        ((2, 2), (2, 1), True),
+        ((2, 2), (0, 0), True),
+        ((3, 3), (0, 0), False),
+        ((2**59,), (0,), False),
+    ],
+)
+def test_tensors_cover_no_more_than_their_storage(shape, strides, fits):
+    storage = Storage(np.dtype("f4"), 4, np.arange(4, dtype="f4"))
+    if fits:
+        assert Tensor(storage, 0, shape, strides).array().shape == shape
+    else:
+        with pytest.raises(pickle.UnpicklingError, match="beyond its data"):
+            Tensor(storage, 0, shape, strides)
+
+
+def test_many_tensors_cannot_share_one_storage():
+    storage = Storage(np.dtype("f4"), 4)
+    for _ in range(SHARED):
+        Tensor(storage, 0, (4,), (1,))
+    with pytest.raises(pickle.UnpicklingError, match="beyond its data"):
+        Tensor(storage, 0, (4,), (1,))
 
 
 @pytest.mark.peers

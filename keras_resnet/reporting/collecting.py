@@ -9,7 +9,6 @@ from pathlib import Path
 from keras_resnet.errors import InputError
 from keras_resnet.studies.statistics import mean_std
 from keras_resnet.training.metrics_file import read_metrics
-from keras_resnet.training.workdir import SAME_RUN
 
 SCORE = re.compile(r"(val|test)_(error|m?AP)")  # begins the names of scores in a result
 
@@ -28,6 +27,8 @@ class Found:
         Each has ``settings``, ``folders``, ``seeds``, ``result``, that of the first seed, and ``scores``: mean and
         standard deviation (None of a single seed) of each error and average precision, ``val_error`` or ``val_AP50``.
         """
+        from keras_resnet.training.workdir import SAME_RUN
+
         groups: dict[str, list] = {}
         for folder, result in self.runs.items():
             own = {key: value for key, value in result["settings"].items() if key not in ("seed", *SAME_RUN)}

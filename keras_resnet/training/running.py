@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_resnet.errors import InputError
 from keras_resnet.training import tensorboard
-from keras_resnet.training.callbacks import Diverged, LearningRate, Saves, Validation, Windows
+from keras_resnet.training.callbacks import Diverged, LearningRate, LostPhotos, Saves, Validation, Windows
 from keras_resnet.training.console import Console, speed
 from keras_resnet.training.curves import Curves
 from keras_resnet.training.judging import settle
@@ -105,6 +105,7 @@ def _train(model: Step, experiment, settings, workdir, calendar) -> Curves:
         callbacks = [
             rate,
             Windows(state, calendar, curves, rate),
+            LostPhotos((experiment.train, experiment.validation), state, calendar, workdir.together),
             validation,
             saves,
         ]

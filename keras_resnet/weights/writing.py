@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
+from keras_resnet import weights
 from keras_resnet.files import write_whole
 from keras_resnet.weights import array_file, description
-from keras_resnet.weights.checkpoint import suffix_of
-from keras_resnet.weights.named import named_arrays
+from keras_resnet.weights.bounds import suffix_of
 
 WRITERS = {
     ".keras": lambda path, model: model.save(path),
     ".weights.h5": lambda path, model: model.save_weights(path),
     ".safetensors": lambda path, model: array_file.write_safetensors(
-        path, named_arrays(model), description.as_json(model)
+        path, weights.named_arrays(model), description.as_json(model)
     ),
-    ".npz": lambda path, model: array_file.write_npz(path, named_arrays(model), description.as_json(model)),
+    ".npz": lambda path, model: array_file.write_npz(path, weights.named_arrays(model), description.as_json(model)),
 }
 
 

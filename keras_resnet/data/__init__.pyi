@@ -1,0 +1,15 @@
+from . import augment as augment
+from .folders import folder_split as folder_split
+from .mixing import mix as mix
+from .pipelines import (
+    ArraySplit as ArraySplit,
+    Shard as Shard,
+    check_count as check_count,
+    cifar_batches as cifar_batches,
+    decode_all as decode_all,
+    imagenet_batches as imagenet_batches,
+    training_batches as training_batches,
+)
+from .sources import open_data as open_data
+from .splits import Data as Data, Split as Split
+from .statistics import mean_image as mean_image, principal_colours as principal_colours

@@ -1,0 +1,24 @@
+from .classifier import (
+    classifier_of as classifier_of,
+    dense_scores as dense_scores,
+    input_size as input_size,
+    pooled_window as pooled_window,
+    with_activation as with_activation,
+)
+from .ensemble import Ensemble as Ensemble, greedy as greedy, joint as joint
+from .error_rates import (
+    ErrorRate as ErrorRate,
+    TopKErrorRate as TopKErrorRate,
+    check_classes as check_classes,
+    check_finite as check_finite,
+    evaluate as evaluate,
+)
+from .recalibration import recalibrate_batch_norm as recalibrate_batch_norm
+from .scoring import (
+    Estimate as Estimate,
+    Scores as Scores,
+    cached_scores as cached_scores,
+    check_model as check_model,
+    score as score,
+)
+from .views import VIEWS as VIEWS, View as View, at_shorter_side as at_shorter_side

@@ -1,0 +1,10 @@
+from .checkpoint import Checkpoint as Checkpoint, from_model as from_model, read as read
+from .folding import fold_batch_norm as fold_batch_norm
+from .named import assign_arrays as assign_arrays, named_arrays as named_arrays
+from .preprocessing import (
+    CAFFE as CAFFE,
+    TORCH as TORCH,
+    Preprocessing as Preprocessing,
+    preprocess_input as preprocess_input,
+)
+from .writing import check_target as check_target, write as write

@@ -1,0 +1,115 @@
+"""A photo that can no longer be read is named once, counted, and replaced by the next whole one."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_resnet import InputError
+from keras_resnet.data import folder_split, imagenet_batches, reading
+from keras_resnet.data.augment import Colours
+from keras_resnet.errors import in_our_words
+from keras_resnet.weights import Preprocessing
+
+COUNT = 200
+PREPROCESSING = Preprocessing(np.zeros(3))
+NO_COLOURS = Colours((0.0, 0.0, 0.0), tuple(map(tuple, np.eye(3).tolist())))
+
+
+@pytest.fixture
+def split(tmp_path):
+    """Grey photos of two classes whose level is their position."""
+    for number in range(COUNT):
+        folder = tmp_path / "photos" / "ab"[2 * number // COUNT]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number,) * 3).save(folder / f"{number:03d}.png")
+    return folder_split(tmp_path / "photos", "train")[1]
+
+
+def lose(split, *positions):
+    for position in positions:
+        os.remove(split.file(position))
+
+
+def levels(split, **how):
+    batches = imagenet_batches(split, PREPROCESSING, 20, 8, **how)
+    return [(int(image[0, 0, 0]), int(label)) for batch in batches for image, label in zip(*batch, strict=True)]
+
+
+def test_the_next_whole_photo_stands_in_for_a_lost_one_with_its_own_label(split, capsys):
+    lose(split, 99, COUNT - 1)
+    with open(split.file(0), "wb") as file:
+        file.write(b"damaged")
+    for _ in range(2):
+        found = levels(split)
+        assert [level for level, _ in found] == [1, *range(1, 99), 100, *range(100, COUNT - 1), 1]
+        assert found[99] == (100, 1)
+    said = capsys.readouterr().err
+    for position, problem in ((0, "does not decode any more: Unknown"), (99, "cannot be read: No such file")):
+        assert said.count(f"{split.file(position)} {problem}") == 1
+    assert f"stands in for it; 3 of {COUNT} are lost" in said
+
+
+def test_a_photo_that_has_changed_and_decodes_is_read(split, capsys):
+    Image.new("RGB", (8, 8), (7,) * 3).save(split.file(50))
+    assert levels(split)[50] == (7, 0)
+    assert capsys.readouterr().err == ""
+
+
+def test_lost_photos_are_replaced_alike_wherever_training_starts(split):
+    def batches(start):
+        stream = imagenet_batches(split, PREPROCESSING, 20, 8, seed=3, start_step=start, colours=NO_COLOURS)
+        return [batch[0].numpy() for batch in stream.take(20 - start)]
+
+    lose(split, 3, 4, 150)
+    whole = batches(0)
+    np.testing.assert_array_equal(batches(13), whole[13:])
+
+
+def test_more_than_one_percent_are_too_many(split):
+    lose(split, 3, 4)
+    levels(split)
+    split.reader.check()
+    lose(split, 5)
+    levels(split)
+    with pytest.raises(InputError, match=r"003\.png cannot be read.* So 3 of the 200 photos of train are lost"):
+        split.reader.check()
+
+
+def test_a_hundred_in_a_row_end_in_a_sentence(split):
+    lose(split, *range(reading.MOST_TRIED))
+    with (
+        pytest.raises(InputError, match=r"00\d\.png cannot .* So \d+ of the 200 photos of train are lost"),
+        in_our_words(),
+    ):
+        levels(split)
+
+
+def test_outside_training_a_lost_photo_is_an_error_that_names_it(split):
+    lose(split, 3)
+    with pytest.raises(InputError, match=r"003\.png cannot be read: No such file"):
+        split.read(3)
+
+
+def test_an_example_that_does_not_decode_after_all_is_a_sentence_too(split):
+    """Such as one that changed under an unchanged size and time."""
+    stamp = os.stat(split.file(3))
+    with open(split.file(3), "r+b") as file:
+        file.write(bytes(stamp.st_size))
+    os.utime(split.file(3), ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    with pytest.raises(InputError, match=r"An example of the data cannot be used: Unknown image"), in_our_words():
+        levels(split)
+
+
+@pytest.mark.parametrize("make", ["fifo", "folder", "link to nothing", "device"])
+def test_what_is_no_regular_file_is_not_waited_for(make, tmp_path):
+    path = tmp_path / "photo"
+    if make == "fifo":
+        os.mkfifo(path)
+    elif make == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to({"device": "/dev/zero"}.get(make, tmp_path / "nothing"))
+    with pytest.raises(InputError, match=r"photo (is not a regular file|cannot be read)"):
+        reading.read_regular(path)

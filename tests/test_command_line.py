@@ -1,0 +1,77 @@
+"""How a tool ends: what it is to write is tried first, and what goes wrong is one sentence and status 2."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from tyro.conf import Positional
+
+from keras_resnet.bounds import Between
+from keras_resnet.command_line import Folder, JsonFile, Output, run_tool
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool."""
+
+    target: Positional[Annotated[Path, Output(".a", ".b.c")]] = Path("x.a")
+    json: JsonFile | None = None
+    out: Folder | None = None
+    count: Annotated[int, Between(1, 3)] = 1
+    read: Path | None = None
+
+    def run(self) -> None:
+        if self.read:
+            self.read.read_text()
+        print("ran")
+
+
+@pytest.fixture
+def ended(tmp_path, monkeypatch, capsys):
+    """A function of the tool's words to its status, output and errors; it must leave nothing behind."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d.json").mkdir()
+    (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "p.json")
+
+    def run(*words):
+        monkeypatch.setattr("sys.argv", ["tools/tool.py", *words])
+        before, status = sorted(tmp_path.rglob("*")), 0
+        try:
+            run_tool(Tool, "")
+        except SystemExit as end:
+            status = end.code
+        assert sorted(tmp_path.rglob("*")) == before
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--json", "none/x.json"], "--json 'none/x.json' must be a .json file in a folder that is there."),
+        (["--json", "d.json"], "--json 'd.json' must be a .json file in a folder that is there."),
+        (["--json", "p.json"], "--json 'p.json' must be a .json file in a folder that is there."),
+        (["--json", "x.txt"], "--json 'x.txt' must be a .json file in a folder that is there."),
+        (["--json", "/proc/x.json"], "--json '/proc/x.json' cannot be written"),
+        (["--json", f"{'x' * 250}.json"], "cannot be written (File name too long): choose another place."),
+        (["x.d"], "target 'x.d' must be a .a or .b.c file in a folder that is there."),
+        (["--out", "file"], "--out 'file' cannot be written (file is no folder): choose another place."),
+        (["--out", "file/deep/er"], "file is no folder): choose another place."),
+        (["--count", "4"], "--count 4 must be a whole number from 1 to 3."),
+        (["--read", "none"], "none: No such file or directory: see that it is there, may be used and has room."),
+    ],
+)
+def test_what_cannot_be_done_ends_in_one_sentence(ended, words, sentence):
+    status, said, errors = ended(*words)
+    assert (status, said) == (2, "")
+    assert errors.startswith("tool.py: ")
+    assert sentence in errors
+    assert errors.count("\n") == 1
+
+
+def test_what_can_be_written_is_only_tried(ended):
+    assert ended("y.b.c", "--json", "x.json", "--out", "new/and/deeper") == (0, "ran\n", "")
