@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from keras_resnet.errors import InputError
-from keras_resnet.files import is_own_file, read_object, remedy, set_aside, unfinished, write_whole
+from keras_resnet.files import is_own_file, read_object, remedy, set_aside, sync, unfinished, write_whole
 from keras_resnet.network import Network
 from keras_resnet.training.checkpoints import RUNNING, CheckpointFolder, assign_model, assign_values, values_of
 from keras_resnet.training.metrics_file import Metrics, read_metrics
@@ -248,6 +248,8 @@ class Workdir:
 
         def save():
             self._check_there()
+            if self.metrics.path.is_file():
+                sync(self.metrics.path)
             self.checkpoints.save(arrays, asdict(state), self.settings, self.metrics.last())
 
         self.together(save if self.chief else lambda: None)

@@ -282,6 +282,7 @@ BAD = {
     "too small": (["--model", "ResNet18", "--image-size", "20"], "height 20 is too small for the strides of ResNet18"),
     "zero batch": (["--batch-size", "0"], "--batch-size 0 must be a whole number from 1"),
     "negative size": (["--image-size", "-1"], "--image-size -1 must be a whole number from 1"),
+    "empty workdir": (["--workdir", ""], "--workdir '' is empty: give a value, or leave --workdir out"),
     "both lengths": (["--steps", "5", "--epochs", "2"], "give one of them"),
 }
 
