@@ -92,10 +92,10 @@ def _references(file):
 
 
 def _chunk_bomb(file):
-    """One chunk of 64 bytes whose packed form is of 256 MiB."""
+    """One chunk of 4 KiB whose packed form is of 256 MiB."""
     import zlib
 
-    data = _set(file).create_dataset("kernel:0", (16,), "<f4", chunks=(16,), compression="gzip")
+    data = _set(file).create_dataset("kernel:0", (1024,), "<f4", chunks=(1024,), compression="gzip")
     data.id.write_direct_chunk((0,), zlib.compress(bytes(2**28)))
 
 

@@ -84,8 +84,8 @@ def laughs():
 
 
 def nested():
-    """A tuple 100,000 deep, as a key: to hash it is to end the interpreter."""
-    return b"\x80\x02})" + b"\x85" * 100_000 + b"K\x01s."
+    """A tuple 1,000,000 deep, as a key: to hash it is to end the interpreter."""
+    return b"\x80\x02})" + b"\x85" * 1_000_000 + b"K\x01s."
 
 
 @LAYOUTS
