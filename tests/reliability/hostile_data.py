@@ -78,7 +78,7 @@ def huge_png(path: Path, side: int, rows: int = 4) -> None:
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    packer = zlib.compressobj(9)
+    packer = zlib.compressobj(1)
     row = bytes(side * 3 + 1)
     packed = b"".join(packer.compress(row) for _ in range(rows)) + packer.flush()
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
@@ -301,7 +301,7 @@ PHOTOS = ODD_FILES | {
     "a PNG of 20,000 x 20,000": lambda path: huge_png(path, 20_000),
     "a PNG of 2^31 pixels a side": lambda path: huge_png(path, 2**31 - 1, 0),
     "a PNG of no pixels": lambda path: huge_png(path, 0),
-    "a PNG of 11,000 x 11,000": lambda path: huge_png(path, 11_000, 11_000),
+    "a whole PNG of 5,000 x 5,000": lambda path: huge_png(path, 5000, 5000),
 }  # fmt: skip
 
 
@@ -388,7 +388,7 @@ def lost_photos(draw):
         **{what: (lambda path, make=make: (path.unlink(), make(path))) for what, make in PHOTOS.items()},
     }
     for (what, damage), lost in itertools.product(damages.items(), (1, 150)):
-        if "11,000" in what and lost > 1:  # whole, and minutes of work
+        if "whole" in what and lost > 1:  # whole, and minutes of work
             continue
         places = draw.sample(range(202), lost)
 
