@@ -48,5 +48,9 @@ def in_our_words():
         theirs = re.search(r"in user-defined function passed to \w+.* with iterator: [\w:\[\]]+: (.+)", str(error))
         if ours is None and theirs is None:
             raise
-        words = ours[1] if ours else f"An example of the data cannot be used: {theirs[1].split('}} ')[-1][:300]}"
+        words = (
+            ours[1]
+            if ours
+            else f"An example of the data cannot be used: {theirs[1].split('}} ')[-1].split(' [Op:')[0][:300]}"
+        )
         raise InputError(words) from error

@@ -190,7 +190,8 @@ def _is_manifest(found) -> bool:
         return False
     lists = found["splits"].values()
     return (
-        all(isinstance(name, str) for name in found["classes"])
+        len(found["classes"]) > 0
+        and all(isinstance(name, str) for name in found["classes"])
         and found["splits"].keys() <= set(PARTS.values())
         and all(isinstance(shards, list) and all(map(_is_shard, shards)) for shards in lists)
     )

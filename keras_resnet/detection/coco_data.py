@@ -7,11 +7,10 @@ from keras_resnet.data.augment import MOST_PIXELS
 from keras_resnet.data.reading import read_json
 from keras_resnet.detection.boxes import Truths
 from keras_resnet.detection.photo_files import as_annotated
-from keras_resnet.detection.photos import DetectionData, Mending, Photo, below, check_files
+from keras_resnet.detection.photos import LONGEST, DetectionData, Mending, Photo, below, check_files
 from keras_resnet.errors import InputError
 
 MOST = 2**53  # of a number: whole ones up to it are exact as float64
-LONGEST = 1000  # characters of a name
 SHOWN = 60  # of a wrong value
 
 

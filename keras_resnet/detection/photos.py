@@ -14,6 +14,7 @@ from keras_resnet.detection.boxes import Truths, area
 from keras_resnet.errors import InputError
 
 NAMED = 5
+LONGEST = 1000  # characters of a name
 MOST_SHOWN = 150  # characters of a path
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange the sides
 
@@ -181,7 +182,7 @@ def below(folder: Path, name: str, source: Path) -> Path:
         InputError: it leads out of the folder, or is no name of a file.
     """
     path = Path(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\0" in name:
+    if not 0 < len(name) <= LONGEST or path.is_absolute() or ".." in path.parts or "\0" in name:
         raise InputError(
             f"{source} names the file {name[:100]!r}, which is not one below {folder}: put the name right."
         )

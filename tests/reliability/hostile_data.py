@@ -15,6 +15,7 @@ from watching import Case
 from keras_resnet.data import imagenet_batches, open_data, records
 from keras_resnet.detection import detection_batches, open_coco_sets, open_det_sets, open_voc_sets, photos_of
 from keras_resnet.detection.experiment import readable, with_files
+from keras_resnet.errors import in_our_words
 from keras_resnet.weights import Preprocessing
 
 PROMISE = "refused with a sentence that says which entry, or read; what is lost later is replaced"
@@ -77,7 +78,7 @@ def huge_png(path: Path, side: int, rows: int = 4) -> None:
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    packer = zlib.compressobj(9)
+    packer = zlib.compressobj(1)
     row = bytes(side * 3 + 1)
     packed = b"".join(packer.compress(row) for _ in range(rows)) + packer.flush()
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
@@ -100,11 +101,11 @@ def coco_document() -> dict:
 
 def read_detection(found) -> None:
     """Read photos and a batch, as training does."""
-    data = found.train
-    data = with_files(data, readable(data))
-    for _ in photos_of(data):
-        pass
-    next(iter(detection_batches(data, PLAIN, 1, 32, 64)))
+    with in_our_words():  # as every command does
+        data = with_files(found.train, readable(found.train))
+        for _ in photos_of(data):
+            pass
+        next(iter(detection_batches(data, PLAIN, 1, 32, 64)))
 
 
 def coco_case(name: str, write, must=None) -> Case:
@@ -267,10 +268,11 @@ def write_folder(root: Path, count: int = 4) -> None:
 
 def read_folder(folder) -> None:
     """Read a training batch and the validation images."""
-    found = open_data("d")
-    next(iter(imagenet_batches(found.train, PLAIN, 4, 8, seed=0)))
-    for _ in imagenet_batches(found.validation, PLAIN, 4, 8):
-        pass
+    with in_our_words():  # as every command does
+        found = open_data("d")
+        next(iter(imagenet_batches(found.train, PLAIN, 4, 8, seed=0)))
+        for _ in imagenet_batches(found.validation, PLAIN, 4, 8):
+            pass
 
 
 def folder_case(name: str, make, must=None, count=4, use=read_folder) -> Case:
@@ -299,7 +301,7 @@ PHOTOS = ODD_FILES | {
     "a PNG of 20,000 x 20,000": lambda path: huge_png(path, 20_000),
     "a PNG of 2^31 pixels a side": lambda path: huge_png(path, 2**31 - 1, 0),
     "a PNG of no pixels": lambda path: huge_png(path, 0),
-    "a PNG of 11,000 x 11,000": lambda path: huge_png(path, 11_000, 11_000),
+    "a whole PNG of 5,000 x 5,000": lambda path: huge_png(path, 5000, 5000),
 }  # fmt: skip
 
 
@@ -386,7 +388,7 @@ def lost_photos(draw):
         **{what: (lambda path, make=make: (path.unlink(), make(path))) for what, make in PHOTOS.items()},
     }
     for (what, damage), lost in itertools.product(damages.items(), (1, 150)):
-        if "11,000" in what and lost > 1:  # whole, and minutes of work
+        if "whole" in what and lost > 1:  # whole, and minutes of work
             continue
         places = draw.sample(range(202), lost)
 
@@ -395,9 +397,9 @@ def lost_photos(draw):
             len(found.train), len(found.validation)
             for place in places:
                 damage(Path(found.train.file(place)))
-            batches = iter(imagenet_batches(found.train, PLAIN, 101, 8, seed=0))
-            for _ in range(2):
-                next(batches)
+            with in_our_words():
+                for _ in imagenet_batches(found.train, PLAIN, 101, 8, seed=0).take(2):
+                    pass
             found.train.reader.check()
 
         name = f"folder: {lost} of 202 photos are {what} in training"
