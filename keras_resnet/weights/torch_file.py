@@ -1,8 +1,8 @@
 """Tensors from PyTorch's files, older and zip layout, without torch and without running what the file brings.
 
 ``torch.load(weights_only=True)`` is no way out where torch is installed: it keeps code out and bounds nothing. It
-hashes any key, so a tuple nested a million deep ends the interpreter; it returns lists within lists that are never walked
-to their end, and tensors of four numbers whose strides of 0 make 6 GB of them once they are copied.
+hashes any key, so a tuple nested a million deep ends the interpreter; it returns lists within lists that are never
+walked to their end, and tensors of four numbers whose strides of 0 make 6 GB of them once they are copied.
 """
 
 import io
