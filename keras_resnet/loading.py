@@ -1,8 +1,6 @@
 """Models as the command line names them."""
 
 import math
-import shutil
-import tempfile
 from pathlib import Path
 
 import keras
@@ -72,7 +70,6 @@ def _saved(path: Path, check_values: bool) -> keras.Model:
     with (
         reading(path, "is damaged or no Keras model that can be loaded safely"),
         keras_file.open_archive(path) as (archive, directory),
-        tempfile.TemporaryDirectory() as folder,
     ):
         config = parse_json(content(archive, directory[keras_file.CONFIG], TEXT))
         keras_file.check_layers(path, config)
@@ -80,11 +77,8 @@ def _saved(path: Path, check_values: bool) -> keras.Model:
         if detector and keras.saving.get_registered_object("keras_resnet>FasterRCNN") is None:
             raise InputError(f"{path.name} holds a detector: detection.load_detector and tools/detect.py take it.")
         model = _described(path, config, directory[keras_file.WEIGHTS].file_size)
-        stored = Path(folder, keras_file.WEIGHTS)
-        with archive.open(keras_file.WEIGHTS) as member, open(stored, "wb") as file:
-            shutil.copyfileobj(member, file)  # in pieces, of what the directory says at most
-        keras_file.check_hdf5(stored)
-        keras.Model.load_weights(model, stored)
+        with keras_file.checked_weights(path) as stored:
+            keras.Model.load_weights(model, stored)
         if check_values:
             values.check_model(model, path.name)
         return model

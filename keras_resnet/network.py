@@ -6,7 +6,7 @@ import keras
 
 from keras_resnet.weights import description, values
 from keras_resnet.weights.bounds import reading
-from keras_resnet.weights.keras_file import DESCRIPTION, add_description, check_hdf5
+from keras_resnet.weights.keras_file import DESCRIPTION, add_description, checked_weights
 from keras_resnet.weights.named import unchanged_on_error
 
 
@@ -62,10 +62,12 @@ class Network(keras.Model):
                 is False.
         """
         path = Path(filepath)
-        with reading(path, "is damaged or does not fit"), unchanged_on_error(self):
-            if path.suffix == ".h5":
-                check_hdf5(path)
-            super().load_weights(filepath, *args, **kwargs)
+        with (
+            reading(path, "is damaged or does not fit"),
+            unchanged_on_error(self),
+            checked_weights(path) as stored,
+        ):
+            super().load_weights(stored, *args, **kwargs)
             if check_values:
                 values.check_model(self, path.name)
 

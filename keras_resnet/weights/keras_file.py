@@ -6,6 +6,8 @@ Nothing in them is deserialized, so nothing they bring can run; links out of the
 import io
 import json
 import math
+import shutil
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -70,6 +72,22 @@ def open_archive(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfil
         yield archive, directory
 
 
+@contextmanager
+def checked_weights(path: Path) -> Iterator[Path]:
+    """The HDF5 file that holds the weights of ``path``, itself or within, for Keras to read; its sizes are checked."""
+    if path.suffix != ".keras":
+        if path.suffix == ".h5":
+            _check_hdf5(path)
+        yield path
+        return
+    with open_archive(path) as (archive, _), tempfile.TemporaryDirectory() as folder:
+        stored = Path(folder, WEIGHTS)
+        with archive.open(WEIGHTS) as member, open(stored, "wb") as file:
+            shutil.copyfileobj(member, file)  # in pieces, and no more than the directory says
+        _check_hdf5(stored)
+        yield stored
+
+
 def check_layers(path: Path, config: dict) -> None:
     """Raise ValueError for a ``.keras`` file's ``config`` of more layers than its size can have, or out of order.
 
@@ -104,7 +122,7 @@ def _inputs(nodes) -> Iterator[str]:
             left += each.values() if isinstance(each, dict) else each
 
 
-def check_hdf5(path: Path) -> None:
+def _check_hdf5(path: Path) -> None:
     """Raise ValueError for an HDF5 file of data that Keras would not refuse: no numbers, or more than it has."""
     budget = Budget(path)
     with h5py.File(path, "r") as opened:
