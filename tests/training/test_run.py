@@ -237,6 +237,7 @@ def start_on(photos, workdir, lost=()):
     return training.run(training.resolve(SETTINGS, {"workdir": workdir}, "test"), prepare)
 
 
+@pytest.mark.slow
 def test_a_continued_run_is_equal_though_photos_were_lost(photos, tmp_path, capsys, monkeypatch):
     lost = ("train/b/041.jpg", "val/a/000.jpg")
     result = start_on(photos[0], tmp_path / "whole", lost)
