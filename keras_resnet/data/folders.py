@@ -43,7 +43,7 @@ def folder_split(folder: Path, name: str) -> tuple[tuple[str, ...], Split]:
 
 
 def _folders(folder: Path) -> tuple[str, ...]:
-    found = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    found = sorted(entry.name for entry in os.scandir(folder) if os.path.isdir(entry.path))
     for name in found:
         if not name.isprintable():  # also bytes that are no UTF-8, which Python turns into surrogates
             raise InputError(f"The class folder {name!r} in {folder} has a name that cannot be printed: rename it.")
