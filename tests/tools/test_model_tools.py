@@ -124,10 +124,13 @@ def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, p
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["classify", "export"])
 def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path, name):
-    """A network of NaN and its int8 file would choose the same class for every photo: the first."""
+    """Scores of NaN would choose the same class for every photo, the first; weights of NaN are not even loaded."""
     model = keras_resnet.load_model(str(saved))
-    model.get_layer("predictions").bias.assign([np.nan, 0])
+    top = model.get_layer("predictions")
+    top.kernel.assign(np.full(top.kernel.shape, 3e38))  # sums of which are beyond float32
     model.save(tmp_path / "bad.keras")
+    top.bias.assign([np.nan, 0])
+    model.save(tmp_path / "nan.keras")
     photo = photo_folder / "val" / "cat" / "0.JPEG"
     where = ("--data", photo_folder, "--formats", "litert", "--out", tmp_path / "out") if name == "export" else (photo,)
     status, text, error = tool(
@@ -136,6 +139,11 @@ def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path,
     assert (status, text) == (2, "")
     assert "ResNet20 gives scores that are not finite for" in error
     assert str(photo) in error
+    status, text, error = tool(
+        name, "--model", tmp_path / "nan.keras", "--top" if name == "classify" else "--photos", "2", *where
+    )
+    assert (status, text) == (2, "")
+    assert "nan.keras: predictions/bias has NaN or infinite numbers" in error
     assert not (tmp_path / "out").exists()
 
 
