@@ -5,14 +5,12 @@ Networks are here; the rooms ``data``, ``training``, ``evaluation``, ``deploymen
 used, so that commands answer at once and networks also run without TensorFlow; ``__init__.pyi`` lists the names.
 """
 
-import sys
-
 import lazy_loader
 
-from keras_resnet.messages import FirstImport, hide_interrupted_imports
-
-hide_interrupted_imports()
-if "tensorflow" not in sys.modules:
-    sys.meta_path.insert(0, FirstImport())
+from keras_resnet.first_imports import watch
+from keras_resnet.messages import hide_interrupted_imports
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+hide_interrupted_imports()
+watch()

@@ -2,8 +2,6 @@
 
 import contextlib
 import glob
-import importlib.abc
-import importlib.util
 import os
 import subprocess
 import sys
@@ -45,25 +43,6 @@ def at_log_level():
         finally:
             os.dup2(heard, 2)
             os.close(heard)
-
-
-class FirstImport(importlib.abc.MetaPathFinder):
-    """Imports TensorFlow :func:`at_log_level`, whoever imports it first; stands at the head of ``sys.meta_path``."""
-
-    def find_spec(self, name, path=None, target=None):
-        if name != "tensorflow":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None:
-            execute = spec.loader.exec_module
-
-            def exec_module(module):
-                with at_log_level():
-                    execute(module)
-
-            spec.loader.exec_module = exec_module
-        return spec
 
 
 def hide_interrupted_imports() -> None:

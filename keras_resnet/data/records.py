@@ -8,6 +8,7 @@ import hashlib
 import os
 import resource
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,7 @@ HEADER = struct.Struct("<QI")  # a record: its length, a checksum of the length,
 LENGTH_BYTES, FOOTER_BYTES = 8, 4
 CRC_MASK = 0xA282EAD8
 MOST_OPEN = 8192
+OPENING = threading.Lock()  # two threads that want a shard open it once
 PARTS = {"train": "train", "validation": "val", "test": "test"}
 FEATURES = ("image/encoded", "image/class/label")  # the names TensorFlow's ImageNet scripts use; labels count from 0
 
@@ -46,7 +48,8 @@ def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0,
     def fetch(position):
         shard, start, length = places[position]
         try:
-            opened = _opener()(paths[shard], stamps[shard])
+            with OPENING:
+                opened = _opener()(paths[shard], stamps[shard])
             found = os.pread(opened.descriptor, length + FOOTER_BYTES, start)
         except OSError as error:
             raise InputError(f"{paths[shard]} cannot be read: {error.strerror}.") from error

@@ -106,11 +106,13 @@ def test_unknown_arms_and_lengths_are_named():
         StudySettings(scale=-1).check()
 
 
-def test_a_folder_of_other_files_is_refused_and_left_as_it_is(tmp_path):
-    (tmp_path / "result.json").write_text("mine")
+def test_a_folder_of_other_files_is_refused_and_left_as_it_is(photo_folder, tmp_path):
+    folder = tmp_path / "others"
+    folder.mkdir()
+    (folder / "result.json").write_text("mine")
     with pytest.raises(InputError, match=r"does not hold a study but other files \(result.json\)"):
-        run_study(STUDY, StudySettings(workdir=tmp_path, seeds=1))
-    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+        run_study(STUDY, StudySettings(data=str(photo_folder), workdir=folder, seeds=1))
+    assert [path.name for path in folder.iterdir()] == ["result.json"]
 
 
 def test_damaged_results_and_curves_are_not_taken_for_a_finished_run(done):

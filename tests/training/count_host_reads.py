@@ -11,13 +11,13 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 
 from keras_resnet import data, training
-from keras_resnet.training import callbacks
+from keras_resnet.training import callbacks, running
 from keras_resnet.weights import Preprocessing
 
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-sys.modules["keras_resnet.training.run"].choose_strategy = lambda: strategy
+running.choose_strategy = lambda: strategy
 reads: list[int] = []
 read, begin = ops._EagerTensorBase._numpy, callbacks.LearningRate.on_train_batch_begin
 

@@ -272,7 +272,9 @@ def test_a_run_that_loses_too_many_photos_stops_with_a_sentence(photos, tmp_path
 
 
 def test_a_damaged_list_of_photos_is_made_again(tmp_path, capsys):
-    (tmp_path / "checkpoints" / "step-000000008").mkdir(parents=True)
+    checkpoint = tmp_path / "checkpoints" / "step-000000008"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.json").touch()
     rows = np.array([(b"a/1.jpg", 0)], [("path", "S9"), ("directory", "i4")])
     first_photos(tmp_path, "train", rows)
     assert first_photos(tmp_path, "train", rows[:0]) == rows

@@ -1,0 +1,58 @@
+"""What happens when Keras and TensorFlow are imported for the first time, by whomever."""
+
+import contextlib
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+from collections.abc import Callable
+
+from keras_resnet.messages import at_log_level
+
+
+class FirstImport(importlib.abc.MetaPathFinder):
+    """Imports the module ``name`` by ``run(execute)``, where ``execute()`` runs its own code.
+
+    It stands at the head of ``sys.meta_path`` until then.
+    """
+
+    def __init__(self, name: str, run: Callable[[Callable[[], None]], None]):
+        self.name, self.run = name, run
+
+    def find_spec(self, name, path=None, target=None):
+        if name != self.name:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None:
+            execute = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: self.run(lambda: execute(module))
+        return spec
+
+
+def watch() -> None:
+    """Keep TensorFlow's messages at their level, and have Keras know the classes of saved networks."""
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, FirstImport("tensorflow", _at_log_level))
+    if "keras" not in sys.modules:
+        sys.meta_path.insert(0, FirstImport("keras", _then_register))
+    else:
+        register()
+
+
+def register() -> None:
+    """Import what Keras must know to load a saved network, unless it is being imported already."""
+    for name in ("network", "layers.batch_normalization", "layers.block_loop", "layers.identity_shortcut",
+                 "layers.maxout", "layers.stochastic_depth"):  # fmt: skip
+        with contextlib.suppress(ImportError):  # of a module in whose import Keras is imported
+            importlib.import_module(f"keras_resnet.{name}")
+
+
+def _at_log_level(execute: Callable[[], None]) -> None:
+    with at_log_level():
+        execute()
+
+
+def _then_register(execute: Callable[[], None]) -> None:
+    execute()
+    register()
