@@ -19,8 +19,19 @@ TOP = 5
 CALIBRATION = 100  # photos
 
 
+def in_float32(model: keras.Model) -> keras.Model:
+    """``model`` with its weights and float32 arithmetic, which every runtime has; itself if it has that already."""
+    from keras_resnet.weights.folding import copied
+
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
+        return model
+    found = copied(model, lambda layer: type(layer).from_config({**layer.get_config(), "dtype": "float32"}))
+    found.set_weights(model.get_weights())
+    return found
+
+
 def deployable(model: keras.Model) -> keras.Model:
-    """``model`` from float32 RGB ``[batch, size, size, 3]``, 0 to 255, to logits ``[batch, classes]``.
+    """``model`` from float32 RGB ``[batch, size, size, 3]``, 0 to 255, to logits ``[batch, classes]``, in float32.
 
     Its normalizations are folded, and of its preprocessing only the mean is an operation of its own: order and scale of
     the channels are in the first convolution, since int8 would round them once more.
@@ -31,7 +42,7 @@ def deployable(model: keras.Model) -> keras.Model:
     import keras
 
     size, how = evaluation.input_size(model), model.preprocessing
-    folded = weights.fold_batch_norm(evaluation.with_activation(model, None))
+    folded = weights.fold_batch_norm(evaluation.with_activation(in_float32(model), None))
     first = next(layer for layer in folded.layers if layer.weights)
     if not isinstance(first, keras.layers.Conv2D):
         raise InputError(f"{model.name} does not begin with a convolution: it cannot take its preprocessing in.")

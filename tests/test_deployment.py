@@ -1,5 +1,6 @@
 """Files for other runtimes, run by those runtimes."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -50,6 +51,22 @@ def test_every_file_gives_the_model_s_logits(model, images, tmp_path):
     assert 1e-6 * spread < np.abs(coarse - expected).max()
     assert np.corrcoef(coarse.ravel(), expected.ravel())[0, 1] > 0.9
     assert (tmp_path / "int8.tflite").stat().st_size < 0.4 * (tmp_path / "m.tflite").stat().st_size
+
+
+def test_a_network_of_mixed_precision_is_exported_in_float32(model, images, tmp_path):
+    """LiteRT cannot convert bfloat16 at all."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    mixed = keras_resnet.ResNet18(input_shape=(SIZE, SIZE, 3), classes=7, width=0.25)
+    mixed.set_weights(model.get_weights())
+    mixed.preprocessing, mixed.class_names = model.preprocessing, model.class_names
+    expected = evaluation.with_activation(model, None)(model.preprocessing(images)).numpy()
+    deployment.save_saved_model(mixed, tmp_path / "saved_model")
+    deployment.save_litert(tmp_path / "saved_model", tmp_path / "m.tflite")
+    found = deployment.run_litert(tmp_path / "m.tflite")(images)
+    assert np.abs(found - expected).max() < 1e-4 * np.ptp(expected)
+    same = deployment.in_float32(mixed)
+    assert (same.spec, same.preprocessing, same.class_names) == (mixed.spec, mixed.preprocessing, mixed.class_names)
+    assert deployment.in_float32(model) is model
 
 
 def test_jpeg_bytes_become_named_classes(model, images, tmp_path):

@@ -60,7 +60,10 @@ class Export:
     def run(self) -> None:
         if self.out.exists():
             raise InputError(f"{self.out} is there already: choose another --out, or remove it.")
-        model = keras_resnet.load_model(self.model)
+        loaded = keras_resnet.load_model(self.model)
+        model = deployment.in_float32(loaded)
+        if model is not loaded:
+            print(f"{model.name} is of mixed precision: it is exported, and compared, in float32")
         found = data.open_data(self.data, self.data_dir)
         evaluation.check_model(model, found)
         if "litert-int8" in self.formats and min(self.photos, len(found.validation)) < FEWEST_PHOTOS:

@@ -32,9 +32,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     def call(layer, *args, **kwargs):
         return args[0] if layer.name in folded_away else layer(*args, **kwargs)
 
-    clone = keras.models.clone_model(_functional(model), clone_function=copy, call_function=call)
-    if hasattr(model, "described"):
-        clone = type(model)(clone.input, clone.output, name=model.name, **model.described())
+    clone = copied(model, copy, call)
     for layer in (layer for layer in clone.layers if layer.weights):
         values = model.get_layer(layer.name).get_weights()
         if layer.name in pairs:
@@ -43,9 +41,16 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     return clone
 
 
-def _functional(model):
-    """``model`` as Keras' own class, which ``clone_model`` makes again without what ours remembers."""
-    return keras.Model(model.input, model.output)
+def copied(model: keras.Model, copy, call=None) -> keras.Model:
+    """A new model of the layers that ``copy(layer)`` gives, with new weights; it describes itself as ``model`` does.
+
+    ``call(layer, inputs)`` applies a layer; default: calls it.
+    """
+    functional = keras.Model(model.input, model.output)  # Keras' own class is made again without what ours remembers
+    clone = keras.models.clone_model(functional, clone_function=copy, call_function=call)
+    if hasattr(model, "described"):
+        clone = type(model)(clone.input, clone.output, name=model.name, **model.described())
+    return clone
 
 
 def normalized_by(layers: list) -> dict[str, keras.layers.Layer]:
