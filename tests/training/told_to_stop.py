@@ -11,6 +11,7 @@ import signal
 import sys
 
 moment, number, *sys.argv = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background processes ignore
 
 
 def send():
