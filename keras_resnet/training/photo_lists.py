@@ -13,6 +13,7 @@ from keras_resnet.data import Data
 from keras_resnet.files import write_whole
 from keras_resnet.training.checkpoints import CheckpointFolder
 from keras_resnet.training.strategy import choose_strategy
+from keras_resnet.training.workdir import CHECKPOINTS, PHOTOS
 from keras_resnet.training.workers import is_chief
 
 ROWS = "rows"
@@ -41,8 +42,8 @@ def first_photos(workdir: Path, part: str, now: np.ndarray) -> np.ndarray:
         part: which file there holds them.
         now: rows of :func:`keras_resnet.data.scan.images_in`, of the photos that are there and whole.
     """
-    path = workdir / f"photos-{part}.npz"
-    begun = any(CheckpointFolder(workdir / "checkpoints").steps())  # the first step's is of a run without steps yet
+    path = workdir / PHOTOS[part]
+    begun = any(CheckpointFolder(workdir / CHECKPOINTS).steps())  # the first step's is of a run without steps yet
     first = _read(path, now) if begun else None
     if first is None:
         if is_chief(choose_strategy()):

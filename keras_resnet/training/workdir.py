@@ -21,13 +21,11 @@ SETTINGS, METRICS, RESULT, BEST, LAST, CURVES = (
     *("settings.json", "metrics.csv", "result.json"),
     *("best.keras", "last.keras", "curves.png"),
 )
-PHOTOS = tuple(f"photos-{part}.npz" for part in ("train", "validation", "test"))  # written by photo_lists
-FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PHOTOS)
+PHOTOS = {part: f"photos-{part}.npz" for part in ("train", "validation", "test")}  # written by photo_lists
+FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PHOTOS.values())
 CHECKPOINTS, EVENTS = "checkpoints", ("train", "validation")  # folders; EVENTS are TensorBoard's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 SAME_RUN = ("workdir", "data_dir", "save_every", "keep_every", "profile")  # may differ when a run continues
-
-
 MOST_NAMED, LONGEST = 8, 60  # settings that a sentence lists, and characters of a value
 
 

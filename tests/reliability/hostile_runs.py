@@ -538,7 +538,7 @@ def recipe_on_a_folder_of_others(draw: Draw) -> Case:
     def use(folder):
         program(*arguments, "--workdir", "run")
 
-    return Case(f"{arguments[0]} on a folder of {names}", prepare, use, must="refused", seconds=30)
+    return Case(f"{arguments[0]} on a folder of {names}", prepare, use, must="refused")
 
 
 def finished_run_asked_again(draw: Draw) -> Case:
@@ -560,7 +560,7 @@ def finished_run_asked_again(draw: Draw) -> Case:
         if read_metrics(finished / "metrics.csv") != read_metrics(folder / "run" / "metrics.csv"):
             raise StateChanged("other curves")
 
-    return Case(f"a finished run whose {file} is {kind}", prepare, use, ("run", "run/*"), "served", seconds=60)
+    return Case(f"a finished run whose {file} is {kind}", prepare, use, ("run", "run/*"), "served")
 
 
 def program(script: str, *arguments: str) -> None:

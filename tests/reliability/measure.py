@@ -24,17 +24,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 
-import keras_resnet.data.pipelines
+import keras_resnet.data.pipelines  # these are for the forks, which need not import what is heavy again
 import keras_resnet.data.statistics
 import keras_resnet.detection.training
 import keras_resnet.evaluation.scoring
 import keras_resnet.loading
-import keras_resnet.training.running
+import keras_resnet.training.running  # noqa: F401
 from keras_resnet.bounds import Between
 from keras_resnet.command_line import JsonFile, run_tool
 from keras_resnet.tables import Table, write_tables
 
-HEAVY = keras_resnet  # imported with all that its programs need, so that a fork need not import it again
 FAMILIES = {
     "weights": "hostile_weights",
     "run folders": "hostile_runs",
