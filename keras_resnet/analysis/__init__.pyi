@@ -1,6 +1,6 @@
 from .block_jacobians import (
     conditioning as conditioning,
-    jacobian_gram as jacobian_gram,
+    jacobian_grams as jacobian_grams,
     singular_values as singular_values,
 )
 from .compute import multiply_adds as multiply_adds

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.sparse.linalg import LinearOperator
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from keras_resnet.analysis.lanczos import Spectrum, spectrum
 from keras_resnet.analysis.parts import split
 
 SHARES = (0.05, 0.5, 0.95)
+TOLERANCE = 1e-6  # of a squared norm, relative; rounding of float32 is behind it
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,10 @@ def conditioning(model: keras.Model, image, steps: int = 30, probes: int = 2) ->
             if part.stage != stage:
                 first, stage, models = x, part.stage, []
             models.append(part.model)
-            block = spectrum(jacobian_gram(part.model, x), steps, probes)
+            block = spectrum(*jacobian_grams(part.model, x), steps, probes)
             product = block
             if len(models) > 1:
-                product = spectrum(jacobian_gram(_composed(list(models)), first), steps, probes)
+                product = spectrum(*jacobian_grams(_composed(list(models)), first), steps, probes)
             found.append(Conditioning(part.name, block, product))
         x = part.model(x, training=False)
     return found
@@ -68,18 +69,29 @@ def _composed(models) -> Callable:
     return run
 
 
-def jacobian_gram(function: Callable, x) -> LinearOperator:
-    """J^T J of ``function(x, training=False)`` at ``x``, ``[1, ...]``, as an operator on flat vectors."""
-    size = int(tf.size(x))
+def jacobian_grams(function: Callable, inputs) -> list[LinearOperator]:
+    """J^T J of ``function(x, training=False)`` at each of ``inputs``, ``[count, ...]``: operators on flat vectors."""
 
     @tf.function
-    def product(direction):
+    def product(x, direction):
         with tf.autodiff.ForwardAccumulator(x, direction) as forward, tf.GradientTape() as tape:
             tape.watch(x)
             y = function(x, training=False)
         return tape.gradient(y, x, forward.jvp(y))
 
-    def matvec(vector):
-        return product(tf.reshape(tf.constant(vector, tf.float32), x.shape)).numpy().ravel().astype(float)
+    def operator(x):
+        def matvec(vector):
+            return product(x, tf.reshape(tf.constant(vector, tf.float32), x.shape)).numpy().ravel().astype(float)
 
-    return LinearOperator((size, size), matvec=matvec, dtype=np.float64)
+        return LinearOperator((int(tf.size(x)),) * 2, matvec=matvec, dtype=np.float64)
+
+    return [operator(x[None]) for x in tf.constant(inputs)]
+
+
+def spectral_norm(gram: LinearOperator) -> float:
+    """The largest singular value of J, of which ``gram`` is J^T J, to about 1e-6 of it (ARPACK)."""
+    start = np.random.default_rng(0).normal(size=gram.shape[0])
+    if not gram.matvec(start).any():
+        return 0.0
+    (value,) = eigsh(gram, k=1, which="LA", tol=TOLERANCE, v0=start, return_eigenvectors=False)
+    return float(np.sqrt(value))

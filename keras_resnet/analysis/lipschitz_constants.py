@@ -7,12 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.analysis.block_jacobians import jacobian_grams, spectral_norm
 from keras_resnet.analysis.parts import Part, split
 from keras_resnet.layers import BatchNormalization, IdentityShortcut, Maxout, StochasticDepth
 from keras_resnet.weights.folding import normalized_by
 
-TOLERANCE = 1e-7  # relative change of a norm at which power iteration stops
-MOST_ITERATIONS = 2000
 SOFTMAX = 0.5  # the largest eigenvalue of diag(p) - p p^T
 NON_EXPANSIVE = (  # in inference
     keras.layers.ReLU,
@@ -79,64 +78,23 @@ def _scale(norm) -> np.ndarray:
 def convolution_norm(layer: keras.layers.Conv2D, scale) -> float:
     """The largest singular value of a convolution and its padding as one linear map at the layer's own input size.
 
-    By power iteration, which comes from below. ``scale`` ``[filters]`` multiplies its outputs.
+    ``scale`` ``[filters]`` multiplies its outputs.
     """
     before = layer.input._keras_history.operation
     padding = before.padding if isinstance(before, keras.layers.ZeroPadding2D) else ((0, 0), (0, 0))
     height, width, channels = layer.input.shape[1:]
-    shape = (height - sum(padding[0]), width - sum(padding[1]), channels)
+    shape = (1, height - sum(padding[0]), width - sum(padding[1]), channels)
     kernel = tf.cast(layer.kernel.value, tf.float32) * tf.constant(scale, tf.float32)
-    return float(_convolution_norm(kernel, shape, tuple(layer.strides), layer.padding.upper(), padding))
 
+    def convolve(x, training):
+        return tf.nn.conv2d(tf.pad(x, ((0, 0), *padding, (0, 0))), kernel, layer.strides, layer.padding.upper())
 
-@tf.function
-def _convolution_norm(kernel, shape, strides, padding, before):
-    def convolve(x):
-        return tf.nn.conv2d(tf.pad(x, ((0, 0), *before, (0, 0))), kernel, strides, padding)
-
-    def product(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = convolve(x)
-        return tf.norm(y)[None], tape.gradient(y, x, y)
-
-    return _power_iteration(product, tf.random.stateless_normal((1, *shape), [0, 0]))[0]
-
-
-def _power_iteration(product, x):
-    """Norms ``[batch]`` of linear maps: ``product`` gives |A x|, ``[batch]``, and A^T A x for unit ``x``."""
-
-    def unit(x):
-        axes = list(range(1, len(x.shape)))
-        return x / tf.maximum(tf.sqrt(tf.reduce_sum(tf.square(x), axes, keepdims=True)), 1e-30)
-
-    def going(i, x, before, now):
-        return (i < 3) | tf.reduce_any(tf.abs(now - before) > TOLERANCE * now)
-
-    def step(i, x, before, now):
-        size, image = product(x)
-        return i + 1, unit(image), now, size
-
-    start = (0, unit(x), tf.zeros(tf.shape(x)[0]), tf.zeros(tf.shape(x)[0]))
-    return tf.while_loop(going, step, start, maximum_iterations=MOST_ITERATIONS)[3]
+    return spectral_norm(*jacobian_grams(convolve, tf.zeros(shape)))
 
 
 def local_constants(model: keras.Model, inputs) -> np.ndarray:
     """The spectral norm of the Jacobian of ``model`` in inference at each of ``inputs``, ``[count]``."""
-
-    @tf.function
-    def norms(inputs):
-        def product(direction):
-            with tf.autodiff.ForwardAccumulator(inputs, direction) as forward, tf.GradientTape() as tape:
-                tape.watch(inputs)
-                outputs = model(inputs, training=False)
-            change = forward.jvp(outputs)
-            sizes = tf.sqrt(tf.reduce_sum(tf.square(change), list(range(1, len(change.shape)))))
-            return sizes, tape.gradient(outputs, inputs, change)
-
-        return _power_iteration(product, tf.random.stateless_normal(tf.shape(inputs), [0, 0]))
-
-    return norms(tf.constant(inputs)).numpy()
+    return np.array([spectral_norm(gram) for gram in jacobian_grams(model, inputs)])
 
 
 def _bound(part: Part, norms: dict[str, float]) -> float:

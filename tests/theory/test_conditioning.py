@@ -79,7 +79,7 @@ def network(epsilon):
 def block_values(model):
     part = analysis.split(model)[2]
     x = tf.constant(np.random.default_rng(0).normal(size=(1, *part.input.shape[1:])), tf.float32)
-    gram = analysis.jacobian_gram(part.model, x)
+    (gram,) = analysis.jacobian_grams(part.model, x)
     return np.sqrt(np.linalg.eigvalsh(gram @ np.eye(gram.shape[0])))
 
 
