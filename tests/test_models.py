@@ -7,7 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import randomize
+from conftest import bfloat16_kernels, randomize
 
 import keras_resnet
 from keras_resnet import SPECS, InputError
@@ -159,7 +159,7 @@ def test_saved_model_gives_equal_outputs_in_a_new_process(rng, tmp_path):
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("precision", [pytest.param("mixed_bfloat16", marks=bfloat16_kernels), "mixed_float16"])
 @pytest.mark.parametrize("unroll", [True, False])
 def test_mixed_precision_keeps_statistics_and_softmax_float32(precision, unroll, rng):
     reference = keras_resnet.ResNet20(unroll=unroll)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import bfloat16_kernels
 
 import keras_resnet
 from keras_resnet import InputError, training
@@ -149,6 +150,7 @@ def test_each_step_of_the_four_moves_its_own_parts_alone(learn, stages, photos, 
     assert len(model.weights) == len(other.weights)  # the other one is no part of it
 
 
+@bfloat16_kernels
 def test_mixed_precision_keeps_boxes_and_scores_in_float32(photos, detector):
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = detector()

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import bfloat16_kernels
 
 import keras_resnet
 from keras_resnet.evaluation import recalibrate_batch_norm
@@ -51,7 +52,7 @@ def test_one_batch_makes_testing_equal_to_training(rng):
 
 
 @pytest.mark.parametrize("layer", [BatchNormalization, keras.layers.BatchNormalization])
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("mixed_bfloat16", marks=bfloat16_kernels)])
 def test_a_large_mean_does_not_hide_a_small_variance(layer, precision, rng):
     """Mean 300, variance 1e-3, in batches of different size and mean, against NumPy in float64 over all of them.
 

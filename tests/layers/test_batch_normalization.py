@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import bfloat16_kernels
 
 from keras_resnet.layers import BatchNormalization
 
@@ -87,7 +88,7 @@ def test_masks_take_the_stock_path(rng):
     compare(pair((4, 3, 3, 2), rng), x, True, mask=tf.constant(rng.integers(0, 2, (4, 3, 3)), tf.bool))
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("dtype", [pytest.param("bfloat16", marks=bfloat16_kernels), "float16"])
 def test_mixed_precision_statistics_are_float32(dtype, rng):
     """Against the float32 layer on the same rounded input: only the output is rounded."""
     shape = (8, 6, 6, 4)
