@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from keras_resnet.layers import BatchNormalization, BlockLoop, Maxout, StochasticDepth
-from keras_resnet.shortcuts import JOINS, he_normal
+from keras_resnet.shortcuts import JOINS, he_normal, subsample
 from keras_resnet.specs import EXPANSION, NetSpec
 
 
@@ -42,7 +42,7 @@ def normalize_activate(x, kinds: tuple[str, ...], spec: NetSpec, name: str, last
 
 def convolution(x, filters: int, kernel: int, stride: int, name: str):
     """An unbiased convolution that pads (kernel - 1) / 2 on every side, at any stride, as the authors' Caffe."""
-    if stride > 1 and kernel > 1:  # Keras' "same" would pad even sizes on one side only
+    if stride > 1:  # Keras' "same" would pad even sizes on one side only
         x = layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     return layers.Conv2D(
         filters,
@@ -76,10 +76,14 @@ def block(x, spec: NetSpec, filters: int, stride: int, name: str, drop_rate: flo
         x = normalize_activate(x, place.before, spec, f"{name}_preact")
         if stride > 1 or shortcut.shape[-1] != convolutions[-1][0]:
             shortcut = x  # where dimensions change both paths start after the activation (He et al. 2016, appendix)
+    if stride > 1:
+        shortcut = subsample(shortcut, stride, f"{name}_0")
     pieces = 2 if spec.activation == "maxout" else 1
     between = tuple("maxout" if kind == "relu" and pieces == 2 else kind for kind in place.between)
     for i, (channels, kernel, step) in enumerate(convolutions, start=1):
         last = i == len(convolutions)
+        if kernel == 1 and step > 1:  # reads what the shortcut does, and narrow strided ones crash oneDNN on AVX2
+            x, step = shortcut, 1
         if last and spec.dropout:
             x = layers.Dropout(spec.dropout, name=f"{name}_dropout")(x)
         x = convolution(x, channels if last else channels * pieces, kernel, step, f"{name}_{i}")

@@ -1,4 +1,7 @@
-"""How a block's input joins its branch: options A, B, C (Sec. 3.3, 4.1) and the highway gate."""
+"""How a block's input joins its branch: options A, B, C (Sec. 3.3, 4.1) and the highway gate.
+
+Where a block has a stride, the joins are given the input already subsampled.
+"""
 
 import keras
 from keras import layers
@@ -15,13 +18,17 @@ def he_normal():
     return keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
 
 
-def identity(x, channels: int, stride: int, spec: NetSpec, name: str):
-    """Option A's shortcut: the input itself, subsampled and with zero channels where dimensions change."""
+def subsample(x, stride: int, name: str):
+    """Every ``stride``-th position of the map: all that a 1x1 convolution of that stride reads."""
+    # A pool of one position is a strided slice; on TensorFlow its gradient is several times faster.
+    return layers.AveragePooling2D(1, stride, name=f"{name}_subsample")(x)
+
+
+def identity(x, channels: int, spec: NetSpec, name: str):
+    """Option A's shortcut: the input itself, with zero channels where dimensions change."""
     new = channels - x.shape[-1]
     if new < 0:
         raise InputError(f"Shortcut A appends channels and cannot go from {x.shape[-1]} to {channels}: use B.")
-    if stride > 1:  # a pool of one position is a strided slice; on TensorFlow its gradient is several times faster
-        x = layers.AveragePooling2D(1, stride, name=f"{name}_0_subsample")(x)
     if new == 0:
         return x
     before = new // 2 if spec.zero_channels == "both_sides" else 0
@@ -30,11 +37,9 @@ def identity(x, channels: int, stride: int, spec: NetSpec, name: str):
     return zeros(x)
 
 
-def projection(x, channels: int, stride: int, spec: NetSpec, name: str, normalized: bool):
+def projection(x, channels: int, spec: NetSpec, name: str, normalized: bool):
     """Eqn. (2)'s W_s: a 1x1 convolution, normalized where the branch's last convolution is."""
-    x = layers.Conv2D(
-        channels, 1, strides=stride, use_bias=False, kernel_initializer=he_normal(), name=f"{name}_0_conv"
-    )(x)
+    x = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=he_normal(), name=f"{name}_0_conv")(x)
     if normalized:
         x = BatchNormalization(momentum=spec.bn_momentum, epsilon=spec.bn_epsilon, name=f"{name}_0_bn")(x)
     return x
@@ -42,7 +47,7 @@ def projection(x, channels: int, stride: int, spec: NetSpec, name: str, normaliz
 
 def option_a(x, branch, stride, spec, name, sum_name, normalized):
     """Parameter-free shortcuts everywhere."""
-    return layers.Add(name=sum_name)([identity(x, branch.shape[-1], stride, spec, name), branch])
+    return layers.Add(name=sum_name)([identity(x, branch.shape[-1], spec, name), branch])
 
 
 def option_b(x, branch, stride, spec, name, sum_name, normalized):
@@ -54,7 +59,7 @@ def option_b(x, branch, stride, spec, name, sum_name, normalized):
 
 def option_c(x, branch, stride, spec, name, sum_name, normalized):
     """Projections in every block."""
-    shortcut = projection(x, branch.shape[-1], stride, spec, name, normalized)
+    shortcut = projection(x, branch.shape[-1], spec, name, normalized)
     return layers.Add(name=sum_name)([shortcut, branch])
 
 
@@ -63,13 +68,12 @@ def highway(x, branch, stride, spec, name, sum_name, normalized):
     gate = layers.Conv2D(
         branch.shape[-1],
         1,
-        strides=stride,
         activation="sigmoid",
         kernel_initializer=he_normal(),
         bias_initializer=keras.initializers.Constant(HIGHWAY_BIAS),
         name=f"{name}_0_gate",
     )(x)
-    shortcut = identity(x, branch.shape[-1], stride, spec, name)
+    shortcut = identity(x, branch.shape[-1], spec, name)
     change = layers.Subtract(name=f"{name}_change")([branch, shortcut])
     return layers.Add(name=sum_name)([shortcut, layers.Multiply(name=f"{name}_gated")([gate, change])])
 

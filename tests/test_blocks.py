@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import randomize
 
 from keras_resnet.blocks import block
@@ -84,4 +85,27 @@ def test_a_changing_preactivation_block_shares_its_activation():
     image = keras.Input((8, 8, 4))
     spec = change_spec(SPECS["ResNet20"], placement="full_preactivation", shortcut="B")
     model = keras.Model(image, block(image, spec, 8, 2, "block"))
-    assert model.get_layer("block_0_conv").input is model.get_layer("block_preact_relu").output
+    activated = model.get_layer("block_preact_relu").output
+    assert model.get_layer("block_0_subsample").input is activated
+    assert model.get_layer("block_0_conv").input is model.get_layer("block_0_subsample").output
+    assert model.get_layer("block_1_pad").input is activated
+
+
+@pytest.mark.parametrize("size", [(6, 8), (7, 5)])
+@pytest.mark.parametrize("shortcut", ["A", "B", "C", "highway"])
+def test_a_bottleneck_s_strided_1x1_convolutions_share_one_subsampled_input(size, shortcut, rng):
+    """They equal TensorFlow's strided convolutions, which crash on some processors where channels are few."""
+    image = keras.Input((*size, 3))
+    spec = change_spec(SPECS["ResNet50"], shortcut=shortcut, stride_in="1x1")
+    model = keras.Model(image, block(image, spec, 4, 2, "block"))
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert all(layer.strides == (1, 1) for layer in convolutions)
+    subsampled = model.get_layer("block_0_subsample").output
+    reading = [layer for layer in convolutions if layer.input is subsampled]
+    assert len(reading) == (1 if shortcut == "A" else 2)
+    x = rng.normal(size=(2, *size, 3)).astype("float32")
+    for layer in reading:
+        strided = tf.nn.conv2d(x, layer.kernel, 2, "VALID")
+        if layer.use_bias:
+            strided = tf.sigmoid(strided + layer.bias)
+        np.testing.assert_allclose(keras.Model(image, layer.output)(x), strided, rtol=1e-5, atol=1e-5)

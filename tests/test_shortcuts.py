@@ -4,14 +4,15 @@ import keras
 import numpy as np
 from conftest import randomize
 
-from keras_resnet.shortcuts import JOINS
+from keras_resnet.shortcuts import JOINS, subsample
 from keras_resnet.specs import SPECS, change_spec
 
 
 def join(option, x_shape, branch_shape, stride, **changes):
     spec = change_spec(SPECS["ResNet20"], shortcut=option, **changes)
     x, branch = keras.Input(x_shape), keras.Input(branch_shape)
-    return keras.Model([x, branch], JOINS[option](x, branch, stride, spec, "b", "b_add", True))
+    shortcut = subsample(x, stride, "b_0") if stride > 1 else x  # as a block gives it
+    return keras.Model([x, branch], JOINS[option](shortcut, branch, stride, spec, "b", "b_add", True))
 
 
 def test_option_a_subsamples_and_appends_zeros(rng):
