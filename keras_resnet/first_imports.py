@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 
+from keras_resnet import processor
 from keras_resnet.messages import at_log_level
 
 
@@ -31,9 +32,11 @@ class FirstImport(importlib.abc.MetaPathFinder):
 
 
 def watch() -> None:
-    """Keep TensorFlow's messages at their level, and have Keras know the classes of saved networks."""
+    """Have TensorFlow use oneDNN and keep its messages at their level, and Keras know the classes of saved networks."""
     if "tensorflow" not in sys.modules:
-        sys.meta_path.insert(0, FirstImport("tensorflow", _at_log_level))
+        sys.meta_path.insert(0, FirstImport("tensorflow", _with_our_settings))
+    else:
+        processor.say_if_onednn_is_off()
     if "keras" not in sys.modules:
         sys.meta_path.insert(0, FirstImport("keras", _then_register))
     else:
@@ -48,7 +51,8 @@ def register() -> None:
             importlib.import_module(f"keras_resnet.{name}")
 
 
-def _at_log_level(execute: Callable[[], None]) -> None:
+def _with_our_settings(execute: Callable[[], None]) -> None:
+    processor.prefer_onednn()
     with at_log_level():
         execute()
 

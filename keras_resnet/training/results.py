@@ -8,14 +8,9 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from keras_resnet import processor
+
 PACKAGES = ("keras_resnet", "keras", "tensorflow", "tensorflow-datasets", "numpy")
-INSTRUCTION_SETS = {  # flag in /proc/cpuinfo: name, of those that decide which kernels run
-    "avx2": "AVX2",
-    "avx512f": "AVX-512",
-    "avx512_vnni": "AVX-512 VNNI",
-    "avx512_bf16": "AVX-512 BF16",
-    "amx_bf16": "AMX BF16",
-}
 ENVIRONMENT = (  # prefixes of the variables that change the speed, the memory or the last digits of a run
     "TF_ENABLE_", "TF_NUM_", "TF_XLA_", "TF_GPU_", "TF_FORCE_", "TF_CUDNN_", "TF_DETERMINISTIC_OPS", "XLA_FLAGS",
     "ONEDNN_", "DNNL_", "KERAS_BACKEND", "OMP_", "MKL_", "CUDA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE",
@@ -38,32 +33,14 @@ def hardware() -> str:
     """The processors with their instruction sets, and the accelerators TensorFlow sees, in words."""
     import tensorflow as tf
 
-    model, sets = processor(), instruction_sets()
+    sets = processor.instruction_sets()
     gpus = [
         tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
         for gpu in tf.config.list_physical_devices("GPU")
     ]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     with_sets = f" with {', '.join(sets)}" if sets else ""
-    return ", ".join([*gpus, f"{cores} core{'s' * (cores != 1)} of {model}{with_sets}"])
-
-
-def processor() -> str:
-    """The processor's name."""
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
-
-
-def instruction_sets() -> list[str]:
-    """The names of the ``INSTRUCTION_SETS`` that the processor has; none where the system does not tell."""
-    flags = _cpuinfo("flags").split()
-    return [name for flag, name in INSTRUCTION_SETS.items() if flag in flags]
-
-
-def _cpuinfo(key: str) -> str:
-    """The first value of ``key`` in ``/proc/cpuinfo``; empty where there is none."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == key), "")
+    return ", ".join([*gpus, f"{cores} core{'s' * (cores != 1)} of {processor.name()}{with_sets}"])
 
 
 def environment() -> dict[str, str]:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet import processor
 from keras_resnet.errors import InputError
 from keras_resnet.training import tensorboard
 from keras_resnet.training.callbacks import Diverged, LearningRate, LostPhotos, Saves, Validation, Windows
@@ -46,6 +47,9 @@ def run(settings: RunSettings, prepare: Callable, growing: tuple[str, ...] = LEN
     chief, everywhere = is_chief(strategy), functools.partial(together, strategy)
     if chief:
         print(f"settings: {describe(settings)}", flush=True)
+        advice = processor.advice_on(settings.precision)
+        if advice and not tf.config.list_physical_devices("GPU"):
+            print(advice, flush=True)
     settings.check()
     check_batch(strategy, settings.batch_size, settings.accumulate)
     keras.config.set_dtype_policy(settings.precision)

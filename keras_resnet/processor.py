@@ -1,0 +1,64 @@
+"""What the processor can do, and which of TensorFlow's kernels it is given."""
+
+import logging
+import os
+import platform
+from pathlib import Path
+
+INSTRUCTION_SETS = {  # flag in /proc/cpuinfo: name, of those that decide which kernels run
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx512_bf16": "AVX-512 BF16",
+    "amx_bf16": "AMX BF16",
+}
+BFLOAT16 = ("AVX-512 BF16", "AMX BF16")
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+LEFT_OFF = (
+    "TensorFlow was imported before keras_resnet and left its oneDNN kernels off, without which a training step takes "
+    f"about twice the time on this processor: import keras_resnet first, or set {ONEDNN}=1."
+)
+
+
+def name() -> str:
+    """The processor's name."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def instruction_sets() -> list[str]:
+    """The names of the ``INSTRUCTION_SETS`` that the processor has; none where the system does not tell."""
+    flags = _cpuinfo("flags").split()
+    return [name for flag, name in INSTRUCTION_SETS.items() if flag in flags]
+
+
+def prefer_onednn() -> None:
+    """Have TensorFlow use oneDNN's kernels, which it leaves off on x86 processors without AVX-512, unless the
+    environment says otherwise. It must be called before TensorFlow is imported."""
+    if platform.machine() in ("x86_64", "AMD64"):
+        os.environ.setdefault(ONEDNN, "1")
+
+
+def say_if_onednn_is_off() -> None:
+    """Log what it costs that TensorFlow, imported already, has left oneDNN's kernels off without being told to."""
+    from tensorflow.python.util import _pywrap_util_port
+
+    if ONEDNN not in os.environ and "AVX2" in instruction_sets() and not _pywrap_util_port.IsMklEnabled():
+        logging.getLogger("keras_resnet").warning(LEFT_OFF)
+
+
+def advice_on(precision: str) -> str | None:
+    """A sentence if ``precision`` is mixed_bfloat16 and the processor has no arithmetic for it; else None."""
+    sets = instruction_sets()
+    if precision != "mixed_bfloat16" or not sets or any(name in sets for name in BFLOAT16):
+        return None
+    return (
+        "This processor has no bfloat16 arithmetic (AVX-512 BF16 or AMX), so --precision mixed_bfloat16 is slower than "
+        "float32, several times so with AVX2 alone: use --precision float32."
+    )
+
+
+def _cpuinfo(key: str) -> str:
+    """The first value of ``key`` in ``/proc/cpuinfo``; empty where there is none."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == key), "")
