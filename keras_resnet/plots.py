@@ -1,6 +1,7 @@
 """Every figure the project draws."""
 
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 FIG6_LIMIT = 20  # percent: where the paper's Fig. 6 cuts its vertical axis
@@ -74,6 +75,25 @@ def scaling(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
     axes.set_ylabel("images/s of perfect scaling (%)")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="lower left")
+    figure.savefig(path, dpi=110, format="png")
+
+
+def rates(groups: dict[str, dict[str, float]], unit: str, path: Path) -> None:
+    """Rates by group and name as bars, each group on a scale of its own, into a PNG file."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 0.6 + 0.3 * sum(map(len, groups.values())) + 0.3 * len(groups)), layout="constrained")
+    heights = [len(group) for group in groups.values()]
+    colors = {name: f"C{number}" for number, name in enumerate(dict.fromkeys(chain.from_iterable(groups.values())))}
+    panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (title, group) in zip(panels, groups.items(), strict=True):
+        bars = axes.barh(list(group), list(group.values()), color=[colors[name] for name in group])
+        axes.bar_label(bars, fmt="%.1f", padding=3)
+        axes.invert_yaxis()
+        axes.margins(x=0.12)
+        axes.set_title(f"{title}, {unit}", fontsize="medium", loc="left")
+        axes.xaxis.set_visible(False)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
     figure.savefig(path, dpi=110, format="png")
 
 

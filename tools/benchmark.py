@@ -1,12 +1,12 @@
 """Speed as ratios in one run: each contestant in turn, several rounds, medians.
 
-python tools/benchmark.py train             training steps against keras.applications and stock normalization
+python tools/benchmark.py train             training steps against keras.applications, and PyTorch with --peer torch
 python tools/benchmark.py input --data DIR  the ImageNet training pipeline against decode, resize, crop
 python tools/benchmark.py files             a folder of 200,000 photos opened, for the first time and again
 python tools/benchmark.py records           what verifying checksums costs where records are read
 python tools/benchmark.py fit               MirroredStrategy with one replica against none; the cost of checkpoints
 python tools/benchmark.py memory            resident memory of a run of 2,000 steps
-python tools/benchmark.py inference         ResNet-50, normalization folded, against unfolded
+python tools/benchmark.py inference         normalization folded, against unfolded and the same systems
 python tools/benchmark.py views --data DIR  the time of each test view against its multiply-adds
 python tools/benchmark.py detect            what proposals and regions cost; one image against its multiply-adds
 """
@@ -17,17 +17,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+from benchmark_contestant import batch_of, keras_turn
 from benchmark_detection import Detect
-from benchmark_inference import Inference, Views
 from benchmark_input import Files, Input, Records
-from benchmark_turns import Benchmark, Rounds, Seconds, alternate
+from benchmark_networks import Inference, Train
+from benchmark_turns import Benchmark, Rounds, alternate
+from benchmark_views import Views
 
 import keras_resnet
 from keras_resnet import data
@@ -36,92 +37,6 @@ from keras_resnet.command_line import run_tools
 from keras_resnet.tables import Table, write_tables
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.weights import Preprocessing
-
-
-def stock_normalization(model):
-    """``model`` with Keras' own batch normalization layers instead of the fused ones."""
-    import keras
-
-    from keras_resnet.layers import BatchNormalization
-
-    def swap(layer):
-        cls = keras.layers.BatchNormalization if isinstance(layer, BatchNormalization) else type(layer)
-        return cls.from_config(layer.get_config())
-
-    clone = keras.models.clone_model(model, clone_function=swap)
-    return keras.Model(clone.input, clone.output)  # Keras' own training step
-
-
-def applications_resnet50():
-    """keras.applications' ResNet-50 with random weights."""
-    import keras
-
-    return keras.applications.ResNet50(weights=None)
-
-
-CONTESTS = {  # name: input size, batch, and the contestants; the first is this package
-    "ResNet-50": (
-        224,
-        16,
-        {
-            "keras_resnet": lambda: keras_resnet.ResNet50(),
-            "keras.applications": applications_resnet50,
-        },
-    ),
-    "ResNet-20": (
-        32,
-        128,
-        {
-            "keras_resnet": lambda: keras_resnet.ResNet20(),
-            "stock normalization": lambda: stock_normalization(keras_resnet.ResNet20()),
-        },
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Train(Benchmark):
-    """Training images/s of whole steps (forward, backward, update) on one fixed batch."""
-
-    rounds: Rounds = 5
-    """How often the contestants take turns."""
-    seconds: Seconds = 6.0
-    """About how long one turn lasts."""
-
-    def measure(self) -> None:
-        import keras
-
-        table = Table("train", ("network", "precision", "contestant", "images/s", "ratio"))
-        table.print_header()
-        for net, (size, batch, contestants) in CONTESTS.items():
-            for precision in ("float32", "mixed_bfloat16"):
-                keras.config.set_dtype_policy(precision)
-                steps = {name: _training_step(make(), size, batch) for name, make in contestants.items()}
-                rates = alternate(steps, batch, self.rounds, self.seconds)
-                ours = rates["keras_resnet"]
-                for name, rate in rates.items():
-                    ratio = "" if name == "keras_resnet" else f"{ours / rate:.2f}"
-                    table.add(f"{net}, {size}, batch {batch}", precision, name, f"{rate:.1f}", ratio)
-        write_tables(self.json, [table])
-
-
-def _training_step(model, size, batch) -> Callable[[], None]:
-    import tensorflow as tf
-
-    from keras_resnet.network import Network
-    from keras_resnet.training import SGD, TrainingModel
-
-    rng = np.random.default_rng(0)
-    images = tf.constant(rng.normal(size=(batch, size, size, 3)), tf.float32)
-    labels = tf.constant(rng.integers(0, model.output_shape[-1], batch))
-    if isinstance(model, Network):
-        model = TrainingModel(model)
-        model.compile(SGD(0.001))
-    else:
-        model.compile(SGD(0.001), "sparse_categorical_crossentropy", jit_compile=False)
-    model.make_train_function()
-    batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    return lambda: model.train_function(batches)
 
 
 @dataclass(frozen=True)
@@ -134,7 +49,7 @@ class Depth(Benchmark):
         start = time.perf_counter()
         model = keras_resnet.ResNet1202()
         built = time.perf_counter() - start
-        step = _training_step(model, 32, self.batch_size)
+        step = keras_turn(model, "train", *batch_of(model.spec, self.batch_size))
         step()
         first = time.perf_counter() - start
         step()

@@ -1,50 +1,16 @@
-"""Speed of inference: folded networks and test views."""
+"""Speed of test views."""
 
 import time
 from dataclasses import dataclass
 
 import numpy as np
-from benchmark_turns import Benchmark, Rounds, Seconds, alternate
+from benchmark_turns import Benchmark, Rounds
 
 import keras_resnet
 from keras_resnet import data, evaluation
-from keras_resnet.bounds import Count, Pixels
+from keras_resnet.bounds import Count
 from keras_resnet.specs import find_spec
 from keras_resnet.tables import Table, write_tables
-
-
-@dataclass(frozen=True)
-class Inference(Benchmark):
-    """Images/s of ResNet-50 as it is and with normalization folded, float32 and bfloat16, in one tf.function each."""
-
-    rounds: Rounds = 5
-    """How often the contestants take turns."""
-    seconds: Seconds = 4.0
-    """About how long one turn lasts."""
-    batch_size: Count = 16
-    image_size: Pixels = 224
-
-    def measure(self) -> None:
-        import keras
-        import tensorflow as tf
-
-        from keras_resnet.weights import fold_batch_norm
-
-        shape = (self.image_size, self.image_size, 3)
-        images = tf.constant(np.random.default_rng(0).normal(size=(self.batch_size, *shape)), tf.float32)
-        turns = {}
-        for policy in ("float32", "mixed_bfloat16"):
-            keras.config.set_dtype_policy(policy)
-            network = keras_resnet.ResNet50(input_shape=shape)
-            for name, model in ((f"unfolded, {policy}", network), (f"folded, {policy}", fold_batch_norm(network))):
-                function = tf.function(lambda x, model=model: model(x, training=False))
-                turns[name] = lambda function=function: function(images)
-        rates = alternate(turns, self.batch_size, self.rounds, self.seconds)
-        table = Table("inference", ("ResNet-50", "images/s", "of unfolded bfloat16"))
-        table.print_header()
-        for name, rate in rates.items():
-            table.add(name, f"{rate:.1f}", f"{rate / rates['unfolded, mixed_bfloat16']:.2f}")
-        write_tables(self.json, [table])
 
 
 @dataclass(frozen=True)

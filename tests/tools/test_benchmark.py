@@ -5,7 +5,14 @@ import os
 import subprocess
 import sys
 
-from conftest import ROOT
+import numpy as np
+import pytest
+from conftest import ROOT, randomize
+
+import keras_resnet
+from keras_resnet.specs import SPECS
+from keras_resnet.weights import named_arrays
+from keras_resnet.weights.torch_names import torch_layout, torchvision_key
 
 
 def test_input_benchmark_prints_a_table(photo_folder):
@@ -39,6 +46,50 @@ def test_fit_benchmark_compares_strategies_and_counts_checkpoints():
     assert done.returncode == 0, done.stderr
     assert "| MirroredStrategy, one replica |" in done.stdout
     assert "with one every 200 steps" in done.stdout
+
+
+def test_training_benchmark_gives_shares_of_a_peak_measured_in_the_same_turns(tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "benchmark.py", "train", "--models", "ResNet20", "--precisions", "float32",
+         "--batch-size", "4", "--rounds", "2", "--seconds", "0.1",
+         "--json", tmp_path / "train.json", "--plot", tmp_path / "train.png"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = json.loads((tmp_path / "train.json").read_text())["tables"]["train"]
+    ours, stock, peak = (dict(zip(table["columns"], row, strict=True)) for row in table["rows"])
+    assert [row["system"] for row in (ours, stock, peak)] == ["keras_resnet", "stock normalization", "matrix peak"]
+    for row in (ours, stock):
+        assert float(row["least"]) <= float(row["images/s"]) <= float(row["most"])
+        # 3 passes of 40.6 million multiply-adds (Sec. 4.2's ResNet-20), 2 operations each
+        assert float(row["GFLOP/s"]) == pytest.approx(float(row["images/s"]) * 3 * 2 * 0.0406, abs=1)
+        assert float(row["of the peak"].strip("%")) == pytest.approx(
+            100 * float(row["GFLOP/s"]) / float(peak["GFLOP/s"]), abs=3
+        )
+    assert float(stock["ours to it"]) == pytest.approx(float(ours["images/s"]) / float(stock["images/s"]), abs=0.02)
+    assert (tmp_path / "train.png").stat().st_size > 5_000
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", ["ResNet20", "ResNet50"])
+def test_the_networks_of_pytorch_s_layers_are_these(name, rng):
+    """What is compared is the same work: equal outputs with the same weights."""
+    import torch
+    from torch_networks import TorchNetwork
+
+    spec = SPECS[name]
+    size, classes = (32, 10) if spec.stem == "cifar" else (64, 1000)
+    network = keras_resnet.build(spec, input_shape=(size, size, 3), classifier_activation=None)
+    randomize(network, rng)
+    peer = TorchNetwork(spec, classes).eval()
+    state = {torchvision_key(key): torch.tensor(torch_layout(array)) for key, array in named_arrays(network).items()}
+    missing, unexpected = peer.load_state_dict(state, strict=False)
+    assert all(key.endswith("num_batches_tracked") for key in missing)
+    assert not unexpected
+    images = rng.normal(size=(2, size, size, 3)).astype(np.float32)
+    with torch.no_grad():
+        expected = peer(torch.tensor(images.transpose(0, 3, 1, 2))).numpy()
+    np.testing.assert_allclose(network(images), expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_scaling_model_prints_its_table_and_plot(tmp_path):

@@ -6,71 +6,21 @@ from weights.torch_writer import write_torch
 
 import keras_resnet
 from keras_resnet import InputError, weights
+from keras_resnet.specs import SPECS, change_spec
 from keras_resnet.weights import named_arrays
 from keras_resnet.weights.torch_names import torch_layout, torchvision_key
 
-DEPTHS = {
-    18: ((2, 2, 2, 2), False),
-    34: ((3, 4, 6, 3), False),
-    50: ((3, 4, 6, 3), True),
-    101: ((3, 4, 23, 3), True),
-    152: ((3, 8, 36, 3), True),
-}
+DEPTHS = (18, 34, 50, 101, 152)
 
 
 def torchvision_network(depth):
     """torchvision.models.resnet's structure and names, with random weights and normalizations, in evaluation mode."""
     import torch
     from torch import nn
-
-    blocks, bottleneck = DEPTHS[depth]
-    expansion = 4 if bottleneck else 1
-
-    class Block(nn.Module):
-        def __init__(self, inputs, planes, stride):
-            super().__init__()
-            outputs = planes * expansion
-            if bottleneck:
-                shapes = [(inputs, planes, 1, 1), (planes, planes, 3, stride), (planes, outputs, 1, 1)]
-            else:
-                shapes = [(inputs, planes, 3, stride), (planes, planes, 3, 1)]
-            for i, (a, b, kernel, step) in enumerate(shapes, start=1):
-                setattr(self, f"conv{i}", nn.Conv2d(a, b, kernel, step, kernel // 2, bias=False))
-                setattr(self, f"bn{i}", nn.BatchNorm2d(b))
-            self.count = len(shapes)
-            self.downsample = None
-            if stride > 1 or inputs != outputs:
-                self.downsample = nn.Sequential(
-                    nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-                )
-
-        def forward(self, x):
-            y = x
-            for i in range(1, self.count + 1):
-                y = getattr(self, f"bn{i}")(getattr(self, f"conv{i}")(y))
-                y = torch.relu(y) if i < self.count else y
-            return torch.relu(y + (self.downsample(x) if self.downsample else x))
-
-    class ResNet(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
-            inputs = 64
-            for stage, (count, planes) in enumerate(zip(blocks, (64, 128, 256, 512), strict=True), start=1):
-                parts = []
-                for i in range(count):
-                    parts.append(Block(inputs, planes, 2 if stage > 1 and i == 0 else 1))
-                    inputs = planes * expansion
-                setattr(self, f"layer{stage}", nn.Sequential(*parts))
-            self.fc = nn.Linear(inputs, 1000)
-
-        def forward(self, x):
-            x = nn.functional.max_pool2d(torch.relu(self.bn1(self.conv1(x))), 3, 2, 1)
-            x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-            return self.fc(x.mean(dim=(2, 3)))
+    from torch_networks import TorchNetwork
 
     torch.manual_seed(0)
-    network = ResNet()
+    network = TorchNetwork(change_spec(SPECS[f"ResNet{depth}"], stride_in="3x3"), 1000)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)

@@ -1,0 +1,169 @@
+"""One contestant of `benchmark.py train` and `inference`, in a process of its own.
+
+python tools/benchmark_contestant.py SYSTEM train|inference MODEL PRECISION BATCH
+
+SYSTEM is a name of ``SYSTEMS``. It says "ready" once a step has run; then each line of its input is a number of
+seconds, and it answers with the images/s of that long, or, as the matrix peak, with GFLOP/s.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from keras_resnet.specs import find_spec
+
+MATRIX = 4096  # side of the product whose rate is called the peak
+CLASSES = {"imagenet": 1000, "cifar": 10}
+SIZES = {"imagenet": 224, "cifar": 32}
+
+
+def batch_of(spec, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random images ``[count, size, size, 3]`` and labels."""
+    rng = np.random.default_rng(0)
+    size = SIZES[spec.stem]
+    images = rng.normal(size=(count, size, size, 3)).astype(np.float32)
+    return images, rng.integers(0, CLASSES[spec.stem], count)
+
+
+def keras_turn(model, work: str, images, labels) -> Callable[[], None]:
+    """A training step, or an inference, of a Keras model on the backend that is there."""
+    import keras
+
+    from keras_resnet.network import Network
+
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    if work == "inference" and on_tensorflow:
+        import tensorflow as tf
+
+        function, given = tf.function(lambda x: model(x, training=False)), tf.constant(images)
+        return lambda: function(given)
+    if work == "inference":
+        return lambda: model.predict_on_batch(images)
+    if not (on_tensorflow and isinstance(model, Network)):
+        optimizer = keras.optimizers.SGD(0.001, momentum=0.9, weight_decay=1e-4)
+        jit = "auto" if not on_tensorflow else False
+        model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=jit)
+        if not on_tensorflow:
+            return lambda: model.train_on_batch(images, labels)
+    else:
+        from keras_resnet.training import SGD, TrainingModel
+
+        model = TrainingModel(model)
+        model.compile(SGD(0.001))
+    import tensorflow as tf
+
+    model.make_train_function()
+    batches = iter(tf.data.Dataset.from_tensors((tf.constant(images), tf.constant(labels))).repeat())
+    return lambda: model.train_function(batches)
+
+
+def ours(name: str, work: str):
+    import keras_resnet
+    from keras_resnet.weights import fold_batch_norm
+
+    network = keras_resnet.build(find_spec(name))
+    return fold_batch_norm(network) if work == "inference" else network
+
+
+def unfolded(name: str, work: str):
+    import keras_resnet
+
+    return keras_resnet.build(find_spec(name))
+
+
+def with_stock_normalization(name: str, work: str):
+    """This package's network with Keras' own batch normalization layers and training step."""
+    import keras
+
+    from keras_resnet.layers import BatchNormalization
+
+    def swap(layer):
+        cls = keras.layers.BatchNormalization if isinstance(layer, BatchNormalization) else type(layer)
+        return cls.from_config(layer.get_config())
+
+    clone = keras.models.clone_model(unfolded(name, work), clone_function=swap)
+    return keras.Model(clone.input, clone.output)
+
+
+def of_applications(name: str, work: str):
+    """keras.applications' network of that name."""
+    import keras
+
+    return getattr(keras.applications, name)(weights=None)
+
+
+def torch_turn(name: str, work: str, precision: str, count: int, compiled: bool) -> Callable[[], None]:
+    """A step, or an inference, of PyTorch: channels last, autocast for bfloat16."""
+    import torch
+    from torch_networks import TorchNetwork
+
+    spec = find_spec(name)
+    images, labels = batch_of(spec, count)
+    x = torch.tensor(images.transpose(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
+    y = torch.tensor(labels)
+    network = TorchNetwork(spec, CLASSES[spec.stem]).to(memory_format=torch.channels_last).train(work == "train")
+    optimizer = torch.optim.SGD(network.parameters(), 0.001, momentum=0.9, weight_decay=1e-4)
+    run = torch.compile(network) if compiled else network
+    context = torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed_bfloat16")
+
+    def infer():
+        with torch.inference_mode(), context:
+            run(x)
+
+    def train():
+        optimizer.zero_grad(set_to_none=True)
+        with context:
+            loss = torch.nn.functional.cross_entropy(run(x).float(), y)
+        loss.backward()
+        optimizer.step()
+
+    return train if work == "train" else infer
+
+
+def matrix_turn(precision: str) -> Callable[[], None]:
+    import tensorflow as tf
+
+    a = tf.cast(tf.random.normal((MATRIX, MATRIX)), "bfloat16" if precision == "mixed_bfloat16" else "float32")
+    return lambda: tf.matmul(a, a).numpy().item(0)
+
+
+SYSTEMS = {  # what is shown, and the Keras model where it is one
+    "keras_resnet": ours,
+    "keras_resnet, unfolded": unfolded,
+    "stock normalization": with_stock_normalization,
+    "keras.applications": of_applications,
+    "PyTorch": None,
+    "PyTorch, compiled": None,
+    "matrix peak": None,
+}
+
+
+def main(system: str, work: str, name: str, precision: str, count: int) -> None:
+    unit = count
+    if system == "matrix peak":
+        turn, unit = matrix_turn(precision), 2 * MATRIX**3 / 1e9
+    elif system.startswith("PyTorch"):
+        turn = torch_turn(name, work, precision, count, compiled="compiled" in system)
+    else:
+        import keras
+
+        keras.config.set_dtype_policy(precision)
+        turn = keras_turn(SYSTEMS[system](name, work), work, *batch_of(find_spec(name), count))
+    for _ in range(3):
+        turn()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        start, done = time.perf_counter(), 0
+        while time.perf_counter() - start < float(line):
+            turn()
+            done += 1
+        print(unit * done / (time.perf_counter() - start), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:5], int(sys.argv[5]))

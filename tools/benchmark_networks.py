@@ -1,0 +1,131 @@
+"""Training and inference of whole networks against other systems, each in a process of its own, in turns."""
+
+import contextlib
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from benchmark_contestant import SYSTEMS
+from benchmark_turns import Benchmark, Rounds, Seconds
+
+import keras_resnet
+from keras_resnet.bounds import Count
+from keras_resnet.command_line import PngFile
+from keras_resnet.errors import InputError
+from keras_resnet.specs import NetSpec, find_spec
+from keras_resnet.tables import Table, write_tables
+
+BATCHES = {"imagenet": 16, "cifar": 128}
+IN_APPLICATIONS = ("ResNet50", "ResNet101", "ResNet152")
+PEAK, OURS = "matrix peak", next(iter(SYSTEMS))
+CONTESTANT = Path(__file__).with_name("benchmark_contestant.py")
+COLUMNS = ("network", "precision", "system", "images/s", "least", "most", "GFLOP/s", "of the peak", "ours to it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks(Benchmark):
+    """What both take; the rate of a large matrix product, measured in the same turns, is the peak."""
+
+    models: tuple[str, ...] = ("ResNet50", "ResNet20")
+    precisions: tuple[Literal["float32", "mixed_bfloat16"], ...] = ("float32", "mixed_bfloat16")
+    peer: Literal["torch"] | None = None
+    """Compare with PyTorch too, eager and compiled (`make peers` installs it)."""
+    batch_size: Count | None = None
+    """Default: 16, of CIFAR networks 128."""
+    rounds: Rounds = 5
+    """How often the contestants take turns."""
+    seconds: Seconds = 6.0
+    """About how long one turn lasts."""
+    plot: PngFile | None = None
+    """Draw the rates as bars into this PNG file."""
+
+    def compare(self, work: Literal["train", "inference"], systems: dict[str, tuple[str, ...]], passes: int) -> None:
+        """Print and keep the table.
+
+        Args:
+            work: what a turn does.
+            systems: names of ``SYSTEMS``, and the networks each has; () is all.
+            passes: how many times the multiply-adds of the forward pass a turn takes.
+        """
+        specs = [find_spec(name) for name in self.models]
+        systems = systems | ({"PyTorch": (), "PyTorch, compiled": ()} if self.peer else {})
+        table, bars = Table(work, COLUMNS), {}
+        table.print_header()
+        for spec in specs:
+            operations = 2e-9 * passes * keras_resnet.analysis.multiply_adds(keras_resnet.build(spec))
+            chosen = [name for name, networks in systems.items() if not networks or spec.name in networks]
+            for precision in self.precisions:
+                rates = self._rates(work, [PEAK, *chosen], spec, precision)
+                peak, ours = (statistics.median(rates[name]) for name in (PEAK, OURS))
+                group = bars.setdefault(f"{spec.name}, {precision}", {})
+                for name in chosen:
+                    group[name] = rate = statistics.median(rates[name])
+                    least, most = (f"{end(rates[name]):.1f}" for end in (min, max))
+                    achieved, ratio = operations * rate, "" if name == OURS else f"{ours / rate:.2f}"
+                    table.add(spec.name, precision, name, f"{rate:.1f}", least, most, f"{achieved:.0f}",
+                              f"{achieved / peak:.0%}", ratio)  # fmt: skip
+                table.add(spec.name, precision, PEAK, "", "", "", f"{peak:.0f}", "", "")
+        write_tables(self.json, [table])
+        if self.plot:
+            from keras_resnet import plots
+
+            plots.rates(bars, "images/s", self.plot)
+
+    def _rates(self, work: str, systems: list[str], spec: NetSpec, precision: str) -> dict[str, list[float]]:
+        """Images/s of each system in each round; GFLOP/s of the peak."""
+        rates = {name: [] for name in systems}
+        with contextlib.ExitStack() as stack:
+            batch = self.batch_size or BATCHES[spec.stem]
+            processes = {
+                name: stack.enter_context(contestant(name, work, spec.name, precision, batch)) for name in systems
+            }
+            for _ in range(self.rounds):
+                for name, process in processes.items():
+                    rates[name].append(float(answer(name, process, f"{self.seconds}\n")))
+        return rates
+
+
+@contextlib.contextmanager
+def contestant(system: str, work: str, model: str, precision: str, batch: int) -> Iterator[subprocess.Popen]:
+    """A process that has run its first steps and waits for its turns."""
+    command = [sys.executable, CONTESTANT, system, work, model, precision, batch]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(list(map(str, command)), text=True, **pipes) as process:
+        try:
+            while answer(system, process) != "ready":
+                pass
+            yield process
+        finally:
+            process.kill()
+
+
+def answer(system: str, process: subprocess.Popen, asked: str = "") -> str:
+    """The next line a contestant says; raises :class:`InputError` with its last words where it has ended."""
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(asked)
+        process.stdin.flush()
+    line = process.stdout.readline()
+    if not line:
+        last = (process.stderr.read().strip().splitlines() or ["it said nothing"])[-1]
+        raise InputError(f"{system} ended: {last}.")
+    return line.strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Networks):
+    """Training images/s of whole steps (forward, backward, update) on one fixed batch."""
+
+    def measure(self) -> None:
+        self.compare("train", {OURS: (), "stock normalization": (), "keras.applications": IN_APPLICATIONS}, 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inference(Networks):
+    """Images/s of inference with normalization folded into the convolutions, against unfolded and other systems."""
+
+    def measure(self) -> None:
+        self.compare("inference", {OURS: (), f"{OURS}, unfolded": (), "keras.applications": IN_APPLICATIONS}, 1)
