@@ -10,10 +10,11 @@ from keras_resnet import InputError, evaluation
 
 
 def calm(model, rng):
-    """Random weights with logits small enough that softmax does not saturate."""
+    """Random weights, with logits of random images so small that softmax does not saturate."""
     randomize(model, rng)
-    kernel = model.layers[-1].kernel
-    kernel.assign(kernel.numpy() * 0.05)
+    features = keras.Model(model.input, model.layers[-2].output)
+    logits = features(rng.normal(size=(4, *model.input_shape[1:]))) @ model.layers[-1].kernel
+    model.layers[-1].kernel.assign(model.layers[-1].kernel / np.abs(logits).max())
     return model
 
 
