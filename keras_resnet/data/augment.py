@@ -141,6 +141,19 @@ def image_shape(encoded):
     )
 
 
+def at_most(encoded, side: int):
+    """A photo whose shorter side has ``side`` pixels at most: the file itself, or a smaller JPEG of quality 95."""
+    shape = image_shape(encoded)
+
+    def smaller():
+        scale = side / tf.reduce_min(shape[:2])
+        extent = tf.cast(tf.round(tf.cast(shape[:2], tf.float64) * scale), tf.int32)
+        pixels = tf.image.resize(decode(encoded), extent, antialias=True)
+        return tf.io.encode_jpeg(tf.cast(tf.round(tf.clip_by_value(pixels, 0, 255)), tf.uint8), quality=95)
+
+    return tf.cond(tf.reduce_min(shape[:2]) > side, smaller, lambda: encoded)
+
+
 def _view(encoded, shape, scale, fraction, mirrored, size: int):
     """A ``size`` x ``size`` float32 crop of the image resized to shorter side ``scale * size``, or its mirror image.
 

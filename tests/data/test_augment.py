@@ -30,6 +30,17 @@ def seeds(count):
     return [tf.constant([7, i], tf.int64) for i in range(count)]
 
 
+def test_only_photos_above_the_shorter_side_are_made_smaller():
+    small, large = encode(ramp(60, 80), quality=90), encode(ramp(150, 200), quality=90)
+    assert augment.at_most(small, 60).numpy() == small.numpy()
+    found = augment.decode(augment.at_most(large, 60)).numpy()
+    expected = np.asarray(Image.open(io.BytesIO(large.numpy())).resize((80, 60), Image.Resampling.BILINEAR))
+    assert found.shape == (60, 80, 3)
+    assert np.abs(found.astype(int) - expected).mean() < 1.5  # of 255; the second JPEG's loss is in it
+    grey = Image.fromarray(ramp(60, 240)).convert("L")
+    assert augment.decode(augment.at_most(encode(grey), 30)).shape == (30, 120, 3)
+
+
 def test_equal_seeds_give_equal_views_and_others_do_not():
     encoded = encode(ramp(90, 120), quality=95)
     views = [augment.imagenet_training_view(encoded, s, 32, Preprocessing(np.zeros(3))).numpy() for s in seeds(2)]

@@ -11,7 +11,7 @@ import tensorflow as tf
 from conftest import ROOT
 
 from keras_resnet import InputError
-from keras_resnet.data import open_data, records
+from keras_resnet.data import augment, open_data, records
 from keras_resnet.data.records import masked_crc
 from keras_resnet.errors import in_our_words
 
@@ -39,6 +39,20 @@ def test_shards_hold_every_image_and_label(shards):
         assert len(mine) == len(theirs)
         pairs = [{(bytes(e.numpy()), int(k)) for e, k in map(s.read, range(0, len(s)))} for s in (mine, theirs)]
         assert pairs[0] == pairs[1]
+
+
+def test_shards_of_smaller_photos_hold_the_same_labels_in_the_same_order(shards, tmp_path):
+    done = make("--data", "demo", "--out", tmp_path / "s", "--shard-megabytes", 1, "--shorter-side", 48)
+    assert done.returncode == 0, done.stderr
+    small, whole = open_data(str(tmp_path / "s")).validation, open_data(str(shards)).validation
+    assert min(augment.image_shape(whole.read(0)[0])[:2]) > 48
+    for position in range(0, len(whole), 40):
+        encoded, label = small.read(position)
+        assert min(augment.image_shape(encoded)[:2]) == 48
+        assert int(label) == int(whole.read(position)[1])
+    again = make("--data", "demo", "--out", tmp_path / "s", "--shard-megabytes", 1)
+    assert again.returncode == 2
+    assert "holds shards of other images or of another size" in again.stderr
 
 
 def test_tensorflow_reads_the_same_records_in_order(shards):

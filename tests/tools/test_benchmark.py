@@ -18,12 +18,14 @@ from keras_resnet.weights.torch_names import torch_layout, torchvision_key
 def test_input_benchmark_prints_a_table(photo_folder):
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "benchmark.py", "input", "--data", photo_folder / "train", "--rounds", "1",
-         "--seconds", "0.2", "--image-size", "32", "--batch-size", "8"],
+         "--seconds", "0.2", "--image-size", "32", "--batch-size", "8", "--shorter-side", "36"],
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "| crop first |" in done.stdout
     assert "| decode, resize, crop |" in done.stdout
+    assert "| crop first, shorter side 36 |" in done.stdout
+    assert "| 12 | 12 |" in done.stdout  # photos of 48 x 40 pixels
 
 
 def test_files_benchmark_opens_what_it_wrote_twice(tmp_path):
