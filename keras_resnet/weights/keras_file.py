@@ -42,6 +42,9 @@ def read_keras_archive(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], di
     return layers, description or (of_config(config["config"]) if ours else {})
 
 
+READERS = {".weights.h5": read_hdf5, ".h5": read_hdf5, ".keras": read_keras_archive}
+
+
 def add_description(path, description: dict) -> None:
     """Add a network's description to its ``.weights.h5`` file, where Keras does not look."""
     with h5py.File(path, "a") as file:

@@ -102,15 +102,20 @@ def check_fit(model, arrays: dict[str, np.ndarray], source: str = "the weights",
     Raises:
         InputError: naming the first missing or extra key, wrong shape, with both shapes, or wrong type.
     """
-    wanted, names = slots(model), names or {}
+    check_shapes({name: slot.shape for name, slot in slots(model).items()}, model.name, arrays, source, names, spare)
+
+
+def check_shapes(wanted: dict[str, tuple], network: str, arrays, source: str, names=None, spare=()) -> None:
+    """The same for the network so called, whose weights have the ``wanted`` shapes by canonical name."""
+    names = names or {}
     for key in list(wanted) + [key for key in arrays if key not in wanted and key not in spare]:
-        there = wanted[key].shape if key in wanted else "no such weight"
+        there = wanted.get(key, "no such weight")
         here = tuple(arrays[key].shape) if key in arrays else "no such key"
         if there != here:
             called = shown(names.get(key, key))
             alias = f" ({shown(key)})" if names.get(key, key) != key else ""
             raise InputError(
-                f"{source} does not fit {model.name}: {called}{alias} is {here} in the file "
+                f"{source} does not fit {network}: {called}{alias} is {here} in the file "
                 f"and {there} in the network; choose the network the weights were trained for."
             )
         if key in wanted:
