@@ -15,6 +15,7 @@ from keras_resnet.weights import keras_file, values
 from keras_resnet.weights.bounds import (
     FREE,
     NETWORKS,
+    SHARDED,
     TEXT,
     Budget,
     check_file,
@@ -42,7 +43,7 @@ def load_model(model: str | Path, check_values: bool = True) -> keras.Model:
         InputError: no such network or file, or weights that do not fit or are refused.
     """
     name, path = split_name(str(model))
-    if name is None and not path.endswith(tuple(READERS)):
+    if name is None and not path.endswith((*READERS, SHARDED)):
         find_spec(path)
     wanted = name and find_spec(name)
     if not path:

@@ -79,8 +79,7 @@ def open_archive(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfil
 def checked_weights(path: Path) -> Iterator[Path]:
     """The HDF5 file that holds the weights of ``path``, itself or within, for Keras to read; its sizes are checked."""
     if path.suffix != ".keras":
-        if path.suffix == ".h5":
-            _check_hdf5(path)
+        _check_hdf5(path)
         yield path
         return
     with open_archive(path) as (archive, _), tempfile.TemporaryDirectory() as folder:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hostile_archives as archives
+import hostile_layers as layers
 import hostile_models as models
 import hostile_torch as torch
 import numpy as np
@@ -180,6 +181,7 @@ KINDS = {
         "refused",
     ),
     "config": Kind(models.configs, tuple(models.CONFIGS), (".keras",), (load, classify, convert, load)),
+    "layer": Kind(layers.unusual, tuple(layers.LAYERS), (".keras",), (load, classify, export, convert), "refused"),
     "member": Kind(models.members, models.MEMBERS, (".keras",), (load, read, export, vgg16)),
     "description": Kind(models.descriptions, tuple(models.DESCRIPTIONS), models.OWN, (load, classify, read, convert)),
     "values": Kind(models.values, tuple(models.VALUES), EVERY, (classify, load, evaluate, read, convert), "refused"),
