@@ -6,9 +6,8 @@ import keras
 
 from keras_resnet.errors import InputError
 from keras_resnet.weights import description, values
-from keras_resnet.weights.bounds import check_file, expanded, reading, suffix_of
+from keras_resnet.weights.bounds import check_file, expanded, reading, suffix_of, unchanged_on_error
 from keras_resnet.weights.keras_file import DESCRIPTION, READERS, add_description, checked_weights
-from keras_resnet.weights.named import unchanged_on_error
 
 
 @keras.saving.register_keras_serializable("keras_resnet", "Network")

@@ -150,6 +150,18 @@ def unallocated() -> Iterator[None]:
         pass
 
 
+@contextlib.contextmanager
+def unchanged_on_error(model) -> Iterator[None]:
+    """Whatever ends the block early leaves the weights of ``model`` as they were before it."""
+    before = [(variable, variable.numpy()) for variable in model.weights]
+    try:
+        yield
+    except BaseException:
+        for variable, value in before:
+            variable.assign(value)
+        raise
+
+
 def suffix_of(path: Path, known) -> str:
     """Which of ``known`` suffixes the file has; raises :class:`InputError` listing them."""
     for suffix in known:

@@ -1,15 +1,13 @@
 """Canonical names of a network's weights, equal for unrolled and looped networks: ``conv2_block3_1_conv/kernel``."""
 
-import contextlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.layers import BlockLoop
-from keras_resnet.weights.bounds import shown
+from keras_resnet.weights.bounds import shown, unchanged_on_error
 from keras_resnet.weights.values import check_dtype
 
 OWN_LAYERS = re.compile(r"(conv\d+_|post_|predictions$)")  # an input_tensor may bring layers of its own
@@ -75,18 +73,6 @@ def assign_arrays(model, arrays: dict[str, np.ndarray], source: str = "the weigh
                 slices.append(arrays[key])
         for variable, slices in stacks.values():
             variable.assign(np.stack(slices))
-
-
-@contextlib.contextmanager
-def unchanged_on_error(model) -> Iterator[None]:
-    """Whatever ends the block early leaves the weights of ``model`` as they were before it."""
-    before = [(variable, variable.numpy()) for variable in model.weights]
-    try:
-        yield
-    except BaseException:
-        for variable, value in before:
-            variable.assign(value)
-        raise
 
 
 def check_fit(model, arrays: dict[str, np.ndarray], source: str = "the weights", names=None, spare=()) -> None:
