@@ -7,9 +7,13 @@ import random
 from pathlib import Path
 
 import hostile_archives
-from hostile_data import coco_document, photo, read_detection, read_folder, voc_xml, write_folder, write_records
-from hostile_runs import goes_on, program
+from hostile_detection import coco_document, read_detection, voc_xml
+from hostile_folders import read_folder, write_folder
+from hostile_pieces import photo
+from hostile_records import write_records
+from hostile_run_parts import goes_on
 from hostile_weights import classify, evaluate, load, load_weights, photos, read
+from hostile_workdirs import program
 from run_folders import FULL, run_of
 from watching import Case
 
