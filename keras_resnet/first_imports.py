@@ -1,6 +1,5 @@
 """What happens when Keras and TensorFlow are imported for the first time, by whomever."""
 
-import contextlib
 import importlib
 import importlib.abc
 import importlib.util
@@ -14,20 +13,28 @@ from keras_resnet.messages import at_log_level
 class FirstImport(importlib.abc.MetaPathFinder):
     """Imports the module ``name`` by ``run(execute)``, where ``execute()`` runs its own code.
 
-    It stands at the head of ``sys.meta_path`` until then.
+    It stands at the head of ``sys.meta_path`` until then, also where others only ask whether the module is there.
     """
 
     def __init__(self, name: str, run: Callable[[Callable[[], None]], None]):
-        self.name, self.run = name, run
+        self.name, self.run, self.looking = name, run, False
 
     def find_spec(self, name, path=None, target=None):
-        if name != self.name:
+        if name != self.name or self.looking:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        self.looking = True  # for the others' answer
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self.looking = False
         if spec is not None:
             execute = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: self.run(lambda: execute(module))
+
+            def first(module):
+                sys.meta_path.remove(self)
+                self.run(lambda: execute(module))
+
+            spec.loader.exec_module = first
         return spec
 
 
@@ -44,11 +51,13 @@ def watch() -> None:
 
 
 def register() -> None:
-    """Import what Keras must know to load a saved network, unless it is being imported already."""
+    """Import what Keras must know to load a saved network.
+
+    That may be in the midst of any module which imports Keras, so none of these may need one that does.
+    """
     for name in ("network", "layers.batch_normalization", "layers.block_loop", "layers.identity_shortcut",
                  "layers.maxout", "layers.stochastic_depth"):  # fmt: skip
-        with contextlib.suppress(ImportError):  # of a module in whose import Keras is imported
-            importlib.import_module(f"keras_resnet.{name}")
+        importlib.import_module(f"keras_resnet.{name}")
 
 
 def _with_our_settings(execute: Callable[[], None]) -> None:

@@ -15,6 +15,7 @@ from keras_resnet.weights import keras_file, values
 from keras_resnet.weights.bounds import (
     FREE,
     NETWORKS,
+    SHARDED,
     TEXT,
     Budget,
     check_file,
@@ -42,16 +43,16 @@ def load_model(model: str | Path, check_values: bool = True) -> keras.Model:
         InputError: no such network or file, or weights that do not fit or are refused.
     """
     name, path = split_name(str(model))
-    if name is None and not path.endswith(tuple(READERS)):
+    if name is None and not path.endswith((*READERS, SHARDED)):
         find_spec(path)
+    wanted = name and find_spec(name)
     if not path:
-        return build(find_spec(name))
+        return build(wanted)
     if path.endswith(".keras") and name is None:
         return _saved(expanded(path), check_values)
     checkpoint = weights.read(fetch(name) if path == "imagenet" else path, check_values)
     spec = checkpoint.spec
-    if name is not None:
-        wanted = find_spec(name)
+    if wanted:
         spec = change_spec(wanted, **checkpoint.needs)
         for key in ("stem", "block", "residual"):
             checkpoint.check_spec(change_spec(spec, **{key: getattr(wanted, key)}))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import keras
 
+from keras_resnet.errors import InputError
 from keras_resnet.weights import description, values
-from keras_resnet.weights.bounds import reading
-from keras_resnet.weights.keras_file import DESCRIPTION, add_description, checked_weights
-from keras_resnet.weights.named import unchanged_on_error
+from keras_resnet.weights.bounds import check_file, expanded, reading, suffix_of, unchanged_on_error
+from keras_resnet.weights.keras_file import DESCRIPTION, READERS, add_description, checked_weights
 
 
 @keras.saving.register_keras_serializable("keras_resnet", "Network")
@@ -48,9 +48,15 @@ class Network(keras.Model):
             setattr(model, key, value)
         return model
 
-    def save_weights(self, filepath, *args, **kwargs):
-        """As Keras', with the description, which a builder's ``weights=`` reads, in a ``.weights.h5`` file."""
-        super().save_weights(filepath, *args, **kwargs)
+    def save_weights(self, filepath, overwrite: bool = True, max_shard_size=None):
+        """As Keras', with the description, which a builder's ``weights=`` reads, in one ``.weights.h5`` file.
+
+        Raises:
+            InputError: weights are to be spread over several files.
+        """
+        if max_shard_size is not None:
+            raise InputError("The weights of a network are saved in one .weights.h5 file: leave out max_shard_size.")
+        super().save_weights(filepath, overwrite)
         if Path(filepath).is_file():
             add_description(filepath, description.as_json(self))
 
@@ -58,10 +64,12 @@ class Network(keras.Model):
         """As Keras', of a file that is read with the same care as a builder's ``weights=``; an error changes nothing.
 
         Raises:
-            InputError: the file is damaged, does not fit, or holds values that are refused unless ``check_values``
-                is False.
+            InputError: the file is missing, damaged, of another kind than ``.weights.h5``, ``.h5`` or ``.keras``, does
+                not fit, or holds values that are refused unless ``check_values`` is False.
         """
-        path = Path(filepath)
+        path = expanded(filepath)
+        suffix_of(path, READERS)
+        check_file(path, "weight file", f"give the path of a {', '.join(READERS)} file")
         with (
             reading(path, "is damaged or does not fit"),
             unchanged_on_error(self),

@@ -85,3 +85,15 @@ def test_every_name_that_a_stub_lists_is_there(package):
     assert listed.keys() == set(module.__all__)
     for name, source in listed.items():
         assert isinstance(getattr(module, name), types.ModuleType) == (source is None), name
+
+
+@pytest.mark.parametrize("module", ["weights.named", "weights.values", "layers.block_loop", "network", "data.augment"])
+def test_keras_knows_the_classes_of_saved_networks_whichever_module_imports_it(module):
+    code = f"""
+import importlib, json
+importlib.import_module("keras_resnet.{module}")
+import keras
+names = ("Network", "BatchNormalization", "BlockLoop", "IdentityShortcut", "Maxout", "StochasticDepth")
+print(json.dumps([n for n in names if keras.saving.get_registered_object(f"keras_resnet>{{n}}") is None]))
+"""
+    assert imported(code) == []

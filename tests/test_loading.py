@@ -26,6 +26,7 @@ def test_a_name_builds_and_a_file_brings_all(tmp_path):
     ("named", "words"),
     [
         ("ResNet51", "model 'ResNet51' is not known: choose one of ResNet18"),
+        ("VGG16:imagenet", "model 'VGG16' is not known: choose one of ResNet18"),
         ("nowhere.keras", "There is no model file nowhere.keras"),
         ("ResNet20:nowhere.th", "There is no weight file nowhere.th"),
         ("ResNet20:weights.zip", "its name must end in .weights.h5, .h5, .keras"),

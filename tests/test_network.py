@@ -6,12 +6,14 @@ import subprocess
 import sys
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from conftest import randomize
 
 import keras_resnet
+from keras_resnet import InputError, weights
 from keras_resnet.layers import BatchNormalization, IdentityShortcut
 from keras_resnet.weights import TORCH
 
@@ -30,6 +32,7 @@ IMPORTS_NEEDED = {
 }
 ALONE = """
 import pathlib, sys
+import h5py
 import keras
 import numpy as np
 
@@ -118,6 +121,42 @@ def test_h5_and_weights_h5_bring_all_too(opened):
     with_weights = network(np.random.default_rng(1))
     with_weights.load_weights(folder / "w.weights.h5")
     np.testing.assert_array_equal(with_weights(images), model(images))
+
+
+@pytest.mark.parametrize("shards", ["w.weights.json", "w.weights.h5"])
+def test_weights_are_kept_in_one_file(shards, rng, tmp_path):
+    with pytest.raises(InputError, match=r"in one \.weights\.h5 file: leave out max_shard_size"):
+        network(rng).save_weights(tmp_path / shards, max_shard_size=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_spread_over_several_files_are_refused_and_the_way_out_is_named(rng, tmp_path):
+    model, path = network(rng), tmp_path / "w.weights.json"
+    keras.Model(model.input, model.output).save_weights(path, max_shard_size=3e-6)
+    assert len(list(tmp_path.glob("w_0000?.weights.h5"))) > 1
+    before = model.get_weights()
+    for load in (model.load_weights, keras_resnet.load_model, weights.read):
+        with pytest.raises(InputError, match=r"over several files: save them in one, with model\.save_weights\("):
+            load(path)
+    with pytest.raises(InputError, match=r"w_00000\.weights\.h5 is damaged or does not fit"):
+        model.load_weights(tmp_path / "w_00000.weights.h5")
+    for ours, was in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, was)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("w.hdf5", "its name must end in .weights.h5, .h5, .keras"),
+        (".", "its name must end in .weights.h5, .h5, .keras"),
+        ("none.weights.h5", "There is no weight file"),
+    ],
+)
+def test_files_that_are_not_checked_are_not_given_to_keras(name, words, rng, tmp_path):
+    with h5py.File(tmp_path / "w.hdf5", "w") as file:
+        file["layers"] = h5py.ExternalLink("/etc/hostname", "/x")
+    with pytest.raises(InputError, match=words):
+        network(rng).load_weights(tmp_path / name)
 
 
 def test_a_compiled_network_keeps_its_optimizer(tmp_path, rng):

@@ -124,7 +124,7 @@ def folder() -> Path:
 def rendered_once(name: str, write: Callable[[Path], None]) -> Path:
     """The cache's folder ``name``, filled by ``write`` if it is not there yet; whole or absent."""
     target = cache_folder() / name
-    if target.is_dir():
+    if os.path.isdir(target):  # of a closed cache this says no
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

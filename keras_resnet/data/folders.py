@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.reading import Reader, read_regular, read_text
+from keras_resnet.data.reading import Reader, entries_of, read_regular, read_text
 from keras_resnet.data.scan import fetch_from, images_in, is_image
 from keras_resnet.data.splits import DATA_FORMS, Data, Split, fingerprint_of
 from keras_resnet.errors import InputError
@@ -17,12 +17,13 @@ from keras_resnet.errors import InputError
 
 def open_folder(folder: Path, name: str) -> Data:
     """``folder/train/<class>/*`` with ``folder/val/<class>/*``, or with a flat ``val`` and a label list beside it."""
+    there = dict(entries_of(folder)) if os.path.lexists(folder) else {}
     for part in ("train", "val"):
-        if not os.path.isdir(folder / part):
+        if not there.get(part):
             raise InputError(f"There is no folder {folder / part}: --data takes {DATA_FORMS}.")
     classes = _folders(folder / "train")
     openers = {"train": functools.partial(_class_split, folder / "train", "train", classes)}
-    if any(map(is_image, os.listdir(folder / "val"))):
+    if any(is_image(name) for name, _ in entries_of(folder / "val")):
         openers["validation"] = functools.partial(_flat_split, folder, classes)
         return Data(name, classes, openers)
     val_classes = _folders(folder / "val")
@@ -37,13 +38,17 @@ def open_folder(folder: Path, name: str) -> Data:
 
 
 def folder_split(folder: Path, name: str) -> tuple[tuple[str, ...], Split]:
-    """The sorted class names and the images, those that decode, of ``folder/<class>/*``."""
+    """The sorted class names and the images, those that decode, of ``folder/<class>/*``.
+
+    Raises:
+        InputError: the folder is missing or cannot be read, has no images, or too many that do not decode.
+    """
     classes = _folders(Path(folder))
     return classes, _class_split(Path(folder), name, classes)
 
 
 def _folders(folder: Path) -> tuple[str, ...]:
-    found = sorted(entry.name for entry in os.scandir(folder) if os.path.isdir(entry.path))
+    found = [name for name, is_folder in entries_of(folder) if is_folder]
     for name in found:
         if not name.isprintable():  # also bytes that are no UTF-8, which Python turns into surrogates
             raise InputError(f"The class folder {name!r} in {folder} has a name that cannot be printed: rename it.")
@@ -88,7 +93,7 @@ def _split(folder: Path, name: str, files: np.ndarray) -> Split:
 
 def _flat_split(folder: Path, classes: tuple[str, ...]) -> Split:
     """``folder/val/*.JPEG`` with the labels of the first list found in ``LABEL_LISTS``."""
-    images = sorted(folder / "val" / name for name in os.listdir(folder / "val") if is_image(name))
+    images = [folder / "val" / name for name, _ in entries_of(folder / "val") if is_image(name)]
     for name, read in LABEL_LISTS.items():
         for found in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + name)):
             wnids = _labels(read, found, images, classes)

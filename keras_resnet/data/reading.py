@@ -116,6 +116,25 @@ def read_regular(path) -> tuple[bytes, tuple[int, int]]:
     raise InputError(f"{path} is not a regular file.")
 
 
+def entries_of(folder) -> list[tuple[str, bool]]:
+    """The names in a folder in order, and whether each is a folder too, also one that is closed.
+
+    Raises:
+        InputError: it is missing or cannot be read.
+    """
+
+    def is_folder(entry):  # known without a look at the file, but for links
+        return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry.path))
+
+    try:
+        with os.scandir(folder) as found:
+            return sorted((entry.name, is_folder(entry)) for entry in found)
+    except OSError as error:
+        raise InputError(
+            f"The folder {folder} cannot be read ({error.strerror}): check its path and its permissions."
+        ) from error
+
+
 def read_text(path) -> str:
     """The text of a UTF-8 file; raises :class:`InputError` for one that cannot be read or is none."""
     try:

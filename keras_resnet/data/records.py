@@ -109,9 +109,15 @@ def record_index(shards: list[Path]) -> np.ndarray:
     """int64 ``[records, 3]``: shard, start in bytes and length of each record; kept in the cache folder."""
     key = fingerprint_of(f"{path} {stamp(str(path))}" for path in shards)
 
+    def places(shard):
+        try:
+            return list(_places(shard))
+        except OSError as error:
+            raise InputError(f"{shard} cannot be read: {error.strerror}.") from error
+
     def scan():
-        each = (np.array([(n, *place) for place in _places(shard)], np.int64) for n, shard in enumerate(shards))
-        return np.concatenate([places.reshape(-1, 3) for places in each])
+        each = (np.array([(n, *place) for place in places(shard)], np.int64) for n, shard in enumerate(shards))
+        return np.concatenate([found.reshape(-1, 3) for found in each])
 
     name = f"records/{key}"
     with one_at_a_time(cache_folder() / name, f"indexing the records of {shards[0].parent}"):

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_resnet.data.cache import cache_folder, evict, version_of
 from keras_resnet.data.lock import one_at_a_time
-from keras_resnet.data.reading import MOST_LOST, read_regular
+from keras_resnet.data.reading import MOST_LOST, entries_of, read_regular
 from keras_resnet.data.splits import fingerprint_of
 from keras_resnet.errors import InputError
 
@@ -93,9 +93,10 @@ def _readable(folder: Path, kept: Path, listed: Callable[[], np.ndarray]) -> np.
     if len(bad):
         _tell(folder, bad["path"], len(files), kept.with_suffix(".txt"))
     if len(bad) > MOST_LOST * len(files):
+        first = _full(folder, bad["path"][0])
         raise InputError(
             f"{len(bad)} of {len(files)} images in {folder} do not decode, more than {MOST_LOST:.0%} "
-            f"(the first is {_full(folder, bad['path'][0])}): repair or remove them."
+            f"(the first is {first}: {_problem(first)}): repair or remove them."
         )
     return files[files["state"] == GOOD]
 
@@ -124,8 +125,7 @@ def _scan(folder, files, known, kept) -> np.ndarray:
 
 
 def _listed(folder, directory, number) -> np.ndarray:
-    with os.scandir(folder / directory) as entries:
-        names = sorted(entry.name for entry in entries if is_image(entry.name))
+    names = [name for name, _ in entries_of(folder / directory) if is_image(name)]
     return _rows(folder, [os.fsencode(os.path.join(directory, name)) for name in names], number)
 
 

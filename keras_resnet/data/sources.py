@@ -33,4 +33,4 @@ def open_data(data: str, data_dir: str | Path | None = None) -> Data:
         return open_records(folder, folder.name)
     if os.path.isdir(folder) or folder.is_absolute() or len(folder.parts) > 1 or data.startswith("."):
         return open_folder(folder, folder.name)
-    return open_tfds(data, Path(data_dir).expanduser() if data_dir else None)
+    return open_tfds(data, Path(os.path.expanduser(data_dir)) if data_dir else None)

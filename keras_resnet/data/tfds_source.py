@@ -1,5 +1,6 @@
 """TensorFlow Datasets, prepared on disk: read by position like everything else, whatever their size."""
 
+import os
 from pathlib import Path
 
 from keras_resnet.data.records import record_split
@@ -24,11 +25,11 @@ def open_builder(name: str, data_dir: Path | None, instead: str):
         f"There is no prepared data set {name!r} in {where}: prepare it with {how}, or give {instead}, or another "
         "--data-dir."
     )
-    if not (where / name.split("/")[0].split(":")[0]).is_dir():
+    if not os.path.isdir(where / name.split("/")[0].split(":")[0]):
         raise missing
     try:
         builder = tfds.builder(name, data_dir=where)
-    except (tfds.core.registered.DatasetNotFoundError, FileNotFoundError, ValueError) as error:
+    except (tfds.core.registered.DatasetNotFoundError, OSError, ValueError) as error:
         raise missing from error
     if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
         raise InputError(f"{name} in {where} is not stored as TFRecord files: prepare it with file_format='tfrecord'.")

@@ -1,6 +1,7 @@
 """Classification networks cut in two for detection: what all regions share, and what each goes through."""
 
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,9 +12,14 @@ from keras_resnet.detection.settings import check_backbone
 from keras_resnet.errors import InputError
 from keras_resnet.models import build
 from keras_resnet.network import Network
-from keras_resnet.specs import NetSpec, change_spec
+from keras_resnet.specs import VGG16, NetSpec, change_spec
 from keras_resnet.training.freezing import freeze
+from keras_resnet.weights.bounds import check_file, expanded, shown, suffix_of, unallocated
+from keras_resnet.weights.keras_file import READERS
+from keras_resnet.weights.known import fetch
+from keras_resnet.weights.named import check_shapes
 from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
+from keras_resnet.weights.values import check_values
 
 IMAGENET_MEAN = Preprocessing(mean=CAFFE.mean[::-1])  # for a network that does not know its own
 
@@ -97,13 +103,20 @@ def vgg16(weights: str | None = None) -> Backbone:
         weights: None for random ones, ``"imagenet"`` to download them, or a weight file of ``keras.applications``.
 
     Raises:
-        InputError: a file that is missing or not of VGG-16.
+        InputError: a file that is missing, damaged or not of VGG-16, or holds numbers that no trained network has.
     """
-    try:
-        network = keras.applications.VGG16(weights=weights, name="VGG16")
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).strip().split("\n")[0].rstrip(".")
-        raise InputError(f"VGG-16's weights {weights} cannot be used: {reason}.") from error
+    if weights is not None:
+        path = fetch(VGG16) if weights == "imagenet" else expanded(weights)
+        arrays, names = _vgg16_file(path)
+    with unallocated():  # what does not fit costs no memory
+        network = keras.applications.VGG16(weights=None, name=VGG16)
+        variables = {f"{layer.name}/{v.name}": v for layer in network.layers for v in layer.weights}
+        parts = {name: tuple(v.shape) for name, v in variables.items()}
+        if weights is not None:
+            check_shapes(parts, VGG16, arrays, path.name, names)
+    if weights is not None:
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
     image = keras.Input((None, None, 3))
     shared = keras.Model(network.input, network.get_layer("block5_conv3").output)
     shared = keras.models.clone_model(shared, input_tensors=image, clone_function=lambda layer: layer)
@@ -114,17 +127,34 @@ def vgg16(weights: str | None = None) -> Backbone:
         x = keras.layers.Dropout(0.5, name=f"{layer.name}_dropout")(x) if layer.name != "flatten" else x
     for layer in shared.layers:
         layer.trainable = not layer.name.startswith(("block1", "block2"))
-    parts = {f"{layer.name}/{v.name}": v.shape for layer in network.layers for v in layer.weights}
     return Backbone(
-        name="VGG16",
+        name=VGG16,
         shared=shared,
         head=keras.Model(region, keras.layers.Activation("linear", dtype="float32", name="features")(x), name="head"),
         size=7,
         preprocessing=CAFFE,
-        taken={name: tuple(shape) for name, shape in parts.items() if not name.startswith("predictions/")},
-        left={name: tuple(shape) for name, shape in parts.items() if name.startswith("predictions/")},
-        config={"name": "VGG16"},
+        taken={name: shape for name, shape in parts.items() if not name.startswith("predictions/")},
+        left={name: shape for name, shape in parts.items() if name.startswith("predictions/")},
+        config={"name": VGG16},
     )
+
+
+def _vgg16_file(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays in a Keras file by layer and weight, which their ranks tell, and the file's own names of them."""
+    load = READERS[suffix_of(path, READERS)]
+    check_file(path, "weight file", f"give the path of a {', '.join(READERS)} file of keras.applications")
+    arrays, names = {}, {}
+    for layer, found in load(path)[0].items():
+        for key, array in found.items():
+            name = f"{layer}/{'bias' if array.ndim == 1 else 'kernel'}"
+            if name in arrays:
+                raise InputError(
+                    f"{path.name} is no file of VGG-16, whose layers have one kernel and one bias: "
+                    f"{shown(names[name])} and {shown(f'{layer}/{key}')} are the same."
+                )
+            arrays[name], names[name] = array, f"{layer}/{key}"
+    check_values(arrays, path.name, epsilon=0.0, names=names)
+    return arrays, names
 
 
 def rebuild(config: dict) -> Backbone:

@@ -1,5 +1,6 @@
 """The benchmarks' parts, scores and submission files, by name."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,13 +73,13 @@ def _open_voc(year: str) -> Callable:
         if data == "voc":
             split = {"val": "validation", "trainval": "train+validation"}.get(part, part)
             return open_tfds_detection(f"voc/{year}", split, data_dir)
-        return open_voc(Path(data).expanduser(), ((f"VOC{year}", part),))
+        return open_voc(Path(os.path.expanduser(data)), ((f"VOC{year}", part),))
 
     return part_of
 
 
 def _open_det(data: str, data_dir: Path | None, part: str) -> DetectionData:
-    folder = Path(data).expanduser()
+    folder = Path(os.path.expanduser(data))
     return open_det(folder, folder / f"{part}.txt", folder / "classes.txt")
 
 

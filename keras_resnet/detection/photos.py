@@ -209,8 +209,19 @@ def unannotated(name, image: Path) -> Photo:
 
 
 def check_files(photos, source: Path) -> None:
-    """Raise :class:`InputError` naming the first photos whose files are missing."""
+    """Raise :class:`InputError` naming the first photos whose files are missing, or whose folder is closed."""
     missing = [photo.file for photo in photos if not os.path.isfile(photo.file)]
     if missing:
+        check_reachable(missing[0])
         names = ", ".join(str(path)[-MOST_SHOWN:] for path in missing[:NAMED])
         raise InputError(f"{source} lists {len(missing)} images that are not there: {names}.")
+
+
+def check_reachable(path: Path) -> None:
+    """Raise :class:`InputError` for a file that cannot be looked for, as a folder above it is closed."""
+    try:
+        os.stat(path)
+    except PermissionError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check the permissions of its folder.") from error
+    except (OSError, ValueError):
+        pass

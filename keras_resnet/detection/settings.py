@@ -10,6 +10,7 @@ from keras_resnet.errors import InputError
 from keras_resnet.specs import SPECS, NetSpec, find_spec, split_name
 from keras_resnet.training.flags import Rare
 from keras_resnet.training.settings import RunSettings
+from keras_resnet.weights.bounds import expanded
 
 Anchors = Annotated[tuple[Annotated[float, Between(0.01, 100)], ...], Length(1, 20)]
 LAYERS = {  # what a paper's detector has, where a preset does not say otherwise
@@ -70,7 +71,7 @@ class DetectionSettings(RunSettings):
             check_backbone(name, SPECS[name])
         if name is None and not Path(self.model).suffix:
             find_spec(self.model)
-        if weights not in ("", "imagenet") and not Path(weights).expanduser().is_file():
+        if weights not in ("", "imagenet") and not expanded(weights).is_file():
             raise InputError(
                 f"There is no weight file {weights}: give NAME, NAME:imagenet or NAME:FILE, or a .keras or weight file."
             )

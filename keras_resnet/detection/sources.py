@@ -9,7 +9,7 @@ from pathlib import Path
 from keras_resnet.detection import demo
 from keras_resnet.detection.coco_data import open_coco
 from keras_resnet.detection.det_data import open_det
-from keras_resnet.detection.photos import DetectionData, join
+from keras_resnet.detection.photos import DetectionData, check_reachable, join
 from keras_resnet.detection.tfds_data import open_tfds_detection
 from keras_resnet.detection.voc_data import SETS, open_voc
 from keras_resnet.errors import InputError
@@ -91,6 +91,7 @@ def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
         if there:
             parts[part] = partial(open_coco, *there[0])
     if not parts:
+        check_reachable(folder / COCO_LAYOUTS["train"][0][0])
         listed = ", ".join(f"{file} with {images}/" for file, images in COCO_LAYOUTS["train"])
         raise InputError(f"{folder} holds no detection data in COCO's layout, one of {listed}.")
     return DetectionSets(folder.name, parts)

@@ -16,7 +16,7 @@ from keras_resnet.detection.protocols import Protocol
 from keras_resnet.detection.settings import DetectionSettings
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
-from keras_resnet.specs import split_name
+from keras_resnet.specs import VGG16, split_name
 from keras_resnet.training.workdir import read_result
 from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
 
@@ -127,7 +127,9 @@ def _phase_experiment(settings, make, phase: Phase, protocol: Protocol) -> Detec
 def _backbone(model: str) -> tuple[Callable, Preprocessing]:
     """What makes the backbone, and its preprocessing."""
     name, weights = split_name(model)
-    if name == "VGG16":
+    if name == VGG16:
+        if weights:
+            vgg16(weights)  # refuses, before a folder is made
         return functools.partial(vgg16, weights or None), CAFFE
     network = load_model(model)
     from_network(network)  # refuses, before a folder is made

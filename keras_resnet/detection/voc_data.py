@@ -8,7 +8,15 @@ from keras_resnet.data.augment import MOST_PIXELS
 from keras_resnet.data.reading import read_regular, read_text
 from keras_resnet.detection.boxes import Truths
 from keras_resnet.detection.photo_files import as_annotated
-from keras_resnet.detection.photos import DetectionData, Mending, Photo, below, check_files, unannotated
+from keras_resnet.detection.photos import (
+    DetectionData,
+    Mending,
+    Photo,
+    below,
+    check_files,
+    check_reachable,
+    unannotated,
+)
 from keras_resnet.errors import InputError
 
 CLASSES = (
@@ -44,6 +52,7 @@ def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...]) -> DetectionData:
     for year, listed in parts:
         mending = Mending(devkit / year)
         path = devkit / year / "ImageSets" / "Main" / f"{listed}.txt"
+        check_reachable(path)
         if not os.path.isfile(path):
             raise InputError(f"There is no {path}: give the folder that holds {year} as the VOC archives unpack.")
         for name in (line.split()[0] for line in read_text(path).splitlines() if line.strip()):

@@ -33,8 +33,12 @@ def differing(before: dict, settings: dict, defaults: dict) -> dict[str, tuple]:
     """Before and now of those of ``settings`` that are not those ``before``.
 
     A setting that the earlier version did not know was at its default; one whose default is None follows a preset.
+    One that this version does not know has changed, unless it was None.
     """
     changed = {}
+    for key, value in before.items():
+        if key not in settings and key not in SAME_RUN and value is not None:
+            changed[key] = (value, "unknown to this version")
     for key, value in settings.items():
         unknown = value if defaults.get(key) is None else defaults[key]
         if key not in SAME_RUN and before.get(key, unknown) != value:
@@ -178,7 +182,11 @@ class Workdir:
                 f"{self.path} holds a run of other settings ({'; '.join(named)}): "
                 "give those settings, or another --workdir."
             )
-        self.grown = {key: before for key, (before, _) in changed.items()}
+        self.grown = {key: old for key, (old, _) in changed.items()}
+        for key, value in self.settings.items():
+            unknown = before is not None and key not in before and self.defaults.get(key) is None
+            if unknown and value is not None and key not in SAME_RUN:
+                print(f"{self.path} began in a version without {key}: it goes on with {value!s:.{LONGEST}}", flush=True)
         if not any(steps):
             print(f"{self.checkpoints.path} has no checkpoint of a later step: starting again at step 0", flush=True)
 

@@ -5,6 +5,7 @@ A file is a stranger's: sizes that it states are compared with the bytes it has 
 
 import contextlib
 import json
+import math
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ NESTED = 50  # containers within one another
 NETWORKS = 4  # times the size of its network that the weights in a model file may have: an optimizer's are there too
 LAYER = 1000  # bytes of a file for each of its layers at least; a ReLU has 1,000 of configuration alone
 LAYERS = 100  # layers that any file may have; and inputs of a layer that are described behind it
+SHARDED = ".weights.json"  # Keras' list of files that have the weights together
 SHOWN = 80  # characters of a file's own text in a message
 REASON = 200  # characters of a library's message
 
@@ -121,11 +123,24 @@ def parse_json(text: str | bytes) -> dict:
 
 @contextlib.contextmanager
 def unallocated() -> Iterator[None]:
-    """Variables made within take memory when the block ends; after an error they never do."""
+    """Variables made within take memory when the block ends; after an error they never do.
+
+    Raises:
+        ValueError: layers look at values of more than ``FREE`` bytes while they are built, as Keras' Normalization.
+    """
     import keras
     from keras.src.backend.common import global_state
 
-    with keras.StatelessScope(initialize_variables=False):
+    class Scope(keras.StatelessScope):
+        looked_at = 0
+
+        def get_current_value(self, variable):
+            self.looked_at += 4 * math.prod(variable.shape)
+            if self.looked_at > FREE:
+                raise ValueError(f"{shown(variable.path)} would take memory before its file is read")
+            return super().get_current_value(variable)
+
+    with Scope(initialize_variables=False):
         try:
             yield
         except BaseException:
@@ -135,9 +150,26 @@ def unallocated() -> Iterator[None]:
         pass
 
 
+@contextlib.contextmanager
+def unchanged_on_error(model) -> Iterator[None]:
+    """Whatever ends the block early leaves the weights of ``model`` as they were before it."""
+    before = [(variable, variable.numpy()) for variable in model.weights]
+    try:
+        yield
+    except BaseException:
+        for variable, value in before:
+            variable.assign(value)
+        raise
+
+
 def suffix_of(path: Path, known) -> str:
     """Which of ``known`` suffixes the file has; raises :class:`InputError` listing them."""
     for suffix in known:
         if path.name.endswith(suffix):
             return suffix
+    if path.name.endswith(SHARDED):
+        raise InputError(
+            f"{path} lists weights that Keras has spread over several files: save them in one, with "
+            "model.save_weights('NAME.weights.h5')."
+        )
     raise InputError(f"{path} is no weight file that can be read or written: its name must end in {', '.join(known)}.")

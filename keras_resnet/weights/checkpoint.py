@@ -172,9 +172,7 @@ def _npz(arrays: dict) -> dict:
 
 
 READERS = {  # suffix: file to (content, description), content to fields
-    ".weights.h5": (keras_file.read_hdf5, keras_names.convert),
-    ".h5": (keras_file.read_hdf5, keras_names.convert),
-    ".keras": (keras_file.read_keras_archive, keras_names.convert),
+    **{suffix: (load, keras_names.convert) for suffix, load in keras_file.READERS.items()},
     ".safetensors": (array_file.read_safetensors, torch_names.convert),
     ".npz": (array_file.read_npz, lambda arrays, source: _npz(arrays)),
     **dict.fromkeys((".th", ".pth", ".pt"), (lambda path: (read_torch_file(path), {}), torch_names.convert)),

@@ -42,6 +42,9 @@ def read_keras_archive(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], di
     return layers, description or (of_config(config["config"]) if ours else {})
 
 
+READERS = {".weights.h5": read_hdf5, ".h5": read_hdf5, ".keras": read_keras_archive}
+
+
 def add_description(path, description: dict) -> None:
     """Add a network's description to its ``.weights.h5`` file, where Keras does not look."""
     with h5py.File(path, "a") as file:
@@ -76,8 +79,7 @@ def open_archive(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfil
 def checked_weights(path: Path) -> Iterator[Path]:
     """The HDF5 file that holds the weights of ``path``, itself or within, for Keras to read; its sizes are checked."""
     if path.suffix != ".keras":
-        if path.suffix == ".h5":
-            _check_hdf5(path)
+        _check_hdf5(path)
         yield path
         return
     with open_archive(path) as (archive, _), tempfile.TemporaryDirectory() as folder:

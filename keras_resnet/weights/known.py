@@ -7,8 +7,9 @@ from pathlib import Path
 import keras
 
 from keras_resnet.errors import InputError
+from keras_resnet.specs import VGG16
 
-KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
+KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 TIMM = "https://huggingface.co/timm/"
 
 
@@ -28,7 +29,7 @@ class Published:
 
 
 def _keras(depth: int, md5: str) -> Published:
-    return Published(f"{KERAS}resnet{depth}_weights_tf_dim_ordering_tf_kernels.h5", "MIT", "md5", md5)
+    return Published(f"{KERAS}resnet/resnet{depth}_weights_tf_dim_ordering_tf_kernels.h5", "MIT", "md5", md5)
 
 
 def _timm(depth: int) -> Published:
@@ -40,12 +41,14 @@ def _akamaster(name: str) -> Published:
     return Published(url, "BSD-2-Clause", "sha256", name.split("-")[1])
 
 
+VGG = f"{KERAS}vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5"  # Oxford's weights
 IMAGENET = {  # the hashes are keras.applications' own (its WEIGHTS_HASHES)
     "ResNet18": _timm(18),
     "ResNet34": _timm(34),
     "ResNet50": _keras(50, "2cb95161c43110f7111970584f804107"),
     "ResNet101": _keras(101, "f1aeb4b969a6efcfb50fad2f0c20cfc5"),
     "ResNet152": _keras(152, "100835be76be38e30d865e96f2aaae62"),
+    VGG16: Published(VGG, "CC-BY-4.0", "md5", "64373286793e3c8b2b4e3219cbf3544b"),
 }
 KNOWN = [*IMAGENET.values(), _akamaster("resnet20-12fca82f"), _akamaster("resnet56-4bfd9763")]
 

@@ -1,15 +1,13 @@
 """Canonical names of a network's weights, equal for unrolled and looped networks: ``conv2_block3_1_conv/kernel``."""
 
-import contextlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.layers import BlockLoop
-from keras_resnet.weights.bounds import shown
+from keras_resnet.weights.bounds import shown, unchanged_on_error
 from keras_resnet.weights.values import check_dtype
 
 OWN_LAYERS = re.compile(r"(conv\d+_|post_|predictions$)")  # an input_tensor may bring layers of its own
@@ -77,18 +75,6 @@ def assign_arrays(model, arrays: dict[str, np.ndarray], source: str = "the weigh
             variable.assign(np.stack(slices))
 
 
-@contextlib.contextmanager
-def unchanged_on_error(model) -> Iterator[None]:
-    """Whatever ends the block early leaves the weights of ``model`` as they were before it."""
-    before = [(variable, variable.numpy()) for variable in model.weights]
-    try:
-        yield
-    except BaseException:
-        for variable, value in before:
-            variable.assign(value)
-        raise
-
-
 def check_fit(model, arrays: dict[str, np.ndarray], source: str = "the weights", names=None, spare=()) -> None:
     """Raise :class:`InputError` unless ``arrays`` are all the weights of ``model``; it may have no memory yet.
 
@@ -102,15 +88,20 @@ def check_fit(model, arrays: dict[str, np.ndarray], source: str = "the weights",
     Raises:
         InputError: naming the first missing or extra key, wrong shape, with both shapes, or wrong type.
     """
-    wanted, names = slots(model), names or {}
+    check_shapes({name: slot.shape for name, slot in slots(model).items()}, model.name, arrays, source, names, spare)
+
+
+def check_shapes(wanted: dict[str, tuple], network: str, arrays, source: str, names=None, spare=()) -> None:
+    """The same for the network so called, whose weights have the ``wanted`` shapes by canonical name."""
+    names = names or {}
     for key in list(wanted) + [key for key in arrays if key not in wanted and key not in spare]:
-        there = wanted[key].shape if key in wanted else "no such weight"
+        there = wanted.get(key, "no such weight")
         here = tuple(arrays[key].shape) if key in arrays else "no such key"
         if there != here:
             called = shown(names.get(key, key))
             alias = f" ({shown(key)})" if names.get(key, key) != key else ""
             raise InputError(
-                f"{source} does not fit {model.name}: {called}{alias} is {here} in the file "
+                f"{source} does not fit {network}: {called}{alias} is {here} in the file "
                 f"and {there} in the network; choose the network the weights were trained for."
             )
         if key in wanted:

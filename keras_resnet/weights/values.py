@@ -1,6 +1,5 @@
 """Numbers that no trained network has."""
 
-import keras
 import numpy as np
 
 from keras_resnet.errors import InputError
@@ -40,8 +39,10 @@ def check_values(arrays: dict[str, np.ndarray], source: str, epsilon: float, nam
             raise InputError(f"{source}: {_called(name, names)} has negative variances: {WAY_OUT}.")
 
 
-def check_model(model: keras.Model, source: str) -> None:
-    """The same of all that ``model`` holds, by Keras' paths."""
+def check_model(model, source: str) -> None:
+    """The same of all that a Keras ``model`` holds, by Keras' paths."""
+    import keras  # which needs keras_resnet.network, and that this
+
     layers = [each for each in model._flatten_layers() if isinstance(each, keras.layers.BatchNormalization)]
     epsilon = max((layer.epsilon for layer in layers), default=0.0)
     check_values({variable.path: variable.numpy() for variable in model.weights}, source, epsilon)

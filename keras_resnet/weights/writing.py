@@ -5,7 +5,7 @@ from pathlib import Path
 from keras_resnet import weights
 from keras_resnet.files import write_whole
 from keras_resnet.weights import array_file, description
-from keras_resnet.weights.bounds import suffix_of
+from keras_resnet.weights.bounds import expanded, suffix_of
 
 WRITERS = {
     ".keras": lambda path, model: model.save(path),
@@ -31,7 +31,7 @@ def write(model, path) -> None:
     Raises:
         InputError: an unknown suffix, a folder that is not there, or weights the format has no place for.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     writer = WRITERS[suffix_of(path, WRITERS)]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda part: writer(part, model))

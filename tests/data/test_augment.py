@@ -154,6 +154,21 @@ def test_cifar_view_pads_with_the_mean(rng):
         assert np.isin(view, allowed).all()
 
 
+def test_cifar_view_is_a_crop_of_the_padded_image_mirrored_half_the_time(rng):
+    from scipy.stats import binomtest
+
+    image, mean = rng.integers(0, 256, (32, 32, 3)).astype(np.uint8), rng.uniform(0, 255, (32, 32, 3))
+    padded = np.pad(image - mean, ((4, 4), (4, 4), (0, 0)))
+    crops = np.stack([padded[y : y + 32, x : x + 32] for y in range(9) for x in range(9)]).astype("float32")
+    mirrored = []
+    for seed in seeds(100):
+        view = augment.cifar_training_view(tf.constant(image), seed, Preprocessing(mean)).numpy()
+        as_it_is, turned = (np.abs(crops - each).max(axis=(1, 2, 3)).min() < 1e-3 for each in (view, view[:, ::-1]))
+        assert as_it_is != turned
+        mirrored.append(turned)
+    assert binomtest(sum(mirrored), 100).pvalue > 0.001
+
+
 def test_crops_and_flips_are_distributed_as_the_naive_pipeline_s():
     """Size, place and flip of 600 views of a position ramp, against decode, resize, crop of another 600 seeds.
 

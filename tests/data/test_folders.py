@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_resnet import InputError
-from keras_resnet.data import open_data
+from keras_resnet.data import folder_split, open_data
 
 
 @pytest.fixture
@@ -80,3 +80,20 @@ def test_a_damaged_list_of_labels_is_refused(content, photo_folder):
     (photo_folder / "val.txt").write_bytes(content)
     with pytest.raises(InputError, match=r"val\.txt (gives no class|is not as it was published|is no UTF-8 text)"):
         open_data(str(photo_folder)).validation  # noqa: B018  opens it
+
+
+@pytest.mark.parametrize("what", ["missing", "a file", "a link to itself"])
+def test_a_folder_that_cannot_be_read_is_named_with_the_way_out(what, tmp_path):
+    if what == "a file":
+        (tmp_path / "photos").write_text("none")
+    elif what != "missing":
+        (tmp_path / "photos").symlink_to("photos")
+    with pytest.raises(InputError, match=r"The folder .*/photos cannot be read \(.*\): check its path and"):
+        folder_split(tmp_path / "photos", "photos")
+
+
+def test_links_to_folders_of_photos_are_classes_and_links_to_nothing_are_not(photo_folder):
+    (photo_folder / "train" / "cow").symlink_to("dog")
+    (photo_folder / "train" / "none").symlink_to("nowhere")
+    classes, split = folder_split(photo_folder / "train", "train")
+    assert (classes, len(split)) == (("cat", "cow", "dog"), 18)

@@ -1,5 +1,6 @@
 """Backbones: every tensor of the classifier is in the detector, at its place, with its outputs."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -64,9 +65,14 @@ def test_a_looped_network_gives_the_same_features(rng):
     )
 
 
-def test_vgg16_is_keras_applications_own(rng, monkeypatch):
+@pytest.fixture(scope="module")
+def random_vgg16():
+    return vgg16()
+
+
+def test_vgg16_is_keras_applications_own(rng, random_vgg16):
     """Its shared layers and head on a 7 x 7 map are VGG-16 up to fc2."""
-    backbone = vgg16()
+    backbone = random_vgg16
     features = rng.normal(size=(1, 7, 7, 512)).astype("float32")
     layers = {layer.name: layer for layer in backbone.head.layers}
     flat = np.maximum(features.reshape(1, -1) @ layers["fc1"].kernel.numpy() + layers["fc1"].bias.numpy(), 0)
@@ -76,5 +82,82 @@ def test_vgg16_is_keras_applications_own(rng, monkeypatch):
     learning = {v.path.split("/")[0].split("_")[0] for v in backbone.shared.trainable_variables}
     assert learning == {"block3", "block4", "block5"}
     assert backbone.preprocessing.channels == "BGR"
-    with pytest.raises(InputError, match=r"VGG-16's weights none\.h5"):
-        vgg16("none.h5")
+
+
+def test_vgg16_takes_a_file_of_keras_applications(random_vgg16, rng, tmp_path):
+    wanted = {}
+    for name, shape in {**random_vgg16.taken, **random_vgg16.left}.items():
+        wanted.setdefault(name.split("/")[0], []).append(np.full(shape, rng.normal(), "float16"))
+    write_layers(tmp_path / "w.h5", wanted)
+    backbone = vgg16(str(tmp_path / "w.h5"))
+    found = {v.path: v for part in (backbone.shared, backbone.head) for v in part.weights}
+    del wanted["predictions"]
+    assert len(found) == 2 * len(wanted)
+    for name, arrays in wanted.items():
+        for array, weight in zip(arrays, ("kernel", "bias"), strict=True):
+            np.testing.assert_array_equal(found[f"{name}/{weight}"], array)
+
+
+def write_layers(path, layers):
+    """The layers' kernels and biases in Keras 2's layout, with the names that the published file has."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name in layers]
+        for name, arrays in layers.items():
+            for array, letter in zip(arrays, "Wb", strict=True):
+                file[f"{name}/{name}_{letter}_1:0"] = array
+
+
+FIRST = {"block1_conv1": [np.ones((3, 3, 3, 64), "float32"), np.zeros(64, "float32")]}
+
+
+def hostile_vgg16(case, path):
+    """Write a file that is not to be taken for VGG-16's weights."""
+    if case == "huge by its header":
+        with h5py.File(path, "w") as file:
+            file.attrs["layer_names"] = [b"fc1"]
+            file.create_dataset("fc1/fc1_W_1:0", (2**20, 2**20), "f4", chunks=(2**10, 2**10))
+        return
+    kernel, bias = FIRST["block1_conv1"]
+    layers = {
+        "one layer of them": FIRST,
+        "other channels": {"block1_conv1": [kernel[..., :32], bias]},
+        "NaN": {"block1_conv1": [kernel * np.nan, bias]},
+        "texts": {"block1_conv1": [np.full(kernel.shape, b"x"), bias]},
+        "two kernels": {"block1_conv1": [kernel, kernel]},
+    }.get(case, FIRST)
+    write_layers(path, layers)
+    if case == "cut":
+        path.write_bytes(path.read_bytes()[:3000])
+    if case == "text":
+        path.write_text("no HDF5")
+    if case == "linked":
+        with h5py.File(path, "a") as file:
+            file["fc1"] = h5py.ExternalLink("/etc/hostname", "/x")
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("one layer of them", "does not fit VGG16: block1_conv2/kernel is no such key in the file"),
+        ("other channels", r"does not fit VGG16: .*\(3, 3, 3, 32\) in the file and \(3, 3, 3, 64\) in the network"),
+        ("NaN", "block1_conv1_W_1.* has NaN or infinite numbers"),
+        ("texts", "holds .* and no numbers"),
+        ("two kernels", "is no file of VGG-16, whose layers have one kernel and one bias: .*_W_1 and .*_b_1"),
+        ("cut", "is damaged or no Keras weight file"),
+        ("text", "is damaged or no Keras weight file"),
+        ("linked", "it points to fc1 elsewhere"),
+        ("huge by its header", "would take 4,398,046,511,104 bytes"),
+    ],
+)
+def test_hostile_files_of_vgg16_end_in_a_sentence_before_it_takes_memory(case, words, tmp_path, monkeypatch):
+    hostile_vgg16(case, tmp_path / "w.h5")
+    monkeypatch.setattr(keras.Variable, "assign", lambda *_: pytest.fail("a weight was assigned"))
+    with pytest.raises(InputError, match=rf"w\.h5.*{words}") as found:
+        vgg16(str(tmp_path / "w.h5"))
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("name", ["none.h5", "none.npz"])
+def test_files_of_vgg16_that_are_missing_or_of_another_program_are_named(name):
+    with pytest.raises(InputError, match=f"There is no weight file {name}|{name} is no weight file that can be read"):
+        vgg16(name)

@@ -80,3 +80,9 @@ def test_coco_s_image_info_has_photos_but_no_objects(tmp_path):
     (file,) = (tmp_path / "out").iterdir()
     assert file.name == "detections_test-dev2017_results.json"
     assert json.loads(file.read_text())[0]["category_id"] == 5
+
+
+@pytest.mark.parametrize("name", ["coco", "voc2007", "det"])
+def test_the_folder_of_a_user_who_is_not_known_is_one_that_is_not_there(name):
+    with pytest.raises(InputError, match="~nobody-of-this-name"):
+        BENCHMARKS[name].open("~nobody-of-this-name", None, "val")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hostile_archives as archives
+import hostile_layers as layers
 import hostile_models as models
 import hostile_torch as torch
 import numpy as np
@@ -21,6 +22,7 @@ import keras_resnet.deployment
 import keras_resnet.evaluation
 import keras_resnet.plots
 from keras_resnet import weights
+from keras_resnet.detection import backbone
 
 PROMISE = "refused with a sentence and the network as it was, or loaded"
 TOOLS = Path(__file__).parents[2] / "tools"
@@ -62,6 +64,11 @@ def load(folder) -> None:
     keras_resnet.load_model(_file(folder))
 
 
+def vgg16(folder) -> None:
+    """As the weights of a detector's VGG-16, which none of these files holds."""
+    backbone.vgg16(_file(folder))
+
+
 def _tool(name: str, *arguments: str):
     def use(folder):
         file = _file(folder)
@@ -85,7 +92,7 @@ classify = _tool("classify", PHOTO, "--top", "1", "--model", "FILE")
 evaluate = _tool("evaluate", "--model", "FILE", "--data", "photos")
 export = _tool("export", "--model", "FILE", "--data", "photos", "--out", "out", "--formats", "saved-model")
 convert = _tool("convert_weights", "FILE", "out.npz")
-USES = (read, load, build, classify, evaluate, export, convert)
+USES = (read, load, build, vgg16, classify, evaluate, export, convert)
 
 
 @dataclass(frozen=True)
@@ -167,10 +174,15 @@ KINDS = {
     "npz bomb": Kind(archives.npz_bomb, tuple(archives.NPZ_BOMBS), (".npz",), (read, load), "refused"),
     "liar": Kind(archives.liar, (2**22, 2**28), (".npz", ".keras"), (read, load), "refused"),
     "hdf5": Kind(
-        archives.hdf5, tuple(archives.HDF5), (".weights.h5", ".keras", ".h5"), (load, read, load_weights), "refused"
+        archives.hdf5,
+        tuple(archives.HDF5),
+        (".weights.h5", ".keras", ".h5"),
+        (load, read, load_weights, vgg16),
+        "refused",
     ),
     "config": Kind(models.configs, tuple(models.CONFIGS), (".keras",), (load, classify, convert, load)),
-    "member": Kind(models.members, models.MEMBERS, (".keras",), (load, read, export)),
+    "layer": Kind(layers.unusual, tuple(layers.LAYERS), (".keras",), (load, classify, export, convert), "refused"),
+    "member": Kind(models.members, models.MEMBERS, (".keras",), (load, read, export, vgg16)),
     "description": Kind(models.descriptions, tuple(models.DESCRIPTIONS), models.OWN, (load, classify, read, convert)),
     "values": Kind(models.values, tuple(models.VALUES), EVERY, (classify, load, evaluate, read, convert), "refused"),
     "types": Kind(models.types, tuple(models.TYPES), (".npz", ".weights.h5", ".keras"), (read, load, load), "refused"),

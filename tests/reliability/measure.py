@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # what tests share
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -39,6 +40,7 @@ FAMILIES = {
     "run folders": "hostile_runs",
     "data": "hostile_data",
     "settings": "hostile_settings",
+    "permissions": "hostile_permissions",
 }
 COLUMNS = ("family", "promised", "tried", "kept", "refused", "tracebacks", "hangs", "memory", "files or state")
 
@@ -47,7 +49,7 @@ COLUMNS = ("family", "promised", "tried", "kept", "refused", "tracebacks", "hang
 class Measure:
     """How many cases of which families."""
 
-    families: tuple[Literal["weights", "run folders", "data", "settings"], ...] = tuple(FAMILIES)
+    families: tuple[Literal["weights", "run folders", "data", "settings", "permissions"], ...] = tuple(FAMILIES)
     """Which families."""
     cases: Annotated[int, Between(1, 100_000)] = 20
     """Cases a family, drawn evenly; each family's list may be shorter."""
@@ -78,8 +80,9 @@ class Measure:
             sys.exit(1)
 
     def _outcomes(self, family: str):
-        from watching import watch
+        from watching import obey_permissions, watch
 
+        obey_permissions()
         cases = importlib.import_module(FAMILIES[family]).cases(self.seed, self.cases)
         if self.only:
             cases = [case for case in cases if self.only in case.name]

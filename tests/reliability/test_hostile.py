@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 MEASURE = Path(__file__).with_name("measure.py")
-FAMILIES = ("weights", "run folders", "data", "settings")
+FAMILIES = ("weights", "run folders", "data", "settings", "permissions")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -110,6 +110,14 @@ def test_what_a_preset_fills_in_is_checked_with_what_was_given():
         resolve(Settings(image_size=16), PRESET, "imagenet").check()
 
 
+@pytest.mark.parametrize("name", ["ResNet18", "VGG16"])
+def test_weights_of_a_user_who_is_not_known_are_refused(name):
+    with pytest.raises(
+        InputError, match=r"~nobody-of-this-name/w\.h5 begins with the folder of a user who is not known"
+    ):
+        DetectionSettings(model=f"{name}:~nobody-of-this-name/w.h5").check()
+
+
 def test_vgg16_is_found_in_any_case_as_other_networks_are():
     names = [resolve(DetectionSettings(model=each), {}, "coco").model for each in ("vgg16", "VGG16", "Vgg16:w.H5")]
     assert names == ["VGG16", "VGG16", "VGG16:w.H5"]

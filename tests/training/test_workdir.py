@@ -33,15 +33,25 @@ def test_other_settings_are_refused_and_listed(tmp_path):
     assert json.loads((tmp_path / "settings.json").read_text())["model"] == "ResNet20"
 
 
-def test_a_setting_that_an_older_version_did_not_know_refuses_only_when_it_is_not_at_its_default(tmp_path):
-    """Also one whose default follows a preset, and a new one that may differ."""
+def test_a_setting_that_an_older_version_did_not_know_refuses_only_when_it_is_not_at_its_default(tmp_path, capsys):
+    """One whose default follows a preset is said, and a new one that may differ is not."""
     begun(tmp_path, {"seed": 0})
-    defaults = {"seed": 0, "scale": 1.0, "size": None, "keep_every": None}
-    new = {"seed": 0, "scale": 1.0, "size": 224, "keep_every": 100}
+    defaults = {"seed": 0, "scale": 1.0, "size": None, "side": None, "keep_every": None}
+    new = {"seed": 0, "scale": 1.0, "size": 224, "side": None, "keep_every": 100}
     Workdir(tmp_path, new, defaults).close()
+    assert capsys.readouterr().out == f"{tmp_path} began in a version without size: it goes on with 224\n"
     (tmp_path / "settings.json").write_text('{"seed": 0}')
     with pytest.raises(InputError, match=r"other settings \(scale was 1.0 and is 2.0\)"):
         Workdir(tmp_path, new | {"scale": 2.0}, defaults)
+
+
+def test_a_setting_of_a_later_version_refuses_unless_it_was_left_out(tmp_path):
+    begun(tmp_path, {"seed": 0, "mixing": 3, "more": None, "workdir": "a"})
+    with pytest.raises(InputError, match=r"other settings \(mixing was 3 and is unknown to this version\)"):
+        Workdir(tmp_path, {"seed": 0})
+    assert read_settings(tmp_path)["mixing"] == 3
+    begun(tmp_path / "b", {"seed": 0, "more": None})
+    Workdir(tmp_path / "b", {"seed": 0}).close()
 
 
 def test_a_run_is_lengthened_and_never_shortened(tmp_path):

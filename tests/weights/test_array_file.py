@@ -69,6 +69,11 @@ def test_a_folded_network_has_no_place_in_torchvision_s_layout(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_folder_of_a_user_who_is_not_known_is_refused():
+    with pytest.raises(InputError, match=r"~nobody-of-this-name/w\.npz begins with the folder of a user"):
+        weights.write(keras_resnet.ResNet20(), "~nobody-of-this-name/w.npz")
+
+
 def test_unknown_places_and_suffixes_are_refused_and_leave_nothing(tmp_path):
     with pytest.raises(InputError, match="torchvision's ResNets have no place for conv2_block1_0_gate/kernel"):
         weights.write(keras_resnet.ResNet20(shortcut="highway"), tmp_path / "w.safetensors")

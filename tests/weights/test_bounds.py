@@ -87,9 +87,11 @@ def test_directories_that_no_weight_file_has(method, twice, tmp_path):
 def test_variables_take_memory_only_if_the_block_ends_well():
     with pytest.raises(ValueError, match="total size of the tensor"), unallocated():  # after a layer of 4 TB
         keras.Sequential([keras.Input((10**6,)), keras.layers.Dense(10**6), keras.layers.Reshape((7,))])
+    with pytest.raises(ValueError, match="would take memory before its file is read"), unallocated():
+        keras.Sequential([keras.Input((10**9,)), keras.layers.Normalization()])  # looks at its weights of 4 GB
     with unallocated():
-        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    assert model.get_weights()[0].shape == (3, 2)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Normalization(), keras.layers.Dense(2)])
+    assert model.get_weights()[-2].shape == (3, 2)
 
 
 def test_a_network_built_with_weights_is_the_one_that_takes_them(rng):

@@ -10,13 +10,15 @@ from keras_resnet import InputError
 from keras_resnet.weights import CAFFE, fold_batch_norm
 
 SIZE = (32, 32, 3)
+LOGITS = {"classifier_activation": None}  # probabilities near 0 and 1 would hide differences
 NETWORKS = {  # and how many normalizations must stay
-    "basic": (lambda: keras_resnet.ResNet20(), 0),
-    "bottleneck": (lambda: keras_resnet.ResNet50(input_shape=SIZE, shortcut="C", width=0.25), 0),
-    "plain": (lambda: keras_resnet.PlainNet20(), 0),
-    "full_preactivation": (lambda: keras_resnet.ResNet20(placement="full_preactivation"), 9),
-    "bn_after_addition": (lambda: keras_resnet.ResNet20(placement="bn_after_addition"), 9),
-    "keras.applications": (lambda: keras.applications.ResNet50(weights=None, input_shape=SIZE), 0),
+    "basic": (lambda: keras_resnet.ResNet20(**LOGITS), 0),
+    "large epsilon": (lambda: keras_resnet.ResNet20(bn_epsilon=0.1, **LOGITS), 0),
+    "bottleneck": (lambda: keras_resnet.ResNet50(input_shape=SIZE, shortcut="C", width=0.25, **LOGITS), 0),
+    "plain": (lambda: keras_resnet.PlainNet20(**LOGITS), 0),
+    "full_preactivation": (lambda: keras_resnet.ResNet20(placement="full_preactivation", **LOGITS), 9),
+    "bn_after_addition": (lambda: keras_resnet.ResNet20(placement="bn_after_addition", **LOGITS), 9),
+    "keras.applications": (lambda: keras.applications.ResNet50(weights=None, input_shape=SIZE, **LOGITS), 0),
 }
 
 

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import inspect
 import threading
 
 import numpy as np
@@ -20,6 +21,11 @@ def test_hashes_are_keras_applications_own():
         published = known.IMAGENET[f"ResNet{depth}"]
         assert published.digest == WEIGHTS_HASHES[f"resnet{depth}"][0]
         assert published.url == f"{BASE_WEIGHTS_PATH}resnet{depth}_weights_tf_dim_ordering_tf_kernels.h5"
+    from keras.src.applications import vgg16
+
+    published = known.IMAGENET["VGG16"]
+    assert published.url == vgg16.WEIGHTS_PATH
+    assert f'file_hash="{published.digest}"' in inspect.getsource(vgg16.VGG16)
 
 
 @pytest.fixture
