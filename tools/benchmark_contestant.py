@@ -1,9 +1,7 @@
 """One contestant of `benchmark.py train` and `inference`, in a process of its own.
 
-python tools/benchmark_contestant.py SYSTEM train|inference MODEL PRECISION BATCH
-
-SYSTEM is a name of ``SYSTEMS``. It says "ready" once a step has run; then each line of its input is a number of
-seconds, and it answers with the images/s of that long, or, as the matrix peak, with GFLOP/s.
+It says "ready" once a step has run; then each line of its input is a number of seconds, and it answers with the
+images/s of that long, or, as the matrix peak, with GFLOP/s.
 """
 
 import os
@@ -144,6 +142,7 @@ SYSTEMS = {  # what is shown, and the Keras model where it is one
 
 
 def main(system: str, work: str, name: str, precision: str, count: int) -> None:
+    """Be ``system``, a name of ``SYSTEMS``, at ``"train"`` or ``"inference"`` with batches of ``count``."""
     unit = count
     if system == "matrix peak":
         turn, unit = matrix_turn(precision), 2 * MATRIX**3 / 1e9
@@ -163,7 +162,3 @@ def main(system: str, work: str, name: str, precision: str, count: int) -> None:
             turn()
             done += 1
         print(unit * done / (time.perf_counter() - start), flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:5], int(sys.argv[5]))

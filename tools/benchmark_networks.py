@@ -22,7 +22,7 @@ from keras_resnet.tables import Table, write_tables
 BATCHES = {"imagenet": 16, "cifar": 128}
 IN_APPLICATIONS = ("ResNet50", "ResNet101", "ResNet152")
 PEAK, OURS = "matrix peak", next(iter(SYSTEMS))
-CONTESTANT = Path(__file__).with_name("benchmark_contestant.py")
+START = "import sys; from benchmark_contestant import main; main(*sys.argv[1:5], int(sys.argv[5]))"
 COLUMNS = ("network", "precision", "system", "images/s", "least", "most", "GFLOP/s", "of the peak", "ours to it")
 
 
@@ -92,9 +92,9 @@ class Networks(Benchmark):
 @contextlib.contextmanager
 def contestant(system: str, work: str, model: str, precision: str, batch: int) -> Iterator[subprocess.Popen]:
     """A process that has run its first steps and waits for its turns."""
-    command = [sys.executable, CONTESTANT, system, work, model, precision, batch]
+    command = [sys.executable, "-c", START, system, work, model, precision, batch]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(list(map(str, command)), text=True, **pipes) as process:
+    with subprocess.Popen(list(map(str, command)), text=True, cwd=Path(__file__).parent, **pipes) as process:
         try:
             while answer(system, process) != "ready":
                 pass
