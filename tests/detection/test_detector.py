@@ -166,8 +166,8 @@ def test_wrong_ensembles_and_scales_are_named(classifier, model):
         Detector([model], Options(scales=(80, 40)))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.training
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_it_learns_to_find_rectangles(number, classifier, photos, seed):
     """Boxes, classes and coordinates all the way: trained on twelve pictures it finds most of their rectangles.
 

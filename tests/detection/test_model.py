@@ -45,6 +45,7 @@ def batches_for(model, photos, count=4):
     return detection_batches(photos, model.preprocessing, count, model.shorter, model.longer)
 
 
+@pytest.mark.training
 def test_fit_brings_the_losses_down(photos, detector):
     model = detector()
     model.compile(training.SGD(0.02))
@@ -128,6 +129,7 @@ def test_context_is_the_whole_image_beside_each_region(photos, detector):
     np.testing.assert_allclose(logits[:, 0], model.outer(joined)[0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     ("learn", "stages"),
     [

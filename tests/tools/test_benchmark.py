@@ -1,30 +1,24 @@
 """The benchmark tool runs and prints its table; its numbers are not asserted."""
 
 import json
-import os
-import subprocess
-import sys
 
+import pytest
 from conftest import ROOT
+from programs import run
+
+pytestmark = pytest.mark.training
 
 
 def test_input_benchmark_prints_a_table(photo_folder):
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "benchmark.py", "input", "--data", photo_folder / "train", "--rounds", "1",
-         "--seconds", "0.2", "--image-size", "32", "--batch-size", "8"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    small = ("--rounds", "1", "--seconds", "0.2", "--image-size", "32", "--batch-size", "8")
+    done = run("tools/benchmark.py", "input", "--data", photo_folder / "train", *small)
     assert done.returncode == 0, done.stderr
     assert "| crop first |" in done.stdout
     assert "| decode, resize, crop |" in done.stdout
 
 
 def test_files_benchmark_opens_what_it_wrote_twice(tmp_path):
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "benchmark.py", "files", "--files", "40", "--classes", "2",
-         "--json", tmp_path / "files.json"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = run("tools/benchmark.py", "files", "--files", "40", "--classes", "2", "--json", tmp_path / "files.json")
     assert done.returncode == 0, done.stderr
     table = json.loads((tmp_path / "files.json").read_text())["tables"]["files"]
     assert [row[0] for row in table["rows"]] == ["first start", "second start"]
@@ -32,20 +26,14 @@ def test_files_benchmark_opens_what_it_wrote_twice(tmp_path):
 
 
 def test_fit_benchmark_compares_strategies_and_counts_checkpoints():
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "benchmark.py", "fit", "--rounds", "1", "--steps", "1"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = run("tools/benchmark.py", "fit", "--rounds", "1", "--steps", "1")
     assert done.returncode == 0, done.stderr
     assert "| MirroredStrategy, one replica |" in done.stdout
     assert "with one every 200 steps" in done.stdout
 
 
 def test_scaling_model_prints_its_table_and_plot(tmp_path):
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "scaling.py", "--batches", "32", "--plot", tmp_path / "scaling.png"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = run("tools/scaling.py", "--batches", "32", "--plot", tmp_path / "scaling.png")
     assert done.returncode == 0, done.stderr
     rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| 1")]
     # 32 images x 6 x 3.858e9 operations at a fifth of 312e12 a second
@@ -55,15 +43,21 @@ def test_scaling_model_prints_its_table_and_plot(tmp_path):
     assert (tmp_path / "scaling.png").stat().st_size > 10_000
 
 
-def test_detection_benchmark_prints_shares_and_ratios():
-    fast = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1"}  # a head at 300 regions is much work; see test_recipes.py
+NARROW = """
+import functools, os, runpy, sys
+import keras_resnet
+keras_resnet.build = functools.partial(keras_resnet.build, width=0.125)
+del sys.argv[0]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_detection_benchmark_prints_shares_and_ratios(tmp_path):
+    """Of a narrow network, since a head of full width at 300 regions is much work."""
+    (tmp_path / "narrow.py").write_text(NARROW)
     arguments = ["--model", "ResNet18", "--height", "64", "--width", "64", "--classes", "3", "--rounds", "1"]
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "benchmark.py", "detect", *arguments],
-        capture_output=True,
-        text=True,
-        env=fast,
-    )
+    done = run(tmp_path / "narrow.py", ROOT / "tools" / "benchmark.py", "detect", *arguments)
     assert done.returncode == 0, done.stderr
     rows = dict(line.strip("| ").split(" | ", 1) for line in done.stdout.splitlines() if line.startswith("| "))
     shares = ("training step", "RoI align, forward and backward", "proposals with suppression, and RoI align")

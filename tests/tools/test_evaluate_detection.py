@@ -1,11 +1,10 @@
 """The rows of Table 9 with tiny detectors that have learned nothing, and a test part without annotations."""
 
-import importlib.util
 import json
 import shutil
 
 import pytest
-from conftest import ROOT
+from programs import load_program
 
 from keras_resnet.detection import FasterRCNN, Options
 from keras_resnet.errors import InputError
@@ -13,10 +12,7 @@ from keras_resnet.errors import InputError
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("evaluate_detection", ROOT / "tools" / "evaluate_detection.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_program("tools/evaluate_detection.py")
 
 
 @pytest.fixture(scope="module")
