@@ -20,7 +20,7 @@ demo: .venv/installed
 	$(BIN)/python recipes/imagenet.py
 
 quick: .venv/installed  # at most 2 minutes on two cores
-	$(PYTEST) -m "not training and not slow and not peers"
+	$(PYTEST) -m "not long and not slow and not peers"
 
 test: .venv/installed lint  # at most 12 minutes on two cores
 	$(PYTEST) -m "not slow and not peers"

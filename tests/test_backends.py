@@ -15,7 +15,7 @@ from conftest import ROOT
 
 import keras_resnet
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 FAST_COMPILATION = "--xla_backend_optimization_level=1"  # JAX compiles each network for longer than it runs it
 SHAPE = {"input_shape": [None, None, 3]}

@@ -30,7 +30,7 @@ def trainable(model):
     return sum(math.prod(v.shape) for v in model.trainable_variables)
 
 
-@pytest.mark.parametrize("depth", PARAMETERS)
+@pytest.mark.parametrize("depth", [pytest.param(d, marks=pytest.mark.long) if d > 50 else d for d in PARAMETERS])
 def test_imagenet_parameters_and_multiply_adds_equal_the_paper_s(depth):
     builder = getattr(keras_resnet, f"ResNet{depth}")
     default = builder()
@@ -55,6 +55,7 @@ def test_layer_names_and_shapes_are_keras_applications():
         assert ours.get_layer(layer.name).output.shape == layer.output.shape, layer.name
 
 
+@pytest.mark.long
 def test_output_equals_keras_applications_with_the_same_weights(rng):
     """Same graph by another hand: their convolutions have biases (zeros here) and epsilon 1.001e-5."""
     ours = keras_resnet.ResNet50(input_shape=(64, 64, 3), bn_epsilon=1.001e-5)
@@ -121,7 +122,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.training
+@pytest.mark.long
 @pytest.mark.parametrize("changes", CHANGES, ids=lambda c: "-".join(map(str, c.values())))
 def test_every_option_trains_and_saves(changes, rng, tmp_path):
     model = keras_resnet.ResNet20(**SMALL, **changes)
@@ -141,6 +142,7 @@ def test_every_option_trains_and_saves(changes, rng, tmp_path):
     np.testing.assert_array_equal(clone.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
+@pytest.mark.long
 def test_saved_model_gives_equal_outputs_in_a_new_process(rng, tmp_path):
     model = keras_resnet.ResNet18(input_shape=(32, 32, 3), classes=4)
     model.preprocessing = keras_resnet.Preprocessing(rng.uniform(0, 255, (32, 32, 3)))
@@ -158,7 +160,7 @@ def test_saved_model_gives_equal_outputs_in_a_new_process(rng, tmp_path):
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
 
 
-@pytest.mark.training
+@pytest.mark.long
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("unroll", [True, False])
 def test_mixed_precision_keeps_statistics_and_softmax_float32(precision, unroll, rng):
@@ -176,7 +178,7 @@ def test_mixed_precision_keeps_statistics_and_softmax_float32(precision, unroll,
     assert np.isfinite(model.train_on_batch(x, y))
 
 
-@pytest.mark.training
+@pytest.mark.long
 @pytest.mark.parametrize("changes", [{}, {"block": "bottleneck", "shortcut": "C"}, {"placement": "full_preactivation"}])
 @pytest.mark.parametrize("back", [False, True])
 def test_looped_and_unrolled_networks_are_one(changes, back, rng):
@@ -193,7 +195,7 @@ def test_looped_and_unrolled_networks_are_one(changes, back, rng):
         np.testing.assert_allclose(value, others[key], atol=1e-5, err_msg=key)
 
 
-@pytest.mark.training
+@pytest.mark.long
 def test_resnet_1202_builds_and_trains(rng):
     """As one layer a convolution this raises RecursionError under Keras' defaults."""
     model = keras_resnet.ResNet1202()

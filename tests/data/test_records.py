@@ -13,6 +13,8 @@ from keras_resnet.data import open_data, records
 from keras_resnet.data.records import masked_crc
 from keras_resnet.errors import in_our_words
 
+pytestmark = pytest.mark.long
+
 
 def make(*arguments):
     return run("tools/make_records.py", *arguments)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from programs import run
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 
 def test_two_devices_equal_one(rectangles, classifier, tmp_path):

@@ -23,7 +23,7 @@ from keras_resnet.detection import (
 )
 from keras_resnet.weights import Preprocessing
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from keras_resnet.detection import contents, load_detector, open_coco, open_voc
 from keras_resnet.training.metrics_file import read_metrics
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 SMALL = ["--shorter-side", 96, "--longer-side", 96, "--anchor-scales", 1.5, 2.5, "--smallest", 4, "--regions", 8]
 SMALL += ["--batch-size", 4, "--base-lr", 0.02, "--save-every", 2]

@@ -10,7 +10,7 @@ import keras_resnet
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.weights import CAFFE, named_arrays
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 
 def finetune(*arguments):

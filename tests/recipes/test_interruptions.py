@@ -11,7 +11,7 @@ from small_runs import IMAGENET, newest_of, small, until_step
 
 from keras_resnet.training.checkpoints import CheckpointFolder
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 EQUAL = ("split", "step", "images", "loss", "error", "learning_rate")
 

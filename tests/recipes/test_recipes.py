@@ -23,7 +23,7 @@ from small_runs import IMAGENET, small
 import keras_resnet
 from keras_resnet import data
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 KEYS = {"model", "steps", "seed", "val_error", "test_error", "images_per_second", "seconds", "settings", "command",
         "commit", "versions", "hardware", "val_examples", "val_split"}  # fmt: skip

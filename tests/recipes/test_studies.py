@@ -27,6 +27,7 @@ def cost(study, name):
     return next(arm for arm in STUDIES[study].arms if arm.name == name).cost()
 
 
+@pytest.mark.long
 def test_bottlenecks_match_basic_blocks():
     """Within 1.5 % in what their name says, by the package's own count, which Table 1 checks."""
     for arm in STUDIES["bottleneck"].arms:
@@ -36,12 +37,13 @@ def test_bottlenecks_match_basic_blocks():
             assert arm.cost()[what] == pytest.approx(basic[what], rel=0.015)
 
 
+@pytest.mark.long
 def test_depth_is_traded_for_width_at_the_parameters_of_resnet110():
     for arm in STUDIES["depth_for_width"].arms:
         assert arm.cost()["parameters"] == pytest.approx(1_727_962, rel=0.015)
 
 
-@pytest.mark.training
+@pytest.mark.long
 def test_a_study_runs_and_a_wrong_one_ends_in_a_sentence(photo_folder, tmp_path):
     study = ("recipes/studies/degradation.py", "--data", photo_folder)
     short = ("--scale", 2 / 64_000, "--batch-size", 4, "--seeds", 1, "--workdir", tmp_path / "d")

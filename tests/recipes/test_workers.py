@@ -12,7 +12,7 @@ from small_runs import IMAGENET, small, until_step
 
 from keras_resnet.training.checkpoints import CheckpointFolder
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 
 def test_two_workers_train_validate_and_save_once(photo_folder, tmp_path):

@@ -11,7 +11,7 @@ FAMILIES = ("weights", "run folders", "data", "settings")
 CASES = [12, pytest.param(60, marks=pytest.mark.slow)]  # of each family
 
 
-@pytest.mark.training
+@pytest.mark.long
 @pytest.mark.parametrize("cases", CASES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_case_of_a_sample_is_kept(family, cases, seed, tmp_path):

@@ -9,7 +9,7 @@ from programs import run
 
 import keras_resnet
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 SMALL = ["--images", 4]
 COMMANDS = {

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 from programs import run
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 
 def test_input_benchmark_prints_a_table(photo_folder):

@@ -6,7 +6,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 
 @pytest.mark.slow

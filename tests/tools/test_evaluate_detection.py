@@ -50,6 +50,7 @@ def test_each_row_of_table_9_has_what_the_row_above_has(tool, models):
     assert tool.table_9([first], scales)["baseline"] == ([first], Options())
 
 
+@pytest.mark.long
 def test_chosen_rows_are_printed_under_the_baseline(tool, files, rectangles, tmp_path, capsys):
     flags = {"model": files, "data": str(rectangles), "first": 1, "scales": (32, 48)}
     tool.EvaluateDetection(**flags, rows=("ensemble",), json=tmp_path / "table.json").run()

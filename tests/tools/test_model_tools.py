@@ -13,7 +13,7 @@ from programs import run
 import keras_resnet
 from keras_resnet.weights import TORCH
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 
 def tool(name, *arguments, whole=False):

@@ -138,7 +138,7 @@ def trained(rng, **spec):
     return model
 
 
-@pytest.mark.training
+@pytest.mark.long
 def test_every_variable_comes_back_the_draws_of_stochastic_depth_too(rng):
     model, other = trained(rng, stochastic_depth=0.5), trained(rng, stochastic_depth=0.5)
     arrays = values_of(model.own_variables())
@@ -149,7 +149,7 @@ def test_every_variable_comes_back_the_draws_of_stochastic_depth_too(rng):
         np.testing.assert_array_equal(value, arrays[name], err_msg=name)
 
 
-@pytest.mark.training
+@pytest.mark.long
 def test_a_checkpoint_of_another_network_is_refused(rng):
     arrays = values_of(trained(rng).own_variables())
     arrays["more"] = np.zeros(1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from programs import Program, start_workers
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 SCRIPT = Path(__file__).with_name("train_on_devices.py")
 

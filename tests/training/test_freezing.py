@@ -10,7 +10,7 @@ from keras_resnet.evaluation import recalibrate_batch_norm
 from keras_resnet.training import SGD, TrainingModel, freeze
 from keras_resnet.weights import named_arrays
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 
 def moved(model, rng, steps=3) -> dict[str, bool]:

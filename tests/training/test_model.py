@@ -14,7 +14,7 @@ import keras_resnet
 from keras_resnet.training import SGD, TrainingModel
 from keras_resnet.weights import named_arrays
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 
 def batch(rng, count=8, classes=10):

@@ -20,7 +20,7 @@ from keras_resnet.training.schedules import DROPS
 from keras_resnet.training.state import VOTE, WINDOW
 from keras_resnet.weights import Preprocessing, named_arrays
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 PREPROCESSING = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
 SETTINGS = training.Settings(

@@ -10,7 +10,7 @@ from programs import run
 
 from keras_resnet.training.checkpoints import CheckpointFolder
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.long
 
 SCRIPT = Path(__file__).with_name("told_to_stop.py")
 
