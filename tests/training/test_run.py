@@ -25,7 +25,7 @@ pytestmark = pytest.mark.long
 PREPROCESSING = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
 SETTINGS = training.Settings(
     model="ResNet20",
-    change=("blocks=[1,1]", "filters=[4,8]"),
+    change=("blocks=[1,1,1]",),
     batch_size=8,
     image_size=32,
     base_lr=0.1,
