@@ -44,9 +44,10 @@ def test_scaling_model_prints_its_table_and_plot(tmp_path):
 
 
 NARROW = """
-import functools, os, runpy, sys
+import dataclasses, os, runpy, sys
 import keras_resnet
-keras_resnet.build = functools.partial(keras_resnet.build, width=0.125)
+build = keras_resnet.build
+keras_resnet.build = lambda spec, **how: build(dataclasses.replace(spec, width=0.125), **how)
 del sys.argv[0]
 sys.path.insert(0, os.path.dirname(sys.argv[0]))
 runpy.run_path(sys.argv[0], run_name="__main__")
