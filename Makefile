@@ -1,4 +1,4 @@
-# make demo, make test, make peers: each sets up .venv first and finds it ready the second time.
+# make demo, make quick, make test, make slow, make peers: each sets up .venv first and finds it ready the second time.
 # make demo EXTRAS=gpu installs CUDA's libraries too; extras are those of setup.cfg, with commas between them.
 PYTHON ?= python3
 EXTRAS ?=
@@ -12,13 +12,21 @@ NUMERIC := $(wildcard $(addprefix tests/,layers weights evaluation analysis theo
 	detection/test_model.py detection/test_roi_pooling.py training/test_model.py training/test_freezing.py \
 	training/test_optimizer.py))
 
-.PHONY: demo test numeric reliability peers lint clean
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10  # files in order, the small ones last
+
+.PHONY: demo quick test slow numeric reliability peers lint clean
 
 demo: .venv/installed
 	$(BIN)/python recipes/imagenet.py
 
-test: .venv/installed lint
-	$(BIN)/python -m pytest -m "not peers" -n 2 --dist loadfile --durations 20
+quick: .venv/installed  # at most 2 minutes on two cores
+	$(PYTEST) -m "not long and not slow and not peers"
+
+test: .venv/installed lint  # at most 12 minutes on two cores
+	$(PYTEST) -m "not slow and not peers"
+
+slow: .venv/installed  # what make test leaves out
+	$(PYTEST) -m "slow and not peers"
 
 numeric: .venv/installed  # numbers with other threads and kernels, in random order and from another seed
 	for setting in TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTRAOP_THREADS=2 TF_ENABLE_ONEDNN_OPTS=0 TF_ENABLE_ONEDNN_OPTS=1 \

@@ -24,9 +24,11 @@ REAL_DATA = ROOT.parent / "shared" / "data"
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-    """Scans and the demo set of the tests go into a folder of their own."""
+    """Scans and the demo set of the tests go into a folder of their own, one for all of xdist's workers."""
     previous = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     yield
     if previous is None:
         del os.environ["XDG_CACHE_HOME"]

@@ -15,14 +15,17 @@ from conftest import ROOT
 
 import keras_resnet
 
+pytestmark = pytest.mark.long
+
 FAST_COMPILATION = "--xla_backend_optimization_level=1"  # JAX compiles each network for longer than it runs it
 SHAPE = {"input_shape": [None, None, 3]}
+SMALL = {**SHAPE, "blocks": [3, 2], "filters": [16, 32]}  # with a loop of several blocks, and a shortcut of each kind
 JOBS = [
-    ("ResNet20", SHAPE),
-    ("ResNet20", {**SHAPE, "unroll": False}),
-    ("ResNet20", {**SHAPE, "placement": "full_preactivation", "shortcut": "B"}),
-    ("ResNet20", {**SHAPE, "remat": True}),
-    ("ResNet18", {**SHAPE, "classes": 10, "width": 0.25, "block": "bottleneck"}),
+    ("ResNet20", SMALL),
+    ("ResNet20", {**SMALL, "unroll": False}),
+    ("ResNet20", {**SMALL, "placement": "full_preactivation", "shortcut": "B"}),
+    ("ResNet20", {**SMALL, "remat": True}),
+    ("ResNet18", {**SHAPE, "blocks": [1, 1, 1, 1], "classes": 10, "width": 0.25, "block": "bottleneck"}),
 ]
 
 
@@ -65,7 +68,6 @@ def compare(there, here):
         print(job, "largest difference, as a share of the change:", worst)
 
 
-@pytest.mark.slow
 def test_networks_train_a_step_on_jax_as_on_tensorflow(train):
     compare(train("jax"), train("tensorflow"))
 
@@ -76,7 +78,6 @@ def test_networks_train_a_step_on_pytorch_as_on_tensorflow(train):
     compare(train("torch"), train("tensorflow"))
 
 
-@pytest.mark.slow
 def test_float32_on_jax_is_float64_to_its_rounding(train):
     """The type that users train in: outputs to float32's resolution times the depth, and a step that stays finite."""
     ((_, after),), (_, expected) = train("jax", "float32", 1), train("tensorflow")[0]

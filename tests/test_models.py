@@ -30,10 +30,13 @@ def trainable(model):
     return sum(math.prod(v.shape) for v in model.trainable_variables)
 
 
-@pytest.mark.parametrize("depth", PARAMETERS)
-def test_imagenet_parameters_equal_the_paper_s(depth):
+@pytest.mark.parametrize("depth", [pytest.param(d, marks=pytest.mark.long) if d > 50 else d for d in PARAMETERS])
+def test_imagenet_parameters_and_multiply_adds_equal_the_paper_s(depth):
     builder = getattr(keras_resnet, f"ResNet{depth}")
-    assert tuple(trainable(builder(shortcut=option)) for option in "ABC") == PARAMETERS[depth]
+    default = builder()
+    found = [trainable(default if option == default.spec.shortcut else builder(shortcut=option)) for option in "ABC"]
+    assert tuple(found) == PARAMETERS[depth]
+    assert multiply_adds(default) == pytest.approx(MULTIPLY_ADDS[depth] * 1e9, rel=1e-3)
     assert trainable(getattr(keras_resnet, f"PlainNet{depth}")()) == PARAMETERS[depth][0]
 
 
@@ -44,12 +47,6 @@ def test_cifar_parameters_equal_the_paper_s(depth):
         assert trainable(getattr(keras_resnet, f"PlainNet{depth}")()) == CIFAR_PARAMETERS[depth]
 
 
-@pytest.mark.parametrize("depth", MULTIPLY_ADDS)
-def test_multiply_adds_equal_table_1(depth):
-    counted = multiply_adds(getattr(keras_resnet, f"ResNet{depth}")())
-    assert counted == pytest.approx(MULTIPLY_ADDS[depth] * 1e9, rel=1e-3)
-
-
 def test_layer_names_and_shapes_are_keras_applications():
     ours = keras_resnet.ResNet50()
     theirs = keras.applications.ResNet50(weights=None)
@@ -58,6 +55,7 @@ def test_layer_names_and_shapes_are_keras_applications():
         assert ours.get_layer(layer.name).output.shape == layer.output.shape, layer.name
 
 
+@pytest.mark.long
 def test_output_equals_keras_applications_with_the_same_weights(rng):
     """Same graph by another hand: their convolutions have biases (zeros here) and epsilon 1.001e-5."""
     options = {"input_shape": (64, 64, 3), "classifier_activation": None}  # a softmax here gives only zeros and ones
@@ -115,6 +113,7 @@ def test_pyramid_has_each_stage():
         keras_resnet.pyramid(keras.Sequential([keras.Input((3,))]))
 
 
+SMALL = {"blocks": (3, 2), "filters": (8, 16)}  # with a loop of several blocks, and a shortcut of each kind
 CHANGES = [
     *({"placement": placement} for placement in PLACEMENTS),
     {"shortcut": "highway"},
@@ -125,9 +124,10 @@ CHANGES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", CHANGES, ids=lambda c: "-".join(map(str, c.values())))
 def test_every_option_trains_and_saves(changes, rng, tmp_path):
-    model = keras_resnet.ResNet20(**changes)
+    model = keras_resnet.ResNet20(**SMALL, **changes)
     model.compile(SGD(0.01), "sparse_categorical_crossentropy")
     x, y = rng.normal(size=(8, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 8)
     before = model.get_weights()
@@ -144,6 +144,7 @@ def test_every_option_trains_and_saves(changes, rng, tmp_path):
     np.testing.assert_array_equal(clone.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
+@pytest.mark.long
 def test_saved_model_gives_equal_outputs_in_a_new_process(rng, tmp_path):
     model = keras_resnet.ResNet18(input_shape=(32, 32, 3), classes=4, classifier_activation=None)
     model.preprocessing = keras_resnet.Preprocessing(rng.uniform(0, 255, (32, 32, 3)))
@@ -161,12 +162,13 @@ def test_saved_model_gives_equal_outputs_in_a_new_process(rng, tmp_path):
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("precision", [pytest.param("mixed_bfloat16", marks=bfloat16_kernels), "mixed_float16"])
 @pytest.mark.parametrize("unroll", [True, False])
 def test_mixed_precision_keeps_statistics_and_softmax_float32(precision, unroll, rng):
-    reference = keras_resnet.ResNet20(unroll=unroll)
+    reference = keras_resnet.ResNet20(**SMALL, unroll=unroll)
     keras.config.set_dtype_policy(precision)
-    model = keras_resnet.ResNet20(unroll=unroll)
+    model = keras_resnet.ResNet20(**SMALL, unroll=unroll)
     model.set_weights(reference.get_weights())
     x, y = rng.normal(size=(8, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 8)
     outputs = model(x)
@@ -178,10 +180,11 @@ def test_mixed_precision_keeps_statistics_and_softmax_float32(precision, unroll,
     assert np.isfinite(model.train_on_batch(x, y))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", [{}, {"block": "bottleneck", "shortcut": "C"}, {"placement": "full_preactivation"}])
 @pytest.mark.parametrize("back", [False, True])
 def test_looped_and_unrolled_networks_are_one(changes, back, rng):
-    first = keras_resnet.ResNet20(unroll=back, **changes)
+    first = keras_resnet.ResNet20(**SMALL, unroll=back, **changes)
     second = keras_resnet.convert(first, unroll=not back)
     x, y = rng.normal(size=(16, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 16)
     np.testing.assert_allclose(first.predict(x, verbose=0), second.predict(x, verbose=0), atol=1e-6)
@@ -194,7 +197,7 @@ def test_looped_and_unrolled_networks_are_one(changes, back, rng):
         np.testing.assert_allclose(value, others[key], atol=1e-5, err_msg=key)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_resnet_1202_builds_and_trains(rng):
     """As one layer a convolution this raises RecursionError under Keras' defaults."""
     model = keras_resnet.ResNet1202()

@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, pass_on)
-    while any(process.poll() is None for process in processes):
+    while None in [process.poll() for process in processes]:  # all of them, each time: a later one may have failed
         failed = [process.returncode for process in processes if process.returncode]
         if failed:
             end(processes)

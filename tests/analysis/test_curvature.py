@@ -9,6 +9,8 @@ import keras_resnet
 from keras_resnet import InputError, analysis
 from keras_resnet.weights import assign_arrays, named_arrays
 
+pytestmark = pytest.mark.long
+
 
 class PlainNormalization(keras.layers.BatchNormalization):
     """Batch normalization by its formula, without ``tf.nn.moments``: right to any derivative, in any dtype."""

@@ -9,6 +9,8 @@ import keras_resnet
 from keras_resnet import analysis
 from keras_resnet.weights import fold_batch_norm
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("changes", [{}, {"block": "bottleneck"}, {"residual": False}, {"shortcut": "C"}])
 def test_spectral_norms_are_those_of_the_explicit_matrices(rng, changes):

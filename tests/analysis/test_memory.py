@@ -42,6 +42,7 @@ def test_projections_cost_memory_and_identities_none():
     assert kept["C"] - kept["A"] == 4 * sum(n * s for n, s in zip((3, 4, 6, 3), sizes, strict=True))
 
 
+@pytest.mark.long
 def test_half_the_bits_keep_half_and_recomputing_far_less():
     full = sum(row.kept for row in analysis.layer_costs(keras_resnet.ResNet56()))
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -66,8 +67,11 @@ def test_sizes_must_be_known():
         analysis.layer_costs(keras_resnet.ResNet18(include_top=False))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "changes", "batch", "size"), [("ResNet20", {}, 384, 32), ("ResNet18", {}, 8, 160)])
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "changes", "batch", "size"),
+    [("ResNet20", {}, 384, 32), pytest.param("ResNet18", {}, 8, 160, marks=pytest.mark.slow)],
+)
 def test_the_estimate_is_within_15_percent_of_a_process_that_trains(name, changes, batch, size):
     measured = analysis.measure(name, changes, batch, size, steps=1)
     model = keras_resnet.build(keras_resnet.SPECS[name], input_shape=(size, size, 3))
@@ -77,6 +81,7 @@ def test_the_estimate_is_within_15_percent_of_a_process_that_trains(name, change
     assert measured.seconds > 0
 
 
+@pytest.mark.long
 def test_a_process_that_fails_says_why():
     with pytest.raises(InputError, match=r"ended with status 1 .*give a smaller batch"):
         analysis.measure("ResNet19", {}, 2, 32)

@@ -44,6 +44,7 @@ def test_only_3x3_layers_respond(rng):
     assert all(each.layer.endswith("_2_conv") for each in found)
 
 
+@pytest.mark.long
 def test_trained_deeper_networks_respond_less(real_data, rng):
     """Fig. 7 on real weights and photos: ResNet-56 below ResNet-20."""
     from keras_resnet import data

@@ -68,6 +68,7 @@ def test_flip_mirrors_half_the_time():
     assert np.mean(flipped) == pytest.approx(0.5, abs=0.08)
 
 
+@pytest.mark.long
 def test_training_scale_and_place_are_uniform():
     """On a position ramp a crop tells its own scale and place: shorter side U[8/7, 15/7], place uniform."""
     height, width = 210, 300
@@ -169,6 +170,7 @@ def test_cifar_view_is_a_crop_of_the_padded_image_mirrored_half_the_time(rng):
     assert binomtest(sum(mirrored), 100).pvalue > 0.001
 
 
+@pytest.mark.long
 def test_crops_and_flips_are_distributed_as_the_naive_pipeline_s():
     """Size, place and flip of 600 views of a position ramp, against decode, resize, crop of another 600 seeds.
 

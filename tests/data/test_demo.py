@@ -40,6 +40,7 @@ def pixels(own_cache):
     return [decode_all(split, 32) for split in (found.train, found.validation)]
 
 
+@pytest.mark.long
 def test_a_linear_classifier_on_the_pixels_stays_above_half_wrong(pixels):
     """Ridge regression on the one-hot labels, the best of a range of penalties; chance is 90 %."""
     train, validation = pixels
@@ -52,6 +53,7 @@ def test_a_linear_classifier_on_the_pixels_stays_above_half_wrong(pixels):
     assert min(errors) > 50
 
 
+@pytest.mark.long
 def test_sizes_and_classes(pixels):
     train, validation = pixels
     assert (len(train), len(validation)) == (3000, 1000)

@@ -2,24 +2,22 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT
+from programs import run
 
 from keras_resnet import InputError
 from keras_resnet.data import augment, open_data, records
 from keras_resnet.data.records import masked_crc
 from keras_resnet.errors import in_our_words
 
-TOOL = ROOT / "tools" / "make_records.py"
+pytestmark = pytest.mark.long
 
 
 def make(*arguments):
-    return subprocess.run([sys.executable, str(TOOL), *map(str, arguments)], capture_output=True, text=True)
+    return run("tools/make_records.py", *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -157,6 +157,7 @@ def test_an_unwritable_cache_only_costs_another_scan(images, monkeypatch, tmp_pa
     assert capsys.readouterr().err.count("could not be kept") == 1
 
 
+@pytest.mark.long
 def test_one_of_several_processes_scans_for_all(images, tmp_path):
     """Started together, three find the same, and each file is decoded, and looked at, by one of them alone."""
     code = f"""

@@ -86,6 +86,7 @@ def test_an_ensemble_of_one_model_with_itself_is_that_model(model, image):
     np.testing.assert_allclose(twice.boxes, alone.boxes, rtol=1e-3, atol=1e-2)
 
 
+@pytest.mark.long
 def test_an_ensemble_joins_proposals_and_averages_scores(classifier, model, image):
     other = detector_of(classifier, context=True)
     both = Detector([model, other])
@@ -166,8 +167,8 @@ def test_wrong_ensembles_and_scales_are_named(classifier, model):
         Detector([model], Options(scales=(80, 40)))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_it_learns_to_find_rectangles(number, classifier, photos, seed):
     """Boxes, classes and coordinates all the way: trained on twelve pictures it finds most of their rectangles.
 

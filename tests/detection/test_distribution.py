@@ -1,19 +1,20 @@
 """Two replicas learn what one device does: the same photos, samples, gradients and weights."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from programs import run
+
+pytestmark = pytest.mark.long
 
 
 def test_two_devices_equal_one(rectangles, classifier, tmp_path):
     classifier.save(tmp_path / "classifier.keras")
     found = {}
     for mode in ("one", "mirrored"):
-        command = [sys.executable, Path(__file__).parent / "train_on_devices.py", mode]
-        command += [tmp_path / "classifier.keras", rectangles, tmp_path / f"{mode}.npz"]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        script = Path(__file__).with_name("train_on_devices.py")
+        done = run(script, mode, tmp_path / "classifier.keras", rectangles, tmp_path / f"{mode}.npz")
         assert done.returncode == 0, done.stderr[-3000:]
         found[mode] = dict(np.load(tmp_path / f"{mode}.npz"))
     largest = 0.0

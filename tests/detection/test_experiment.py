@@ -1,14 +1,13 @@
 """How a run judges its detector: on how many photos, and on all workers with one result."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT, randomize
+from conftest import randomize
+from programs import Program, start_workers
 
 from keras_resnet.detection import (
     BENCHMARKS,
@@ -23,6 +22,8 @@ from keras_resnet.detection import (
     train,
 )
 from keras_resnet.weights import Preprocessing
+
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,6 @@ def test_the_best_is_chosen_on_the_whole_of_an_ordinary_part(model, photos):
     assert "(66 of 66 photos)" in experiment.summary(values)
 
 
-@pytest.mark.slow
 def test_without_a_validation_part_last_keras_is_the_network(photos, classifier, tmp_path, capsys):
     """As VOC 2012's protocol has it: all photos are learned from, and the server scores the test part."""
     assert open_voc_sets("VOCdevkit", None, "07++12", "none").validation is None
@@ -83,16 +83,14 @@ def test_without_a_validation_part_last_keras_is_the_network(photos, classifier,
     np.testing.assert_array_equal(load_detector(tmp_path / "run" / "last.keras").trained_on, contents(photos))
 
 
-@pytest.mark.slow
 def test_two_workers_look_at_half_the_photos_each_and_both_have_what_one_has(model, rectangles, tmp_path):
     """Of five photos three and two; all that was found comes to both, bit for bit, and so do the scores."""
     randomize(model.outer, np.random.default_rng(0))
     model.save(tmp_path / "detector.keras")
-    script = [str(Path(__file__).with_name("score_on_workers.py")), str(tmp_path / "detector.keras"), str(rectangles)]
-    for launch, name in (([], "one"), ([str(ROOT / "tools" / "launch_local.py"), "2"], "two")):
-        command = [sys.executable, *launch, *script, str(tmp_path / name)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    script = (Path(__file__).with_name("score_on_workers.py"), tmp_path / "detector.keras", rectangles)
+    for begun in ([Program(*script, tmp_path / "one")], start_workers(*script, tmp_path / "two")):
+        for done in [each.ended() for each in begun]:
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     one, *two = (dict(np.load(tmp_path / f"{name}.npz")) for name in ("one-0", "two-0", "two-1"))
     assert [int(each.pop("looked_at")) for each in (one, *two)] == [5, 3, 2]
     assert sum(len(value) for name, value in one.items() if name.startswith("photo")) > 20

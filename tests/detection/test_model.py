@@ -46,6 +46,7 @@ def batches_for(model, photos, count=4):
     return detection_batches(photos, model.preprocessing, count, model.shorter, model.longer)
 
 
+@pytest.mark.long
 def test_fit_brings_the_losses_down(photos, detector):
     model = detector()
     model.compile(training.SGD(0.02))
@@ -97,6 +98,7 @@ def test_padding_changes_no_proposal_and_holds_none(rng, detector):
         np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", [{}, {"context": True, "pooling": "max"}])
 def test_a_saved_detector_gives_the_same(changes, photos, tmp_path, detector):
     model = detector(**changes)
@@ -129,6 +131,7 @@ def test_context_is_the_whole_image_beside_each_region(photos, detector):
     np.testing.assert_allclose(logits[:, 0], model.outer(joined)[0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("learn", "stages"),
     [

@@ -18,6 +18,7 @@ def calm(model, rng):
     return model
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "make",
     [

@@ -7,6 +7,8 @@ import keras_resnet
 from keras_resnet import InputError, data, evaluation
 from keras_resnet.evaluation import Ensemble, Scores, greedy, joint
 
+pytestmark = pytest.mark.long
+
 
 def scores_of(right, labels, classes=3):
     """Scores that are right with these confidences, where negative ones are for the next class."""

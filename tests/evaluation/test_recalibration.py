@@ -99,6 +99,7 @@ print(json.dumps([norm.moving_mean.numpy().tolist(), norm.moving_variance.numpy(
 """
 
 
+@pytest.mark.long
 def test_replicas_count_by_their_examples():
     """Two replicas with 5 and 1, then 3 and 2 images: moments of all eleven."""
     done = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True)

@@ -64,6 +64,7 @@ def test_the_scales_are_the_paper_s_in_proportion():
         View("corner")
 
 
+@pytest.mark.long
 def test_the_center_is_the_share_that_the_preprocessing_says(photos, model):
     for crop in (1.0, 7 / 8):
         model.preprocessing = TORCH.at_crop(crop)

@@ -43,6 +43,7 @@ def test_blocks_and_steps_draw_their_own_dropout(rng):
     np.testing.assert_array_equal(loop(x), x)
 
 
+@pytest.mark.long
 def test_remat_gives_the_same_step(rng):
     """Equal weights and moving statistics: recomputing a block must not update its statistics twice."""
     x, y = rng.normal(size=(8, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 8)

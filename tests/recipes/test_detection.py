@@ -3,14 +3,12 @@
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from PIL import Image
+from programs import Program, run
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -18,16 +16,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from keras_resnet.detection import contents, load_detector, open_coco, open_voc
 from keras_resnet.training.metrics_file import read_metrics
 
+pytestmark = pytest.mark.long
+
 SMALL = ["--shorter-side", 96, "--longer-side", 96, "--anchor-scales", 1.5, 2.5, "--smallest", 4, "--regions", 8]
 SMALL += ["--batch-size", 4, "--base-lr", 0.02, "--save-every", 2]
-
-
-def command(program, *arguments):
-    return [sys.executable, str(ROOT / program), *map(str, arguments)]
-
-
-def run(program, *arguments):
-    return subprocess.run(command(program, *arguments), capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +29,18 @@ def trained(rectangles, classifier, tmp_path_factory):
     classifier.save(folder / "classifier.keras")
     arguments = ["--model", folder / "classifier.keras", "--data", rectangles, *SMALL, "--epochs", 3]
     arguments += ["--workdir", folder / "stopped"]
-    with subprocess.Popen(
-        command("recipes/coco.py", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        while not (folder / "stopped" / "checkpoints" / "step-000000003").exists() and process.poll() is None:
+    with Program("recipes/coco.py", *arguments) as program:
+        while not (folder / "stopped" / "checkpoints" / "step-000000003").exists() and program.poll() is None:
             time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        errors = process.communicate()[1]
-    assert process.returncode == 128 + signal.SIGTERM, errors
+        program.send_signal(signal.SIGTERM)
+        stopped = program.ended()
+    assert stopped.returncode == 128 + signal.SIGTERM, stopped.stderr
     done = run("recipes/coco.py", *arguments)
     assert done.returncode == 0, done.stderr
     assert "continuing at step" in done.stdout
     return folder, arguments, done.stdout
 
 
-@pytest.mark.slow
 def test_a_stopped_run_is_bit_for_bit_one_that_was_not(trained):
     folder, arguments, _ = trained
     whole = run("recipes/coco.py", *arguments[:-1], folder / "whole")
@@ -133,12 +122,11 @@ def test_evaluate_detection_prints_table_9_s_rows_and_writes_submissions(trained
     assert all(each["AP50"] == pytest.approx(each["scores"]["AP50"], abs=1e-12) for each in content["rows"])
 
 
-@pytest.mark.slow
 def test_the_four_steps_share_their_layers_in_the_end(trained, rectangles):
     """Step 3 and 4 keep what step 2 made of the shared layers; finished steps are not done again."""
     folder, arguments, _ = trained
     workdir = folder / "alternating"
-    arguments = [*arguments[:-1], workdir, "--scheme", "alternating"]
+    arguments = [*arguments[:-1], workdir, "--scheme", "alternating", "--epochs", 1]
     done = run("recipes/coco.py", *arguments)
     assert done.returncode == 0, done.stderr
     models = {path.name: load_detector(path / "last.keras") for path in sorted(workdir.iterdir())}
@@ -165,7 +153,6 @@ def test_the_four_steps_share_their_layers_in_the_end(trained, rectangles):
     assert (workdir / "4-regions" / "result.json").exists()
 
 
-@pytest.mark.slow
 def test_voc_trains_and_is_scored_by_its_own_rule_on_photos_it_has_not_seen(rectangles, classifier, tmp_path):
     """The rectangles as VOC's folders hold them: classes are VOC's, boxes inclusive from 1, and 2012's val is a part of
     its trainval."""

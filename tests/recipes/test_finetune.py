@@ -1,24 +1,22 @@
 """The fine-tuning recipe, run as a user runs it."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from programs import run
 
 import keras_resnet
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.weights import CAFFE, named_arrays
 
+pytestmark = pytest.mark.long
+
 
 def finetune(*arguments):
-    command = [sys.executable, ROOT / "recipes" / "finetune.py", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return run("recipes/finetune.py", *arguments)
 
 
-@pytest.mark.slow
 def test_it_keeps_what_is_frozen_and_continues(photo_folder, tmp_path):
     model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=5)
     model.preprocessing, model.licence = CAFFE, "CC0"
@@ -41,7 +39,6 @@ def test_it_keeps_what_is_frozen_and_continues(photo_folder, tmp_path):
     assert again.returncode == 0, again.stderr
 
 
-@pytest.mark.slow
 def test_it_learns(photo_folder, tmp_path):
     """Two classes that differ in brightness alone, 12 photos: the loss falls from chance to next to nothing."""
     model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=5)

@@ -1,25 +1,15 @@
 """The studies' arms are what their names say, and a study runs from the command line."""
 
-import importlib.util
-import subprocess
-import sys
-
 import pytest
 from conftest import ROOT
+from programs import load_program, run
 
 from keras_resnet.training.cifar import CifarSettings
 
 FILES = sorted((ROOT / "recipes" / "studies").glob("*.py"))
 
 
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-STUDIES = {path.stem: load(path).STUDY for path in FILES}
+STUDIES = {path.stem: load_program(path).STUDY for path in FILES}
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -37,6 +27,7 @@ def cost(study, name):
     return next(arm for arm in STUDIES[study].arms if arm.name == name).cost()
 
 
+@pytest.mark.long
 def test_bottlenecks_match_basic_blocks():
     """Within 1.5 % in what their name says, by the package's own count, which Table 1 checks."""
     for arm in STUDIES["bottleneck"].arms:
@@ -46,22 +37,20 @@ def test_bottlenecks_match_basic_blocks():
             assert arm.cost()[what] == pytest.approx(basic[what], rel=0.015)
 
 
+@pytest.mark.long
 def test_depth_is_traded_for_width_at_the_parameters_of_resnet110():
     for arm in STUDIES["depth_for_width"].arms:
         assert arm.cost()["parameters"] == pytest.approx(1_727_962, rel=0.015)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_study_runs_and_a_wrong_one_ends_in_a_sentence(photo_folder, tmp_path):
-    def run(*more):
-        command = [sys.executable, ROOT / "recipes" / "studies" / "degradation.py", "--data", photo_folder, *more]
-        return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
-
+    study = ("recipes/studies/degradation.py", "--data", photo_folder)
     short = ("--scale", 2 / 64_000, "--batch-size", 4, "--seeds", 1, "--workdir", tmp_path / "d")
-    done = run(*short, "--arms", "PlainNet20", "ResNet20")
+    done = run(*study, *short, "--arms", "PlainNet20", "ResNet20")
     assert done.returncode == 0, done.stderr
     assert "| ResNet20 | 269,722 | 40,551,040 |" in done.stdout
     assert "cannot decide: a single run" in done.stdout
-    wrong = run(*short, "--arms", "ResNet21")
+    wrong = run(*study, *short, "--arms", "ResNet21")
     assert wrong.returncode == 2
     assert wrong.stderr.splitlines()[-1].startswith("degradation.py: --arms 'ResNet21'")

@@ -3,11 +3,9 @@
 import html.parser
 import json
 import re
-import subprocess
-import sys
 
 import pytest
-from conftest import ROOT
+from programs import run
 from run_results import write_run
 
 from keras_resnet import plots
@@ -114,15 +112,13 @@ def test_cifar_networks_are_compared_with_table_6():
 
 
 def test_the_tool_says_what_it_found(runs):
-    command = [sys.executable, ROOT / "tools" / "report.py", runs]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
+    done = run("tools/report.py", runs)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("3 runs, 1 studies, 1 analyses in")
     assert (runs / "report.html").exists()
 
 
 def test_a_folder_without_results_ends_in_a_sentence(tmp_path):
-    command = [sys.executable, ROOT / "tools" / "report.py", tmp_path]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
+    done = run("tools/report.py", tmp_path)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("report.py: There is no result.json below")

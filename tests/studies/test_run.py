@@ -10,6 +10,8 @@ from keras_resnet.studies import Arm, Study, StudySettings, run_study
 from keras_resnet.studies.report import report
 from keras_resnet.studies.run import _finished, _settings, last_train_error
 
+pytestmark = pytest.mark.long
+
 SMALL = ("width=0.25", "blocks=[1,1,1]")
 STUDY = Study(
     "gates",

@@ -1,15 +1,15 @@
 """The instruments' commands, as a user runs them on photos."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from PIL import Image
+from programs import run
 
 import keras_resnet
+
+pytestmark = pytest.mark.long
 
 SMALL = ["--images", 4]
 COMMANDS = {
@@ -23,8 +23,7 @@ COMMANDS = {
 
 
 def analyze(*arguments):
-    command = [sys.executable, ROOT / "tools" / "analyze.py", *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
+    return run("tools/analyze.py", *arguments)
 
 
 @pytest.fixture
@@ -38,7 +37,6 @@ def networks(tmp_path):
     return paths
 
 
-@pytest.mark.slow
 def test_each_instrument_writes_its_result_and_figure(networks, photo_folder, tmp_path):
     for name, options in COMMANDS.items():
         out = tmp_path / "out" / name
@@ -52,7 +50,6 @@ def test_each_instrument_writes_its_result_and_figure(networks, photo_folder, tm
         assert "residual" in done.stdout
 
 
-@pytest.mark.slow
 def test_cost_of_shortcuts_side_by_side(tmp_path):
     done = analyze("cost", "--model", "ResNet20", "--shortcuts", "A", "C", "--layers", "--out", tmp_path / "cost")
     assert done.returncode == 0, done.stderr
@@ -65,11 +62,10 @@ def test_cost_of_shortcuts_side_by_side(tmp_path):
     assert "measured" not in done.stdout
 
 
-@pytest.mark.slow
 def test_gradients_at_the_checkpoints_of_a_run(photo_folder, tmp_path):
-    recipe = [sys.executable, ROOT / "recipes" / "cifar10.py", "--data", photo_folder, "--steps", 4, "--batch-size", 4]
-    recipe += ["--save-every", 2, "--workdir", tmp_path / "run", "--change", "blocks=[1,1]", "filters=[4,8]"]
-    subprocess.run(list(map(str, recipe)), check=True, capture_output=True, timeout=600)
+    recipe = ["--data", photo_folder, "--steps", 4, "--batch-size", 4, "--save-every", 2, "--workdir", tmp_path / "run"]
+    trained = run("recipes/cifar10.py", *recipe, "--change", "blocks=[1,1]", "filters=[4,8]")
+    assert trained.returncode == 0, trained.stderr
     done = analyze("training", "--workdir", tmp_path / "run", "--images", 8)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "run" / "analysis" / "result.json").read_text())

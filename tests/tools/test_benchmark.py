@@ -1,26 +1,23 @@
 """The benchmark tool runs and prints its table; its numbers are not asserted."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from conftest import ROOT, randomize
+from programs import run
 
 import keras_resnet
 from keras_resnet.specs import SPECS
 from keras_resnet.weights import named_arrays
 from keras_resnet.weights.torch_names import torch_layout, torchvision_key
 
+pytestmark = pytest.mark.long
+
 
 def test_input_benchmark_prints_a_table(photo_folder):
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "benchmark.py", "input", "--data", photo_folder / "train", "--rounds", "1",
-         "--seconds", "0.2", "--image-size", "32", "--batch-size", "8", "--shorter-side", "36"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    small = ("--rounds", "1", "--seconds", "0.2", "--image-size", "32", "--batch-size", "8", "--shorter-side", "36")
+    done = run("tools/benchmark.py", "input", "--data", photo_folder / "train", *small)
     assert done.returncode == 0, done.stderr
     assert "| crop first |" in done.stdout
     assert "| decode, resize, crop |" in done.stdout
@@ -29,11 +26,7 @@ def test_input_benchmark_prints_a_table(photo_folder):
 
 
 def test_files_benchmark_opens_what_it_wrote_twice(tmp_path):
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "benchmark.py", "files", "--files", "40", "--classes", "2",
-         "--json", tmp_path / "files.json"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = run("tools/benchmark.py", "files", "--files", "40", "--classes", "2", "--json", tmp_path / "files.json")
     assert done.returncode == 0, done.stderr
     table = json.loads((tmp_path / "files.json").read_text())["tables"]["files"]
     assert [row[0] for row in table["rows"]] == ["first start", "second start"]
@@ -41,22 +34,27 @@ def test_files_benchmark_opens_what_it_wrote_twice(tmp_path):
 
 
 def test_fit_benchmark_compares_strategies_and_counts_checkpoints():
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "benchmark.py", "fit", "--rounds", "1", "--steps", "1"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = run("tools/benchmark.py", "fit", "--rounds", "1", "--steps", "1")
     assert done.returncode == 0, done.stderr
     assert "| MirroredStrategy, one replica |" in done.stdout
     assert "with one every 200 steps" in done.stdout
 
 
 def test_training_benchmark_gives_shares_of_a_peak_measured_in_the_same_turns(tmp_path):
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "benchmark.py", "train", "--models", "ResNet20", "--precisions", "float32",
-         "--batch-size", "4", "--rounds", "2", "--seconds", "0.1",
-         "--json", tmp_path / "train.json", "--plot", tmp_path / "train.png"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    small = (
+        "--models",
+        "ResNet20",
+        "--precisions",
+        "float32",
+        "--batch-size",
+        "4",
+        "--rounds",
+        "2",
+        "--seconds",
+        "0.1",
+    )
+    out = ("--json", tmp_path / "train.json", "--plot", tmp_path / "train.png")
+    done = run("tools/benchmark.py", "train", *small, *out)
     assert done.returncode == 0, done.stderr
     table = json.loads((tmp_path / "train.json").read_text())["tables"]["train"]
     ours, stock, peak = (dict(zip(table["columns"], row, strict=True)) for row in table["rows"])
@@ -95,10 +93,7 @@ def test_the_networks_of_pytorch_s_layers_are_these(name, rng):
 
 
 def test_scaling_model_prints_its_table_and_plot(tmp_path):
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "scaling.py", "--batches", "32", "--plot", tmp_path / "scaling.png"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = run("tools/scaling.py", "--batches", "32", "--plot", tmp_path / "scaling.png")
     assert done.returncode == 0, done.stderr
     rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| 1")]
     # 32 images x 6 x 3.858e9 operations at a fifth of 312e12 a second
@@ -108,15 +103,22 @@ def test_scaling_model_prints_its_table_and_plot(tmp_path):
     assert (tmp_path / "scaling.png").stat().st_size > 10_000
 
 
-def test_detection_benchmark_prints_shares_and_ratios():
-    fast = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1"}  # a head at 300 regions is much work; see test_recipes.py
+NARROW = """
+import dataclasses, os, runpy, sys
+import keras_resnet
+build = keras_resnet.build
+keras_resnet.build = lambda spec, **how: build(dataclasses.replace(spec, width=0.125), **how)
+del sys.argv[0]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_detection_benchmark_prints_shares_and_ratios(tmp_path):
+    """Of a narrow network, since a head of full width at 300 regions is much work."""
+    (tmp_path / "narrow.py").write_text(NARROW)
     arguments = ["--model", "ResNet18", "--height", "64", "--width", "64", "--classes", "3", "--rounds", "1"]
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "benchmark.py", "detect", *arguments],
-        capture_output=True,
-        text=True,
-        env=fast,
-    )
+    done = run(tmp_path / "narrow.py", ROOT / "tools" / "benchmark.py", "detect", *arguments)
     assert done.returncode == 0, done.stderr
     rows = dict(line.strip("| ").split(" | ", 1) for line in done.stdout.splitlines() if line.startswith("| "))
     shares = ("training step", "RoI align, forward and backward", "proposals with suppression, and RoI align")

@@ -6,6 +6,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.slow
 def test_a_kill_while_saving_is_survived(photo_folder, tmp_path):

@@ -1,11 +1,10 @@
 """The rows of Table 9 with tiny detectors that have learned nothing, and a test part without annotations."""
 
-import importlib.util
 import json
 import shutil
 
 import pytest
-from conftest import ROOT
+from programs import load_program
 
 from keras_resnet.detection import FasterRCNN, Options
 from keras_resnet.errors import InputError
@@ -13,10 +12,7 @@ from keras_resnet.errors import InputError
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("evaluate_detection", ROOT / "tools" / "evaluate_detection.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_program("tools/evaluate_detection.py")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +50,7 @@ def test_each_row_of_table_9_has_what_the_row_above_has(tool, models):
     assert tool.table_9([first], scales)["baseline"] == ([first], Options())
 
 
+@pytest.mark.long
 def test_chosen_rows_are_printed_under_the_baseline(tool, files, rectangles, tmp_path, capsys):
     flags = {"model": files, "data": str(rectangles), "first": 1, "scales": (32, 48)}
     tool.EvaluateDetection(**flags, rows=("ensemble",), json=tmp_path / "table.json").run()

@@ -4,23 +4,21 @@ import csv
 import io
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from PIL import Image
+from programs import run
 
 import keras_resnet
 from keras_resnet.weights import TORCH
 
+pytestmark = pytest.mark.long
+
 
 def tool(name, *arguments, whole=False):
     """Run a tool; its exit status, output and last line of errors, or all of them."""
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / f"{name}.py", *map(str, arguments)], capture_output=True, text=True
-    )
+    done = run(f"tools/{name}.py", *arguments)
     return done.returncode, done.stdout, done.stderr if whole else (done.stderr.strip().splitlines() or [""])[-1]
 
 
@@ -33,7 +31,6 @@ def saved(tmp_path):
     return tmp_path / "m.keras"
 
 
-@pytest.mark.slow
 def test_table_1_has_the_paper_s_numbers():
     status, text, _ = tool("table1", "--format", "csv")
     rows = {row["network"]: row for row in csv.DictReader(io.StringIO(text))}
@@ -121,7 +118,6 @@ def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, p
     assert error == "classify.py: None of the 2 files is a photo that decodes: give JPEG or PNG files."
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["classify", "export"])
 def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path, name):
     """Scores of NaN would choose the same class for every photo, the first; weights of NaN are not even loaded."""
@@ -147,7 +143,6 @@ def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path,
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
 def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, photo_folder, tmp_path):
     """Of fewer than 20 photos, a single one that differs would be more than the 5 % that may."""
     model = keras_resnet.load_model(str(saved))
@@ -199,7 +194,6 @@ def exported(real_data, tmp_path):
     return export
 
 
-@pytest.mark.slow
 def test_export_keeps_files_that_give_the_models_answers_on_photos(exported, tmp_path):
     """The bias decides the first choice of this network, so rounding to eight bits cannot change it."""
 
@@ -218,7 +212,6 @@ def test_export_keeps_files_that_give_the_models_answers_on_photos(exported, tmp
     assert (status, "is there already: choose another --out" in error) == (2, True)
 
 
-@pytest.mark.slow
 def test_export_keeps_nothing_where_the_int8_file_chooses_otherwise(exported, tmp_path):
     """Ten nearly equal columns: their scores differ by less than eight bits resolve."""
 

@@ -132,22 +132,24 @@ def test_arrays_of_another_shape_or_kind_change_no_variable(wrong):
 
 
 def trained(rng, **spec):
-    model = TrainingModel(keras_resnet.ResNet20(**spec))
+    model = TrainingModel(keras_resnet.ResNet20(blocks=(1, 1, 1), **spec))
     model.compile(SGD(0.1))
     model.train_on_batch(rng.normal(size=(4, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 4))
     return model
 
 
+@pytest.mark.long
 def test_every_variable_comes_back_the_draws_of_stochastic_depth_too(rng):
     model, other = trained(rng, stochastic_depth=0.5), trained(rng, stochastic_depth=0.5)
     arrays = values_of(model.own_variables())
-    assert sum("seed" in name for name in arrays) == 9
+    assert sum("seed" in name for name in arrays) == 3  # of its blocks
     assert sum("momentum" in name for name in arrays) == len(model.trainable_variables)
     assign_values(other.own_variables(), arrays)
     for name, value in values_of(other.own_variables()).items():
         np.testing.assert_array_equal(value, arrays[name], err_msg=name)
 
 
+@pytest.mark.long
 def test_a_checkpoint_of_another_network_is_refused(rng):
     arrays = values_of(trained(rng).own_variables())
     arrays["more"] = np.zeros(1)

@@ -58,6 +58,7 @@ def test_more_images_than_there_are_are_refused_before_a_folder_is_made(photo_fo
         check_data(settings(photo_folder, train_images=13))
 
 
+@pytest.mark.long
 def test_training_on_all_images_holds_none_out(photo_folder, tmp_path):
     """Table 6 is of networks trained on all images: no image is judged by, no network chosen, and the run says so."""
     held_out = cifar_experiment(settings(photo_folder))

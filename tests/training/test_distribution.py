@@ -1,15 +1,14 @@
 """Two logical devices and two processes give what one device gives, through the sharded pipelines."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from programs import Program, start_workers
+
+pytestmark = pytest.mark.long
 
 SCRIPT = Path(__file__).with_name("train_on_devices.py")
-LAUNCH = ROOT / "tools" / "launch_local.py"
 
 
 @pytest.fixture(scope="module")
@@ -19,23 +18,11 @@ def trained(tmp_path_factory):
 
     def train(mode, net):
         if (mode, net) not in known:
-            out = folder / f"{mode}-{net}"
-            arguments = [str(SCRIPT), mode, net]
-            if mode == "worker":
-                wrapper = folder / "worker.py"
-                wrapper.write_text(
-                    "import json, os, runpy, sys\n"
-                    "number = json.loads(os.environ['TF_CONFIG'])['task']['index']\n"
-                    "sys.argv = [*sys.argv[1:4], f'{sys.argv[4]}-{number}.npz']\n"
-                    "runpy.run_path(sys.argv[0], run_name='__main__')\n"
-                )
-                command = [sys.executable, str(LAUNCH), "2", str(wrapper), *arguments, str(out)]
-                files = [folder / f"{mode}-{net}-{number}.npz" for number in range(2)]
-            else:
-                command = [sys.executable, *arguments, f"{out}.npz"]
-                files = [folder / f"{mode}-{net}.npz"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+            words = (SCRIPT, mode, net, folder / f"{mode}-{net}")
+            begun = start_workers(*words) if mode == "worker" else [Program(*words)]
+            for done in [each.ended(300) for each in begun]:
+                assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+            files = [folder / f"{mode}-{net}-{number}.npz" for number in range(len(begun))]
             known[mode, net] = [dict(np.load(file)) for file in files]
         return known[mode, net]
 
@@ -51,7 +38,6 @@ def differences(a, b):
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "net", "bound"),
     [
@@ -66,7 +52,7 @@ def differences(a, b):
     ],
 )
 def test_equal_to_one_device(mode, net, bound, trained):
-    """20 steps with momentum and decay, 6 of ResNet-20 with --sync-bn; 203 test images are no whole batches.
+    """20 steps with momentum and decay, 6 of a small ResNet with --sync-bn; 203 test images are no whole batches.
 
     In the ragged case 5 examples are 3 and 2: loss, error and update are still those of all examples alike.
     """
@@ -81,7 +67,6 @@ def test_equal_to_one_device(mode, net, bound, trained):
         assert differing["test error"] < 1e-4 if bound < 1e-4 else differing["test error"] < 1
 
 
-@pytest.mark.slow
 def test_devices_that_normalize_alone_are_not_equal_to_one(trained):
     """The bound of --sync-bn above means something: without it the difference is more than ten times as large."""
     differing = differences(trained("one", "sync_bn")[0], trained("mirrored", "own_bn")[0])
@@ -91,7 +76,6 @@ def test_devices_that_normalize_alone_are_not_equal_to_one(trained):
     assert differing["metric loss"] > 1e-2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("net", ["resnet", "plain"])
 def test_all_workers_end_with_equal_weights_and_statistics(net, trained):
     """With normalization per replica, whose moving statistics differ until they are made equal."""
@@ -100,7 +84,6 @@ def test_all_workers_end_with_equal_weights_and_statistics(net, trained):
     assert max(differing.values()) == 0
 
 
-@pytest.mark.slow
 def test_loss_scaling_on_two_devices(trained):
     """Without an overflow the weights of one device, to what float16 resolves."""
     one, two = trained("one", "float16")[0], trained("mirrored", "float16")[0]
@@ -109,7 +92,6 @@ def test_loss_scaling_on_two_devices(trained):
     assert max(differing.values()) < 5e-3, differing
 
 
-@pytest.mark.slow
 def test_loss_scaling_leaves_out_overflows_on_two_devices(trained):
     """A first scale of 2^30 overflows float16: those updates are left out on both devices, and training goes on."""
     for mode in ("one", "mirrored"):

@@ -10,6 +10,8 @@ from keras_resnet.evaluation import recalibrate_batch_norm
 from keras_resnet.training import SGD, TrainingModel, freeze
 from keras_resnet.weights import named_arrays
 
+pytestmark = pytest.mark.long
+
 
 def moved(model, rng, steps=3) -> dict[str, bool]:
     """Which weights and statistics a few steps of training change."""
@@ -26,7 +28,7 @@ def moved(model, rng, steps=3) -> dict[str, bool]:
 
 @pytest.mark.parametrize(("upto", "batch_norm"), [(None, False), ("conv2", False), (None, True), ("conv3", True)])
 def test_exactly_what_is_named_stands_still(upto, batch_norm, rng):
-    model = keras_resnet.ResNet20()
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     freeze(model, upto, batch_norm)
     frozen = training.stages_of(model)[: ("conv1", "conv2", "conv3").index(upto) + 1] if upto else ()
     for name, has_moved in moved(model, rng).items():
@@ -35,14 +37,14 @@ def test_exactly_what_is_named_stands_still(upto, batch_norm, rng):
 
 
 def test_a_later_call_sets_free_again(rng):
-    model = keras_resnet.ResNet20()
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     freeze(model, "conv4", batch_norm=True)
     freeze(model)
     assert all(moved(model, rng).values())
 
 
 def test_keras_fit_and_recalibration_leave_frozen_statistics(rng):
-    model = keras_resnet.ResNet20()
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     freeze(model, "conv3")
     before = named_arrays(model)
     images, labels = rng.normal(2.0, 1.0, (8, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 8)
@@ -56,7 +58,7 @@ def test_keras_fit_and_recalibration_leave_frozen_statistics(rng):
 
 
 def test_saving_keeps_what_is_frozen(rng, tmp_path):
-    model = keras_resnet.ResNet20()
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     freeze(model, "conv3", batch_norm=True)
     model.save(tmp_path / "m.keras")
     again = keras_resnet.load_model(tmp_path / "m.keras")
@@ -68,7 +70,7 @@ def test_saving_keeps_what_is_frozen(rng, tmp_path):
 
 def test_what_cannot_be_frozen_is_refused():
     with pytest.raises(InputError, match="upto 'conv5' is not known: choose one of None, conv1, conv2, conv3, conv4"):
-        freeze(keras_resnet.ResNet20(), "conv5")
+        freeze(keras_resnet.ResNet20(blocks=(1, 1, 1)), "conv5")
     with pytest.raises(InputError, match="has loops of blocks"):
         freeze(keras_resnet.ResNet20(unroll=False), "conv2")
     with pytest.raises(InputError, match="freeze takes a network that keras_resnet built"):
@@ -78,7 +80,7 @@ def test_what_cannot_be_frozen_is_refused():
 def test_stages_learn_at_their_share_from_their_step_on(rng):
     """One step without momentum or decay moves each weight by its share of the rate times the same gradient."""
     images, labels = rng.normal(size=(8, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 8)
-    first, steps = keras_resnet.ResNet20(), {}
+    first, steps = keras_resnet.ResNet20(blocks=(1, 1, 1)), {}
     start = first.get_weights()
     for rates in (None, {"conv2": (0.25, 0), "conv3": (0.5, 1)}):
         first.set_weights(start)

@@ -1,8 +1,6 @@
 """The training step against Keras' own, and what it watches."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -10,10 +8,13 @@ import numpy as np
 import pytest
 import scipy.special
 import tensorflow as tf
+from programs import run
 
 import keras_resnet
 from keras_resnet.training import SGD, TrainingModel
 from keras_resnet.weights import named_arrays
+
+pytestmark = pytest.mark.long
 
 
 def batch(rng, count=8, classes=10):
@@ -23,7 +24,7 @@ def batch(rng, count=8, classes=10):
 
 def make(**options):
     keras.utils.set_random_seed(3)
-    model = TrainingModel(keras_resnet.ResNet20(), **options)
+    model = TrainingModel(keras_resnet.ResNet20(blocks=(1, 1, 1)), **options)
     model.compile(SGD(0.01))
     return model
 
@@ -35,7 +36,7 @@ def test_a_step_equals_keras_s_own(rng):
     ours = make()
     ours.fit(data, verbose=0)
     keras.utils.set_random_seed(3)
-    theirs = keras_resnet.ResNet20()
+    theirs = keras_resnet.ResNet20(blocks=(1, 1, 1))
     theirs.compile(SGD(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = theirs.fit(data, verbose=0, shuffle=False).history
     arrays = named_arrays(ours.network)
@@ -105,6 +106,7 @@ def test_the_worst_mistakes_are_the_highest_losses_among_the_wrong(rng):
 def test_a_step_that_takes_every_thread_is_not_counted_as_waiting_for_input():
     """With one thread, steps of 4 images of ready input, and of input that takes half a second a batch."""
     script = Path(__file__).with_name("wait_for_input.py")
-    printed = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout
-    shares = json.loads(printed.splitlines()[-1])
+    done = run(script)
+    assert done.returncode == 0, done.stderr
+    shares = json.loads(done.stdout.splitlines()[-1])
     assert shares["quick"] < 0.5 < shares["slow"]

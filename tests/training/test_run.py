@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -11,15 +9,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from programs import run
 
 import keras_resnet
 from keras_resnet import InputError, data, training
 from keras_resnet.training.checkpoints import RUNNING, CheckpointFolder
 from keras_resnet.training.metrics_file import read_metrics, write_metrics
 from keras_resnet.training.photo_lists import first_photos
-from keras_resnet.training.schedules import DROPS, PATIENCE
+from keras_resnet.training.schedules import DROPS
 from keras_resnet.training.state import VOTE, WINDOW
 from keras_resnet.weights import Preprocessing, named_arrays
+
+pytestmark = pytest.mark.long
 
 PREPROCESSING = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
 SETTINGS = training.Settings(
@@ -89,7 +90,8 @@ def test_the_last_number_is_that_of_the_last_validation_and_best_is_its_lowest(a
 
 
 @pytest.mark.parametrize(
-    ("averaged", "change"), [(True, ("stochastic_depth=0.5", "blocks=[1,1,1]")), (False, ("unroll=False",))]
+    ("averaged", "change"),
+    [(True, ("stochastic_depth=0.5", "blocks=[1,1,1]")), (False, ("unroll=False", "blocks=[3,2]", "filters=[8,16]"))],
 )
 def test_judging_leaves_the_training_as_it_is_bit_for_bit(averaged, change, arrays, tmp_path):
     """One run validates after steps 10, 20 and 24, another, of more validation images, after the last alone."""
@@ -124,13 +126,14 @@ def test_bad_batches_without_end_stop_it_at_the_third_time(arrays, tmp_path, cap
     assert state["step"] == 12
 
 
-def test_a_run_on_a_plateau_drops_its_rate_and_ends(arrays, tmp_path):
-    """All images alike: no progress after the first validation, so it ends after 1 + 4 x 5 of its 100 epochs."""
+def test_a_run_on_a_plateau_drops_its_rate_and_ends(arrays, tmp_path, monkeypatch):
+    """All images alike: no progress after the first validation, so it ends after 1 + 4 x 2 of its 100 epochs."""
+    monkeypatch.setattr("keras_resnet.training.schedules.PATIENCE", 2)
     same = data.ArraySplit("train", np.zeros_like(arrays.images), arrays.labels)
     result = start(same, tmp_path, schedule="plateau", steps=None, epochs=100, base_lr=1e-6)
     rows = read_metrics(tmp_path / "run" / "metrics.csv")
     validations = [row for row in rows if row["split"] == "validation"]
-    assert len(validations) == 1 + PATIENCE * (DROPS + 1)
+    assert len(validations) == 1 + 2 * (DROPS + 1)
     assert result["steps"] == 10 * len(validations)
     rates = [row["learning_rate"] for row in rows if row["split"] == "train"]
     assert rates[-1] == pytest.approx(rates[0] / 1000)
@@ -193,11 +196,11 @@ def test_accumulation_through_the_command_is_the_whole_batch_but_for_normalizati
     assert (losses[0] == pytest.approx(losses[1], rel=1e-5)) == frozen
 
 
-@pytest.mark.slow
 def test_the_host_waits_for_the_devices_only_to_count_votes_and_at_the_end_of_windows(tmp_path):
     """Of 100 steps on two devices, whose rate changes in each, ten."""
     script = Path(__file__).with_name("count_host_reads.py")
-    done = subprocess.run([sys.executable, script, tmp_path / "run"], capture_output=True, text=True, check=True)
+    done = run(script, tmp_path / "run")
+    assert done.returncode == 0, done.stderr
     reads = json.loads(done.stdout.splitlines()[-1])
     assert [step for step, count in enumerate(reads, start=1) if count] == list(range(VOTE, 101, VOTE))
     assert [reads[step - 1] for step in range(VOTE, 101, VOTE) if step % WINDOW] == [1] * 8
@@ -237,7 +240,6 @@ def start_on(photos, workdir, lost=()):
     return training.run(training.resolve(SETTINGS, {"workdir": workdir}, "test"), prepare)
 
 
-@pytest.mark.slow
 def test_a_continued_run_is_equal_though_photos_were_lost(photos, tmp_path, capsys, monkeypatch):
     lost = ("train/b/041.jpg", "val/a/000.jpg")
     result = start_on(photos[0], tmp_path / "whole", lost)

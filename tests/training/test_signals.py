@@ -6,15 +6,21 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from programs import run
 
 from keras_resnet.training.checkpoints import CheckpointFolder
+
+pytestmark = pytest.mark.long
 
 SCRIPT = Path(__file__).with_name("told_to_stop.py")
 
 
 def told(moment, number, *arguments):
-    command = [sys.executable, SCRIPT, moment, number, ROOT / "recipes" / "imagenet.py", *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
+    words = (SCRIPT, moment, number, ROOT / "recipes" / "imagenet.py", *arguments)
+    if moment != "import":
+        return run(*words)
+    command = [sys.executable, *map(str, words)]  # that imports nothing before
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +34,6 @@ def test_before_training(moment, number, status, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.slow
 def test_in_the_last_recalibration_the_last_checkpoint_stays_and_the_run_ends_by_the_same_command(
     photo_folder, tmp_path
 ):
@@ -40,6 +45,5 @@ def test_in_the_last_recalibration_the_last_checkpoint_stays_and_the_run_ends_by
     assert "Traceback" not in done.stderr
     assert CheckpointFolder(tmp_path / "run" / "checkpoints").newest()[1]["step"] == 2
     assert not (tmp_path / "run" / "last.keras").exists()
-    command = [sys.executable, ROOT / "recipes" / "imagenet.py", *arguments]
-    assert subprocess.run(list(map(str, command)), capture_output=True, timeout=600).returncode == 0
+    assert run("recipes/imagenet.py", *arguments).returncode == 0
     assert (tmp_path / "run" / "result.json").exists()

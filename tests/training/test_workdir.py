@@ -79,6 +79,7 @@ def test_checkpoints_survive_lost_settings(tmp_path):
     assert Workdir(tmp_path, {"seed": 0}).checkpoints.steps() == [5]
 
 
+@pytest.mark.long
 def test_a_workdir_in_use_is_refused_until_its_process_is_gone(tmp_path):
     script = (
         "import sys; from keras_resnet.training.workdir import Workdir; "

@@ -19,6 +19,7 @@ from keras_resnet.training import SGD, TrainingModel, choose_strategy, distribut
 from keras_resnet.training.checkpoints import values_of
 from keras_resnet.training.judging import settle, settled
 from keras_resnet.training.model import synchronize_batch_norm
+from keras_resnet.training.workers import linger, number_of
 from keras_resnet.weights import Preprocessing
 
 MODE, NET, OUT = sys.argv[1:]
@@ -29,7 +30,7 @@ if MODE == "mirrored":
 else:
     strategy = choose_strategy()
 
-WHOLE = ("sync_bn", "own_bn")  # a ResNet-20; own_bn is its control, normalized by each device's share
+WHOLE = ("sync_bn", "own_bn")  # with blocks; own_bn is its control, normalized by each device's share
 BATCH, SIZE, CLASSES = (32, 32, 4) if NET in WHOLE else (16, 16, 4)
 FIRST_SCALE = {"float16": 2.0**10, "overflow": 2.0**30}  # of the loss; the second one overflows float16
 STEPS = 6 if NET in WHOLE else 20
@@ -55,7 +56,7 @@ split = data.ArraySplit("train", images, labels)
 preprocessing = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
 with strategy.scope():
     if NET in (*WHOLE, "resnet"):
-        network = keras_resnet.ResNet20(input_shape=(SIZE, SIZE, 3), classes=CLASSES)
+        network = keras_resnet.ResNet20(blocks=(1, 1, 1), input_shape=(SIZE, SIZE, 3), classes=CLASSES)
         if NET == "sync_bn":
             synchronize_batch_norm(network)
     else:
@@ -109,4 +110,5 @@ for i, variable in enumerate(network.weights):
     if MODE == "mirrored":
         first, second = (value.numpy() for value in strategy.experimental_local_results(variable.value))
         np.testing.assert_array_equal(first, second, err_msg=variable.path)
-np.savez(OUT, **found)
+np.savez(f"{OUT}-{number_of(strategy)}.npz", **found)
+linger(strategy)

@@ -1,0 +1,65 @@
+"""Several workers train one run, stop together and fail together."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from programs import start_workers
+from small_runs import IMAGENET, small, until_step
+
+from keras_resnet.training.checkpoints import CheckpointFolder
+
+pytestmark = pytest.mark.long
+
+
+def test_two_workers_train_validate_and_save_once(photo_folder, tmp_path):
+    """Two real processes, as ``tools/launch_local.py`` starts them."""
+    command = [sys.executable, ROOT / "tools" / "launch_local.py", 2, ROOT / IMAGENET]
+    command += small(photo_folder, tmp_path / "run", "--steps", 7)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert done.stdout.count("validation error") == 1  # the chief speaks
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["devices"], result["steps"]) == (2, 7)
+
+
+def test_a_signal_to_one_worker_ends_all_after_the_same_step(photo_folder, tmp_path):
+    workdir = tmp_path / "run"
+    workers = start_workers(IMAGENET, *small(photo_folder, workdir, "--steps", 100_000))
+    with workers[0], workers[1]:
+        until_step(workers[0], workdir, 3)
+        workers[1].send_signal(signal.SIGTERM)
+        ends = [worker.ended(120) for worker in workers]
+    for done in ends:
+        assert done.returncode == 143, done.stderr
+        assert done.stderr.count("stopped; the same command continues") == 1
+    assert CheckpointFolder(workdir / "checkpoints").newest()[1]["step"] >= 3
+
+
+FAILURES = {  # on one worker: its number, what all must say, and how often they name it
+    "full": (0, "The checkpoint of step 0 cannot be written", 1),
+    "unlockable": (0, "is on a file system without locks", 1),
+    "unreadable": (1, "There is no folder /nowhere/train", 1),
+    "infinite": (1, "was 2 times before with other batches", 0),  # of the loss of all, so that all see it
+    "none": (1, "--batch-size 5 does not divide among 2 devices: take 4 or 6", 0),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_on_one_worker_ends_all_with_its_sentence(failure, photo_folder, tmp_path):
+    number, sentence, named = FAILURES[failure]
+    arguments = list(small(photo_folder, tmp_path / "run", "--steps", 7))
+    if failure == "none":
+        arguments[arguments.index("--batch-size") + 1] = 5
+    wrapper = ("tests/recipes/fail_on_one_worker.py", number, failure, ROOT / IMAGENET)
+    said = ""
+    for done in [worker.ended(120) for worker in start_workers(*wrapper, *arguments)]:
+        assert done.returncode == 2, done.stderr[-3000:]
+        (own,) = [line for line in done.stderr.splitlines() if sentence in line]
+        assert own.startswith("imagenet.py: ")
+        assert "Traceback" not in done.stderr
+        said += own
+    assert said.count(f"worker {number} failed") == named

@@ -1,0 +1,78 @@
+"""The launcher shows each worker's lines, passes signals on, and ends with the status of the first that failed."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+WORKER = """
+import json, os, signal, sys, time
+number = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+print("ready", flush=True)
+if sys.argv[1] == str(number):
+    sys.exit(7)
+if sys.argv[1] != "none":
+    time.sleep(60)
+print(json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"])
+"""
+
+
+IMPATIENT = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+import launch_local
+launch_local.end.__defaults__ = (0.5,)
+sys.exit(launch_local.main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def launched(tmp_path):
+    """A function that begins two workers of which the one of the given number fails, or none."""
+    (tmp_path / "worker.py").write_text(WORKER)
+
+    def launch(failing):
+        command = [sys.executable, "-c", IMPATIENT, ROOT / "tools", 2, tmp_path / "worker.py", failing]
+        return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    return launch
+
+
+def test_each_worker_has_its_number_and_all_addresses(launched):
+    with launched("none") as process:
+        said, _ = process.communicate()
+    assert process.returncode == 0
+    addresses = [line.split(" ", 1) for line in said.splitlines() if "localhost" in line]
+    assert sorted(number for number, _ in addresses) == ["[0]", "[1]"]
+    first, second = (json.loads(words.replace("'", '"')) for _, words in addresses)
+    assert first == second
+    assert len(set(first)) == 2
+
+
+def test_a_signal_is_passed_on_to_all(launched):
+    with launched("2") as process:
+        assert sorted(process.stdout.readline() for _ in range(2)) == ["[0] ready\n", "[1] ready\n"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
+        assert "ended by force" not in process.stdout.read()
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_one_that_waits_for_a_worker_that_failed_is_ended_by_force(failing, launched):
+    with launched(failing) as process:
+        said, _ = process.communicate()
+    assert process.returncode == 7
+    assert f"[{1 - failing}] waits for one that is gone: ended by force" in said
+
+
+@pytest.mark.parametrize("arguments", [["0", "x.py"], ["257", "x.py"], ["2"], []])
+def test_a_wrong_number_of_workers_is_refused(arguments):
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "launch_local.py", *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("launch_local.py: give a number of workers from 1 to 256")
