@@ -28,31 +28,36 @@ def batch_of(spec, count: int) -> tuple[np.ndarray, np.ndarray]:
     return images, rng.integers(0, CLASSES[spec.stem], count)
 
 
-def keras_turn(model, work: str, images, labels) -> Callable[[], None]:
+def keras_turn(model, work: str, images, labels) -> Callable[[], object]:
     """A training step, or an inference, of a Keras model on the backend that is there."""
     import keras
 
     from keras_resnet.network import Network
 
     on_tensorflow = keras.backend.backend() == "tensorflow"
-    if work == "inference" and on_tensorflow:
-        import tensorflow as tf
-
-        function, given = tf.function(lambda x: model(x, training=False)), tf.constant(images)
-        return lambda: function(given)
     if work == "inference":
-        return lambda: model.predict_on_batch(images)
-    if not (on_tensorflow and isinstance(model, Network)):
-        optimizer = keras.optimizers.SGD(0.001, momentum=0.9, weight_decay=1e-4)
-        jit = "auto" if not on_tensorflow else False
-        model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=jit)
-        if not on_tensorflow:
-            return lambda: model.train_on_batch(images, labels)
-    else:
+        return _tensorflow_inference(model, images) if on_tensorflow else lambda: model.predict_on_batch(images)
+    if on_tensorflow and isinstance(model, Network):
         from keras_resnet.training import SGD, TrainingModel
 
         model = TrainingModel(model)
         model.compile(SGD(0.001))
+    else:
+        optimizer = keras.optimizers.SGD(0.001, momentum=0.9, weight_decay=1e-4)
+        model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=not on_tensorflow)
+    return (
+        _tensorflow_training(model, images, labels) if on_tensorflow else lambda: model.train_on_batch(images, labels)
+    )
+
+
+def _tensorflow_inference(model, images) -> Callable[[], object]:
+    import tensorflow as tf
+
+    function, given = tf.function(lambda x: model(x, training=False)), tf.constant(images)
+    return lambda: function(given)
+
+
+def _tensorflow_training(model, images, labels) -> Callable[[], object]:
     import tensorflow as tf
 
     model.make_train_function()

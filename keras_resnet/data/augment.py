@@ -20,7 +20,7 @@ PCA_DEVIATION = 0.1
 CMYK_CHANNELS = 4
 MOST_PIXELS = 2**27  # of a photo, which take 0.4 GB as they are decoded; larger ones are refused by their headers
 TOO_LARGE = f"it has more than {MOST_PIXELS:,} pixels"
-PNG = b"\x89PNG\r\n\x1a\n"
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 ALIASING = 2  # file pixels for one of the view's from which a training view is filtered before it is sampled
 
 
@@ -84,11 +84,24 @@ def _sides(encoded: bytes) -> np.ndarray:
         return np.zeros(2, np.int32)
 
 
+def _pixels(encoded: bytes) -> int:
+    """As many as the header of a photo promises, in a tenth of the time of ``_bounded`` outside a graph."""
+    if encoded.startswith(PNG):
+        return int.from_bytes(encoded[16:20], "big") * int.from_bytes(encoded[20:24], "big")
+    if encoded.startswith(JPEG):
+        height, width, _ = tf.image.extract_jpeg_shape(encoded).numpy().tolist()
+        return height * width
+    width, height = _sides(encoded).tolist()
+    return width * height
+
+
 def problem(encoded: bytes) -> str:
     """What is wrong with the bytes of an image file, in a few words; an empty string for nothing."""
     try:
         with tf.device("CPU:0"):
-            image = decode(encoded)
+            if _pixels(encoded) > MOST_PIXELS:
+                return TOO_LARGE
+            image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     except tf.errors.OpError as error:
         return error.message.split("\n")[0].split("}} ")[-1].split(" [Op:")[0][:200]
     return "" if min(image.shape[:2]) > 0 else "it has no pixels"

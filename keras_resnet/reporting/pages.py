@@ -150,6 +150,20 @@ def _views(found: dict[str, dict]) -> Table:
     return table
 
 
+def _patched(found: dict[str, dict]) -> Table:
+    """Validation error by seed of runs of the code as it is, and of the same runs with a change, a row each."""
+    rows: dict[str, dict[int, dict]] = {}
+    for result in found.values():
+        rows.setdefault(result.get("patch", "as it is"), {})[result["seed"]] = result
+    seeds = sorted(next(iter(rows.values())))
+    table = Table("patched", ("code", *(f"seed {seed}" for seed in seeds), "images/s"))
+    for name, runs in rows.items():
+        errors = (f"{runs[seed]['val_error']:.1f} % of {runs[seed]['val_examples']}" for seed in seeds)
+        speeds = " and ".join(f"{runs[seed]['images_per_second']:.0f}" for seed in seeds)
+        table.rows.append((name, *errors, speeds))
+    return table
+
+
 RENDERERS: dict[str, Callable[[dict[str, dict]], Table]] = {
     "degradation": _degradation,
     "responses by run": _responses,
@@ -159,4 +173,5 @@ RENDERERS: dict[str, Callable[[dict[str, dict]], Table]] = {
     "runs": _runs,
     "errors by view": _views,
     "detectors": _detectors,
+    "patched": _patched,
 }

@@ -33,6 +33,15 @@ def test_files_benchmark_opens_what_it_wrote_twice(tmp_path):
     assert table["columns"][0] == "40 photos in 2 classes"
 
 
+def test_records_benchmark_gives_the_share_of_checksums():
+    done = run(
+        "tools/benchmark.py", "records", "--records", "64", "--kilobytes", "4", "--rounds", "1", "--seconds", "0.1"
+    )
+    assert done.returncode == 0, done.stderr
+    share = next(line for line in done.stdout.splitlines() if line.startswith("| checksums alone |")).split("|")[3]
+    assert 0 < float(share.strip(" %")) < 100
+
+
 def test_fit_benchmark_compares_strategies_and_counts_checkpoints():
     done = run("tools/benchmark.py", "fit", "--rounds", "1", "--steps", "1")
     assert done.returncode == 0, done.stderr
