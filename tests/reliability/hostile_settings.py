@@ -151,7 +151,7 @@ def programs() -> list[Program]:
         values = _loaded(f"recipes/{name}.py")
         kind = values.get("Settings") or {"cifar10": CifarSettings, "coco": DetectionSettings}[name]
         found.append(Program((f"recipes/{name}.py",), kind, {} if name in ("imagenet", "cifar10") else trained))
-    for name in sorted(path.stem for path in ROOT.glob("tools/*.py")):
+    for name in sorted(path.stem for path in ROOT.glob("tools/*.py") if "__main__" in path.read_text()):
         values = _loaded(f"tools/{name}.py")
         own = [v for v in values.values() if dataclasses.is_dataclass(v) and v.__module__ == f"tools/{name}"]
         for command, kind in values.get("COMMANDS", {}).items():
