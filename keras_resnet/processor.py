@@ -32,17 +32,21 @@ def instruction_sets() -> list[str]:
 
 
 def prefer_onednn() -> None:
-    """Have TensorFlow use oneDNN's kernels, which it leaves off on x86 processors without AVX-512, unless the
-    environment says otherwise. It must be called before TensorFlow is imported."""
+    """Have TensorFlow, not imported yet, use oneDNN's kernels, unless the environment says otherwise.
+
+    By itself TensorFlow leaves them off on x86 processors without AVX-512.
+    """
     if platform.machine() in ("x86_64", "AMD64"):
         os.environ.setdefault(ONEDNN, "1")
 
 
 def say_if_onednn_is_off() -> None:
     """Log what it costs that TensorFlow, imported already, has left oneDNN's kernels off without being told to."""
-    from tensorflow.python.util import _pywrap_util_port
-
-    if ONEDNN not in os.environ and "AVX2" in instruction_sets() and not _pywrap_util_port.IsMklEnabled():
+    try:
+        from tensorflow.python.util import _pywrap_util_port as port
+    except ImportError:  # no public name tells; a version without this one says nothing
+        return
+    if ONEDNN not in os.environ and "AVX2" in instruction_sets() and not port.IsMklEnabled():
         logging.getLogger("keras_resnet").warning(LEFT_OFF)
 
 

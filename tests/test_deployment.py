@@ -33,6 +33,7 @@ def images(rng):
     return np.stack([np.asarray(Image.fromarray(each).resize((SIZE, SIZE))) for each in coarse])
 
 
+@pytest.mark.long
 def test_every_file_gives_the_model_s_logits(model, images, tmp_path):
     expected = evaluation.with_activation(model, None)(model.preprocessing(images)).numpy()
     saved = tmp_path / "saved_model"

@@ -88,6 +88,7 @@ def test_every_name_that_a_stub_lists_is_there(package):
 
 
 @pytest.mark.parametrize("module", ["weights.named", "weights.values", "layers.block_loop", "network", "data.augment"])
+@pytest.mark.long
 def test_keras_knows_the_classes_of_saved_networks_whichever_module_imports_it(module):
     code = f"""
 import importlib, json

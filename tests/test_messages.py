@@ -46,6 +46,7 @@ def test_the_last_words_of_a_crash_are_heard():
 
 @pytest.mark.skipif(has_nvidia(), reason="TensorFlow may have something to say of the NVIDIA device")
 @pytest.mark.parametrize("command", ["table1.py", "benchmark.py inference --help", "analyze.py cost --help"])
+@pytest.mark.long
 def test_tools_say_nothing_of_tensorflow_s(command):
     """Also those that import it themselves, and where it looks for GPUs that are not there."""
     name, *arguments = command.split()

@@ -31,6 +31,7 @@ def trainable(model):
 
 
 @pytest.mark.parametrize("depth", [pytest.param(d, marks=pytest.mark.long) if d > 50 else d for d in PARAMETERS])
+@pytest.mark.long
 def test_imagenet_parameters_and_multiply_adds_equal_the_paper_s(depth):
     builder = getattr(keras_resnet, f"ResNet{depth}")
     default = builder()

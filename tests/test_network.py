@@ -76,6 +76,7 @@ def opened(tmp_path_factory):
 
 
 @pytest.mark.parametrize("file", [*(f"{name}.keras" for name in NETWORKS), "option-a.h5"])
+@pytest.mark.long
 def test_keras_alone_opens_a_file(file, opened):
     models, folder, said = opened
     model, images = models[file.split(".")[0]], np.load(folder / "images.npy")
@@ -159,6 +160,7 @@ def test_files_that_are_not_checked_are_not_given_to_keras(name, words, rng, tmp
         network(rng).load_weights(tmp_path / name)
 
 
+@pytest.mark.long
 def test_a_compiled_network_keeps_its_optimizer(tmp_path, rng):
     model = network(rng)
     model.compile("adam", "sparse_categorical_crossentropy")
@@ -218,6 +220,7 @@ def test_the_class_is_named_as_keras_names_its_own():
     assert (ours.__module__, ours.__name__) == (functional.__module__, functional.__name__)
 
 
+@pytest.mark.long
 def test_importing_the_package_leaves_kerass_settings_open():
     """A dtype policy is settled by the first layer or input that is made; a float type set later would be ignored."""
     code = "import keras, keras_resnet; keras.config.set_floatx('float64'); print(keras.config.dtype_policy().name)"

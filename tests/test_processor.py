@@ -20,6 +20,7 @@ def run(code, **variables):
 
 
 @pytest.mark.skipif("AVX2" not in processor.instruction_sets(), reason="needs an x86 processor with AVX2")
+@pytest.mark.long
 def test_onednn_is_on_and_a_user_s_own_setting_wins():
     code = f"import keras_resnet, tensorflow; {ENABLED}"
     assert run(code)[0] == ["True"]
@@ -27,6 +28,7 @@ def test_onednn_is_on_and_a_user_s_own_setting_wins():
 
 
 @pytest.mark.skipif("AVX2" not in processor.instruction_sets(), reason="needs an x86 processor with AVX2")
+@pytest.mark.long
 def test_what_it_costs_is_said_once_where_tensorflow_came_first_and_left_it_off():
     """As on a processor with AVX2 alone: off, and by nobody's wish."""
     off = "import os, tensorflow; del os.environ['TF_ENABLE_ONEDNN_OPTS']; import keras_resnet, keras_resnet.models"

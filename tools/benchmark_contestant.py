@@ -45,9 +45,9 @@ def keras_turn(model, work: str, images, labels) -> Callable[[], object]:
     else:
         optimizer = keras.optimizers.SGD(0.001, momentum=0.9, weight_decay=1e-4)
         model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=not on_tensorflow)
-    return (
-        _tensorflow_training(model, images, labels) if on_tensorflow else lambda: model.train_on_batch(images, labels)
-    )
+    if not on_tensorflow:
+        return lambda: model.train_on_batch(images, labels)
+    return _tensorflow_training(model, images, labels)
 
 
 def _tensorflow_inference(model, images) -> Callable[[], object]:

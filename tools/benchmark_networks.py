@@ -1,10 +1,11 @@
 """Training and inference of whole networks against other systems, each in a process of its own, in turns."""
 
 import contextlib
+import importlib.util
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -43,6 +44,10 @@ class Networks(Benchmark):
     plot: PngFile | None = None
     """Draw the rates as bars into this PNG file."""
 
+    def __post_init__(self):
+        if self.peer and importlib.util.find_spec(self.peer) is None:
+            raise InputError(f"--peer {self.peer} needs PyTorch, which is not installed: make peers installs it.")
+
     def compare(self, work: Literal["train", "inference"], systems: dict[str, tuple[str, ...]], passes: int) -> None:
         """Print and keep the table.
 
@@ -77,42 +82,57 @@ class Networks(Benchmark):
 
     def _rates(self, work: str, systems: list[str], spec: NetSpec, precision: str) -> dict[str, list[float]]:
         """Images/s of each system in each round; GFLOP/s of the peak."""
-        rates = {name: [] for name in systems}
+        rates, batch = {name: [] for name in systems}, self.batch_size or BATCHES[spec.stem]
         with contextlib.ExitStack() as stack:
-            batch = self.batch_size or BATCHES[spec.stem]
-            processes = {
-                name: stack.enter_context(contestant(name, work, spec.name, precision, batch)) for name in systems
-            }
+            contestants = [stack.enter_context(Contestant(name, work, spec.name, precision, batch)) for name in systems]
             for _ in range(self.rounds):
-                for name, process in processes.items():
-                    rates[name].append(float(answer(name, process, f"{self.seconds}\n")))
+                for contestant in contestants:
+                    rates[contestant.system].append(contestant.rate(self.seconds))
         return rates
 
 
-@contextlib.contextmanager
-def contestant(system: str, work: str, model: str, precision: str, batch: int) -> Iterator[subprocess.Popen]:
-    """A process that has run its first steps and waits for its turns."""
-    command = [sys.executable, "-c", START, system, work, model, precision, batch]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(list(map(str, command)), text=True, cwd=Path(__file__).parent, **pipes) as process:
-        try:
-            while answer(system, process) != "ready":
-                pass
-            yield process
-        finally:
-            process.kill()
+class Contestant:
+    """A process that runs its first steps and then waits for its turns; leaving ``with`` ends it.
 
+    Raises:
+        InputError: it ended by itself; with its last words.
+    """
 
-def answer(system: str, process: subprocess.Popen, asked: str = "") -> str:
-    """The next line a contestant says; raises :class:`InputError` with its last words where it has ended."""
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(asked)
-        process.stdin.flush()
-    line = process.stdout.readline()
-    if not line:
-        last = (process.stderr.read().strip().splitlines() or ["it said nothing"])[-1]
-        raise InputError(f"{system} ended: {last}.")
-    return line.strip()
+    def __init__(self, system: str, *words: object):
+        self.system, self._errors = system, tempfile.TemporaryFile("w+")  # noqa: SIM115 - a pipe would fill unread
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", START, system, *map(str, words)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            cwd=Path(__file__).parent,
+        )
+
+    def __enter__(self) -> "Contestant":
+        while self._answer() != "ready":
+            pass
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def rate(self, seconds: float) -> float:
+        """What it does a second, in a turn that lasts so long."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(f"{seconds}\n")
+            self._process.stdin.flush()
+        return float(self._answer())
+
+    def _answer(self) -> str:
+        line = self._process.stdout.readline()
+        if not line:
+            self._errors.seek(0)
+            last = (self._errors.read().strip().splitlines() or ["it said nothing"])[-1]
+            raise InputError(f"{self.system} ended: {last}.")
+        return line.strip()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from keras_resnet.specs import EXPANSION, NetSpec
 
 
 class Block(nn.Module):
-    """A basic or bottleneck block with shortcut A or B (Fig. 5)."""
+    """A basic or bottleneck block (Fig. 5) with shortcut A or B, or, of a plain network, without."""
 
     def __init__(self, spec: NetSpec, inputs: int, filters: int, stride: int):
         super().__init__()
@@ -20,8 +20,8 @@ class Block(nn.Module):
             setattr(self, f"conv{number}", nn.Conv2d(before, after, kernel, step, kernel // 2, bias=False))
             setattr(self, f"bn{number}", nn.BatchNorm2d(after))
         self.convolutions, self.stride, self.new_channels = len(shapes), stride, outputs - inputs
-        self.downsample = None
-        if spec.shortcut == "B" and (stride > 1 or inputs != outputs):
+        self.residual, self.downsample = spec.residual, None
+        if self.residual and spec.shortcut == "B" and (stride > 1 or inputs != outputs):
             self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x):
@@ -30,7 +30,7 @@ class Block(nn.Module):
             branch = getattr(self, f"bn{number}")(getattr(self, f"conv{number}")(branch))
             if number < self.convolutions:
                 branch = torch.relu(branch)
-        return torch.relu(branch + self.shortcut(x))
+        return torch.relu(branch + self.shortcut(x) if self.residual else branch)
 
     def shortcut(self, x):
         if self.downsample is not None:
@@ -40,7 +40,7 @@ class Block(nn.Module):
 
 
 class TorchNetwork(nn.Module):
-    """The residual network of a spec whose placement is the paper's, from ``[batch, 3, height, width]`` to logits."""
+    """A network of ``SPECS``, from float ``[batch, 3, height, width]`` to logits ``[batch, classes]``."""
 
     def __init__(self, spec: NetSpec, classes: int):
         super().__init__()

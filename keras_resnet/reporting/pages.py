@@ -151,7 +151,7 @@ def _views(found: dict[str, dict]) -> Table:
 
 
 def _patched(found: dict[str, dict]) -> Table:
-    """Validation error by seed of runs of the code as it is, and of the same runs with a change, a row each."""
+    """Validation error by seed, a row for the code as it is and one for each change that a result's ``patch`` names."""
     rows: dict[str, dict[int, dict]] = {}
     for result in found.values():
         rows.setdefault(result.get("patch", "as it is"), {})[result["seed"]] = result

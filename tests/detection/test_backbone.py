@@ -70,6 +70,7 @@ def random_vgg16():
     return vgg16()
 
 
+@pytest.mark.long
 def test_vgg16_is_keras_applications_own(rng, random_vgg16):
     """Its shared layers and head on a 7 x 7 map are VGG-16 up to fc2."""
     backbone = random_vgg16
@@ -84,6 +85,7 @@ def test_vgg16_is_keras_applications_own(rng, random_vgg16):
     assert backbone.preprocessing.channels == "BGR"
 
 
+@pytest.mark.long
 def test_vgg16_takes_a_file_of_keras_applications(random_vgg16, rng, tmp_path):
     wanted = {}
     for name, shape in {**random_vgg16.taken, **random_vgg16.left}.items():

@@ -111,6 +111,7 @@ def test_cifar_networks_are_compared_with_table_6():
     assert paper_error("imagenette", "ResNet50", None) == ""
 
 
+@pytest.mark.long
 def test_the_tool_says_what_it_found(runs):
     done = run("tools/report.py", runs)
     assert done.returncode == 0, done.stderr

@@ -1,13 +1,16 @@
 """The benchmark tool runs and prints its table; its numbers are not asserted."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
+from benchmark_networks import Train
 from conftest import ROOT, randomize
 from programs import run
 
 import keras_resnet
+from keras_resnet import InputError
 from keras_resnet.specs import SPECS
 from keras_resnet.weights import named_arrays
 from keras_resnet.weights.torch_names import torch_layout, torchvision_key
@@ -79,8 +82,14 @@ def test_training_benchmark_gives_shares_of_a_peak_measured_in_the_same_turns(tm
     assert (tmp_path / "train.png").stat().st_size > 5_000
 
 
+def test_a_peer_that_is_not_installed_is_named_with_the_way_out(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(InputError, match="needs PyTorch, which is not installed: make peers installs it"):
+        Train(peer="torch")
+
+
 @pytest.mark.peers
-@pytest.mark.parametrize("name", ["ResNet20", "ResNet50"])
+@pytest.mark.parametrize("name", ["ResNet20", "ResNet50", "PlainNet20", "PlainNet34"])
 def test_the_networks_of_pytorch_s_layers_are_these(name, rng):
     """What is compared is the same work: equal outputs with the same weights."""
     import torch

@@ -63,6 +63,7 @@ def test_chosen_rows_are_printed_under_the_baseline(tool, files, rectangles, tmp
         tool.EvaluateDetection(**{**flags, "model": files[:1]}, rows=("context",)).run()
 
 
+@pytest.mark.long
 def test_a_test_part_without_annotations_gives_submission_files(tool, files, rectangles, tmp_path, capsys):
     """The folder holds no other part, as COCO's test-dev comes."""
     folder = tmp_path / "data"

@@ -29,6 +29,7 @@ def first_1000(real_data):
 
 @pytest.mark.parametrize("unroll", [True, False])
 @pytest.mark.parametrize("depth", FILES)
+@pytest.mark.long
 def test_trained_weights_give_pytorch_s_logits(depth, unroll, real_data, first_1000):
     images, expected = first_1000
     builder = getattr(keras_resnet, f"ResNet{depth}")
