@@ -17,7 +17,7 @@ from keras_resnet.training.freezing import freeze
 from keras_resnet.weights.bounds import check_file, expanded, shown, suffix_of, unallocated
 from keras_resnet.weights.keras_file import READERS
 from keras_resnet.weights.known import fetch
-from keras_resnet.weights.named import check_shapes
+from keras_resnet.weights.named import check_shapes, slots
 from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
 from keras_resnet.weights.values import check_values
 
@@ -71,20 +71,24 @@ def from_network(network: Network, frozen: str | None = "conv2") -> Backbone:
     left = {name: array.shape for name, array in arrays.items() if name.startswith("predictions/")}
     taken = {name: array for name, array in arrays.items() if name not in left}
     weights.assign_arrays(whole, taken, network.name)
+    return _cut(whole, preprocessing_of(network), frozen, left)
+
+
+def _cut(whole: Network, preprocessing: Preprocessing, frozen: str | None, left: dict[str, tuple]) -> Backbone:
+    """``whole``, a network without its classifier, in its two parts; looks at none of its weights."""
     freeze(whole, frozen, batch_norm=True)
-    middle = whole.get_layer(f"conv4_block{spec.blocks[2]}_out").output
+    middle = whole.get_layer(f"conv4_block{whole.spec.blocks[2]}_out").output
     pooled = keras.layers.GlobalAveragePooling2D(name="avg_pool", dtype="float32")(whole.output)
-    preprocessing = preprocessing_of(network)
     return Backbone(
-        name=network.name,
+        name=whole.name,
         shared=keras.Model(whole.input, middle, name="shared"),
         head=keras.Model(middle, pooled, name="head"),
         size=SIZE,
         preprocessing=preprocessing,
-        taken={name: array.shape for name, array in taken.items()},
+        taken={name: slot.shape for name, slot in slots(whole).items()},
         left=left,
-        config={"spec": asdict(spec), "name": network.name, "frozen": frozen}
-        | {"preprocessing": preprocessing.get_config(), "channels": network.input_shape[-1]},
+        config={"spec": asdict(whole.spec), "name": whole.name, "frozen": frozen}
+        | {"preprocessing": preprocessing.get_config(), "channels": whole.input_shape[-1]},
     )
 
 
@@ -161,10 +165,9 @@ def rebuild(config: dict) -> Backbone:
     """The backbone that ``Backbone.config`` describes, with random weights."""
     if "spec" not in config:
         return vgg16()
-    spec = dict(config["spec"])
-    network = build(NetSpec(**spec), input_shape=(32, 32, config["channels"]), classes=1, name=config["name"])
-    network.preprocessing = Preprocessing.from_config(config["preprocessing"])
-    return from_network(network, config["frozen"])
+    spec, shape = NetSpec(**config["spec"]), (None, None, config["channels"])
+    whole = build(spec, include_top=False, input_shape=shape, name=config["name"])
+    return _cut(whole, Preprocessing.from_config(config["preprocessing"]), config["frozen"], left={})
 
 
 def transfer_report(model, backbone: Backbone) -> str:

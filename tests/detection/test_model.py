@@ -153,6 +153,22 @@ def test_each_step_of_the_four_moves_its_own_parts_alone(learn, stages, photos, 
     assert len(model.weights) == len(other.weights)  # the other one is no part of it
 
 
+@pytest.mark.long
+def test_a_detector_of_full_width_loads_as_it_was_saved(rng, tmp_path):
+    """Of a size at which a network that is built for its file must not look at its random weights."""
+    model = FasterRCNN(keras_resnet.ResNet18(), 3, shorter=64, longer=96)
+    for variable in model.shared.weights[-4:] + model.head.weights[:4]:
+        variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+    model.save(tmp_path / "detector.keras")
+    again = load_detector(tmp_path / "detector.keras")
+    assert [v.path for v in again.weights] == [v.path for v in model.weights]
+    for mine, loaded in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(mine, loaded)
+    assert [v.path for v in again.trainable_weights] == [v.path for v in model.trainable_weights]
+    images = rng.normal(size=(1, 64, 96, 3)).astype("float32")
+    np.testing.assert_array_equal(again.features(images), model.features(images))
+
+
 @bfloat16_kernels
 def test_mixed_precision_keeps_boxes_and_scores_in_float32(photos, detector):
     keras.config.set_dtype_policy("mixed_bfloat16")
