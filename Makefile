@@ -19,10 +19,10 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --
 demo: .venv/installed
 	$(BIN)/python recipes/imagenet.py
 
-quick: .venv/installed  # at most 2 minutes on two cores
+quick: .venv/installed  # no training, no long program
 	$(PYTEST) -m "not long and not slow and not peers"
 
-test: .venv/installed lint  # at most 12 minutes on two cores
+test: .venv/installed lint  # every promise
 	$(PYTEST) -m "not slow and not peers"
 
 slow: .venv/installed  # what make test leaves out
