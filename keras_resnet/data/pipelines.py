@@ -53,16 +53,22 @@ def check_count(split, count: int) -> None:
 
 
 def decode_all(split: Split, size: int = 32) -> ArraySplit:
-    """Decode ``split`` into memory; images of another size are resized whole to ``size`` x ``size``."""
+    """Decode ``split`` into memory, uint8; images of another size are resized whole to ``size`` x ``size``.
+
+    Where both sides are whole multiples of ``size``, a pixel is the mean of the square that it stands for; other sizes
+    are resized bilinearly, filtered where they shrink.
+    """
 
     def load(position):
         encoded, label = split.read(position)
         image = augment.decode(encoded)
-        same = tf.reduce_all(tf.shape(image)[:2] == size)
-        resized = tf.cond(
-            same,
-            lambda: image,
-            lambda: tf.cast(tf.round(tf.clip_by_value(_resize(image, size), 0, 255)), tf.uint8),
+        sides = tf.shape(image)[:2]
+        resized = tf.case(
+            [
+                (tf.reduce_all(sides == size), lambda: image),
+                (tf.reduce_all(sides % size == 0), lambda: _rounded(tf.image.resize(image, [size, size], "area"))),
+            ],
+            default=lambda: _rounded(tf.image.resize(image, [size, size], antialias=True)),
         )
         return tf.ensure_shape(resized, [size, size, 3]), label
 
@@ -71,8 +77,8 @@ def decode_all(split: Split, size: int = 32) -> ArraySplit:
     return ArraySplit(split.name, np.concatenate(images), np.concatenate(labels))
 
 
-def _resize(image, size):
-    return tf.image.resize(image, [size, size], antialias=True)
+def _rounded(image):
+    return tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), tf.uint8)
 
 
 def shuffled_positions(count: int, seed: int, start: int):

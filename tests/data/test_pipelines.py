@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_resnet import data
 from keras_resnet.data.pipelines import shuffled_positions
@@ -87,6 +88,17 @@ def test_decode_all_resizes_other_sizes(photo_folder):
     assert arrays.images.dtype == np.uint8
     np.testing.assert_array_equal(arrays.labels, [0, 0, 1, 1])
     assert (arrays.images.mean(axis=(1, 2, 3)) > 127).tolist() == [False, False, True, True]
+
+
+def test_a_pixel_of_a_whole_reduction_is_the_mean_of_its_square(tmp_path, rng):
+    images = rng.integers(0, 256, (2, 36, 72, 3), np.uint8)  # shrunk threefold in one direction, sixfold in the other
+    for name, image in zip("ab", images, strict=True):
+        for part in ("train", "val"):
+            (tmp_path / part / name).mkdir(parents=True)
+            Image.fromarray(image).save(tmp_path / part / name / "0.png")
+    found = data.decode_all(data.open_data(str(tmp_path)).validation, 12).images
+    means = images.reshape(2, 12, 3, 12, 6, 3).astype(float).mean((2, 4))
+    assert np.abs(found - means).max() <= 0.5 + 1e-4  # rounded
 
 
 @pytest.mark.parametrize(("workers", "replicas"), [(1, 2), (2, 2), (2, 4)])
