@@ -30,9 +30,11 @@ def length(result: dict) -> str:
 def table(result: dict) -> list[tuple[str, ...]]:
     """Rows under ``HEADER``, errors in percent as mean ± standard deviation over the seeds."""
     rows = []
+    images = result.get("train_images")
     for name, arm in result["arms"].items():
+        parameters = f"{arm['parameters']:,}" + (f" ({arm['parameters'] / images:,.0f} an image)" if images else "")
         errors = [_mean(arm["train_error"]), _mean(arm["val_error"]), _percent(arm["val_error"]["best"])]
-        rows.append((name, f"{arm['parameters']:,}", f"{arm['multiply_adds']:,}", *errors, _percent(arm["paper"])))
+        rows.append((name, parameters, f"{arm['multiply_adds']:,}", *errors, _percent(arm["paper"])))
     for name, cost in result["costed"].items():
         counts = f"{cost['parameters']:,}", f"{cost['multiply_adds']:,}"
         rows.append((name, *counts, "not trained", "not trained", "", ""))
@@ -45,8 +47,9 @@ def verdicts(result: dict) -> list[str]:
     for each in result["comparisons"]:
         interval = "no interval" if each["interval"] is None else "{:+.2f} to {:+.2f}".format(*each["interval"])
         p = "" if each["p"] is None else f", p = {each['p']:.2g}"
+        paired = ", paired by seed" if each.get("paired") else ""
         sentences.append(
-            f"{each['first']} - {each['second']}: {each['difference']:+.2f} ({interval}{p}): {each['words']}"
+            f"{each['first']} - {each['second']}: {each['difference']:+.2f} ({interval}{p}{paired}): {each['words']}"
         )
     return sentences
 
@@ -55,7 +58,21 @@ def tested(result: dict) -> str:
     """What the intervals are of, and for what length of training they decide."""
     measure, count = MEASURES[result["measure"]].capitalize(), len(result["comparisons"])
     trained = f"{result['steps']:,} steps of {result['batch_size']}"
-    return f"{measure} after {trained}, Welch's test; 95 % intervals that hold for all {count} at once:"
+    return f"{measure} after {trained}; 95 % intervals that hold for all {count} at once, by Welch's test or by seed:"
+
+
+def plan_sentence(plan: dict) -> str:
+    """How many seeds half a point needs, and how long they take."""
+    found = f"a difference of {plan['difference']:g} points is found four times in five by"
+    cost = (
+        f"{plan['seeds']} seeds an arm, {plan['hours']:.3g} hours of runs in all"
+        if plan["seeds"]
+        else "no number of seeds up to 1,000"
+    )
+    return (
+        f"Runs of an arm differ by a standard deviation of {plan['std']:.2f} points (all arms together, "
+        f"{plan['freedom']} degrees of freedom): {found} {cost}."
+    )
 
 
 def report(result: dict) -> list[str]:
@@ -64,6 +81,8 @@ def report(result: dict) -> list[str]:
     lines += ["| " + " | ".join(row) + " |" for row in table(result)]
     if result["comparisons"]:
         lines += ["", tested(result), *(f"- {sentence}" for sentence in verdicts(result))]
+    if result.get("plan"):
+        lines += ["", plan_sentence(result["plan"])]
     return lines
 
 

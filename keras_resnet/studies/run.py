@@ -3,16 +3,18 @@
 import functools
 import glob
 import json
-from dataclasses import replace
+import re
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from keras_resnet import plots, training
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.files import write_whole
-from keras_resnet.studies.report import report
+from keras_resnet.studies.curves import as_rows, last_train_error, thinned
+from keras_resnet.studies.earlier import read_earlier
+from keras_resnet.studies.power import plan
+from keras_resnet.studies.report import plan_sentence, report
 from keras_resnet.studies.settings import StudySettings
 from keras_resnet.studies.statistics import compare, mean_std
 from keras_resnet.studies.study import MEASURES, Arm, Study
@@ -23,35 +25,57 @@ from keras_resnet.training.results import provenance
 from keras_resnet.training.settings import as_json
 from keras_resnet.training.workdir import METRICS, RESULT, differing, is_unmarked_run, read_result
 
-LAST = 0.1  # the part of the steps whose training errors are averaged
 KEPT = ("val_error", "test_error", "seconds", "images_per_second", "skipped_batches", "command", "commit", "hardware")
+NUMBERS = re.compile(r"\[\s+([-+.\deE,\s]+?)\s+\]")
 
 
 def run_study(study: Study, settings: StudySettings) -> dict:
-    """Train what is not trained yet, compare, write ``result.json`` and the figures, and return the result."""
-    settings = replace(
-        settings, workdir=settings.workdir or Path("runs/studies") / study.name, seeds=settings.seeds or study.seeds
-    )
+    """Train what is not trained yet, compare, write ``result.json`` and the figures, and return the result.
+
+    The seeds asked for are trained first. With ``most_seeds`` the study then plans by their spread, and goes on.
+    """
+    settings = settings.of(study)
     for name in settings.arms or ():
         one_of("--arms", name, [arm.name for arm in study.arms])
-    chosen = [arm for arm in study.arms if not settings.arms or arm.name in settings.arms]
     check_data(settings)
+    found = {arm.name: {} for arm in study.arms}
+    origin = provenance()
+    for path in settings.earlier or ():
+        for name, runs in read_earlier(path, _result(study, settings, found)).items():
+            found[name] |= runs
     _take(study, settings.workdir)
-    origin, seeds = provenance(), range(settings.seeds)
-    found = {arm.name: {seed: _finished(_settings(arm, seed, settings)) for seed in seeds} for arm in study.arms}
-    for seed in seeds:  # a study that is stopped has the same number of runs of each arm, but for one
-        for arm in chosen:
-            if found[arm.name][seed] is None:
-                print(f"\n== {study.name}: {arm.name}, seed {seed}", flush=True)
-                found[arm.name][seed] = _trained(_settings(arm, seed, settings))
-                _write(settings.workdir / RESULT, _result(study, settings, _there(found)) | origin)
-    runs = _there(found)
-    result = _result(study, settings, runs) | origin
-    _write(settings.workdir / RESULT, result)
-    _draw(study, settings.workdir, runs, result)
+
+    def written() -> dict:
+        result = _result(study, settings, found) | origin
+        _write(settings.workdir / RESULT, result)
+        return result
+
+    _train(study, settings, settings.seeds, found, written)
+    planned = plan(study, found)
+    if settings.most_seeds and planned:
+        print(f"\n{plan_sentence(planned)}", flush=True)
+        if planned["seeds"] and planned["seeds"] <= settings.most_seeds:
+            _train(study, settings, planned["seeds"], found, written)
+        else:
+            print(f"That is out of reach of --most-seeds {settings.most_seeds}: {settings.seeds} stay.", flush=True)
+    result = written()
+    _draw(study, settings.workdir, result)
     print("\n" + "\n".join(report(result)))
     print(f"\nresult.json, figure.png and curves.png in {settings.workdir}", flush=True)
     return result
+
+
+def _train(study: Study, settings: StudySettings, seeds: int, found: dict[str, dict[int, dict]], written) -> None:
+    """Put the runs of so many seeds into ``found``: those in the workdir, then those of the chosen arms that lack."""
+    for arm in study.arms:
+        done = {seed: _finished(_settings(arm, seed, settings)) for seed in range(seeds) if seed not in found[arm.name]}
+        found[arm.name] |= {seed: run for seed, run in done.items() if run}
+    for seed in range(seeds):  # a study that is stopped has the same number of runs of each arm, but for one
+        for arm in study.arms:
+            if seed not in found[arm.name] and (not settings.arms or arm.name in settings.arms):
+                print(f"\n== {study.name}: {arm.name}, seed {seed}", flush=True)
+                found[arm.name][seed] = _trained(_settings(arm, seed, settings))
+                written()
 
 
 def _take(study: Study, workdir: Path) -> None:
@@ -67,12 +91,6 @@ def _take(study: Study, workdir: Path) -> None:
         mark(workdir, STUDY)
     except OSError as error:
         raise InputError(f"The workdir {workdir} cannot be written ({error.strerror}): choose another one.") from error
-
-
-def _there(found: dict[str, dict[int, dict | None]]) -> dict[str, list[dict]]:
-    """The runs of each arm that has any, those of earlier calls too, in the order of their seeds."""
-    runs = {name: [run for run in by_seed.values() if run is not None] for name, by_seed in found.items()}
-    return {name: of_arm for name, of_arm in runs.items() if of_arm}
 
 
 def _settings(arm: Arm, seed: int, settings: StudySettings) -> CifarSettings:
@@ -115,51 +133,44 @@ def _finished(wanted: CifarSettings) -> dict | None:
     return _with_curves(wanted, result)
 
 
-def last_train_error(rows: list[dict], steps: int) -> float:
-    """Mean error of the last tenth of ``steps``; a point counts by its steps, as an epoch ends in a short one."""
-    points = [row for row in rows if row["split"] == "train"]
-    lengths = np.diff([0, *(row["step"] for row in points)])
-    errors, last = np.array([row["error"] for row in points]), [row["step"] > (1 - LAST) * steps for row in points]
-    return float(np.average(errors[last], weights=lengths[last]))
-
-
 def _with_curves(wanted: CifarSettings, result: dict) -> dict | None:
     rows = read_metrics(wanted.workdir / METRICS)
     if not any(row["split"] == "train" and row["step"] == wanted.steps and "error" in row for row in rows):
         return None  # the curves are damaged: the run repairs them
-    own = {"seed": wanted.seed, "train_error": last_train_error(rows, wanted.steps), "rows": rows}
-    return own | {key: result[key] for key in KEPT}
+    own = {"seed": wanted.seed, "train_error": last_train_error(rows, wanted.steps)}
+    return own | {key: result[key] for key in KEPT} | {"curves": thinned(rows)}
 
 
-def _result(study: Study, settings: StudySettings, runs: dict[str, list[dict]]) -> dict:
+def _result(study: Study, settings: StudySettings, found: dict[str, dict[int, dict]]) -> dict:
     arms = {}
     for arm in study.arms:
-        found = runs.get(arm.name, [])
+        runs = [found[arm.name][seed] for seed in sorted(found[arm.name])]
         arms[arm.name] = {"model": arm.model, "change": arm.change, "settings": arm.settings, "paper": arm.paper}
-        arms[arm.name] |= _costs(arm, settings.image_size)
-        arms[arm.name]["runs"] = [{k: v for k, v in run.items() if k != "rows"} for run in found]
+        arms[arm.name] |= _costs(arm, settings.image_size) | {"runs": runs}
         for measure in (*MEASURES, "test_error"):
-            values = [run[measure] for run in found if run[measure] is not None]
+            values = [run[measure] for run in runs if run[measure] is not None]
             mean, std = mean_std(values) if values else (None, None)
             arms[arm.name][measure] = {"mean": mean, "std": std, "best": min(values, default=None)}
-    done = [pair for pair in study.pairs if all(runs.get(name) for name in pair)]
-    values = {name: [run[study.measure] for run in found] for name, found in runs.items()}
-    comparisons = [{"first": a, "second": b} | compare(values[a], values[b], len(done)) for a, b in done]
+    errors = {name: {seed: run[study.measure] for seed, run in runs.items()} for name, runs in found.items()}
+    done = [(a, b) for a, b in study.pairs if errors[a] and errors[b]]
+    comparisons = [{"first": a, "second": b} | compare(errors[a], errors[b], len(done)) for a, b in done]
     return {
         "study": study.name,
         "question": study.question,
         "measure": study.measure,
+        "protocol": settings.protocol,
         "steps": settings.steps,
         "scale": settings.scale,
         "batch_size": settings.batch_size,
         "base_lr": settings.base_lr,
-        "seeds": max((len(found) for found in runs.values()), default=0),
+        "seeds": max(map(len, found.values())),
         "data": settings.data,
         "train_images": settings.train_images,
         "image_size": settings.image_size,
         "precision": settings.precision,
         "arms": arms,
         "comparisons": comparisons,
+        "plan": plan(study, found),
         "costed": {arm.name: _costs(arm) for arm in study.costed},
     }
 
@@ -174,11 +185,14 @@ def _costs(arm: Arm, image_size: int | None = None) -> dict:
 
 
 def _write(path: Path, result: dict) -> None:
-    write_whole(path, lambda part: part.write_text(json.dumps(result, indent=2) + "\n"))
+    """Lists of numbers in a line each."""
+    text = NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", json.dumps(result, indent=2))
+    write_whole(path, lambda part: part.write_text(text + "\n"))
 
 
-def _draw(study: Study, workdir: Path, runs: dict[str, list[dict]], result: dict) -> None:
-    values = {name: [run[study.measure] for run in found] for name, found in runs.items()}
+def _draw(study: Study, workdir: Path, result: dict) -> None:
+    runs = {name: arm["runs"] for name, arm in result["arms"].items() if arm["runs"]}
+    values = {name: [run[study.measure] for run in of_arm] for name, of_arm in runs.items()}
     write_whole(workdir / "figure.png", lambda path: plots.study(values, MEASURES[study.measure], path))
-    first = {name: found[0]["rows"] for name, found in runs.items()}
+    first = {name: as_rows(of_arm[0]["curves"]) for name, of_arm in runs.items()}
     write_whole(workdir / "curves.png", lambda path: plots.error_curves(first, path))

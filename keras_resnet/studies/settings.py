@@ -1,8 +1,8 @@
 """What a study is told, and its command line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from keras_resnet import studies, training
 from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, check_fields
@@ -10,6 +10,12 @@ from keras_resnet.command_line import Folder
 from keras_resnet.studies.study import Study
 from keras_resnet.training.cifar import PAPER, CifarSettings, check_data
 from keras_resnet.training.settings import Precision
+
+PROTOCOLS = {
+    "paper": {"scale": 1.0, "image_size": PAPER["image_size"]},
+    "pocket": {"scale": 0.32, "image_size": 16},
+}
+"""What the settings are that are left out. A study's own ``pocket`` goes before that of here."""
 
 
 @dataclass(frozen=True)
@@ -21,21 +27,31 @@ class StudySettings:
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
     workdir: Folder | None = None
-    """Where runs and result.json go; the same command continues there. Default: runs/studies/<study>."""
-    scale: Annotated[float, Between(1e-6, 1_000)] = 1.0
-    """Share of the paper's 64,000 steps; the rate falls at the same shares."""
+    """Where runs and result.json go; the same command continues there. Default: runs/studies/<study>, with the
+    protocol's name behind it if that is not the paper's."""
+    protocol: Literal["paper", "pocket"] = "paper"
+    """The paper's (Sec. 4.2), or pocket: images of 16 pixels, 0.32 of the steps; studies of overfitting take fewer
+    images and steps. The settings below go before it."""
+    scale: Annotated[float, Between(1e-6, 1_000)] | None = None
+    """Share of the paper's 64,000 steps; the rate falls at the same shares. Default: the protocol's."""
     seeds: Annotated[int, Between(1, 10_000)] | None = None
     """How many runs of each arm; seeds 0, 1, ..."""
+    most_seeds: Annotated[int, Between(2, 10_000)] | None = None
+    """Go on to as many seeds as a difference of 0.5 points needs, judged by those above, if that is not more than
+    this."""
     arms: Annotated[tuple[str, ...], Length(1, 1_000)] | None = None
     """Only these arms; the others are reported as not run."""
+    earlier: Annotated[tuple[Path, ...], Length(1, 1_000)] | None = None
+    """Files result.json of the same study, from other machines: their runs are not trained again."""
     batch_size: Count = PAPER["batch_size"]
     """Images a step; the rate is scaled by it."""
     base_lr: Positive = PAPER["base_lr"]
     """Learning rate for a batch of 128."""
     train_images: Count | None = None
-    """Train on so many of the training images, evenly spaced; default: all."""
-    image_size: Pixels = PAPER["image_size"]
-    """Side of the images; other sizes are resized to it: half of it takes a quarter of the time."""
+    """Train on so many of the training images, evenly spaced; default: all, or the protocol's."""
+    image_size: Pixels | None = None
+    """Side of the images; other sizes are resized to it: half of it takes a quarter of the time. Default: the
+    protocol's."""
     precision: Precision = "float32"
     """Number format of the layers."""
 
@@ -45,6 +61,14 @@ class StudySettings:
     def check(self) -> None:
         """Raise :class:`InputError` for settings that no run can have."""
         CifarSettings(batch_size=self.batch_size, train_images=self.train_images).check()
+
+    def of(self, study: Study) -> "StudySettings":
+        """These settings with what they leave out: the protocol's, and the study's own."""
+        pocket = self.protocol == "pocket"
+        folder = Path("runs/studies") / (f"{study.name}-{self.protocol}" if pocket else study.name)
+        left_out = {"workdir": folder, "seeds": study.seeds} | PROTOCOLS[self.protocol]
+        left_out |= study.pocket if pocket else {}
+        return replace(self, **{name: value for name, value in left_out.items() if getattr(self, name) is None})
 
     @property
     def steps(self) -> int:
@@ -56,6 +80,7 @@ def command_line(study: Study, description: str) -> None:
     """The program of a study."""
 
     def main(settings: StudySettings) -> None:
+        settings = settings.of(study)
         check_data(settings)  # before TensorFlow is loaded
         studies.run_study(study, settings)
 

@@ -1,10 +1,16 @@
-"""Whether two sets of runs differ: Welch's test, its interval, and what a longer study would need."""
+"""Whether two sets of runs differ: their tests, intervals, and how many seeds a study needs."""
 
+from __future__ import annotations
+
+import bisect
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 LEVEL = 0.95
+POWER = 0.8  # how often a difference is to be found that is there
+RESOLVED = 0.5  # percentage points that a study is to tell apart
 MOST_SEEDS = 1000
 
 
@@ -13,49 +19,82 @@ def mean_std(values) -> tuple[float, float | None]:
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def compare(first, second, comparisons: int = 1) -> dict:
-    """Compare the errors ``first`` and ``second``, percent, one value a seed, by Welch's test (Welch 1947).
+def compare(first: Mapping[int, float], second: Mapping[int, float], comparisons: int = 1) -> dict:
+    """Compare the errors of two arms, percent: by Welch's test (Welch 1947), or paired by seed where that is tighter.
+
+    Runs of one seed see the images in one order. A paired test (Student 1908) asks for three common seeds. Taking the
+    tighter of both intervals costs a little of their level: where two arms of three to eight seeds do not differ, and
+    pairs have nothing in common, it tells 6.4 to 6.9 % of them apart instead of 5 % (20,000 draws).
 
     Args:
-        first, second: errors of the runs of two arms; the seeds need not be as many.
+        first, second: seed to error of its run; the seeds need not be the same.
         comparisons: how many such intervals a study shows: each is wide enough that all hold at 95 % (Bonferroni).
 
     Returns:
-        ``difference`` of the means, first less second; ``interval`` and ``p``, None where a variance is not known;
-        ``decides``: the interval leaves zero out; ``words``.
+        ``difference`` of the means, first less second, of the common seeds if ``paired``; ``interval`` and ``p``, None
+        where a variance is not known; ``decides``: the interval leaves zero out; ``words``.
     """
     from scipy import stats
 
-    difference = float(np.mean(first) - np.mean(second))
-    undecided = {"difference": difference, "interval": None, "p": None, "decides": False}
-    if min(len(first), len(second)) < 2:
+    a, b = ([float(error) for error in runs.values()] for runs in (first, second))
+    undecided = {"difference": float(np.mean(a) - np.mean(b)), "paired": False, "interval": None, "p": None}
+    undecided["decides"] = False
+    if min(len(a), len(b)) < 2:
         return undecided | {"words": "cannot decide: a single run of an arm tells nothing about its spread"}
-    if max(np.ptp(first), np.ptp(second)) < 1e-9:
+    if max(np.ptp(a), np.ptp(b)) < 1e-9:
         return undecided | {"words": "cannot decide: the runs of each arm are equal, so there is no spread to judge by"}
-    level = 1 - (1 - LEVEL) / comparisons
-    test = stats.ttest_ind(first, second, equal_var=False)
-    low, high = (float(bound) for bound in test.confidence_interval(level))
+    level = _level(comparisons)
+    tests = [(undecided["difference"], stats.ttest_ind(a, b, equal_var=False))]
+    common = sorted(first.keys() & second.keys())
+    differences = np.array([first[seed] - second[seed] for seed in common])
+    if len(common) >= 3 and np.ptp(differences) > 1e-9:
+        tests.append((float(differences.mean()), stats.ttest_1samp(differences, 0)))
+    intervals = [[float(bound) for bound in test.confidence_interval(level)] for _, test in tests]
+    best = int(np.argmin([high - low for low, high in intervals]))
+    (difference, test), (low, high) = tests[best], intervals[best]
     result = {
         "difference": difference,
+        "paired": best == 1,
         "interval": [low, high],
         "p": float(test.pvalue),
         "decides": low > 0 or high < 0,
     }
     if result["decides"]:
         return result | {"words": f"decides: {'higher' if difference > 0 else 'lower'} error"}
-    needed = _seeds_needed(difference, first, second, level)
+    needed = seeds_needed(difference, np.var(a, ddof=1), np.var(b, ddof=1), comparisons)
     how = f"about {needed} seeds" if needed else f"more than {MOST_SEEDS} seeds"
     return result | {"words": f"cannot decide; a difference of this size at this spread needs {how} an arm"}
 
 
-def _seeds_needed(difference, first, second, level) -> int | None:
-    """The smallest number of seeds an arm at which the same difference and spread would decide."""
+def pooled_variance(arms: list[list[float]]) -> tuple[float, int] | None:
+    """Of one arm's runs about their mean, from the runs of all arms, with its degrees of freedom.
+
+    None where no arm has two runs, or the runs of each arm are equal.
+    """
+    freedom = sum(len(errors) - 1 for errors in arms if errors)
+    squares = sum(float(np.var(errors)) * len(errors) for errors in arms if errors)
+    return (squares / freedom, freedom) if freedom and squares else None
+
+
+def seeds_needed(difference: float, first: float, second: float, comparisons: int = 1) -> int | None:
+    """The fewest seeds an arm with which Welch's test finds ``difference`` four times in five; None above 1,000.
+
+    Args:
+        difference: of the two arms' means, percentage points.
+        first, second: variances of their runs.
+        comparisons: as of :func:`compare`.
+    """
     from scipy import stats
 
-    variances = np.var(first, ddof=1), np.var(second, ddof=1)
-    for seeds in range(2, MOST_SEEDS + 1):
-        freedom = sum(variances) ** 2 * (seeds - 1) / sum(v**2 for v in variances)
-        width = stats.t.ppf((1 + level) / 2, freedom) * math.sqrt(sum(variances) / seeds)
-        if width < abs(difference):
-            return seeds
-    return None
+    def finds(seeds: int) -> bool:
+        freedom = (first + second) ** 2 * (seeds - 1) / (first**2 + second**2)
+        bound = stats.t.ppf((1 + _level(comparisons)) / 2, freedom)
+        shift = abs(difference) / math.sqrt((first + second) / seeds)
+        return stats.nct.sf(bound, freedom, shift) >= POWER
+
+    seeds = 2 + bisect.bisect_left(range(2, MOST_SEEDS + 1), True, key=finds)
+    return seeds if seeds <= MOST_SEEDS else None
+
+
+def _level(comparisons: int) -> float:
+    return 1 - (1 - LEVEL) / comparisons

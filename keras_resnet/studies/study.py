@@ -47,6 +47,7 @@ class Study:
             over the last tenth of the steps, augmented images, as Fig. 6 draws it.
         seeds: how many runs of each arm, by default.
         costed: more networks whose parameters and multiply-adds belong to the answer and that are not trained here.
+        pocket: what ``StudySettings`` leave out under the pocket protocol, where that is not the protocol's own.
     """
 
     name: str
@@ -56,3 +57,4 @@ class Study:
     measure: str = "val_error"
     seeds: int = 3
     costed: tuple[Arm, ...] = ()
+    pocket: dict = field(default_factory=dict)

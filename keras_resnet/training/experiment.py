@@ -70,7 +70,7 @@ class Experiment:
         if settings.sync_bn and strategy.num_replicas_in_sync > 1:
             synchronize_batch_norm(network)
         model = TrainingModel(network, settings.accumulate, timed=not settings.deterministic)
-        model.compile(SGD(settings.base_lr, rates=self.rates, **averaging))
+        model.compile(SGD(settings.base_lr, l2=settings.weight_decay, rates=self.rates, **averaging))
         return model
 
     def _new_network(self, settings) -> Network:

@@ -96,6 +96,8 @@ class Settings(RunSettings):
     """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
     change: Rare[Annotated[tuple[str, ...], Length(1, 100)] | None] = None
     """Other fields of the network's NetSpec, as placement=full_preactivation width=0.5."""
+    weight_decay: Rare[Annotated[float, Between(0, 1)]] = 1e-4
+    """Factor of the weights in their gradient (Sec. 3.4); biases and normalization do not decay."""
     sync_bn: Rare[bool] = False
     """Normalize over the batch of all devices instead of each one's own."""
 

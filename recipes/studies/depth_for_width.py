@@ -1,6 +1,9 @@
-"""Depth for width at the parameters of ResNet-110: 1202 thin layers, 110, and fewer, wider ones (Sec. 4.2).
+"""Depth for width: 1202 thin layers, 110, and fewer, wider ones of the same parameters; 20 layers, and 110 of theirs.
 
 python recipes/studies/depth_for_width.py --data-dir DIR
+
+``--protocol pocket`` takes 2,000 images: then the large networks have 864 parameters an image and the small ones 135,
+where ResNet-1202 of the paper, which overfits (Sec. 4.2), has 388.
 """
 
 import os
@@ -8,8 +11,6 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from keras_resnet.studies import Arm, Study, command_line
-
-PARAMETERS = 1_727_962  # of ResNet-110; every arm has them within 1.5 %
 
 STUDY = Study(
     "depth_for_width",
@@ -19,8 +20,17 @@ STUDY = Study(
         Arm("ResNet1202-thin", "ResNet1202", ("filters=[5,9,19]",)),
         Arm("ResNet56-wide", "ResNet56", ("width=1.42",)),
         Arm("ResNet20-wide", "ResNet20", ("width=2.53",)),
+        Arm("ResNet20", "ResNet20", paper=8.75),
+        Arm("ResNet110-thin", "ResNet110", ("filters=[6,13,25]",)),
     ),
-    pairs=(("ResNet1202-thin", "ResNet110"), ("ResNet56-wide", "ResNet110"), ("ResNet20-wide", "ResNet110")),
+    pairs=(
+        ("ResNet1202-thin", "ResNet110"),
+        ("ResNet56-wide", "ResNet110"),
+        ("ResNet20-wide", "ResNet110"),
+        ("ResNet110-thin", "ResNet20"),
+        ("ResNet20", "ResNet20-wide"),
+    ),
+    pocket={"train_images": 2000, "scale": 0.05},
 )
 
 

@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from keras_resnet.specs import PLACEMENTS
 from keras_resnet.studies import Arm, Study, command_line
 
-DEPTHS = (20, 110)
+DEPTHS = (20, 56, 110)
 
 STUDY = Study(
     "placements",

@@ -1,14 +1,17 @@
 """A study trains each arm and seed once, compares, and continues where it was."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from conftest import write_photos
 
 from keras_resnet import InputError, load_model
 from keras_resnet.studies import Arm, Study, StudySettings, run_study
-from keras_resnet.studies.report import report
-from keras_resnet.studies.run import _finished, _settings, last_train_error
+from keras_resnet.studies.curves import MOST_POINTS, last_train_error, thinned
+from keras_resnet.studies.report import plan_sentence, report
+from keras_resnet.studies.run import _finished, _settings
 
 pytestmark = pytest.mark.long
 
@@ -23,6 +26,7 @@ STUDY = Study(
     ),
     pairs=(("gated", "identity"), ("never", "identity")),
     costed=(Arm("ResNet34", "ResNet34"),),
+    pocket={"train_images": 2000, "scale": 0.05},
 )
 
 
@@ -81,13 +85,98 @@ def test_the_same_study_trains_nothing_again(done, capsys):
 
 def test_arms_of_earlier_calls_stay_in_the_result(done):
     settings, result = done
-    again = run_study(STUDY, StudySettings(**{**vars(settings), "arms": ("identity",)}))
+    again = run_study(STUDY, replace(settings, arms=("identity",)))
     assert again["arms"] == result["arms"]
+
+
+def test_runs_of_other_machines_are_taken_from_their_results(done, tmp_path, capsys):
+    """A seed is trained where there was none, and the rest of both machines' runs are compared and drawn together."""
+    settings, result = done
+    there = replace(settings, workdir=tmp_path / "there", earlier=(settings.workdir / "result.json",), seeds=3)
+    joined = run_study(STUDY, replace(there, arms=("gated",)))
+    assert capsys.readouterr().out.count("== gates") == 1
+    gated = joined["arms"]["gated"]["runs"]
+    assert [run["seed"] for run in gated] == [0, 1, 2]
+    assert gated[:2] == result["arms"]["gated"]["runs"]
+    assert joined["arms"]["identity"] == result["arms"]["identity"]
+    assert (there.workdir / "curves.png").exists()
+    assert [path.name for path in there.workdir.glob("*-seed*")] == ["gated-seed2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"steps": 4, "image_size": 16}, r"is of other settings \(steps, image_size\)"),
+        ({"arms": {"gated": {"model": "ResNet32"}}}, r"is of other settings \(arm gated\)"),
+        ({"arms": {"new": {}}}, "is of other settings"),
+        ({"arms": {"gated": {"runs": [{"seed": 0}]}}}, "is no result of a study that can be read"),
+        ({"arms": []}, "is no result of a study that can be read"),
+    ],
+)
+def test_results_of_other_settings_or_none_are_refused(done, tmp_path, change, words):
+    settings, result = done
+    changed = json.loads(json.dumps(result | change))
+    if isinstance(changed["arms"], dict):
+        changed["arms"] = {n: json.loads(json.dumps(result["arms"]["gated"])) | arm for n, arm in changed["arms"].items()}
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(changed))
+    folder = tmp_path / "here"
+    for file in (path, tmp_path / "nothing.json"):
+        expected = words if file == path else "is no result of a study that can be read"
+        with pytest.raises(InputError, match=expected):
+            run_study(STUDY, replace(settings, workdir=folder, earlier=(file,)))
+    assert not folder.exists()
+
+
+def test_a_study_says_how_many_seeds_half_a_point_needs_and_goes_no_further_than_told(done, capsys):
+    settings, result = done
+    plan = result["plan"]
+    errors = [[run["val_error"] for run in result["arms"][name]["runs"]] for name in ("identity", "gated")]
+    assert plan["std"] == pytest.approx(np.sqrt(np.mean([np.var(two, ddof=1) for two in errors])))
+    assert (plan["freedom"], plan["difference"]) == (2, 0.5)
+    again = run_study(STUDY, replace(settings, most_seeds=2))
+    assert again["arms"] == result["arms"]
+    printed = capsys.readouterr().out
+    assert plan_sentence(plan) in printed
+    assert "out of reach of --most-seeds 2: 2 stay" in printed
+
+
+def test_the_plan_is_followed_where_it_is_in_reach(done, tmp_path):
+    """Two runs of another machine with a standard deviation of 0.14 points: half a point needs three."""
+    settings, result = done
+    earlier = json.loads(json.dumps(result))
+    earlier["arms"]["gated"]["runs"] = []
+    for run, error in zip(earlier["arms"]["identity"]["runs"], (50.0, 50.2), strict=True):
+        run["val_error"] = error
+    (tmp_path / "result.json").write_text(json.dumps(earlier))
+    there = replace(settings, workdir=tmp_path / "there", earlier=(tmp_path / "result.json",), arms=("identity",))
+    joined = run_study(STUDY, replace(there, most_seeds=3))
+    assert [run["seed"] for run in joined["arms"]["identity"]["runs"]] == [0, 1, 2]
+
+
+def test_what_settings_leave_out_is_the_protocol_s():
+    paper, pocket = (StudySettings(protocol=name).of(STUDY) for name in ("paper", "pocket"))
+    assert (paper.steps, paper.image_size, paper.train_images, paper.seeds) == (64_000, 32, None, 3)
+    assert (pocket.steps, pocket.image_size, pocket.train_images) == (3_200, 16, 2000)
+    assert (str(paper.workdir), str(pocket.workdir)) == ("runs/studies/gates", "runs/studies/gates-pocket")
+    own = StudySettings(protocol="pocket", scale=0.5, image_size=24).of(STUDY)
+    assert (own.steps, own.image_size, own.train_images) == (32_000, 24, 2000)
+
+
+def test_curves_keep_few_points_and_each_is_a_mean():
+    rows = [{"split": "train", "step": step, "error": float(step)} for step in range(1, 601)]
+    rows += [{"split": "train", "step": 601}, {"split": "validation", "step": 600, "error": 1 / 3}]
+    curves = thinned(rows)
+    assert curves["validation"] == {"step": [600], "error": [0.333]}
+    assert len(curves["train"]["step"]) == MOST_POINTS
+    assert curves["train"]["step"][:2] == [10, 20]
+    assert curves["train"]["error"][:2] == [5.5, 15.5]
+    assert thinned([])["train"] == {"step": [], "error": []}
 
 
 def test_other_settings_are_refused_in_the_same_folder(done):
     settings, _ = done
-    other = StudySettings(**{**vars(settings), "scale": 4 / 64_000})
+    other = replace(settings, scale=4 / 64_000)
     with pytest.raises(InputError, match=r"steps was 3 and is 4.*another --workdir"):
         run_study(STUDY, other)
 

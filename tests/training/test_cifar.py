@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_resnet
 from keras_resnet import InputError
+from keras_resnet.data import Shard
 from keras_resnet.training import TrainingModel, run
 from keras_resnet.training.cifar import CifarSettings, check_data, cifar_experiment
 from keras_resnet.training.settings import describe
+from keras_resnet.weights import named_arrays
 
 
 def settings(photo_folder, **changes):
@@ -17,8 +21,6 @@ def settings(photo_folder, **changes):
 
 
 def test_stronger_augmentation_mixes_labels(photo_folder):
-    from keras_resnet.data import Shard
-
     for augmentation, shape in ((None, (4,)), ("mixed", (4, 2))):
         experiment = cifar_experiment(settings(photo_folder, augmentation=augmentation))
         images, labels = next(iter(experiment.train_batches(0, Shard())))
@@ -37,6 +39,23 @@ def test_warm_up_is_the_paper_s_unless_it_is_said(photo_folder):
     for warm_up, expected in ((None, (False, True, False)), (True, (True,) * 3), (False, (False,) * 3)):
         experiment = cifar_experiment(settings(photo_folder, warm_up=warm_up))
         assert tuple(experiment.starts_slowly(model) for model in (shallow, deep, plain)) == expected
+
+
+def test_weights_decay_as_they_are_told(photo_folder):
+    """One step of a rate of 1: what two decays change differs by four times the smaller, times the kernel, no more."""
+    steps = {}
+    for decay in (1e-4, 5e-4):
+        wanted = settings(photo_folder, change=("width=0.25", "blocks=[1,1,1]"), base_lr=1.0, weight_decay=decay)
+        keras.utils.set_random_seed(0)
+        experiment = cifar_experiment(wanted)
+        model = experiment.model(wanted, tf.distribute.get_strategy(), 10)
+        before = named_arrays(model.network)
+        model.train_step(next(iter(experiment.train_batches(0, Shard()))))
+        after = named_arrays(model.network)
+        steps[decay] = {name: after[name] - before[name] for name in before}
+    for name, kernel in before.items():
+        expected = -4e-4 * kernel if name.endswith("/kernel") else np.zeros_like(kernel)
+        np.testing.assert_allclose(steps[5e-4][name] - steps[1e-4][name], expected, atol=2e-7, err_msg=name)
 
 
 def test_training_on_a_part_takes_of_each_class(photo_folder):
