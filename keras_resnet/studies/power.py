@@ -14,9 +14,9 @@ def plan(study: Study, found: dict[str, dict[int, dict]]) -> dict | None:
         found: arm to seed to run, with its errors in percent and its ``seconds``.
 
     Returns:
-        ``difference``, 0.5; ``std`` of a run about the mean of its arm, pooled over all arms, percentage points, and its
-        ``freedom``; ``seeds`` an arm, None above 1,000; ``hours`` of all arms' runs, at the mean time of a run of each,
-        those done included. None where no arm has two runs that differ.
+        ``difference``, 0.5; ``std`` of a run about the mean of its arm, pooled over all arms, percentage points, with
+        its degrees of ``freedom``; ``seeds`` an arm, None above 1,000; ``hours`` of all arms' runs, those done
+        included, at the mean time of a run of each. None where no arm has two runs that differ.
     """
     arms = [list(runs.values()) for runs in found.values() if runs]
     pooled = pooled_variance([[run[study.measure] for run in runs] for runs in arms])

@@ -23,7 +23,7 @@ WAYS = {
 
 STUDY = Study(
     "regularization",
-    "Does dropout, maxout, stochastic depth, stronger augmentation or more weight decay lower the error of very deep networks?",
+    "Does dropout, maxout, stochastic depth, more decay or augmentation lower the error of very deep networks?",
     arms=tuple(
         arm
         for name, error in NETWORKS.items()

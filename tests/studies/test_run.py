@@ -117,7 +117,9 @@ def test_results_of_other_settings_or_none_are_refused(done, tmp_path, change, w
     settings, result = done
     changed = json.loads(json.dumps(result | change))
     if isinstance(changed["arms"], dict):
-        changed["arms"] = {n: json.loads(json.dumps(result["arms"]["gated"])) | arm for n, arm in changed["arms"].items()}
+        changed["arms"] = {
+            n: json.loads(json.dumps(result["arms"]["gated"])) | arm for n, arm in changed["arms"].items()
+        }
     path = tmp_path / "result.json"
     path.write_text(json.dumps(changed))
     folder = tmp_path / "here"

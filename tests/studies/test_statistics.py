@@ -32,7 +32,9 @@ def test_interval_and_p_are_welch_s(rng):
 def test_runs_of_one_seed_are_paired_where_that_is_tighter(rng):
     """Student's interval of the differences, of the seeds that both have."""
     seeds = rng.normal(0, 2, 5)  # what a seed does to both arms
-    first = {seed: 7 + shift + noise for seed, (shift, noise) in enumerate(zip(seeds, [0, 0.1, -0.1, 0, 0.1]))}
+    first = {
+        seed: 7 + shift + noise for seed, (shift, noise) in enumerate(zip(seeds, [0, 0.1, -0.1, 0, 0.1], strict=True))
+    }
     second = {seed: 6 + seeds[seed] for seed in (4, 3, 2, 1)} | {9: 30.0}
     found = compare(first, second)
     differences = np.array([1.1, 1.0, 0.9, 1.1])
@@ -46,7 +48,7 @@ def test_runs_of_one_seed_are_paired_where_that_is_tighter(rng):
 
 
 def test_the_tighter_interval_is_hardly_less_sure(rng):
-    """Of 1,500 comparisons of arms that do not differ about 6.5 % decide; the binomial's 99.9 % are within 2.1 of it."""
+    """Of 1,500 pairs of arms that do not differ 6.5 % are told apart; the binomial's 99.9 % are within 2.1 of it."""
     draws = rng.normal(size=(1500, 2, 3))
     told_apart = np.mean([compare(dict(enumerate(a)), dict(enumerate(b)))["decides"] for a, b in draws])
     assert 0.044 < told_apart < 0.086
