@@ -54,7 +54,9 @@ def runs(tmp_path):
     arm |= {key: {"mean": 10.0, "std": 0.5, "best": 9.5} for key in ("train_error", "val_error", "test_error")}
     content = {"study": "gates", "question": "Do <gates> help?", "measure": "val_error", "steps": 3, "scale": 0.1}
     content |= {"batch_size": 32, "data": "cifar10", "seeds": 3, "arms": {"a<b": arm}, "costed": {}}
-    content["comparisons"] = [{"first": "x", "second": "y"} | compare([1.0, 2.0, 3.0], [1.5, 2.5, 3.0])]
+    content["comparisons"] = [
+        {"first": "x", "second": "y"} | compare(dict(enumerate([1.0, 2.0, 3.0])), dict(enumerate([1.5, 2.5, 3.0])))
+    ]
     (study / "result.json").write_text(json.dumps(content | ORIGIN))
     looked = folder / "looked"
     write_result(looked, "responses", {"models": ["m"], "mean": {"m": 1.0}}, ORIGIN)
