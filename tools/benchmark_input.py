@@ -16,6 +16,7 @@ from PIL import Image
 from keras_resnet import data
 from keras_resnet.bounds import Count, Pixels
 from keras_resnet.data import records
+from keras_resnet.data.parallel import AHEAD
 from keras_resnet.data.splits import Split
 from keras_resnet.tables import Table, write_tables
 from keras_resnet.weights import Preprocessing
@@ -42,7 +43,6 @@ class Input(Benchmark):
     seconds: Seconds = 4.0
     image_size: Pixels = 224
     batch_size: Count = 64
-    batches: Count = 8
     shorter_side: Pixels = 512
     """Photos made smaller, as make_records.py --shorter-side makes them, are a contestant."""
 
@@ -66,8 +66,11 @@ class Input(Benchmark):
             f"crop first, shorter side {self.shorter_side}": crop_first(data.folder_split(str(folder), "train")[1]),
             "decode, resize, crop": data.training_batches(naive, len(split), self.batch_size, 0, 0),
         }
-        turns = {name: lambda pipeline=pipeline: self._consume(pipeline) for name, pipeline in pipelines.items()}
-        rates = alternate(turns, self.batch_size * self.batches, self.rounds, self.seconds)
+        found = {name: [] for name in pipelines}
+        for _ in range(self.rounds):
+            for name, pipeline in pipelines.items():
+                found[name].append(self._rate(pipeline))
+        rates = {name: float(np.median(of_name)) for name, of_name in found.items()}
         table = Table("input", ("pipeline", "images/s", "images/s per core", "ratio"))
         table.print_header()
         for name, rate in rates.items():
@@ -91,9 +94,16 @@ class Input(Benchmark):
         crops = [data.augment.scale_crop_flip(file, [0, position], self.image_size) for file in (encoded, smaller)]
         return float(np.abs(crops[0] - crops[1]).mean())
 
-    def _consume(self, pipeline) -> None:
-        for _ in pipeline.take(self.batches):  # a new iterator each turn: an idle one would go on prefetching
-            pass
+    def _rate(self, pipeline) -> float:
+        """Images/s once it runs: what an iterator takes to begin, and what it makes ahead in vain, is not counted."""
+        batches = iter(pipeline)  # a new one each turn: an idle one would go on making batches ahead
+        for _ in range(1 + AHEAD):
+            next(batches)
+        start, count, seconds = time.perf_counter(), 0, 0.0
+        while seconds < self.seconds:
+            next(batches)
+            count, seconds = count + self.batch_size, time.perf_counter() - start
+        return count / seconds
 
 
 def naive_training_view(encoded, seed, size: int):

@@ -179,6 +179,7 @@ def _view(encoded, shape, scale, fraction, mirrored, size: int):
     corner = tf.cast(tf.round(fraction * (extent - tf.cast(window, tf.float32))), tf.int32)
     pixels = _decode_window(encoded, shape, tf.stack([corner[0], corner[1], window, window]))
     pixels = tf.cond(mirrored, lambda: tf.reverse(pixels, [1]), lambda: pixels)
+    pixels = tf.cast(pixels, tf.float32)  # of which TensorFlow resizes a fifth faster than of bytes
     resized = tf.cond(  # a triangle filter is several times slower and gains nothing below (docs/deviations.md)
         window > ALIASING * size,
         lambda: tf.image.resize(pixels, [size, size], antialias=True),

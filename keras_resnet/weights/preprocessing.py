@@ -50,15 +50,19 @@ class Preprocessing:
         ``shift``, three values in RGB order as ``x``, is added to the values first, at no cost of its own.
         """
         mean, std = self.mean_for(*x.shape[-3:-1]), np.asarray(self.std, np.float32)
+        order = slice(None, None, -1 if self.channels == "BGR" else 1)
+        offset = mean - (shift[order] if hasattr(shift, "shape") else shift)
         if isinstance(x, np.ndarray):
             x = x.astype(np.float32)
         else:
             import tensorflow as tf
 
             x = tf.cast(x, tf.float32)
-        order = slice(None, None, -1 if self.channels == "BGR" else 1)
-        centered = x[..., order] - (mean - (shift[order] if hasattr(shift, "shape") else shift))
-        return centered if (std == 1).all() else centered / std
+            if mean.ndim == 1:  # whole rows: TensorFlow takes three times as long to repeat three values
+                row = [tf.shape(x)[-2], 3]
+                offset, std = tf.broadcast_to(offset, row), tf.broadcast_to(std, row)
+        centered = x[..., order] - offset
+        return centered if set(self.std) == {1.0} else centered / std
 
     def undo(self, x: np.ndarray) -> np.ndarray:
         """RGB values from 0 to 255 of what ``__call__`` gave."""
