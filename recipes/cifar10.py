@@ -12,7 +12,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from keras_resnet import training
-from keras_resnet.training.cifar import PAPER, CifarSettings, check_data, cifar_experiment
+from keras_resnet.training.cifar import PAPER, CifarSettings, check_data, cifar_task
 
 DEMO = {**PAPER, "steps": 600}
 
@@ -20,7 +20,7 @@ DEMO = {**PAPER, "steps": 600}
 def main(settings: CifarSettings) -> None:
     preset = DEMO if settings.data == "demo" else PAPER
     check_data(settings)
-    training.run(training.resolve(settings, preset, "cifar10"), cifar_experiment)
+    training.run(training.resolve(settings, preset, "cifar10"), cifar_task)
 
 
 if __name__ == "__main__":

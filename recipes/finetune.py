@@ -67,7 +67,7 @@ def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -
     return {stage: (settings.layer_decay**distance, distance * wait) for distance, stage in below}
 
 
-def prepare(settings: Settings, found: "data.Data", trained: "keras_resnet.Network") -> "training.Experiment":
+def prepare(settings: Settings, found: "data.Data", trained: "keras_resnet.Network") -> "training.Classification":
     """A new classifier on ``trained``, fed with what its weights expect."""
     found = training.with_first_photos(found, settings.workdir)
     size, batch, preprocessing = settings.image_size, settings.batch_size, trained.preprocessing
@@ -77,7 +77,8 @@ def prepare(settings: Settings, found: "data.Data", trained: "keras_resnet.Netwo
         training.freeze(tuned, settings.freeze, settings.freeze_bn)
         return tuned
 
-    return training.Experiment(
+    return training.Classification(
+        settings=settings,
         classes=found.classes,
         train=found.train,
         validation=found.validation,

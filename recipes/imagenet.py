@@ -59,7 +59,7 @@ def preset(settings: Settings, found: "data.Data") -> dict:
     return chosen | {"schedule": schedule, "epochs": DEMO_EPOCHS if demo else LENGTHS[schedule]}
 
 
-def prepare(settings: Settings, found: "data.Data") -> "training.Experiment":
+def prepare(settings: Settings, found: "data.Data") -> "training.Classification":
     """Find the mean image of the training images' center views."""
     found = training.with_first_photos(found, settings.workdir)
     size, batch, modern = settings.image_size, settings.batch_size, settings.recipe == "modern"
@@ -71,7 +71,8 @@ def prepare(settings: Settings, found: "data.Data") -> "training.Experiment":
     def train_batches(start_step, shard):
         return data.imagenet_batches(found.train, preprocessing, batch, size, settings.seed, start_step, shard, **more)
 
-    return training.Experiment(
+    return training.Classification(
+        settings=settings,
         classes=found.classes,
         train=found.train,
         validation=found.validation,

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from keras_resnet.training import Experiment
+from keras_resnet.training import Classification
 from keras_resnet.training.state import State
 from keras_resnet.training.workdir import Workdir
 
@@ -50,7 +50,7 @@ def go_on(workdir: Workdir, steps) -> tuple[int, list[dict], float]:
     """Continue a run to each of ``steps``; returns the step it was at, its rows and its variable's value."""
     model = Model()
     state, _ = workdir.restore(model) or (State(), {})
-    workdir.restore_rows(state.step, Experiment.columns)
+    workdir.restore_rows(state.step, Classification.metric_names)
     found = state.step, list(workdir.metrics.rows), float(model.variable.value[0])
     for step in steps:
         if step:

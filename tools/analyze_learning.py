@@ -11,7 +11,7 @@ from keras_resnet import analysis, plots
 from keras_resnet.bounds import Between, Count
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table
-from keras_resnet.training.cifar import CifarSettings, cifar_experiment
+from keras_resnet.training.cifar import CifarSettings, cifar_task
 
 DISTANCES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # of an image's own norm
 GRID = 25  # points along a line of the loss surface, and along each side of a plane
@@ -71,10 +71,10 @@ class Training(Instrument):
             raise InputError(f"{self.workdir} is no run of recipes/cifar10.py: use gradients on its last.keras.")
         values |= {key: Path(values[key]) for key in ("data_dir", "workdir") if values[key] is not None}
         settings = CifarSettings(**values)
-        experiment = cifar_experiment(settings)
-        model = experiment.model(settings, choose_strategy(), settings.steps)
-        images = np.asarray(experiment.preprocessing(experiment.train.images[: self.images]))
-        loss = analysis.Loss(model.network, images, experiment.train.labels[: self.images], "batch", batch_size=32)
+        task = cifar_task(settings)
+        model = task.build_model(choose_strategy(), settings.steps)
+        images = np.asarray(task.preprocessing(task.train.images[: self.images]))
+        loss = analysis.Loss(model.network, images, task.train.labels[: self.images], "batch", batch_size=32)
         records, table = [], Table("training", ("step", *(f"gradient norm, {stage}" for stage in model.stages)))
         table.print_header()
         checkpoints = CheckpointFolder(self.workdir / CHECKPOINTS)

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from keras_resnet import training
 from keras_resnet.detection.backbone import from_network, preprocessing_of, vgg16
 from keras_resnet.detection.benchmarks import BENCHMARKS
-from keras_resnet.detection.experiment import DetectionExperiment, first, readable, with_files
 from keras_resnet.detection.loading import load_detector
 from keras_resnet.detection.model import FasterRCNN
 from keras_resnet.detection.photo_files import check_unseen, contents
+from keras_resnet.detection.photo_reading import first, readable, with_files
 from keras_resnet.detection.photos import DetectionData
 from keras_resnet.detection.protocols import Protocol
 from keras_resnet.detection.settings import DetectionSettings
+from keras_resnet.detection.task import DetectionTask
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
 from keras_resnet.specs import VGG16, split_name
@@ -74,12 +75,12 @@ def train(
             contents(with_files(*found["train"])), with_files(*found["validation"]), f"A detector of {train.name}"
         )
 
-    def make(settings: DetectionSettings, **more) -> DetectionExperiment:
+    def make(settings: DetectionSettings, **more) -> DetectionTask:
         def began_with(part):
             data, rows = found.get(part, (None, None))
             return with_files(data, rows if rows is None else training.first_photos(settings.workdir, part, rows))
 
-        return DetectionExperiment(
+        return DetectionTask(
             began_with("train"),
             began_with("validation"),
             BENCHMARKS[protocol.benchmark],
@@ -102,11 +103,11 @@ def train(
             continue
         print(f"step {phase.name}", flush=True)
         own = replace(settings, workdir=folder, batch_size=settings.batch_size * phase.images)
-        result = training.run(own, functools.partial(_phase_experiment, make=make, phase=phase, protocol=protocol))
+        result = training.run(own, functools.partial(_phase_task, make=make, phase=phase, protocol=protocol))
     return result
 
 
-def _phase_experiment(settings, make, phase: Phase, protocol: Protocol) -> DetectionExperiment:
+def _phase_task(settings, make, phase: Phase, protocol: Protocol) -> DetectionTask:
     def saved(name: str) -> FasterRCNN:
         return load_detector(settings.workdir.parent / name / "last.keras")
 

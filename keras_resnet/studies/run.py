@@ -18,7 +18,7 @@ from keras_resnet.studies.report import plan_sentence, report
 from keras_resnet.studies.settings import StudySettings
 from keras_resnet.studies.statistics import compare, mean_std
 from keras_resnet.studies.study import MEASURES, Arm, Study
-from keras_resnet.training.cifar import CifarSettings, check_data, cifar_experiment
+from keras_resnet.training.cifar import CifarSettings, check_data, cifar_task
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.training.ownership import RUN, STUDY, check_owned, holds, mark
 from keras_resnet.training.results import provenance
@@ -114,7 +114,7 @@ def _settings(arm: Arm, seed: int, settings: StudySettings) -> CifarSettings:
 
 def _trained(wanted: CifarSettings) -> dict:
     keras.backend.clear_session()
-    done = _with_curves(wanted, training.run(wanted, cifar_experiment, growing=()))
+    done = _with_curves(wanted, training.run(wanted, cifar_task, growing=()))
     if done is None:
         raise InputError(
             f"{wanted.workdir / METRICS} has lost the last points of its curves: move that folder away to train the "

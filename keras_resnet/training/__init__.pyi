@@ -1,4 +1,4 @@
-from .experiment import Experiment as Experiment
+from .classification import Classification as Classification
 from .freezing import freeze as freeze, stages_of as stages_of
 from .model import TrainingModel as TrainingModel
 from .optimizer import SGD as SGD
@@ -7,3 +7,4 @@ from .running import run as run
 from .schedules import schedule as schedule
 from .settings import RunSettings as RunSettings, Settings as Settings, command_line as command_line, resolve as resolve
 from .strategy import choose_strategy as choose_strategy, distribute as distribute
+from .task import Reporter as Reporter, Task as Task

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_resnet.training.curves import Curves
 from keras_resnet.training.judging import settled
@@ -17,6 +18,7 @@ from keras_resnet.training.schedules import WARM_UP_ERROR, WARM_UP_FACTOR, note_
 from keras_resnet.training.signals import Stopped, StopSignals
 from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.step import Step
+from keras_resnet.training.task import Part, Task
 from keras_resnet.training.workdir import BEST, Workdir
 from keras_resnet.training.workers import total
 
@@ -91,9 +93,11 @@ class Windows(keras.callbacks.Callback):
 class LostPhotos(keras.callbacks.Callback):
     """At the end of each window ends the run, on all workers, if one has lost too many of the photos it read."""
 
-    def __init__(self, parts, state: State, calendar: Calendar, together: Callable[[Callable], None]):
+    def __init__(
+        self, parts: tuple[Part | None, ...], state: State, calendar: Calendar, together: Callable[[Callable], None]
+    ):
         super().__init__()
-        self.readers = [part.reader for part in parts if getattr(part, "reader", None) is not None]
+        self.readers = [part.reader for part in parts if part is not None and part.reader is not None]
         self.state, self.calendar, self.together = state, calendar, together
 
     def on_train_batch_end(self, batch, logs=None):
@@ -111,11 +115,21 @@ def check_finite(model: Step, state: State) -> None:
 class Validation(keras.callbacks.Callback):
     """Evaluates at the end of each epoch the network that the run would end with, and keeps the best."""
 
-    def __init__(self, state, calendar, curves, workdir, experiment, settings, signals: StopSignals, strategy):
+    def __init__(
+        self,
+        state: State,
+        calendar: Calendar,
+        curves: Curves,
+        workdir: Workdir,
+        task: Task,
+        follows_plateaus: bool,
+        signals: StopSignals,
+        strategy: tf.distribute.Strategy,
+    ):
         super().__init__()
         self.state, self.calendar, self.curves, self.workdir = state, calendar, curves, workdir
-        self.experiment, self.settings, self.signals = experiment, settings, signals
-        self.evaluate = experiment.validator(strategy) if experiment.validation is not None else None
+        self.task, self.follows_plateaus, self.signals = task, follows_plateaus, signals
+        self.evaluate = task.validator(strategy) if task.validation is not None else None
 
     def catch_up(self) -> None:
         """Validate if the run was stopped between an epoch's last step and the end of its validation."""
@@ -144,18 +158,18 @@ class Validation(keras.callbacks.Callback):
             if total(self.model.distribute_strategy, np.array([infinite], np.int64)).any():
                 raise Diverged(self.state.step - 1, self.state.step)
             self.state.validated = self.state.step
-            error = self.experiment.judged(values)
+            error = self.task.objective(values)
             if error < self.state.best_error:
                 self.state.best_error = float(error)
                 self.workdir.save_model(BEST, self.model.saved())
-        if self.settings.schedule == "plateau":
+        if self.follows_plateaus:
             note_plateau(self.state, error)
         self.curves.validation_point(self.model, values)
         self.model.stop_training = self.state.finished
 
     def recalibrate(self) -> None:
         """Give normalization the statistics of the weights as they are."""
-        self.experiment.recalibrate(self.model, self.settings, self.state, self._stopping)
+        self.task.recalibrate(self.model, self.state, self._stopping)
 
     def _stopping(self) -> bool:
         return self.signals.received is not None and self.model.distribute_strategy.num_replicas_in_sync == 1

@@ -15,7 +15,7 @@ from keras_resnet.training.settings import Settings
 from keras_resnet.weights.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    from keras_resnet.training import Experiment
+    from keras_resnet.training import Classification
 
 PAPER = {"model": "ResNet20", "batch_size": 128, "steps": 64_000, "image_size": 32, "base_lr": 0.1}
 
@@ -65,7 +65,7 @@ def decoded(name: str, data_dir: Path | None, size: int, train_images: int | Lit
     return found.classes, (train, validation, test), data.mean_image(train)
 
 
-def cifar_experiment(settings: CifarSettings) -> Experiment:
+def cifar_task(settings: CifarSettings) -> Classification:
     """Decode the images into memory and subtract the training images' mean image."""
     classes, (train, validation, test), mean = decoded(
         settings.data, settings.data_dir, settings.image_size, settings.train_images
@@ -77,7 +77,8 @@ def cifar_experiment(settings: CifarSettings) -> Experiment:
     def train_batches(start_step, shard):
         return data.cifar_batches(train, preprocessing, batch, settings.seed, start_step, shard, finish)
 
-    return training.Experiment(
+    return training.Classification(
+        settings=settings,
         classes=classes,
         train=train,
         validation=validation,

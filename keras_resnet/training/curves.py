@@ -8,6 +8,7 @@ from keras_resnet.training import tensorboard
 from keras_resnet.training.console import Console
 from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.step import Step
+from keras_resnet.training.task import Task
 from keras_resnet.training.workdir import EVENTS, Workdir
 
 
@@ -18,10 +19,10 @@ class Curves:
     """
 
     def __init__(
-        self, workdir: Workdir, state: State, calendar: Calendar, batch_size: int, experiment, console: Console
+        self, workdir: Workdir, state: State, calendar: Calendar, batch_size: int, task: Task, console: Console
     ):
         self.state, self.calendar, self.batch_size = state, calendar, batch_size
-        self.experiment, self.console = experiment, console
+        self.task, self.console = task, console
         self.workdir, self.chief, self.together = workdir, workdir.chief, workdir.together
         self.writers = {}
         if self.chief:
@@ -30,7 +31,7 @@ class Curves:
 
     def go_back(self) -> None:
         """Forget the points behind the state's step: they are done again."""
-        self.workdir.restore_rows(self.state.step, self.experiment.columns)
+        self.workdir.restore_rows(self.state.step, self.task.metric_names)
         self.console.last = next((row for row in reversed(self.rows) if row["split"] == "train"), {})
 
     @property
@@ -74,8 +75,8 @@ class Curves:
             self._write("validation", values)
             if self.chief:
                 with self.writers["validation"].as_default():
-                    self.experiment.pictures(model, self.state.step)
-                self.console.validation(self.state, self.calendar, self.experiment.summary(values))
+                    self.task.reporter.validation_images(model, self.state.step)
+                self.console.validation(self.state, self.calendar, self.task.reporter.validation_summary(values))
 
         self.together(show)
         self.start_window()

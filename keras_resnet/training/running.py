@@ -22,6 +22,7 @@ from keras_resnet.training.signals import StopSignals
 from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.step import Step
 from keras_resnet.training.strategy import check_batch, choose_strategy, distribute
+from keras_resnet.training.task import Task
 from keras_resnet.training.workdir import CURVES, LAST, RESULT, Workdir
 from keras_resnet.training.workers import agree, is_chief, together
 
@@ -30,12 +31,12 @@ MOST_ROLLBACKS = 3
 LONGEST_WARM_UP = 0.1  # of a run
 
 
-def run(settings: RunSettings, prepare: Callable, growing: tuple[str, ...] = LENGTHS) -> dict:
+def run(settings: RunSettings, prepare: Callable[[RunSettings], Task], growing: tuple[str, ...] = LENGTHS) -> dict:
     """Train, or continue, the run in ``settings.workdir``; writes and returns ``result.json``'s content.
 
     Args:
         settings: resolved settings, see :func:`resolve`.
-        prepare: from settings to an :class:`Experiment`, or what has its methods: opens the data.
+        prepare: from settings to the task; opens the data.
         growing: settings by which a run in the folder may be lengthened.
 
     Raises:
@@ -58,28 +59,28 @@ def run(settings: RunSettings, prepare: Callable, growing: tuple[str, ...] = LEN
         tf.config.experimental.enable_op_determinism()
     plain, defaults = as_json(settings), as_json(type(settings)())
     with contextlib.closing(Workdir(settings.workdir, plain, defaults, growing, chief, everywhere)) as workdir:
-        experiment = everywhere(lambda: prepare(settings))
-        epoch_steps = experiment.epoch_steps(settings)
+        task = everywhere(lambda: prepare(settings))
+        epoch_steps = task.epoch_steps()
         total_steps = settings.steps or max(1, round(settings.epochs * epoch_steps))
         calendar = Calendar(epoch_steps, total_steps, settings.save_every, settings.keep_every)
         with strategy.scope():
-            model = experiment.model(settings, strategy, total_steps)
-        curves = _train(model, experiment, settings, workdir, calendar)
-        result = _result(model, experiment, settings, curves) | origin
+            model = task.build_model(strategy, total_steps)
+        curves = _train(model, task, settings, workdir, calendar)
+        result = _result(model, task, settings, curves) | origin
         workdir.save_model(LAST, model.saved())
         workdir.write_json(RESULT, result)
-        workdir.write(CURVES, lambda path: experiment.draw(settings.model, curves.rows, path))
+        workdir.write(CURVES, lambda path: task.reporter.draw_curves(settings.model, curves.rows, path))
         if chief:
             with curves.writers["validation"].as_default():
                 tensorboard.settings(as_json(settings), result)
-            _report(experiment.report(result), result, workdir)
+            _report(task.reporter.result_lines(result), result, workdir)
     return result
 
 
-def _train(model: Step, experiment, settings, workdir, calendar) -> Curves:
+def _train(model: Step, task: Task, settings: RunSettings, workdir: Workdir, calendar: Calendar) -> Curves:
     """Call ``fit`` until the run is at its end, from the last checkpoint where there is one or the loss diverges."""
     strategy = model.distribute_strategy
-    state, running = workdir.restore(model) or (State(warm_up_end=None if experiment.starts_slowly(model) else 0), {})
+    state, running = workdir.restore(model) or (State(warm_up_end=None if task.needs_warm_up(model) else 0), {})
     agree(strategy, state.step, "the checkpoint they found")
     if state.step and workdir.chief:
         print(f"continuing at step {state.step} of {calendar.total_steps} in {workdir.path}", flush=True)
@@ -88,10 +89,10 @@ def _train(model: Step, experiment, settings, workdir, calendar) -> Curves:
             f"{workdir.path} is at step {state.step}, behind the end of its {calendar.total_steps} steps, since it has "
             "fewer images than before: give the data of before, or another --workdir."
         )
-    rates = _rates(settings, experiment, calendar.epoch_steps, calendar.total_steps)
+    rates = _rates(settings, task, calendar.epoch_steps, calendar.total_steps)
     if workdir.grown and not state.finished:
         before = workdir.grown.get("steps") or max(1, round(workdir.grown["epochs"] * calendar.epoch_steps))
-        old = _rates(settings, experiment, calendar.epoch_steps, before)(max(0, state.step - 1), state.drops)
+        old = _rates(settings, task, calendar.epoch_steps, before)(max(0, state.step - 1), state.drops)
         print(
             f"lengthened from {before} to {calendar.total_steps} steps: the rate goes on as in a run of that length, "
             f"at {rates(state.step, state.drops):.4g}; its last was {old:.4g}",
@@ -100,16 +101,18 @@ def _train(model: Step, experiment, settings, workdir, calendar) -> Curves:
     rate = LearningRate(rates, state)
     if workdir.chief:
         print(f"{calendar.total_steps} steps of {settings.batch_size} images; the first takes longer", flush=True)
-    curves = workdir.together(lambda: _begin_curves(model, experiment, settings, workdir, calendar, state))
+    curves = workdir.together(lambda: _begin_curves(model, task, settings, workdir, calendar, state))
     rollbacks, diverged_at = 0, -1
     with StopSignals() as signals:
-        validation = Validation(state, calendar, curves, workdir, experiment, settings, signals, strategy)
+        validation = Validation(
+            state, calendar, curves, workdir, task, settings.schedule == "plateau", signals, strategy
+        )
         saves = Saves(state, calendar, workdir, signals)
         saves.running = running
         callbacks = [
             rate,
             Windows(state, calendar, curves, rate),
-            LostPhotos((experiment.train, experiment.validation), state, calendar, workdir.together),
+            LostPhotos((task.train, task.validation), state, calendar, workdir.together),
             validation,
             saves,
         ]
@@ -123,39 +126,41 @@ def _train(model: Step, experiment, settings, workdir, calendar) -> Curves:
             try:
                 validation.catch_up()
                 if state.step < calendar.total_steps and not state.finished:
-                    _fit(model, experiment, strategy, calendar, state, callbacks)
+                    _fit(model, task, strategy, calendar, state, callbacks)
             except Diverged as divergence:
                 rollbacks = rollbacks + 1 if divergence.step <= diverged_at or diverged_at < 0 else 1
                 diverged_at = max(diverged_at, divergence.seen_at)
                 saves.running = _go_back(model, workdir, state, divergence, rollbacks, settings.batch_size)
                 workdir.together(curves.go_back)
-    settle(model, lambda: experiment.recalibrate(model, settings, state))
+    settle(model, lambda: task.recalibrate(model, state))
     return curves
 
 
-def _rates(settings, experiment, epoch_steps: int, total_steps: int) -> Callable[[int, int], float]:
+def _rates(settings: RunSettings, task: Task, epoch_steps: int, total_steps: int) -> Callable[[int, int], float]:
     return schedule(
         settings.schedule or "steps",
-        settings.base_lr * settings.batch_size / experiment.reference_batch,
+        settings.base_lr * settings.batch_size / task.reference_batch,
         total_steps,
-        experiment.milestones,
-        round(min(experiment.warm_up_epochs * epoch_steps, LONGEST_WARM_UP * total_steps)),
+        task.milestones,
+        round(min(task.warm_up_epochs * epoch_steps, LONGEST_WARM_UP * total_steps)),
     )
 
 
-def _begin_curves(model, experiment, settings, workdir, calendar, state) -> Curves:
-    curves = Curves(workdir, state, calendar, settings.batch_size, experiment, Console())
+def _begin_curves(
+    model: Step, task: Task, settings: RunSettings, workdir: Workdir, calendar: Calendar, state: State
+) -> Curves:
+    curves = Curves(workdir, state, calendar, settings.batch_size, task, Console())
     if workdir.chief:
         with curves.writers["train"].as_default():
-            experiment.describe(model, state)
+            task.reporter.begin(model, state)
     return curves
 
 
-def _fit(model, experiment, strategy, calendar, state, callbacks) -> None:
+def _fit(model: Step, task: Task, strategy, calendar: Calendar, state: State, callbacks: list) -> None:
     """One call of ``fit`` for all steps to come, as one epoch of Keras': the callbacks know the run's own."""
     first = state.step + state.skipped
     model.fit(
-        distribute(strategy, lambda shard: experiment.train_batches(first, shard)),
+        distribute(strategy, lambda shard: task.train_batches(first, shard)),
         steps_per_epoch=calendar.total_steps - state.step,
         callbacks=callbacks,
         shuffle=False,
@@ -163,7 +168,9 @@ def _fit(model, experiment, strategy, calendar, state, callbacks) -> None:
     )
 
 
-def _go_back(model, workdir, state, divergence, rollbacks, batch_size) -> dict:
+def _go_back(
+    model: Step, workdir: Workdir, state: State, divergence: Diverged, rollbacks: int, batch_size: int
+) -> dict:
     """Take up the last checkpoint, leaving out the batches from there to where the loss was seen not to be finite.
 
     Returns the metrics of the window the checkpoint is in.
@@ -191,16 +198,16 @@ def _go_back(model, workdir, state, divergence, rollbacks, batch_size) -> dict:
     return running
 
 
-def _result(model, experiment, settings, curves) -> dict:
+def _result(model: Step, task: Task, settings: RunSettings, curves: Curves) -> dict:
     state = curves.state
     result = {"model": settings.model, "steps": state.step, "seed": settings.seed}
-    result |= experiment.result(model, settings, state)
+    result |= task.evaluate(model, state)
     rates = [row["images_per_second"] for row in curves.rows if row["split"] == "train"]
     result["images_per_second"] = float(np.median(rates)) if rates else None
     result["seconds"] = state.seconds
     result["skipped_batches"] = state.skipped
     result["devices"] = model.distribute_strategy.num_replicas_in_sync
-    result["train_examples"], result["train_split"] = len(experiment.train), experiment.train.name
+    result["train_examples"], result["train_split"] = len(task.train), task.train.name
     result["settings"] = as_json(settings)
     return result
 

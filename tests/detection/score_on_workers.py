@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.detection import BENCHMARKS, DetectionExperiment, DetectionSettings, first, load_detector, open_coco
+from keras_resnet.detection import BENCHMARKS, DetectionSettings, DetectionTask, first, load_detector, open_coco
 from keras_resnet.training import choose_strategy
 from keras_resnet.training.workers import linger, number_of
 from keras_resnet.weights import Preprocessing
@@ -29,7 +29,7 @@ def score(data, found):
 
 settings = DetectionSettings(model="none", batch_size=1, steps=1, base_lr=0.001)
 benchmark = replace(BENCHMARKS["coco"], score=score)
-experiment = DetectionExperiment(photos, photos, benchmark, settings, None, Preprocessing(mean=[0, 0, 0]), 1, (), 1e-4)
-values = experiment.validator(strategy)(model, lambda: False)
-np.savez(f"{OUT}-{number_of(strategy)}.npz", **values, **seen, looked_at=len(experiment.photos_shown))
+task = DetectionTask(photos, photos, benchmark, settings, None, Preprocessing(mean=[0, 0, 0]), 1, (), 1e-4)
+values = task.validator(strategy)(model, lambda: False)
+np.savez(f"{OUT}-{number_of(strategy)}.npz", **values, **seen, looked_at=len(task.photos_shown))
 linger(strategy)

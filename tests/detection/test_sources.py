@@ -20,7 +20,7 @@ from keras_resnet.detection import (
     photos_of,
     train,
 )
-from keras_resnet.detection.experiment import pictures_of, readable, with_files
+from keras_resnet.detection.photo_reading import pictures_of, readable, with_files
 from keras_resnet.detection.photos import join
 from keras_resnet.weights import Preprocessing
 

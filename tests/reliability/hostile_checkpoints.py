@@ -12,7 +12,7 @@ from hostile_run_parts import OURS, Draw, goes_on, junk, on_a_run, put
 from run_folders import FULL, Model, go_on
 from watching import Case, StateChanged
 
-from keras_resnet.training import Experiment
+from keras_resnet.training import Classification
 from keras_resnet.training.checkpoints import _hash
 from keras_resnet.training.state import State
 from keras_resnet.training.workdir import Workdir
@@ -123,7 +123,7 @@ def another_network(draw: Draw) -> Case:
     def prepare(folder):
         workdir, model = Workdir(folder / "run", FULL), Model()
         model.variable.value = np.zeros(shape, kind)
-        workdir.restore_rows(0, Experiment.columns)
+        workdir.restore_rows(0, Classification.metric_names)
         workdir.save_checkpoint(model, State(step=5))
         workdir.close()
 

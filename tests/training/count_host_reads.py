@@ -37,7 +37,12 @@ ops._EagerTensorBase._numpy, callbacks.LearningRate.on_train_batch_begin = count
 rng = np.random.default_rng(0)
 split = data.ArraySplit("train", rng.integers(0, 256, (1600, 8, 8, 3)).astype(np.uint8), np.arange(1600) % 4)
 preprocessing = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
-experiment = training.Experiment(
+settings = training.Settings(
+    model="ResNet20", change=("blocks=[1,1,1]",), batch_size=4, image_size=8, base_lr=0.1, steps=101, schedule="cosine",
+    workdir=sys.argv[1],
+)  # fmt: skip
+task = training.Classification(
+    settings=settings,
     classes=tuple("abcd"),
     train=split,
     validation=split,
@@ -48,9 +53,5 @@ experiment = training.Experiment(
     reference_batch=128,
     milestones=(),
 )
-settings = training.Settings(
-    model="ResNet20", change=("blocks=[1,1,1]",), batch_size=4, image_size=8, base_lr=0.1, steps=101, schedule="cosine",
-    workdir=sys.argv[1],
-)  # fmt: skip
-training.run(settings, lambda _: experiment)
+training.run(settings, lambda _: task)
 print(json.dumps(reads[:100]))

@@ -1,4 +1,4 @@
-"""The CIFAR protocol's own settings: what they change in an experiment."""
+"""The CIFAR protocol's own settings: what they change in a task."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ import keras_resnet
 from keras_resnet import InputError
 from keras_resnet.data import Shard
 from keras_resnet.training import TrainingModel, run
-from keras_resnet.training.cifar import CifarSettings, check_data, cifar_experiment
+from keras_resnet.training.cifar import CifarSettings, check_data, cifar_task
 from keras_resnet.training.settings import describe
 from keras_resnet.weights import named_arrays
 
@@ -22,8 +22,8 @@ def settings(photo_folder, **changes):
 
 def test_stronger_augmentation_mixes_labels(photo_folder):
     for augmentation, shape in ((None, (4,)), ("mixed", (4, 2))):
-        experiment = cifar_experiment(settings(photo_folder, augmentation=augmentation))
-        images, labels = next(iter(experiment.train_batches(0, Shard())))
+        task = cifar_task(settings(photo_folder, augmentation=augmentation))
+        images, labels = next(iter(task.train_batches(0, Shard())))
         assert (images.shape, labels.shape) == ((4, 32, 32, 3), shape)
     np.testing.assert_allclose(np.sum(labels, axis=1), 1, rtol=1e-5)
     with pytest.raises(InputError, match="augmentation 'none'"):
@@ -37,8 +37,8 @@ def test_warm_up_is_the_paper_s_unless_it_is_said(photo_folder):
         for name in ("ResNet20", "ResNet110", "PlainNet110")
     )
     for warm_up, expected in ((None, (False, True, False)), (True, (True,) * 3), (False, (False,) * 3)):
-        experiment = cifar_experiment(settings(photo_folder, warm_up=warm_up))
-        assert tuple(experiment.starts_slowly(model) for model in (shallow, deep, plain)) == expected
+        task = cifar_task(settings(photo_folder, warm_up=warm_up))
+        assert tuple(task.needs_warm_up(model) for model in (shallow, deep, plain)) == expected
 
 
 def test_weights_decay_as_they_are_told(photo_folder):
@@ -47,10 +47,10 @@ def test_weights_decay_as_they_are_told(photo_folder):
     for decay in (1e-4, 5e-4):
         wanted = settings(photo_folder, change=("width=0.25", "blocks=[1,1,1]"), base_lr=1.0, weight_decay=decay)
         keras.utils.set_random_seed(0)
-        experiment = cifar_experiment(wanted)
-        model = experiment.model(wanted, tf.distribute.get_strategy(), 10)
+        task = cifar_task(wanted)
+        model = task.build_model(tf.distribute.get_strategy(), 10)
         before = named_arrays(model.network)
-        model.train_step(next(iter(experiment.train_batches(0, Shard()))))
+        model.train_step(next(iter(task.train_batches(0, Shard()))))
         after = named_arrays(model.network)
         steps[decay] = {name: after[name] - before[name] for name in before}
     for name, kernel in before.items():
@@ -60,7 +60,7 @@ def test_weights_decay_as_they_are_told(photo_folder):
 
 def test_training_on_a_part_takes_of_each_class(photo_folder):
     """Evenly spaced, with their own mean; validated after as many images as it takes, where steps are the length."""
-    whole, part = (cifar_experiment(settings(photo_folder, train_images=count)) for count in (None, 4))
+    whole, part = (cifar_task(settings(photo_folder, train_images=count)) for count in (None, 4))
     assert len(part.train) == 4 < len(whole.train)
     assert set(part.train.labels) == set(whole.train.labels)
     known = {image.tobytes() for image in whole.train.images}
@@ -68,7 +68,7 @@ def test_training_on_a_part_takes_of_each_class(photo_folder):
     np.testing.assert_allclose(part.preprocessing.mean, part.train.images.mean(axis=0), rtol=1e-4)
     for length, expected in (({"steps": 50}, 2), ({"epochs": 3}, 1)):  # 4 are validated
         few = replace(settings(photo_folder, train_images=2, **length), batch_size=2)
-        assert cifar_experiment(few).epoch_steps(few) == expected
+        assert cifar_task(few).epoch_steps() == expected
 
 
 def test_more_images_than_there_are_are_refused_before_a_folder_is_made(photo_folder):
@@ -80,15 +80,15 @@ def test_more_images_than_there_are_are_refused_before_a_folder_is_made(photo_fo
 @pytest.mark.long
 def test_training_on_all_images_holds_none_out(photo_folder, tmp_path):
     """Table 6 is of networks trained on all images: no image is judged by, no network chosen, and the run says so."""
-    held_out = cifar_experiment(settings(photo_folder))
+    held_out = cifar_task(settings(photo_folder))
     everything = settings(photo_folder, train_images="all", steps=4, base_lr=0.1, workdir=tmp_path / "run",
                           change=("blocks=[1,1]", "filters=[4,8]"))  # fmt: skip
-    experiment = cifar_experiment(everything)
-    assert experiment.validation is None
-    assert len(experiment.train) == len(held_out.train) + len(held_out.validation)
-    np.testing.assert_allclose(experiment.preprocessing.mean, experiment.train.images.mean(axis=0), rtol=1e-4)
-    result = run(everything, cifar_experiment)
-    assert (result["train_examples"], result["steps"]) == (len(experiment.train), 4)
+    task = cifar_task(everything)
+    assert task.validation is None
+    assert len(task.train) == len(held_out.train) + len(held_out.validation)
+    np.testing.assert_allclose(task.preprocessing.mean, task.train.images.mean(axis=0), rtol=1e-4)
+    result = run(everything, cifar_task)
+    assert (result["train_examples"], result["steps"]) == (len(task.train), 4)
     assert result["val_error"] is result["best_val_error"] is None
     assert (tmp_path / "run" / "last.keras").exists()
     assert not (tmp_path / "run" / "best.keras").exists()
@@ -100,7 +100,7 @@ def test_parts_that_cannot_be_are_named(photo_folder):
     with pytest.raises(InputError, match="not a batch of 4"):
         settings(photo_folder, train_images=3).check()
     with pytest.raises(InputError, match="images, not 1000: ask for fewer"):
-        cifar_experiment(settings(photo_folder, train_images=1000))
+        cifar_task(settings(photo_folder, train_images=1000))
 
 
 def test_changes_reach_the_network(photo_folder):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_resnet.training import Experiment
+from keras_resnet.training import Classification
 from keras_resnet.training.console import Console, duration
 from keras_resnet.training.curves import Curves
 from keras_resnet.training.metrics_file import write_metrics
@@ -59,8 +59,8 @@ def test_a_continued_run_shows_the_last_values_of_before(tmp_path, capsys):
     """Stopped in the validation of an epoch: the line of that validation has loss and error."""
     rows = [{"split": "train", "step": 100, "images": 400, "loss": 1.25, "error": 40.0, "learning_rate": 0.1}]
     workdir = Workdir(tmp_path, {})
-    write_metrics(tmp_path / "metrics.csv", rows, Experiment.columns)
+    write_metrics(tmp_path / "metrics.csv", rows, Classification.metric_names)
     console = Console()
-    Curves(workdir, State(step=100), CALENDAR, 4, Experiment, console)
+    Curves(workdir, State(step=100), CALENDAR, 4, Classification, console)
     console.validation(State(step=100), CALENDAR, "val_error 38.50 %")
     assert "step 100/1000  loss 1.250  error 40.0 %  rate 0.1" in capsys.readouterr().out

@@ -2,10 +2,10 @@
 
 import pytest
 
-from keras_resnet.training import Experiment
+from keras_resnet.training import Classification
 from keras_resnet.training.metrics_file import KEPT_ROWS, Metrics, read_metrics, write_metrics
 
-COLUMNS = Experiment.columns
+COLUMNS = Classification.metric_names
 ROWS = [
     {"split": "train", "step": 50, "images": 6400, "loss": 2.0, "error": 80.0, "learning_rate": 0.1},
     {"split": "validation", "step": 50, "images": 6400, "loss": 1.9, "error": 75.5},

@@ -42,7 +42,7 @@ def arrays(rng):
     return data.ArraySplit("train", images.astype(np.uint8), labels)
 
 
-def experiment(arrays, spoil=lambda number, images: images, **more):
+def task(settings, arrays, spoil=lambda number, images: images, **more):
     """Batches of ``arrays``; ``spoil`` changes the images of batch ``number`` of the run's order."""
 
     def train_batches(start, shard):
@@ -50,6 +50,7 @@ def experiment(arrays, spoil=lambda number, images: images, **more):
         return batches.map(lambda number, batch: (spoil(number, batch[0]), batch[1]))
 
     usual = {
+        "settings": settings,
         "classes": tuple("abcd"),
         "train": arrays,
         "validation": arrays,
@@ -60,13 +61,13 @@ def experiment(arrays, spoil=lambda number, images: images, **more):
         "reference_batch": 128,
         "milestones": (0.5,),
     }
-    return training.Experiment(**usual | more)
+    return training.Classification(**usual | more)
 
 
 def start(arrays, tmp_path, spoil=lambda number, images: images, more=None, **changes):
     settings = training.resolve(SETTINGS, {}, "test")
     settings = type(settings)(**{**vars(settings), "workdir": tmp_path / "run", **changes})
-    return training.run(settings, lambda _: experiment(arrays, spoil, **(more or {})))
+    return training.run(settings, lambda resolved: task(resolved, arrays, spoil, **(more or {})))
 
 
 def test_the_last_number_is_that_of_the_last_validation_and_best_is_its_lowest(arrays, tmp_path):
@@ -167,7 +168,7 @@ def test_a_run_stopped_in_its_last_validation_validates_and_trains_no_further(ar
     folder.save(variables, state | {"validated": 20})
     metrics = tmp_path / "run" / "metrics.csv"
     kept = [row for row in read_metrics(metrics) if (row["split"], row["step"]) != ("validation", 24)]
-    write_metrics(metrics, kept, training.Experiment.columns)
+    write_metrics(metrics, kept, training.Classification.metric_names)
     again = start(arrays, tmp_path)
     assert (again["steps"], again["val_error"]) == (24, first["val_error"])
     assert read_metrics(metrics)[-1]["step"] == 24
@@ -230,7 +231,8 @@ def start_on(photos, workdir, lost=()):
         def batches(split, **how):
             return data.imagenet_batches(split, PREPROCESSING, 8, 32, **how)
 
-        return experiment(
+        return task(
+            settings,
             None,
             **parts,
             train_batches=lambda first, shard: batches(parts["train"], seed=0, start_step=first, shard=shard),

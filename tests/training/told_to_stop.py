@@ -29,15 +29,15 @@ if moment == "import":
 else:
     from keras_resnet import data, training
 
-    open_data, recalibrate = data.open_data, training.Experiment.recalibrate
+    open_data, recalibrate = data.open_data, training.Classification.recalibrate
 
-    def told_at_the_end(self, model, settings, state, stopping=lambda: False):
+    def told_at_the_end(self, model, state, stopping=lambda: False):
         if state.validated == state.step:
             send()
-        recalibrate(self, model, settings, state, stopping)
+        recalibrate(self, model, state, stopping)
 
     if moment == "begin":
         data.open_data = lambda *arguments: (send(), open_data(*arguments))[1]
     else:
-        training.Experiment.recalibrate = told_at_the_end
+        training.Classification.recalibrate = told_at_the_end
 runpy.run_path(sys.argv[0], run_name="__main__")

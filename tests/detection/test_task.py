@@ -12,8 +12,8 @@ from programs import Program, start_workers
 from keras_resnet.detection import (
     BENCHMARKS,
     PROTOCOLS,
-    DetectionExperiment,
     DetectionSettings,
+    DetectionTask,
     FasterRCNN,
     contents,
     load_detector,
@@ -36,11 +36,9 @@ def model(classifier):
     return FasterRCNN(classifier, ["red", "blue"], (1.5, 2.5), smallest=4.0, shorter=96, longer=96)
 
 
-def experiment_of(photos):
+def task_of(photos):
     settings = DetectionSettings(model="none", batch_size=1, steps=1, base_lr=0.001)
-    return DetectionExperiment(
-        photos, photos, BENCHMARKS["coco"], settings, None, Preprocessing(mean=[0, 0, 0]), 1, (), 1e-4
-    )
+    return DetectionTask(photos, photos, BENCHMARKS["coco"], settings, None, Preprocessing(mean=[0, 0, 0]), 1, (), 1e-4)
 
 
 def repeated(photos, times):
@@ -59,12 +57,12 @@ def repeated(photos, times):
 def test_the_best_is_chosen_on_the_whole_of_an_ordinary_part(model, photos):
     """Of 66 photos the last two count, and the run's lines say so."""
     many = repeated(photos, 11)
-    experiment, scored = experiment_of(many), []
-    benchmark = experiment.benchmark
+    task, scored = task_of(many), []
+    benchmark = task.benchmark
     count = replace(benchmark, score=lambda data, found: scored.append(len(found)) or benchmark.score(data, found))
-    values = replace(experiment, benchmark=count).validator(tf.distribute.get_strategy())(model, lambda: False)
+    values = replace(task, benchmark=count).validator(tf.distribute.get_strategy())(model, lambda: False)
     assert scored == [66]
-    assert "(66 of 66 photos)" in experiment.summary(values)
+    assert "(66 of 66 photos)" in task.reporter.validation_summary(values)
 
 
 def test_without_a_validation_part_last_keras_is_the_network(photos, classifier, tmp_path, capsys):

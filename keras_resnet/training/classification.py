@@ -1,0 +1,197 @@
+"""Training a classifier: the task of a run, and what is shown of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from keras_resnet import plots
+from keras_resnet.data import Shard
+from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
+from keras_resnet.models import build
+from keras_resnet.network import Network
+from keras_resnet.training import tensorboard
+from keras_resnet.training.model import TrainingModel, synchronize_batch_norm
+from keras_resnet.training.optimizer import SGD
+from keras_resnet.training.schedules import WARM_UP_DEPTH
+from keras_resnet.training.settings import Settings
+from keras_resnet.training.state import State
+from keras_resnet.training.strategy import distribute
+from keras_resnet.training.task import Metrics, Part, Validate, never
+from keras_resnet.weights.preprocessing import Preprocessing
+
+# Images that statistics are recalibrated on: a tenth of an epoch, up to fifty of the paper's batches, and not fewer
+# batches than a moving average of momentum 0.9 amounts to, (1 + 0.9) / (1 - 0.9).
+SHARE, MOST_IMAGES, FEWEST_BATCHES = 0.1, 12_800, 19
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The task of training a classifier, a :class:`~keras_resnet.training.task.Task`.
+
+    Fields:
+        settings: resolved ones of the run.
+        classes: class names.
+        train, validation, test: parts of a data set; the last two may be None. Without ``validation`` no network is
+            judged or chosen: the last one is the run's.
+        preprocessing: what the network's inputs went through.
+        train_batches: (start step, shard) to an endless data set of (images, labels).
+        test_batches: (part, shard) to one pass of (images, labels).
+        reference_batch: the batch size ``settings.base_lr`` is meant for.
+        milestones: where the rate falls under the schedule ``"steps"``, as fractions of the whole length.
+        warm_up_epochs: epochs over which the rate rises linearly, at most a tenth of the run.
+        averaged: keep a moving average of the weights, which is evaluated and saved.
+        network: makes the network; None builds the settings' model.
+        rates: of the stages, as :class:`SGD` takes them.
+        warm_up: start at a tenth of the rate (Sec. 4.2); None: CIFAR networks with shortcuts from depth 110 on.
+    """
+
+    metric_names: ClassVar[tuple[str, ...]] = ("loss", "error", "top5_error")
+
+    settings: Settings
+    classes: tuple[str, ...]
+    train: Part
+    validation: Part | None
+    test: Part | None
+    preprocessing: Preprocessing
+    train_batches: Callable[[int, Shard], tf.data.Dataset]
+    test_batches: Callable[[Part, Shard], tf.data.Dataset]
+    reference_batch: int
+    milestones: tuple[float, ...]
+    warm_up_epochs: float = 0.0
+    averaged: bool = False
+    network: Callable[[], Network] | None = None
+    rates: dict[str, tuple[float, int]] | None = None
+    warm_up: bool | None = None
+
+    @property
+    def reporter(self) -> ClassificationReporter:
+        """Shows what comes of it."""
+        return ClassificationReporter(self)
+
+    def build_model(self, strategy: tf.distribute.Strategy, total_steps: int) -> TrainingModel:
+        """The compiled model, in the strategy's scope."""
+        averaging = {"use_ema": True, "ema_momentum": ema_momentum(total_steps)} if self.averaged else {}
+        network = self.network() if self.network else self._new_network()
+        network.preprocessing = self.preprocessing
+        network.class_names = tuple(self.classes)
+        if self.settings.sync_bn and strategy.num_replicas_in_sync > 1:
+            synchronize_batch_norm(network)
+        model = TrainingModel(network, self.settings.accumulate, timed=not self.settings.deterministic)
+        model.compile(SGD(self.settings.base_lr, l2=self.settings.weight_decay, rates=self.rates, **averaging))
+        return model
+
+    def _new_network(self) -> Network:
+        size = self.settings.image_size
+        return build(self.settings.spec(), input_shape=(size, size, 3), classes=len(self.classes))
+
+    def epoch_steps(self) -> int:
+        """Steps from one validation to the next: an epoch.
+
+        In a run whose length is given in steps they train at least as many images as a validation has.
+        """
+        images = max(len(self.train), len(self.validation or ()) if self.settings.steps else 0)
+        return max(1, round(images / self.settings.batch_size))
+
+    def needs_warm_up(self, model: TrainingModel) -> bool:
+        """Whether the network starts at a tenth of the rate (Sec. 4.2)."""
+        spec = model.network.spec
+        if self.warm_up is not None:
+            return self.warm_up
+        return spec.residual and spec.stem == "cifar" and spec.depth >= WARM_UP_DEPTH
+
+    def validator(self, strategy: tf.distribute.Strategy) -> Validate:
+        """A function of (model, whether to stop) to loss and errors; its values count only if it was not stopped."""
+        batches = distribute(strategy, lambda shard: self.test_batches(self.validation, shard))
+
+        def validate(model: TrainingModel, stopping: Callable[[], bool]) -> Metrics:
+            def stop_if_told(batch, logs):
+                model.stop_evaluating = stopping()
+
+            stop = keras.callbacks.LambdaCallback(on_test_batch_end=stop_if_told)
+            model.mistakes.reset()
+            values = model.evaluate(batches, verbose=0, return_dict=True, callbacks=[stop])
+            model.reset_metrics()
+            return values
+
+        return validate
+
+    def objective(self, metrics: Metrics) -> float:
+        """The error, in percent."""
+        return metrics["error"]
+
+    def recalibrate(self, model: TrainingModel, state: State, stopping: Callable[[], bool] = never) -> None:
+        """Give normalization the statistics of the weights as they are, on the next of the training images.
+
+        Not on more than there are, or than were trained on; it ends early when ``stopping``.
+        """
+        strategy, batch_size = model.distribute_strategy, self.settings.batch_size
+        share = int(min(SHARE * len(self.train), MOST_IMAGES)) // batch_size
+        batches = max(1, min(max(share, FEWEST_BATCHES), len(self.train) // batch_size, state.step))
+        start = state.step + state.skipped
+        images = distribute(strategy, lambda shard: self.train_batches(start, shard).take(batches))
+        recalibrate_batch_norm(model.network, itertools.takewhile(lambda _: not stopping(), images), strategy)
+
+    def evaluate(self, model: TrainingModel, state: State) -> dict[str, Any]:
+        """Errors of the network on the validation and test parts, as each validation has them."""
+        strategy = model.distribute_strategy
+        result: dict[str, Any] = {}
+        for key, part in (("val", self.validation), ("test", self.test)):
+            scores: Metrics = {}
+            if part:
+                data = distribute(strategy, lambda shard, part=part: self.test_batches(part, shard))
+                scores = evaluate(model, data, len(self.classes), f"the {len(part):,} images of {part.name}")
+            result[f"{key}_error"] = scores.get("error")
+            if "top5_error" in scores:
+                result[f"{key}_top5_error"] = scores["top5_error"]
+            result[f"{key}_examples"] = len(part) if part else None
+            result[f"{key}_split"] = part.name if part else None
+        return result | {"best_val_error": state.best_error if self.validation else None}
+
+
+@dataclass(frozen=True)
+class ClassificationReporter:
+    """Shows what comes of a classification, a :class:`~keras_resnet.training.task.Reporter`."""
+
+    task: Classification
+
+    def begin(self, model: TrainingModel, state: State) -> None:
+        """Write the graph and the first augmented inputs for TensorBoard."""
+        tensorboard.graph(model)
+        batch = next(iter(self.task.train_batches(state.step + state.skipped, Shard()).take(1)))
+        tensorboard.inputs(model, batch, self.task.classes, state.step)
+
+    def validation_summary(self, metrics: Metrics) -> str:
+        """The error."""
+        return f"val_error {metrics['error']:.2f} %"
+
+    def validation_images(self, model: TrainingModel, step: int) -> None:
+        """Write the worst mistakes of the last validation for TensorBoard."""
+        tensorboard.mistakes(model, self.task.classes, step)
+
+    def result_lines(self, result: dict[str, Any]) -> list[str]:
+        """The errors in words, a line each."""
+        lines = [
+            f"{name} error {result[f'{key}_error']:.2f} % ({result[f'{key}_examples']:,} images: "
+            f"{result[f'{key}_split']})"
+            for key, name in (("val", "validation"), ("test", "test"))
+            if result[f"{key}_error"] is not None
+        ]
+        if self.task.validation:
+            lines[0] += f", of best.keras {result['best_val_error']:.2f} %"
+        return lines
+
+    def draw_curves(self, name: str, rows: list[dict[str, Any]], path: Path) -> None:
+        """Draw the error curves, as Fig. 6 has them, into a PNG file."""
+        plots.error_curves({name: rows}, path)
+
+
+def ema_momentum(total_steps: int) -> float:
+    """Of the moving average of the weights: over about a fiftieth of the run, at most 10,000 steps."""
+    return 1 - 1 / min(10_000, max(10, total_steps / 50))

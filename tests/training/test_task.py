@@ -1,0 +1,116 @@
+"""A run trains whatever is a task: here one of its own, which this package knows nothing of."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_resnet import training
+from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.step import Step
+
+pytestmark = pytest.mark.long
+
+SLOPES = np.array([[1.0], [-2.0], [0.5]], np.float32)
+SETTINGS = {"batch_size": 8, "base_lr": 0.1, "schedule": "cosine", "save_every": 10}
+
+
+class Line(Step, keras.Model):
+    """Three slopes, which minimize squared errors."""
+
+    values_size = 1
+
+    def __init__(self):
+        inputs = keras.Input([3])
+        super().__init__(inputs, keras.layers.Dense(1, use_bias=False, name="predictions")(inputs), name="line")
+        self.running = [keras.metrics.Mean(name="loss")]
+        self.watch(accumulate=1, timed=True)
+
+    def saved(self):
+        return keras.Model(self.input, self.output, name=self.name)
+
+    def forward(self, inputs, targets):
+        outputs = self(inputs, training=True)
+        return tf.reduce_sum((outputs - targets) ** 2, axis=1), outputs
+
+    def note(self, data, losses, outputs):
+        self.running[0].update_state(losses)
+
+
+class Points:
+    """Inputs and what the slopes make of them."""
+
+    name, reader = "points", None
+
+    def __init__(self):
+        inputs = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+        self.data = tf.data.Dataset.from_tensor_slices((inputs, inputs @ SLOPES))
+
+    def __len__(self):
+        return len(self.data)
+
+
+@dataclass
+class Regression:
+    settings: training.RunSettings
+    train: Points
+    metric_names = ("loss",)
+    validation, reference_batch, milestones, warm_up_epochs = None, 8, (), 0.0
+
+    @property
+    def reporter(self):
+        return self
+
+    def build_model(self, strategy, total_steps):
+        model = Line()
+        model.compile(training.SGD(self.settings.base_lr, l2=0.0))
+        return model
+
+    def train_batches(self, start_step, shard):
+        return self.train.data.repeat().skip(start_step * 8).batch(8)
+
+    def epoch_steps(self):
+        return 8
+
+    def needs_warm_up(self, model):
+        return False
+
+    def recalibrate(self, model, state, stopping=None):
+        pass
+
+    def evaluate(self, model, state):
+        return {"slopes": model.trainable_variables[0].numpy().ravel().tolist()}
+
+    def begin(self, model, state):
+        pass
+
+    def result_lines(self, result):
+        return [f"slopes {result['slopes']}"]
+
+    def draw_curves(self, name, rows, path):
+        path.write_bytes(b"no picture")
+
+
+class LineSettings(training.RunSettings):
+    def check_model(self):
+        """Any model is one."""
+
+
+def run(workdir, steps):
+    settings = LineSettings(model="line", workdir=workdir, steps=steps, **SETTINGS)
+    return training.run(settings, lambda settings: Regression(settings, Points()))
+
+
+def test_a_task_of_ones_own_is_trained_saved_and_continued(tmp_path, capsys):
+    result = run(tmp_path / "run", 240)
+    np.testing.assert_allclose(result["slopes"], SLOPES.ravel(), atol=1e-3)
+    rows = read_metrics(tmp_path / "run" / "metrics.csv")
+    assert [row["step"] for row in rows] == list(range(8, 241, 8))
+    assert rows[-1]["loss"] < 1e-4 < rows[0]["loss"]
+    saved = keras.models.load_model(tmp_path / "run" / "last.keras")
+    np.testing.assert_allclose(saved.get_weights()[0].ravel(), result["slopes"], rtol=1e-6)
+    assert "slopes [" in capsys.readouterr().out
+    assert run(tmp_path / "run", 240)["slopes"] == result["slopes"]  # it is at its end
+    assert "continuing at step 240 of 240" in capsys.readouterr().out
