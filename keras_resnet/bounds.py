@@ -8,7 +8,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from keras_resnet.errors import InputError, shown
 
@@ -47,6 +57,21 @@ Pixels = Annotated[int, Between(1, 10_000)]
 Positive = Annotated[float, Between(1e-30, 1e30)]
 """A number above 0 that float32 holds."""
 
+T = TypeVar("T")
+BY_PRESET: Any = None
+if TYPE_CHECKING:
+    ByPreset = Annotated[T, "None before it is resolved"]
+else:
+
+    class ByPreset:
+        """``ByPreset[int]`` is the type of a setting that is left out, ``BY_PRESET``, until a preset fills it in.
+
+        Type checkers take it for what it is then, an int.
+        """
+
+        def __class_getitem__(cls, kind):
+            return kind | None
+
 
 def check_fields(instance, flags: bool = True) -> None:
     """Raise :class:`InputError` for the first field of a dataclass that is not what its annotation asks for.
@@ -58,7 +83,7 @@ def check_fields(instance, flags: bool = True) -> None:
         instance: of the dataclass.
         flags: fields are called as on the command line, ``--batch-size``.
     """
-    for name, hint in hints_of(type(instance)).items():
+    for name, hint in hints_of(type(instance)).items():  # type: ignore[arg-type]
         value = getattr(instance, name)
         if dataclasses.is_dataclass(value):
             check_fields(value, flags)
@@ -140,7 +165,7 @@ def _is_text(value) -> bool:
 
 
 _TEXT = f"in UTF-8 of 1 to {LONGEST_TEXT:,} bytes, at most {LONGEST_NAME} between slashes"
-_SIMPLE = {  # type: in words, and what is one
+_SIMPLE = {  # of each type what it asks for, in words, and whether a value is that
     int: ("a whole number", _is_whole),
     float: ("a finite number", _is_finite),
     bool: ("true or false", lambda value: isinstance(value, bool)),

@@ -4,7 +4,7 @@ import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from keras_resnet.bounds import check_fields, flag_of, hints_of, marks
 from keras_resnet.errors import InputError, in_our_words, shown
@@ -23,18 +23,24 @@ PngFile = Annotated[Path, Output(".png")]
 Folder = Annotated[Path, Output()]
 
 
-def run_tool(tool: type, description: str) -> None:
+class Tool(Protocol):
+    """A dataclass of flags that does what they ask for."""
+
+    def run(self) -> None: ...
+
+
+def run_tool(tool: type[Tool], description: str) -> None:
     """Read the command line into ``tool`` and run it; wrong input ends in one sentence and exit status 2."""
     import tyro
 
-    _run(lambda: tyro.cli(tyro.conf.OmitArgPrefixes[tool], description=description))
+    _run(lambda: tyro.cli(tyro.conf.OmitArgPrefixes.__class_getitem__(tool), description=description))
 
 
-def run_tools(tools: dict[str, type], description: str) -> None:
+def run_tools(tools: dict[str, type[Tool]], description: str) -> None:
     """The same for a program of several tools, chosen by the first word of the command line."""
     import tyro
 
-    _run(lambda: tyro.extras.subcommand_cli_from_dict(tools, description=description))
+    _run(lambda: tyro.extras.subcommand_cli_from_dict(dict(tools), description=description))
 
 
 def check_output(flag: str, path: Path | None, *suffixes: str) -> None:
@@ -62,7 +68,7 @@ def check_output(flag: str, path: Path | None, *suffixes: str) -> None:
 
 def check_outputs(chosen) -> None:
     """Raise :class:`InputError` for the first ``Output`` of a dataclass of flags that cannot be written."""
-    for name, hint in hints_of(type(chosen)).items():
+    for name, hint in hints_of(type(chosen)).items():  # type: ignore[arg-type]
         for output in marks(hint, Output):
             check_output(flag_of(name, hint), getattr(chosen, name), *output.suffixes)
 
@@ -74,7 +80,7 @@ def refuse_empty_words() -> None:
             raise InputError(f"{flag} '' is empty: give a value, or leave {flag} out.")
 
 
-def _run(read: Callable[[], object]) -> None:
+def _run(read: Callable[[], Tool]) -> None:
     name = Path(sys.argv[0]).name
     try:
         refuse_empty_words()

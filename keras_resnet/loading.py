@@ -45,12 +45,12 @@ def load_model(model: str | Path, check_values: bool = True) -> keras.Model:
     name, path = split_name(str(model))
     if name is None and not path.endswith((*READERS, SHARDED)):
         find_spec(path)
-    wanted = name and find_spec(name)
-    if not path:
+    wanted = find_spec(name) if name else None
+    if wanted and not path:
         return build(wanted)
     if path.endswith(".keras") and name is None:
         return _saved(expanded(path), check_values)
-    checkpoint = weights.read(fetch(name) if path == "imagenet" else path, check_values)
+    checkpoint = weights.read(fetch(name) if name and path == "imagenet" else path, check_values)
     spec = checkpoint.spec
     if wanted:
         spec = change_spec(wanted, **checkpoint.needs)

@@ -190,6 +190,7 @@ class Panel:
 
 def panels(drawn: list[Panel], path: Path) -> None:
     """Pairs of axes side by side, two in a row, into a PNG file; a name has one colour in all of them."""
+    import numpy as np
     from matplotlib.figure import Figure
 
     columns = min(2, len(drawn))
@@ -202,7 +203,7 @@ def panels(drawn: list[Panel], path: Path) -> None:
         for name, curve in panel.curves.items():
             x, y = curve if isinstance(curve, tuple) else (range(len(curve)), curve)
             axes.plot(x, y, panel.style, color=f"C{names.index(name) % 10}", label=name, markersize=4)
-        if panel.log and any(value > 0 for line in axes.lines for value in line.get_ydata()):
+        if panel.log and any((np.asarray(line.get_ydata()) > 0).any() for line in axes.lines):
             axes.set_yscale("log")
         if panel.ticks:
             axes.set_xticks(range(len(panel.ticks)), panel.ticks, rotation=90, fontsize=6)

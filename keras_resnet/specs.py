@@ -4,18 +4,15 @@ import contextlib
 import json
 import numbers
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from keras_resnet.bounds import Between, Length, check_fields, fits, hints_of, words
 from keras_resnet.errors import InputError, one_of
 
-PLACEMENTS = (
-    "original",
-    "bn_after_addition",
-    "relu_before_addition",
-    "relu_only_preactivation",
-    "full_preactivation",
-)
+Placement = Literal[
+    "original", "bn_after_addition", "relu_before_addition", "relu_only_preactivation", "full_preactivation"
+]
+PLACEMENTS: tuple[str, ...] = get_args(Placement)
 Stages = Length(1, 10)
 Probability = Annotated[float, Between(0, 0.999999)]
 LOOPED_FROM_DEPTH = 1001
@@ -61,7 +58,7 @@ class NetSpec:
     residual: bool = True
     shortcut: Literal["A", "B", "C", "highway"] = "A"
     zero_channels: Literal["after", "both_sides"] = "after"
-    placement: Literal[PLACEMENTS] = "original"
+    placement: Placement = "original"
     stride_in: Literal["1x1", "3x3"] = "1x1"
     width: Annotated[float, Between(0.01, 100)] = 1.0
     activation: Literal["relu", "maxout"] = "relu"

@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras_resnet
 from keras_resnet import data, evaluation, training
-from keras_resnet.bounds import Between
+from keras_resnet.bounds import BY_PRESET, Between, ByPreset
 from keras_resnet.errors import InputError
 from keras_resnet.specs import find_spec, split_name
 from keras_resnet.training import schedules
@@ -35,7 +35,7 @@ PRESET = {"batch_size": 32, "base_lr": 0.01, "schedule": "steps", "epochs": 15}
 class Settings(training.Settings):
     """What to fine-tune, on what, and how."""
 
-    model: str | None = None
+    model: ByPreset[str] = BY_PRESET
     """The trained network: NAME:WEIGHTS (a file, or imagenet), a .keras file, or another weight file."""
     freeze: Literal["conv1", "conv2", "conv3", "conv4", "conv5"] | None = None
     """The last stage that does not learn; all below it do not either."""

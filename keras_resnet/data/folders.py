@@ -60,7 +60,7 @@ def _class_split(folder: Path, name: str, classes: tuple[str, ...]) -> Split:
 
 
 def _readable(folder: Path, directories: Sequence[str]) -> np.ndarray:
-    files = images_in(folder, directories) if directories else ()
+    files = images_in(folder, directories) if directories else np.zeros(0)
     if not len(files):
         raise InputError(f"{folder} holds no images: it needs folders of .JPEG, .jpg or .png files, one a class.")
     return files

@@ -33,7 +33,8 @@ class Reader:
     def among(self, positions: Sequence[int]) -> "Reader":
         """What reads ``positions`` of these alone; what it loses is counted here."""
         part = Reader(self.name, len(positions), lambda position: self.fetch(positions[position]))
-        part.lost, part.note = self.lost, lambda position, *what: self.note(positions[position], *what)
+        part.lost = self.lost
+        part.note = lambda position, *what: self.note(positions[position], *what)  # type: ignore[method-assign]
         return part
 
     def read(self, position):

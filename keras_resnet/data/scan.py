@@ -87,8 +87,10 @@ def _readable(folder: Path, kept: Path, listed: Callable[[], np.ndarray]) -> np.
     before = _written(kept)
     with one_at_a_time(kept, f"checking {folder}"):
         known = _read(kept)
-        waited = known is not None and _written(kept) != before and (known["state"] != UNKNOWN).all()
-        files = known if waited else _scan(folder, listed(), known, kept)
+        if known is not None and _written(kept) != before and (known["state"] != UNKNOWN).all():
+            files = known  # of who was waited for
+        else:
+            files = _scan(folder, listed(), known, kept)
     bad = files[files["state"] == BAD]
     if len(bad):
         _tell(folder, bad["path"], len(files), kept.with_suffix(".txt"))

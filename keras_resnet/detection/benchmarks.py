@@ -38,6 +38,7 @@ class Benchmark:
 
 
 def _coco(data: DetectionData, found: Mapping[int, Detections]) -> dict[str, float]:
+    assert data.dataset is not None
     scores = coco_scores(data.dataset, found, list(data.categories))
     return {name: scores[name] for name in COCO_COLUMNS}
 

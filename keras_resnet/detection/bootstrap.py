@@ -1,6 +1,7 @@
 """How sure a difference between two detectors is: the paired bootstrap over photos."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class Matches:
         InputError: detections of a photo that is not in the data.
     """
 
-    def __init__(self, data: DetectionData, found: Mapping[Hashable, Detections], overlaps=OVERLAPS):
+    def __init__(self, data: DetectionData, found: Mapping[Any, Detections], overlaps=OVERLAPS):
         if data.dataset is None:
             places = {photo.id: place for place, photo in enumerate(data.photos)}
             dataset, categories = _coco_dataset(data), list(range(1, len(data.classes) + 1))

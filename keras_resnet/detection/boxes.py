@@ -23,7 +23,7 @@ class Truths:
 
     boxes: np.ndarray
     classes: np.ndarray
-    ignored: np.ndarray = field(default=None)
+    ignored: np.ndarray = field(default=None)  # type: ignore[arg-type]  # filled in below
 
     def __post_init__(self):
         object.__setattr__(self, "boxes", np.asarray(self.boxes, np.float64).reshape(-1, 4))

@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from keras_resnet.data.augment import MOST_PIXELS
 from keras_resnet.data.reading import read_json
 from keras_resnet.detection.boxes import Truths
@@ -76,7 +78,7 @@ def open_coco(annotations: Path, images: Path) -> DetectionData:
     content.setdefault("annotations", [])
     categories = sorted(content["categories"], key=lambda category: category["id"])
     numbers = {category["id"]: number for number, category in enumerate(categories)}
-    by_image = {image["id"]: [] for image in content["images"]}
+    by_image: dict[int, list[dict]] = {image["id"]: [] for image in content["images"]}
     for entry in content["annotations"]:
         for key, known in (("image_id", by_image), ("category_id", numbers)):
             if entry[key] not in known:
@@ -143,8 +145,8 @@ def _photo(image, entries, numbers, images, mending) -> Photo:
         x, y, width, height = map(float, entry["bbox"])
         boxes.append([x, y, x + width, y + height])
     boxes, kept = mending.mend(what, boxes, image["height"], image["width"])
-    classes = [numbers[entry["category_id"]] for entry, keep in zip(entries, kept, strict=True) if keep]
-    crowd = [bool(entry.get("iscrowd", 0)) for entry, keep in zip(entries, kept, strict=True) if keep]
-    objects = Truths(boxes[kept], classes, crowd)
+    classes = np.array([numbers[entry["category_id"]] for entry in entries], np.int64)
+    crowd = np.array([bool(entry.get("iscrowd", 0)) for entry in entries], bool)
+    objects = Truths(boxes[kept], classes[kept], crowd[kept])
     file = below(images, image["file_name"], mending.source)
     return Photo(image["id"], file, image["height"], image["width"], objects)

@@ -32,12 +32,13 @@ def render(seed: int) -> tuple[Image.Image, np.ndarray, list[int]]:
     draw = ImageDraw.Draw(picture)
     for _ in range(rng.integers(6, 16)):
         demo.clutter(rng, draw, size)
-    boxes, labels = [], []
+    corners: list[tuple[float, ...]] = []
+    labels: list[int] = []
     for _ in range(rng.integers(*OBJECTS, endpoint=True)):
-        _add_object(rng, draw, size, boxes, labels)
+        _add_object(rng, draw, size, corners, labels)
     for _ in range(rng.integers(1, 4)):
         demo.clutter(rng, draw, size, thin=True)
-    boxes = np.array(boxes).reshape(-1, 4) / demo.SUPERSAMPLING
+    boxes = np.array(corners).reshape(-1, 4) / demo.SUPERSAMPLING
     return picture.resize((width, height), Image.Resampling.BOX), boxes, labels
 
 
@@ -80,7 +81,8 @@ def write(target: Path, sizes: dict[str, int] = SIZES) -> None:
 
 
 def _annotations(seeds, found) -> dict:
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for seed, ((width, height), boxes, labels) in zip(seeds, found, strict=True):
         images.append({"id": seed, "file_name": f"{seed:07d}.jpg", "width": width, "height": height})
         for (x1, y1, x2, y2), label in zip(boxes.tolist(), labels, strict=True):

@@ -49,9 +49,9 @@ def open_det(root: Path, names: Path, classes: Path) -> DetectionData:
             photo = read_photo_file(place.name, annotation, image, ids, INCLUSIVE_FROM_0, mending)
         photos.append(replace(photo, index=int(index[0]) if index else number))
     check_files(photos, names)
-    photos = as_annotated(photos, names, MISMEASURED)
+    annotated = as_annotated(photos, names, MISMEASURED)
     mending.report()
-    return DetectionData(names.stem, tuple(entry[1].strip() for entry in entries), tuple(photos), annotated=not test)
+    return DetectionData(names.stem, tuple(entry[1].strip() for entry in entries), annotated, annotated=not test)
 
 
 def _lines(path: Path) -> list[str]:

@@ -78,7 +78,7 @@ class Detector:
         seen = [member.see(image, photo) for member in self.members]
         proposals = np.concatenate([member.proposals(views) for member, views in zip(self.members, seen, strict=True)])
         if not len(proposals):
-            return Detections(np.zeros((0, 4)), [], []), proposals
+            return Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0)), proposals
         limits = np.array(image.shape[1::-1] * 2)
         probabilities, boxes = self._score(seen, proposals, limits)
         if self.options.refine:

@@ -1,5 +1,7 @@
 """Faster R-CNN on a residual network (Sec. 4.3, appendix A)."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -93,7 +95,7 @@ class FasterRCNN(Step, keras.Model):
             if part not in learn:
                 for layer in layers:
                     layer.trainable = False
-        self.proposals_from = None
+        self.proposals_from: Callable | None = None
         self.trained_on = np.zeros(0, np.uint64)
         self.values_size = len(PARTS)
         self.running = [keras.metrics.Mean(name=part) for part in ("loss", *PARTS)]

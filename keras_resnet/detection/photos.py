@@ -205,7 +205,7 @@ def unannotated(name, image: Path) -> Photo:
             width, height = picture.size
     except Exception as error:  # whatever a damaged header leads to
         raise InputError(f"{image} cannot be read as a picture: repair the file.") from error
-    return Photo(name, image, height, width, Truths(np.zeros((0, 4)), []))
+    return Photo(name, image, height, width, Truths(np.zeros((0, 4)), np.zeros(0)))
 
 
 def check_files(photos, source: Path) -> None:

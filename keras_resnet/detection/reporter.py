@@ -47,6 +47,7 @@ class DetectionReporter:
 
     def validation_summary(self, metrics: Metrics) -> str:
         """The goal and the proposals' recall, and on how many photos."""
+        assert self.task.validation is not None
         shown, photos = dict.fromkeys((self.task.goal, "proposal_recall")), len(self.task.validation)
         scores = "  ".join(f"{name.replace('_', ' ')} {100 * metrics[name]:.1f} %" for name in shown)
         return f"{scores}  ({min(MONITORED, photos):,} of {photos:,} photos)"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from keras_resnet.bounds import Between, Count, Length, Pixels
+from keras_resnet.bounds import BY_PRESET, Between, ByPreset, Count, Length, Pixels
 from keras_resnet.detection.defaults import RATIOS, REGIONS, SCALES, SMALLEST
 from keras_resnet.errors import InputError
 from keras_resnet.specs import SPECS, NetSpec, find_spec, split_name
@@ -32,7 +32,7 @@ def check_backbone(name: str, spec: NetSpec) -> None:
 class DetectionSettings(RunSettings):
     """What detector to train, on what, and how; what is left out follows the data set's preset."""
 
-    model: str | None = None
+    model: ByPreset[str] = BY_PRESET
     """The trained classifier it starts from: NAME:WEIGHTS (a file, or imagenet), a .keras or another weight file;
     VGG16 or VGG16:WEIGHTS for the paper's baseline."""
     data: str = "demo"
@@ -45,17 +45,17 @@ class DetectionSettings(RunSettings):
     """Give each region the features of the whole image too (Table 9)."""
     pooling: Literal["align", "max"] = "align"
     """How features of regions are taken: RoI align, or the RoI max pooling of Fast R-CNN."""
-    shorter_side: Pixels | None = None
+    shorter_side: ByPreset[Pixels] = BY_PRESET
     """Shorter side of the images in pixels."""
-    longer_side: Pixels | None = None
+    longer_side: ByPreset[Pixels] = BY_PRESET
     """Longest longer side of the images in pixels."""
-    regions: Rare[Annotated[int, Between(1, 2_000)] | None] = None  # as there are proposals
+    regions: Rare[ByPreset[Annotated[int, Between(1, 2_000)]]] = BY_PRESET  # as there are proposals
     """Regions learned from in each image."""
-    anchor_scales: Rare[Anchors | None] = None
+    anchor_scales: Rare[ByPreset[Anchors]] = BY_PRESET
     """Sides of the anchors, in units of 16 pixels."""
-    anchor_ratios: Rare[Anchors | None] = None
+    anchor_ratios: Rare[ByPreset[Anchors]] = BY_PRESET
     """Height over width of the anchors."""
-    smallest: Rare[Annotated[float, Between(1e-6, 10_000)] | None] = None
+    smallest: Rare[ByPreset[Annotated[float, Between(1e-6, 10_000)]]] = BY_PRESET
     """Proposals with a side shorter than this, in pixels, are dropped."""
     overfit: Rare[Count | None] = None
     """Train on the first so many photos alone and validate on the same ones: a check that all parts learn."""

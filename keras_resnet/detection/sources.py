@@ -85,16 +85,16 @@ def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
     if data.startswith("coco/") and not os.path.isdir(folder):
         parts = {"train": "train", "val": "validation"}
         return DetectionSets(data, {p: partial(open_tfds_detection, data, own, data_dir) for p, own in parts.items()})
-    parts = {}
+    opened: dict[str, Callable[[], DetectionData]] = {}
     for part, layouts in COCO_LAYOUTS.items():
         there = [(folder / file, folder / images) for file, images in layouts if os.path.lexists(folder / file)]
         if there:
-            parts[part] = partial(open_coco, *there[0])
-    if not parts:
+            opened[part] = partial(open_coco, *there[0])
+    if not opened:
         check_reachable(folder / COCO_LAYOUTS["train"][0][0])
         listed = ", ".join(f"{file} with {images}/" for file, images in COCO_LAYOUTS["train"])
         raise InputError(f"{folder} holds no detection data in COCO's layout, one of {listed}.")
-    return DetectionSets(folder.name, parts)
+    return DetectionSets(folder.name, opened)
 
 
 def open_voc_sets(data: str, data_dir: Path | None, chosen: str, tested: str) -> DetectionSets:
@@ -107,7 +107,7 @@ def open_voc_sets(data: str, data_dir: Path | None, chosen: str, tested: str) ->
 
     def opened(*lists: tuple[str, str]) -> DetectionData:
         if data != "voc":
-            return open_voc(data, lists)
+            return open_voc(Path(data), lists)
         return join([open_tfds_detection(f"voc/{year[3:]}", splits.get(part, part), data_dir) for year, part in lists])
 
     parts = {"train": partial(opened, *SETS[chosen])}

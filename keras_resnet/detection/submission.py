@@ -1,5 +1,6 @@
 """Detections as the benchmarks' servers take them."""
 
+import functools
 import json
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -54,5 +55,4 @@ def write_voc(folder: Path, detections: Mapping[Hashable, Detections], classes: 
             for (x1, y1, x2, y2), each, score in zip(found.boxes, found.classes, found.scores, strict=True)
             if each == number
         ]
-        text = "".join(lines)
-        write_whole(folder / f"comp4_det_{subset}_{name}.txt", lambda part, text=text: part.write_text(text))
+        write_whole(folder / f"comp4_det_{subset}_{name}.txt", functools.partial(Path.write_text, data="".join(lines)))

@@ -65,17 +65,17 @@ def _swapped(boxes):
 
 def suppress(found: Detections, overlap: float = DETECTION_OVERLAP, most: int = 100) -> Detections:
     """The best of ``found`` class by class, none overlapping a better one of its class by more than ``overlap``."""
-    kept = []
+    chosen = []
     for each in np.unique(found.classes):
         (places,) = np.nonzero(found.classes == each)
-        chosen = tf.image.non_max_suppression(
+        best = tf.image.non_max_suppression(
             found.boxes[places][:, [1, 0, 3, 2]].astype(np.float32),
             found.scores[places].astype(np.float32),
             len(places),
             overlap,
         )
-        kept.append(places[chosen.numpy()])
-    kept = np.concatenate(kept) if kept else np.zeros(0, np.int64)
+        chosen.append(places[best.numpy()])
+    kept = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
     kept = kept[np.argsort(-found.scores[kept], kind="stable")][:most]
     return Detections(found.boxes[kept], found.classes[kept], found.scores[kept])
 

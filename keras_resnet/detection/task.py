@@ -125,8 +125,9 @@ class DetectionTask:
         """False: trained networks need no warm-up."""
         return False
 
-    def validator(self, strategy: tf.distribute.Strategy) -> Validate:
+    def validator(self, strategy: tf.distribute.Strategy) -> Validate[FasterRCNN]:
         """A function of (model, whether to stop) to scores; they count only if it was not stopped."""
+        assert self.validation is not None
         part = first(self.validation, MONITORED)
         detectors: list[Detector] = []  # that of the run's model, which compiles its steps once
 

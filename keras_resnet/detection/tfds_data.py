@@ -57,7 +57,8 @@ def open_tfds_detection(name: str, split: str, data_dir: Path | None = None) -> 
     classes = tuple(features["objects"]["label"].names)
     categories = COCO_IDS if len(classes) == len(COCO_IDS) else tuple(range(1, len(classes) + 1))
     mending = Mending(Path(name))
-    photos, annotations = [], []
+    photos: list[Photo] = []
+    annotations: list[dict] = []
     for number, found in enumerate(_contents(records, shards, features, decoders)):
         photos.append(_photo(found, number, mending))
         annotations += _annotations(found["objects"], photos[-1], categories, len(annotations))
@@ -130,7 +131,7 @@ def _ignored(objects, count) -> np.ndarray:
 
 def _annotations(objects, photo, categories, count) -> list[dict]:
     """As COCO's file has them."""
-    found = []
+    found: list[dict] = []
     boxes = _corners(objects, photo.height, photo.width)
     areas = objects.get("area", (boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
     crowd = _ignored(objects, len(boxes))

@@ -108,8 +108,8 @@ def train(
 
 
 def _phase_task(settings, make, phase: Phase, protocol: Protocol) -> DetectionTask:
-    def saved(name: str) -> FasterRCNN:
-        return load_detector(settings.workdir.parent / name / "last.keras")
+    def saved(name: str | None) -> FasterRCNN:
+        return load_detector(settings.workdir.parent / str(name) / "last.keras")
 
     def take_over(model: FasterRCNN):
         old = saved(phase.start)

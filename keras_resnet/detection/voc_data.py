@@ -4,6 +4,8 @@ import os
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import numpy as np
+
 from keras_resnet.data.augment import MOST_PIXELS
 from keras_resnet.data.reading import read_regular, read_text
 from keras_resnet.detection.boxes import Truths
@@ -65,9 +67,8 @@ def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...]) -> DetectionData:
                 photos.append(read_photo_file(name, annotation, image, CLASSES, INCLUSIVE_FROM_1, mending))
         mending.report()
     check_files(photos, devkit)
-    photos = as_annotated(photos, devkit, MISMEASURED)
     name = "+".join(f"{year}-{listed}" for year, listed in parts)
-    return DetectionData(name, CLASSES, tuple(photos), annotated=annotated)
+    return DetectionData(name, CLASSES, as_annotated(photos, devkit, MISMEASURED), annotated=annotated)
 
 
 def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> Photo:
@@ -78,13 +79,13 @@ def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> P
     """
     try:
         root = ElementTree.fromstring(read_regular(path)[0])
-        height, width = (int(root.findtext(f"size/{side}")) for side in ("height", "width"))
+        height, width = (int(root.findtext(f"size/{side}", "")) for side in ("height", "width"))
         if not (0 < height <= MOST_PIXELS and 0 < width <= MOST_PIXELS):
             raise ValueError(f"its picture is {width} x {height}")
         found = [
             (
                 each.findtext("name"),
-                [float(each.findtext(f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")],
+                [float(each.findtext(f"bndbox/{key}", "")) for key in ("xmin", "ymin", "xmax", "ymax")],
                 each.findtext("difficult") == "1",
             )
             for each in root.findall("object")
@@ -98,6 +99,6 @@ def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> P
             raise InputError(f"{path} has an object of the unknown class {str(called)[:100]!r}.")
     corners = [[corner + by for corner, by in zip(box, shift, strict=True)] for _, box, _ in found]
     boxes, kept = mending.mend(path.name, corners, height, width)
-    numbers = [classes.index(called) for (called, _, _), keep in zip(found, kept, strict=True) if keep]
-    difficult = [flag for (_, _, flag), keep in zip(found, kept, strict=True) if keep]
-    return Photo(name, image, height, width, Truths(boxes[kept], numbers, difficult))
+    numbers = np.array([classes.index(called) for called, _, _ in found], np.int64)
+    difficult = np.array([flag for _, _, flag in found], bool)
+    return Photo(name, image, height, width, Truths(boxes[kept], numbers[kept], difficult[kept]))

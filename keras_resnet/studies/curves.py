@@ -13,7 +13,7 @@ def thinned(rows: list[dict]) -> dict[str, dict[str, list]]:
     Args:
         rows: of ``metrics.csv``.
     """
-    curves = {}
+    curves: dict[str, dict[str, list]] = {}
     for split in SPLITS:
         points = np.array([(row["step"], row["error"]) for row in rows if row["split"] == split and "error" in row])
         groups = np.array_split(points.reshape(-1, 2), min(MOST_POINTS, max(1, len(points))))

@@ -1,9 +1,9 @@
 """A study's result in words: a table of its arms, and each comparison."""
 
 from keras_resnet.studies.study import MEASURES
-from keras_resnet.training.cifar import PAPER
+from keras_resnet.training.cifar import BATCH_SIZE, IMAGE_SIZE, STEPS
 
-PAPER_IMAGES = PAPER["steps"] * PAPER["batch_size"]  # that a run of the paper's sees
+PAPER_IMAGES = STEPS * BATCH_SIZE  # that a run of the paper's sees
 HEADER = ("arm", "parameters", "multiply-adds", "training error", "validation error", "best", "paper (test)")
 
 
@@ -18,8 +18,8 @@ def length(result: dict) -> str:
     share = f"{100 * result['steps'] * result['batch_size'] / PAPER_IMAGES:.2g} % of the paper's images"
     few = result.get("train_images")
     data = f"{few:,} training images of {result['data']}" if few else result["data"]
-    small = result.get("image_size", PAPER["image_size"])
-    data += f" at {small} pixels" if small != PAPER["image_size"] else ""
+    small = result.get("image_size", IMAGE_SIZE)
+    data += f" at {small} pixels" if small != IMAGE_SIZE else ""
     rate = f", rate {result['base_lr']:g} at 128" if "base_lr" in result else ""
     return (
         f"{result['steps']:,} steps of {result['batch_size']} ({share}){rate}, {data}, {result['seeds']} "

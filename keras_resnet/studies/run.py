@@ -38,7 +38,7 @@ def run_study(study: Study, settings: StudySettings) -> dict:
     for name in settings.arms or ():
         one_of("--arms", name, [arm.name for arm in study.arms])
     check_data(settings)
-    found = {arm.name: {} for arm in study.arms}
+    found: dict[str, dict[int, dict]] = {arm.name: {} for arm in study.arms}
     origin = provenance()
     for path in settings.earlier or ():
         for name, runs in read_earlier(path, _result(study, settings, found)).items():
@@ -134,6 +134,7 @@ def _finished(wanted: CifarSettings) -> dict | None:
 
 
 def _with_curves(wanted: CifarSettings, result: dict) -> dict | None:
+    assert wanted.steps is not None
     rows = read_metrics(wanted.workdir / METRICS)
     if not any(row["split"] == "train" and row["step"] == wanted.steps and "error" in row for row in rows):
         return None  # the curves are damaged: the run repairs them

@@ -37,14 +37,14 @@ def compare(first: Mapping[int, float], second: Mapping[int, float], comparisons
     from scipy import stats
 
     a, b = ([float(error) for error in runs.values()] for runs in (first, second))
-    undecided = {"difference": float(np.mean(a) - np.mean(b)), "paired": False, "interval": None, "p": None}
-    undecided["decides"] = False
+    apart = float(np.mean(a) - np.mean(b))
+    undecided = {"difference": apart, "paired": False, "interval": None, "p": None, "decides": False}
     if min(len(a), len(b)) < 2:
         return undecided | {"words": "cannot decide: a single run of an arm tells nothing about its spread"}
     if max(np.ptp(a), np.ptp(b)) < 1e-9:
         return undecided | {"words": "cannot decide: the runs of each arm are equal, so there is no spread to judge by"}
     level = _level(comparisons)
-    tests = [(undecided["difference"], stats.ttest_ind(a, b, equal_var=False))]
+    tests = [(apart, stats.ttest_ind(a, b, equal_var=False))]
     common = sorted(first.keys() & second.keys())
     differences = np.array([first[seed] - second[seed] for seed in common])
     if len(common) >= 3 and np.ptp(differences) > 1e-9:
@@ -52,16 +52,12 @@ def compare(first: Mapping[int, float], second: Mapping[int, float], comparisons
     intervals = [[float(bound) for bound in test.confidence_interval(level)] for _, test in tests]
     best = int(np.argmin([high - low for low, high in intervals]))
     (difference, test), (low, high) = tests[best], intervals[best]
-    result = {
-        "difference": difference,
-        "paired": best == 1,
-        "interval": [low, high],
-        "p": float(test.pvalue),
-        "decides": low > 0 or high < 0,
-    }
-    if result["decides"]:
+    decides = low > 0 or high < 0
+    result: dict = {"difference": difference, "paired": best == 1, "interval": [low, high]}
+    result |= {"p": float(test.pvalue), "decides": decides}
+    if decides:
         return result | {"words": f"decides: {'higher' if difference > 0 else 'lower'} error"}
-    needed = seeds_needed(difference, np.var(a, ddof=1), np.var(b, ddof=1), comparisons)
+    needed = seeds_needed(difference, float(np.var(a, ddof=1)), float(np.var(b, ddof=1)), comparisons)
     how = f"about {needed} seeds" if needed else f"more than {MOST_SEEDS} seeds"
     return result | {"words": f"cannot decide; a difference of this size at this spread needs {how} an arm"}
 

@@ -135,7 +135,7 @@ class Validation(keras.callbacks.Callback):
         """Validate if the run was stopped between an epoch's last step and the end of its validation."""
         if self.state.step and self.calendar.ends_epoch(self.state.step):
             self.validate()
-        if self._stopping():  # several workers vote in their next step
+        if self.signals.received is not None and self._stopping():  # several workers vote in their next step
             raise Stopped(self.signals.received)
 
     def on_train_batch_end(self, batch, logs=None):

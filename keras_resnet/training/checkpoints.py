@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -45,7 +46,9 @@ class CheckpointFolder:
         for step in self.steps():
             _remove(self._at(step))
 
-    def save(self, arrays: dict[str, np.ndarray], state: dict, settings: dict | None = None, rows: list = ()) -> None:
+    def save(
+        self, arrays: dict[str, np.ndarray], state: dict, settings: dict | None = None, rows: Iterable[dict] = ()
+    ) -> None:
         """Keep ``arrays`` and ``state``, whose ``step`` names the checkpoint.
 
         ``settings`` are the run's, ``rows`` the last of its curves: they serve where the run's own files are damaged.
@@ -60,9 +63,9 @@ class CheckpointFolder:
                 self.path.mkdir()
             _remove(part)
             part.mkdir()
-            with open(part / VALUES, "wb") as file:
-                np.savez(file, **arrays)
-            content = {"state": state, "run": {"settings": settings, "rows": list(rows)}}
+            with open(part / VALUES, "wb") as values:
+                np.savez(values, **arrays)  # type: ignore[arg-type]
+            content: dict[str, Any] = {"state": state, "run": {"settings": settings, "rows": list(rows)}}
             hashes = {f"{key}_sha256": _hash(value) for key, value in content.items()}
             content |= hashes | {"variables_sha256": _sha256(part / VALUES)}
             (part / STATE).write_text(json.dumps(content))

@@ -17,7 +17,10 @@ from keras_resnet.weights.preprocessing import Preprocessing
 if TYPE_CHECKING:
     from keras_resnet.training import Classification
 
-PAPER = {"model": "ResNet20", "batch_size": 128, "steps": 64_000, "image_size": 32, "base_lr": 0.1}
+BATCH_SIZE, STEPS, IMAGE_SIZE, BASE_LR = 128, 64_000, 32, 0.1
+PAPER = {
+    "model": "ResNet20", "batch_size": BATCH_SIZE, "steps": STEPS, "image_size": IMAGE_SIZE, "base_lr": BASE_LR
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,11 @@ def decoded(name: str, data_dir: Path | None, size: int, train_images: int | Lit
     With ``train_images="all"`` the validation images are training images, and there is no validation split.
     """
     found = data.open_data(name, data_dir)
-    parts = (found.train, found.validation, found.test)
-    train, validation, test = [split and data.decode_all(split, size) for split in parts]
+    train, held_out = (data.decode_all(split, size) for split in (found.train, found.validation))
+    validation: data.ArraySplit | None = held_out
+    test = found.test and data.decode_all(found.test, size)
     if train_images == "all":
-        train, validation = train.joined(validation), None
+        train, validation = train.joined(held_out), None
     elif train_images is not None:
         train = train.spread(train_images)
     return found.classes, (train, validation, test), data.mean_image(train)
@@ -86,7 +90,7 @@ def cifar_task(settings: CifarSettings) -> Classification:
         preprocessing=preprocessing,
         train_batches=train_batches,
         test_batches=lambda split, shard: data.cifar_batches(split, preprocessing, batch, shard=shard),
-        reference_batch=PAPER["batch_size"],
+        reference_batch=BATCH_SIZE,
         milestones=schedules.CIFAR_MILESTONES,
         warm_up=settings.warm_up,
     )

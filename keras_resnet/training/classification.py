@@ -61,7 +61,7 @@ class Classification:
     test: Part | None
     preprocessing: Preprocessing
     train_batches: Callable[[int, Shard], tf.data.Dataset]
-    test_batches: Callable[[Part, Shard], tf.data.Dataset]
+    test_batches: Callable[[Any, Shard], tf.data.Dataset]
     reference_batch: int
     milestones: tuple[float, ...]
     warm_up_epochs: float = 0.0
@@ -106,9 +106,11 @@ class Classification:
             return self.warm_up
         return spec.residual and spec.stem == "cifar" and spec.depth >= WARM_UP_DEPTH
 
-    def validator(self, strategy: tf.distribute.Strategy) -> Validate:
+    def validator(self, strategy: tf.distribute.Strategy) -> Validate[TrainingModel]:
         """A function of (model, whether to stop) to loss and errors; its values count only if it was not stopped."""
-        batches = distribute(strategy, lambda shard: self.test_batches(self.validation, shard))
+        part = self.validation
+        assert part is not None
+        batches = distribute(strategy, lambda shard: self.test_batches(part, shard))
 
         def validate(model: TrainingModel, stopping: Callable[[], bool]) -> Metrics:
             def stop_if_told(batch, logs):

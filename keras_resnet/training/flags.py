@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field, fields, is_dataclass, make_dataclass
-from typing import Annotated, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 T = TypeVar("T")
 RARE = "rare"
@@ -10,7 +10,7 @@ Rare = Annotated[T, RARE]
 """``Rare[int]`` is the type of a setting that few runs change: ``--help`` has it in a group of its own, at the end."""
 
 
-def read_flags(defaults, description: str, presets: Mapping[str, dict]):
+def read_flags(defaults: T, description: str, presets: Mapping[str, dict]) -> T:
     """Settings like ``defaults`` with what the command line gives.
 
     Args:
@@ -24,19 +24,19 @@ def read_flags(defaults, description: str, presets: Mapping[str, dict]):
     classes = [cls for cls in reversed(type(defaults).__mro__) if is_dataclass(cls)]
     words = {each.arg_name: each.description for cls in classes for each in parse_from_object(cls).params}
     hints = get_type_hints(type(defaults), include_extras=True)
-    groups = {"common": [], RARE: []}
-    for each in fields(defaults):
+    groups: dict[str, list[tuple]] = {"common": [], RARE: []}
+    for each in fields(defaults):  # type: ignore[arg-type]
         name, value, hint = each.name, getattr(defaults, each.name), hints[each.name]
         shown = f"(default: {_shown(value)})" if value is not None else _filled(name, presets)
-        flag = tyro.conf.arg(help=" ".join(words[name].split()), help_behavior_hint=shown)
+        flag = tyro.conf.arg(help=" ".join((words[name] or "").split()), help_behavior_hint=shown)
         group = RARE if RARE in getattr(hint, "__metadata__", ()) else "common"
         groups[group].append((name, Annotated[hint, flag], field(default=value)))
-    parts = [
-        (name, tyro.conf.OmitArgPrefixes[make_dataclass(name, flags, frozen=True)])
+    parts: list[tuple[str, Any]] = [
+        (name, tyro.conf.OmitArgPrefixes.__class_getitem__(make_dataclass(name, flags, frozen=True)))
         for name, flags in groups.items()
         if flags
     ]
-    found = tyro.cli(make_dataclass("Flags", parts), description=description)
+    found: Any = tyro.cli(make_dataclass("Flags", parts), description=description)
     return type(defaults)(**{name: value for group in vars(found).values() for name, value in vars(group).items()})
 
 

@@ -44,7 +44,9 @@ class Metrics:
     """
 
     def __init__(self, path: Path):
-        self.path, self.rows, self.columns = path, [], ()
+        self.path = path
+        self.rows: list[dict] = []
+        self.columns: tuple[str, ...] = ()
 
     def go_back(self, step: int, columns: tuple[str, ...], kept: list[dict]) -> None:
         """Take up the rows up to ``step``; ``kept`` are the last ones of them, as the checkpoint of this step has them.

@@ -62,7 +62,7 @@ def first_photos(workdir: Path, part: str, now: np.ndarray) -> np.ndarray:
 
 def _write(path: Path, rows: np.ndarray) -> None:
     with open(path, "wb") as file:
-        np.savez_compressed(file, **{ROWS: rows})
+        np.savez_compressed(file, **{ROWS: rows})  # type: ignore[arg-type]
 
 
 def _read(path: Path, now: np.ndarray) -> np.ndarray | None:

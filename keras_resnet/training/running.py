@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -22,16 +23,19 @@ from keras_resnet.training.signals import StopSignals
 from keras_resnet.training.state import Calendar, State
 from keras_resnet.training.step import Step
 from keras_resnet.training.strategy import check_batch, choose_strategy, distribute
-from keras_resnet.training.task import Task
+from keras_resnet.training.task import Model, Task
 from keras_resnet.training.workdir import CURVES, LAST, RESULT, Workdir
 from keras_resnet.training.workers import agree, is_chief, together
 
+Chosen = TypeVar("Chosen", bound=RunSettings)
 LENGTHS = ("steps", "epochs")
 MOST_ROLLBACKS = 3
 LONGEST_WARM_UP = 0.1  # of a run
 
 
-def run(settings: RunSettings, prepare: Callable[[RunSettings], Task], growing: tuple[str, ...] = LENGTHS) -> dict:
+def run(
+    settings: Chosen, prepare: Callable[[Chosen], Task[Model]], growing: tuple[str, ...] = LENGTHS
+) -> dict[str, Any]:
     """Train, or continue, the run in ``settings.workdir``; writes and returns ``result.json``'s content.
 
     Args:
@@ -61,7 +65,7 @@ def run(settings: RunSettings, prepare: Callable[[RunSettings], Task], growing: 
     with contextlib.closing(Workdir(settings.workdir, plain, defaults, growing, chief, everywhere)) as workdir:
         task = everywhere(lambda: prepare(settings))
         epoch_steps = task.epoch_steps()
-        total_steps = settings.steps or max(1, round(settings.epochs * epoch_steps))
+        total_steps = settings.steps or max(1, round((settings.epochs or 0) * epoch_steps))
         calendar = Calendar(epoch_steps, total_steps, settings.save_every, settings.keep_every)
         with strategy.scope():
             model = task.build_model(strategy, total_steps)
@@ -91,7 +95,7 @@ def _train(model: Step, task: Task, settings: RunSettings, workdir: Workdir, cal
         )
     rates = _rates(settings, task, calendar.epoch_steps, calendar.total_steps)
     if workdir.grown and not state.finished:
-        before = workdir.grown.get("steps") or max(1, round(workdir.grown["epochs"] * calendar.epoch_steps))
+        before = int(workdir.grown.get("steps") or max(1, round(workdir.grown["epochs"] * calendar.epoch_steps)))
         old = _rates(settings, task, calendar.epoch_steps, before)(max(0, state.step - 1), state.drops)
         print(
             f"lengthened from {before} to {calendar.total_steps} steps: the rate goes on as in a run of that length, "
@@ -109,7 +113,7 @@ def _train(model: Step, task: Task, settings: RunSettings, workdir: Workdir, cal
         )
         saves = Saves(state, calendar, workdir, signals)
         saves.running = running
-        callbacks = [
+        callbacks: list[keras.callbacks.Callback] = [
             rate,
             Windows(state, calendar, curves, rate),
             LostPhotos((task.train, task.validation), state, calendar, workdir.together),

@@ -10,9 +10,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol, TypeVar
 
-from keras_resnet.bounds import Between, Count, Length, Pixels, Positive, Steps, check_fields
+from keras_resnet.bounds import BY_PRESET, Between, ByPreset, Count, Length, Pixels, Positive, Steps, check_fields
 from keras_resnet.command_line import Folder, check_outputs, refuse_empty_words
 from keras_resnet.errors import InputError, in_our_words
 from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
@@ -21,6 +21,14 @@ from keras_resnet.training.signals import Stopped, sigterm_stops
 from keras_resnet.training.strategy import check_parts, choose_strategy, several_workers
 from keras_resnet.training.workers import linger, together
 
+
+class Checked(Protocol):
+    """Settings that say in a sentence which of them do not go together."""
+
+    def check(self) -> None: ...
+
+
+Flags = TypeVar("Flags", bound=Checked)
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Batch = Annotated[int, Between(0, 1_000_000_000)]  # its number in this process
 
@@ -29,15 +37,15 @@ Batch = Annotated[int, Between(0, 1_000_000_000)]  # its number in this process
 class RunSettings:
     """What every run has; what is left out follows the data set's preset."""
 
-    model: str | None = None
+    model: ByPreset[str] = BY_PRESET
     """Network: ResNet18 ... ResNet1202, PlainNet18 ... PlainNet110."""
     data: str = "demo"
     """demo, a folder with train/<class>/* and val/<class>/*, or the name of a TFDS data set."""
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
-    workdir: Folder | None = None
+    workdir: ByPreset[Folder] = BY_PRESET
     """Where curves, checkpoints and results go; the same command continues there. Default: runs/<recipe>-..."""
-    batch_size: Count | None = None
+    batch_size: ByPreset[Count] = BY_PRESET
     """Images a step, over all devices."""
     steps: Steps | None = None
     """Length of the whole training in steps."""
@@ -47,7 +55,7 @@ class RunSettings:
     """Number format of the layers; weights, normalization and softmax stay float32."""
     seed: Annotated[int, Between(0, 2**31 - 1)] = 0
     """Draws the weights, the order of the images and their augmentation."""
-    base_lr: Positive | None = None
+    base_lr: ByPreset[Positive] = BY_PRESET
     """First learning rate at the paper's batch size; scales with --batch-size."""
     schedule: Literal["steps", "plateau", "cosine"] | None = None
     """How the rate falls: by 10 at fixed steps, by 10 when validation stops improving, or to zero along a cosine."""
@@ -90,7 +98,7 @@ class RunSettings:
 class Settings(RunSettings):
     """What to classify, and how; what is left out follows the data set's preset."""
 
-    image_size: Pixels | None = None
+    image_size: ByPreset[Pixels] = BY_PRESET
     """Side of the square images the network sees, in pixels."""
     shortcut: Literal["A", "B", "C", "highway"] | None = None
     """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
@@ -142,9 +150,9 @@ def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
 
 def folder_name(value: str) -> str:
     """``value`` as part of a folder's name; a file or folder by its last name and a hash of its whole path."""
-    before, colon, path = value.rpartition(":")  # NAME:WEIGHTS
-    if Path(path).exists():
-        path = Path(path).resolve()
+    before, colon, weights = value.rpartition(":")  # NAME:WEIGHTS
+    if Path(weights).exists():
+        path = Path(weights).resolve()
         value = f"{before}{colon}{path.name}-{hashlib.sha256(str(path).encode()).hexdigest()[:6]}"
     return re.sub(r"[^\w.=,+]+", "-", value).strip("-")
 
@@ -167,7 +175,7 @@ def describe(settings: RunSettings) -> str:
 
 
 def command_line(
-    main: Callable[[RunSettings], None], defaults: RunSettings, description: str, presets: Mapping[str, dict] = {}
+    main: Callable[[Flags], None], defaults: Flags, description: str, presets: Mapping[str, dict] = {}
 ) -> None:
     """Read the command line into settings and call ``main``; wrong input ends in one sentence and exit status 2.
 

@@ -1,6 +1,7 @@
 """Where a run is, and when what happens in it."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 VOTE = 10  # steps from one look at the devices' votes to stop to the next: a look waits for them
 WINDOW = 50  # most steps that one training point of the curves averages
@@ -35,12 +36,13 @@ class State:
     seconds: float = 0.0
 
 
-def check_state(values: dict) -> None:
+def check_state(values: dict[str, Any]) -> None:
     """Raise ValueError unless ``values`` are those of a :class:`State`, all of them or some."""
-    kinds = {field.name: {bool: bool, int: int, float: (int, float)}[type(field.default)] for field in fields(State)}
+    known: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float)}
+    kinds = {field.name: known[type(field.default)] for field in fields(State)}
     for name, value in values.items():
         kind = kinds.get(name, ())
-        right = isinstance(value, kind) and (kind is bool) == isinstance(value, bool) and value >= 0
+        right = isinstance(value, kind) and (kind == (bool,)) == isinstance(value, bool) and value >= 0  # type: ignore
         if not (right and (isinstance(value, float) or value < 2**63)) and (name, value) != ("warm_up_end", None):
             raise ValueError(f"its state has {name} {value!r:.100}")
 

@@ -1,5 +1,8 @@
 """The training step: exact over replicas, unequal shares and parts of a batch, with what a run watches."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import keras
 import tensorflow as tf
 
@@ -25,6 +28,28 @@ class Step:
         skips: updates in a row that loss scaling has skipped.
         stop_votes: how many replicas had ``stop_request`` set.
     """
+
+    if TYPE_CHECKING:  # what keras.Model, and the class that inherits both, have
+        name: str
+        optimizer: Any
+        variables: list
+        trainable_variables: list
+        non_trainable_variables: list
+        distribute_strategy: tf.distribute.Strategy
+        train_function: Any
+        test_function: Any
+        stop_training: bool
+        fit: Callable[..., Any]
+        evaluate: Callable[..., Any]
+        train_on_batch: Callable[..., Any]
+        test_step: Callable[..., Any]
+        get_metrics_result: Callable[[], dict[str, Any]]
+        reset_metrics: Callable[[], None]
+        running: list
+        values_size: int
+        forward: Callable[..., tuple[Any, Any]]
+        note: Callable[..., None]
+        saved: Callable[[], keras.Model]
 
     def watch(self, accumulate: int, timed: bool) -> None:
         """Make the variables of the step; called once the weights are there."""

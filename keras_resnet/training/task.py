@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from keras_resnet.training.step import Step
 
 Metrics = dict[str, float]
-Validate = Callable[["Step", Callable[[], bool]], Metrics]
+Model = TypeVar("Model", bound="Step")
+Shown = TypeVar("Shown", bound="Step", contravariant=True)
+Validate = Callable[[Model, Callable[[], bool]], Metrics]
 """From the model and a function that tells whether to stop to the metrics; they count only if it did not stop."""
 
 
@@ -38,7 +40,7 @@ class Part(Protocol):
     def __len__(self) -> int: ...
 
 
-class Task(Protocol):
+class Task(Protocol[Model]):
     """What is trained, on what, and how it is judged; the settings reach it when it is made.
 
     :class:`~keras_resnet.training.Classification` and :class:`~keras_resnet.detection.DetectionTask` are tasks.
@@ -72,9 +74,9 @@ class Task(Protocol):
     def warm_up_epochs(self) -> float: ...
 
     @property
-    def reporter(self) -> Reporter: ...
+    def reporter(self) -> Reporter[Model]: ...
 
-    def build_model(self, strategy: tf.distribute.Strategy, total_steps: int) -> Step:
+    def build_model(self, strategy: tf.distribute.Strategy, total_steps: int) -> Model:
         """The compiled model of a run of ``total_steps``; called in the strategy's scope."""
         ...
 
@@ -86,11 +88,11 @@ class Task(Protocol):
         """Steps from one validation to the next."""
         ...
 
-    def needs_warm_up(self, model: Step) -> bool:
+    def needs_warm_up(self, model: Model) -> bool:
         """Whether training starts at a tenth of the rate, until the error is below 80 % (Sec. 4.2)."""
         ...
 
-    def validator(self, strategy: tf.distribute.Strategy) -> Validate:
+    def validator(self, strategy: tf.distribute.Strategy) -> Validate[Model]:
         """A function that evaluates the model on the validation part; all workers call it together."""
         ...
 
@@ -98,19 +100,19 @@ class Task(Protocol):
         """What validation is to bring down, in percent."""
         ...
 
-    def recalibrate(self, model: Step, state: State, stopping: Callable[[], bool] = never) -> None:
+    def recalibrate(self, model: Model, state: State, stopping: Callable[[], bool] = never) -> None:
         """Give normalization the statistics of the weights as they are; it ends early when ``stopping``."""
         ...
 
-    def evaluate(self, model: Step, state: State) -> dict[str, Any]:
+    def evaluate(self, model: Model, state: State) -> dict[str, Any]:
         """What ``result.json`` says of the trained model."""
         ...
 
 
-class Reporter(Protocol):
+class Reporter(Protocol[Shown]):
     """Shows what comes of a task: on the terminal, for TensorBoard, and as a picture; the chief alone calls it."""
 
-    def begin(self, model: Step, state: State) -> None:
+    def begin(self, model: Shown, state: State) -> None:
         """Write for TensorBoard what is trained and what it is fed with."""
         ...
 
@@ -118,7 +120,7 @@ class Reporter(Protocol):
         """A validation in a few words."""
         ...
 
-    def validation_images(self, model: Step, step: int) -> None:
+    def validation_images(self, model: Shown, step: int) -> None:
         """Write for TensorBoard what the last validation looked at."""
         ...
 

@@ -1,5 +1,7 @@
 """What a run writes for TensorBoard besides its curves: health of the stages, pictures, settings, graph, profile."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -21,7 +23,7 @@ def health(model: Step, step: int) -> None:
     scalars = {}
     for stage, square in zip(model.stages, model.local(model.gradient_squares), strict=True):
         scalars[f"stages_gradient_norm/{stage}"] = float(np.sqrt(square))
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer: Any = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     squares = {stage: np.zeros(2) for stage in model.stages}
     for variable, update in zip(model.trainable_variables, optimizer.momentums, strict=True):
         squares[stage_of(variable)] += [_square(update), _square(variable)]  # v of w <- w + v is the update

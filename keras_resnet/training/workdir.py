@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from keras_resnet.errors import InputError
 from keras_resnet.files import is_own_file, read_object, remedy, set_aside, sync, unfinished, write_whole
@@ -104,12 +105,14 @@ class Workdir:
         defaults: dict | None = None,
         growing: tuple[str, ...] = (),
         chief: bool = True,
-        together: Callable[[Callable], None] = lambda work: work(),
+        together: Callable[[Callable[[], Any]], Any] = lambda work: work(),
     ):
         self.path, self.settings, self.chief, self.together = Path(path), settings, chief, together
-        self.defaults, self.growing, self.grown = defaults or {}, growing, {}
+        self.defaults, self.growing = defaults or {}, growing
+        self.grown: dict[str, float] = {}
         self.checkpoints = CheckpointFolder(self.path / CHECKPOINTS, settings.get("keep_every"))
-        self.metrics, self._locked = Metrics(self.path / METRICS), None
+        self.metrics = Metrics(self.path / METRICS)
+        self._locked: Any = None  # the open file
         try:
             together(self._take if chief else lambda: None)
         except BaseException:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def together(strategy: tf.distribute.Strategy, work: Callable[[], Value], failur
     """
     if count_of(strategy) == 1:
         return work()
-    value = failure = None
+    failure: Any = None
     try:
         value = work()
     except failures as error:
@@ -60,11 +60,11 @@ def together(strategy: tf.distribute.Strategy, work: Callable[[], Value], failur
     if not failed.any():
         return value
     first = int(failed.argmax())
-    sentence = np.zeros(SENTENCE_BYTES, np.int64)
+    numbers = np.zeros(SENTENCE_BYTES, np.int64)
     if first == number_of(strategy):
         encoded = str(failure).encode()[:SENTENCE_BYTES]
-        sentence[: len(encoded)] = list(encoded)
-    sentence = bytes(total(strategy, sentence).astype(np.uint8)).rstrip(b"\0").decode(errors="ignore")
+        numbers[: len(encoded)] = list(encoded)
+    sentence = bytes(total(strategy, numbers).astype(np.uint8)).rstrip(b"\0").decode(errors="ignore")
     failure = failure or InputError(f"worker {first} failed: {sentence}")
     failure.known = True
     raise failure
