@@ -4,7 +4,7 @@ import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 from keras_resnet.bounds import check_fields, flag_of, hints_of, marks
 from keras_resnet.errors import InputError, in_our_words, shown
@@ -33,7 +33,8 @@ def run_tool(tool: type[Tool], description: str) -> None:
     """Read the command line into ``tool`` and run it; wrong input ends in one sentence and exit status 2."""
     import tyro
 
-    _run(lambda: tyro.cli(tyro.conf.OmitArgPrefixes.__class_getitem__(tool), description=description))
+    without_prefix: Any = tyro.conf.OmitArgPrefixes
+    _run(lambda: tyro.cli(without_prefix[tool], description=description))
 
 
 def run_tools(tools: dict[str, type[Tool]], description: str) -> None:

@@ -31,10 +31,9 @@ def read_flags(defaults: T, description: str, presets: Mapping[str, dict]) -> T:
         flag = tyro.conf.arg(help=" ".join((words[name] or "").split()), help_behavior_hint=shown)
         group = RARE if RARE in getattr(hint, "__metadata__", ()) else "common"
         groups[group].append((name, Annotated[hint, flag], field(default=value)))
+    without_prefix: Any = tyro.conf.OmitArgPrefixes
     parts: list[tuple[str, Any]] = [
-        (name, tyro.conf.OmitArgPrefixes.__class_getitem__(make_dataclass(name, flags, frozen=True)))
-        for name, flags in groups.items()
-        if flags
+        (name, without_prefix[make_dataclass(name, flags, frozen=True)]) for name, flags in groups.items() if flags
     ]
     found: Any = tyro.cli(make_dataclass("Flags", parts), description=description)
     return type(defaults)(**{name: value for group in vars(found).values() for name, value in vars(group).items()})
