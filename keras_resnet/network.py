@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 
 from keras_resnet.errors import InputError
+from keras_resnet.structure import Stage, structure_of
 from keras_resnet.weights import description, values
 from keras_resnet.weights.bounds import check_file, expanded, reading, suffix_of, unchanged_on_error
 from keras_resnet.weights.keras_file import DESCRIPTION, READERS, add_description, checked_weights
@@ -32,6 +33,11 @@ class Network(keras.Model):
     def described(self) -> dict:
         """The attributes that are remembered, by name."""
         return {key: getattr(self, key) for key in description.DESCRIBED}
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """conv2_x and up: ``stages[2].blocks[5].output`` is what the sixth block of conv4_x gives."""
+        return structure_of(self).stages
 
     def get_config(self):
         config = super().get_config()
