@@ -5,6 +5,7 @@ Only this module reads such names. A layer is called ``conv3_block2_1_conv`` and
 weights ``block_1_conv_kernel``.
 """
 
+import itertools
 import re
 from dataclasses import dataclass, replace
 
@@ -79,9 +80,7 @@ def weight_of(name: str) -> str | None:
 def in_block(block: str, name: str) -> str | None:
     """The name in ``block`` of a layer of a loop's template or of a stacked weight; None for another name."""
     match = _IN_TEMPLATE.fullmatch(name)
-    if not match:
-        return None
-    return f"{block}_{match['layer']}" + (f"/{match['weight']}" if match["weight"] else "")
+    return match and "/".join(filter(None, (f"{block}_{match['layer']}", match["weight"])))
 
 
 def looped_blocks(loop: str, repeats: int) -> list[str] | None:
@@ -183,7 +182,5 @@ def structure_of(model) -> Structure:
         before = parts.get(part.name, part).layers
         parts[part.name] = replace(part, layers=(*before, layer))
     stem, head = parts.pop("stem", Part("stem", STEM)), parts.pop("head", Part("head", "head"))
-    stages = {part.stage: [] for part in parts.values()}
-    for part in parts.values():
-        stages[part.stage].append(part)
-    return Structure(stem, tuple(Stage(name, tuple(blocks)) for name, blocks in stages.items()), head)
+    stages = itertools.groupby(parts.values(), lambda part: part.stage)
+    return Structure(stem, tuple(Stage(name, tuple(blocks)) for name, blocks in stages), head)
