@@ -8,6 +8,7 @@ from keras import layers
 from keras_resnet.layers import BatchNormalization, BlockLoop, Maxout, StochasticDepth
 from keras_resnet.shortcuts import JOINS, he_normal, subsample
 from keras_resnet.specs import EXPANSION, NetSpec
+from keras_resnet.structure import OUTPUT, TEMPLATE
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ def block(x, spec: NetSpec, filters: int, stride: int, name: str, drop_rate: flo
     if spec.residual:
         if drop_rate or spec.stochastic_depth:
             x = StochasticDepth(drop_rate, name=f"{name}_drop")(x)
-        sum_name = f"{name}_add" if place.after else f"{name}_out"
+        sum_name = f"{name}_add" if place.after else f"{name}_{OUTPUT}"
         x = JOINS[spec.shortcut](shortcut, x, stride, spec, name, sum_name, "bn" in place.last)
-    return normalize_activate(x, place.after, spec, name, last_name=f"{name}_out")
+    return normalize_activate(x, place.after, spec, name, last_name=f"{name}_{OUTPUT}")
 
 
 def block_loop(
@@ -101,7 +102,7 @@ def block_loop(
 ):
     """Blocks of one structure, one for each drop rate, as a single layer named as the last block's output."""
     template_input = keras.Input(x.shape[1:], dtype=x.dtype)
-    template = block(template_input, spec, filters, stride, "block", drop_rates[0], preactivated)
+    template = block(template_input, spec, filters, stride, TEMPLATE, drop_rates[0], preactivated)
     rates = drop_rates if spec.stochastic_depth else None
-    loop = BlockLoop(keras.Model(template_input, template), len(drop_rates), rates, spec.remat, name=f"{name}_out")
+    loop = BlockLoop(keras.Model(template_input, template), len(drop_rates), rates, spec.remat, name=f"{name}_{OUTPUT}")
     return loop(x)

@@ -10,6 +10,7 @@ from keras.src.saving.serialization_lib import ObjectSharingScope
 from keras_resnet import weights
 from keras_resnet.errors import InputError
 from keras_resnet.models import build
+from keras_resnet.network import Network
 from keras_resnet.specs import change_spec, find_spec, split_name
 from keras_resnet.weights import keras_file, values
 from keras_resnet.weights.bounds import (
@@ -82,6 +83,8 @@ def _saved(path: Path, check_values: bool) -> keras.Model:
             keras.Model.load_weights(model, stored)
         if check_values:
             values.check_model(model, path.name)
+        if isinstance(model, Network):
+            model.take_mean_image(keras_file.asset(archive, directory))
         return model
 
 

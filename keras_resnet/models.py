@@ -11,6 +11,7 @@ from keras_resnet.errors import InputError, one_of
 from keras_resnet.network import Network
 from keras_resnet.shortcuts import he_normal
 from keras_resnet.specs import EXPANSION, SPECS, NetSpec, change_spec, find_spec
+from keras_resnet.structure import CLASSIFIER, POOL, POOLS, POST, STAGES, STEM, Name, is_classifier, structure_of
 from keras_resnet.weights.bounds import unallocated
 from keras_resnet.weights.description import OUTPUT_FIELDS
 from keras_resnet.weights.known import fetch
@@ -70,7 +71,7 @@ def _network(spec, include_top, input_tensor, input_shape, pooling, classes, cla
     inputs, image = _inputs(spec, include_top, input_tensor, input_shape)
     x = _stages(_stem(image, spec), spec)
     if PLACEMENTS[spec.placement].before:  # the last sum of a pre-activation net has had no activation yet
-        x = normalize_activate(x, PLACEMENTS[spec.placement].before, spec, "post")
+        x = normalize_activate(x, PLACEMENTS[spec.placement].before, spec, POST)
     if include_top:
         if pooling is not None:
             raise InputError("pooling is for networks without the top: give include_top=False as well.")
@@ -78,7 +79,7 @@ def _network(spec, include_top, input_tensor, input_shape, pooling, classes, cla
     elif pooling is not None:
         one_of("pooling", pooling, ("avg", "max"))
         pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[pooling]
-        x = pool(name=f"{pooling}_pool")(x)
+        x = pool(name=POOLS[pooling])(x)
     return Network(inputs, x, name=name or spec.name, spec=spec)
 
 
@@ -118,21 +119,20 @@ def _inputs(spec, include_top, input_tensor, input_shape):
 def _stem(x, spec):
     filters = spec.channels(spec.filters[0])
     if spec.stem == "cifar":
-        return normalize_activate(convolution(x, filters, 3, 1, "conv1"), ("bn", "relu"), spec, "conv1")
-    x = normalize_activate(convolution(x, filters, 7, 2, "conv1"), ("bn", "relu"), spec, "conv1")
-    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)  # after a ReLU zeros never win a maximum
-    return layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
+        return normalize_activate(convolution(x, filters, 3, 1, STEM), ("bn", "relu"), spec, STEM)
+    x = normalize_activate(convolution(x, filters, 7, 2, STEM), ("bn", "relu"), spec, STEM)
+    x = layers.ZeroPadding2D(1, name=f"{POOL}_pad")(x)  # after a ReLU zeros never win a maximum
+    return layers.MaxPooling2D(3, strides=2, name=f"{POOL}_pool")(x)
 
 
 def _stages(x, spec):
     total, done = sum(spec.blocks), 0
-    for stage, (repeats, base) in enumerate(zip(spec.blocks, spec.filters, strict=True)):
+    for stage, repeats, base in zip(STAGES[1:], spec.blocks, spec.filters, strict=False):
         filters = spec.channels(base)
         rates = [spec.stochastic_depth * (done + i + 1) / total for i in range(repeats)]
         done += repeats
-        prefix = f"conv{stage + 2}_block"
-        stride = 2 if stage > 0 else 1
-        preactivated = stage == 0 and bool(PLACEMENTS[spec.placement].before)
+        stride = 1 if stage == STAGES[1] else 2
+        preactivated = stride == 1 and bool(PLACEMENTS[spec.placement].before)
         changes = stride > 1 or x.shape[-1] != filters * EXPANSION[spec.block]
         # Blocks that differ from the run behind them stand alone; in an unrolled network every block does.
         alone = repeats if spec.unrolled else int(changes or preactivated)
@@ -142,9 +142,9 @@ def _stages(x, spec):
             common = (spec, filters, stride if first == 0 else 1)
             is_preactivated = preactivated and first == 0
             if run > 1 or spec.remat:
-                x = block_loop(x, *common, f"{prefix}{first + run}", rates[first : first + run], is_preactivated)
+                x = block_loop(x, *common, str(Name(stage, first + run)), rates[first : first + run], is_preactivated)
             else:
-                x = block(x, *common, f"{prefix}{first + 1}", rates[first], is_preactivated)
+                x = block(x, *common, str(Name(stage, first + 1)), rates[first], is_preactivated)
             first += run
     return x
 
@@ -153,7 +153,7 @@ def _classifier(x, spec, classes, activation):
     classes = CLASSES[spec.stem] if classes is None else classes
     if not isinstance(classes, numbers.Integral) or classes < 1:
         raise InputError(f"classes {classes!r} must be a positive whole number.")
-    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    x = layers.GlobalAveragePooling2D(name=POOLS["avg"])(x)
     # Mixed precision stops here: logits and softmax are float32.
     mixed = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
     return layers.Dense(
@@ -161,19 +161,19 @@ def _classifier(x, spec, classes, activation):
         activation=activation,
         kernel_initializer=he_normal(),
         dtype="float32" if mixed else None,
-        name="predictions",
+        name=CLASSIFIER,
     )(x)
 
 
 def convert(model: Network, **spec_changes) -> Network:
     """``model`` rebuilt with ``unroll`` or ``remat`` changed, carrying the same weights and moving statistics."""
     spec = change_spec(model.spec, **spec_changes)
-    top = model.layers[-1] if model.layers[-1].name == "predictions" else None
+    top = structure_of(model).classifier
     converted = build(
         spec,
         include_top=top is not None,
         input_shape=model.input_shape[1:],
-        pooling={"avg_pool": "avg", "max_pool": "max"}.get(model.layers[-1].name),
+        pooling={name: pooling for pooling, name in POOLS.items()}.get(model.layers[-1].name),
         classes=top.units if top else None,
         classifier_activation=top.activation if top else None,
         name=model.name,
@@ -203,7 +203,7 @@ def replace_classifier(model: Network, classes: int, size: int | None = None, cl
     shape = (size, size, 3) if size else model.input_shape[1:]
     replaced = build(model.spec, input_shape=shape, classes=classes, name=model.name)
     old, new = weight_files.named_arrays(model), weight_files.named_arrays(replaced)
-    kept = {name: array for name, array in old.items() if not name.startswith("predictions/")}
+    kept = {name: array for name, array in old.items() if not is_classifier(name)}
     weight_files.assign_arrays(replaced, new | kept, model.name)
     for key in ("preprocessing", "source", "licence"):
         setattr(replaced, key, getattr(model, key))
@@ -218,8 +218,7 @@ def pyramid(model: keras.Model) -> keras.Model:
     """
     if getattr(model, "spec", None) is None:  # as of another model, or of a clone, which Keras makes without it
         raise InputError(f"pyramid takes a network that keras_resnet built or loaded, not this {type(model).__name__}.")
-    stages = enumerate(model.spec.blocks, start=2)
-    outputs = {f"C{i}": model.get_layer(f"conv{i}_block{last}_out").output for i, last in stages}
+    outputs = {f"C{i}": stage.output for i, stage in enumerate(structure_of(model).stages, start=2)}
     return keras.Model(model.inputs, outputs, name=f"{model.name}_pyramid")
 
 

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_resnet.errors import InputError
-from keras_resnet.weights import description, values
+from keras_resnet.structure import Stage, structure_of
+from keras_resnet.weights import bounds, description, values
 from keras_resnet.weights.bounds import check_file, expanded, reading, suffix_of, unchanged_on_error
-from keras_resnet.weights.keras_file import DESCRIPTION, READERS, add_description, checked_weights
+from keras_resnet.weights.keras_file import DESCRIPTION, MEAN_FILE, READERS, add_description, checked_weights
 
 
 @keras.saving.register_keras_serializable("keras_resnet", "Network")
@@ -25,7 +27,7 @@ class Network(keras.Model):
     """
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
-        described = {key: kwargs.pop(key, None) for key in description.DESCRIBED}
+        described = {key: kwargs.pop(key, None) for key in description.DESCRIBED} | {"_unfinished": {}}
         super().__init__(inputs, outputs, name=name, **kwargs)
         vars(self).update(described)
 
@@ -33,20 +35,51 @@ class Network(keras.Model):
         """The attributes that are remembered, by name."""
         return {key: getattr(self, key) for key in description.DESCRIBED}
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """conv2_x and up: ``stages[2].blocks[5].output`` is what the sixth block of conv4_x gives."""
+        return structure_of(self).stages
+
     def get_config(self):
         config = super().get_config()
         first, *others = config["layers"]  # Keras alone reads only the keys it knows of a layer
-        first = first | {DESCRIPTION: description.as_json(self)}
+        described = description.as_json(self)
+        if "module" not in first and self.preprocessing:  # a .h5 file, in which Keras has no place for an array
+            described["preprocessing"] = self.preprocessing.get_config()
+        first = first | {DESCRIPTION: described}
         return config | {"layers": [first, *map(_named_for_keras, others)]}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        described = description.parse(description.of_config(config))
+        found = description.of_config(config)
+        unfinished = found if description.waits_for_image(found) else {}
+        described = description.parse(found | {"preprocessing": None} if unfinished else found)
         config = {key: value for key, value in config.items() if key not in (*description.DESCRIBED, "input_shape")}
         model = super().from_config(config, custom_objects=custom_objects)
-        for key, value in described.items():
-            setattr(model, key, value)
+        vars(model).update(described, _unfinished=unfinished)
         return model
+
+    def save_assets(self, folder) -> None:
+        """The mean image of the preprocessing, where it has one."""
+        if self.preprocessing and self.preprocessing.mean.ndim == 3:
+            np.save(Path(folder, MEAN_FILE), self.preprocessing.mean)
+
+    def load_assets(self, folder) -> None:
+        """Take up what a file of :meth:`save_assets` holds; earlier files do not."""
+        if self._unfinished:
+            path = Path(folder, MEAN_FILE)
+            with reading(path, "is no mean image"), open(path, "rb") as file:
+                self.take_mean_image(bounds.npy_array(file.read(bounds.MEAN_IMAGE), MEAN_FILE))
+
+    def take_mean_image(self, image: np.ndarray | None) -> None:
+        """Give the preprocessing that a file describes its mean image, an array of the file.
+
+        Raises:
+            InputError: the image is missing where there should be one, or is refused.
+        """
+        if self._unfinished:
+            whole = description.with_mean_image(self._unfinished, image)
+            vars(self).update(description.parse(whole), _unfinished={})
 
     def save_weights(self, filepath, overwrite: bool = True, max_shard_size=None):
         """As Keras', with the description, which a builder's ``weights=`` reads, in one ``.weights.h5`` file.

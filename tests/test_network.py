@@ -68,6 +68,9 @@ def opened(tmp_path_factory):
     for name, model in models.items():
         model.save(folder / f"{name}.keras")
     models["option-a"].save(folder / "option-a.h5")
+    models["mean-image"] = network(rng)
+    models["mean-image"].preprocessing = keras_resnet.Preprocessing(rng.uniform(0, 255, (8, 8, 3)))
+    models["mean-image"].save(folder / "mean-image.keras")
     pyramid = keras_resnet.pyramid(models["option-a"])
     keras.Model(pyramid.input, pyramid.outputs[-1]).save(folder / "part.keras")
     done = subprocess.run([sys.executable, "-c", ALONE, folder], cwd=folder, capture_output=True, text=True)
@@ -75,7 +78,7 @@ def opened(tmp_path_factory):
     return models, folder, dict(line.split(" ", 1) for line in done.stdout.splitlines())
 
 
-@pytest.mark.parametrize("file", [*(f"{name}.keras" for name in NETWORKS), "option-a.h5"])
+@pytest.mark.parametrize("file", [*(f"{name}.keras" for name in (*NETWORKS, "mean-image")), "option-a.h5"])
 @pytest.mark.long
 def test_keras_alone_opens_a_file(file, opened):
     models, folder, said = opened

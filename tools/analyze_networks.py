@@ -51,7 +51,7 @@ class LipschitzConstants(OnImages):
                 table.add(name, part.name, *(f"{v:.3f}" for v in (part.bound, part.local.mean(), part.local.max())))
             result[name] = [vars(part) for part in parts]
             bounds[name] = [part.bound for part in parts]
-            largest[name] = max(part.local.max() for part in parts if "_block" in part.name)
+            largest[name] = max(part.local.max() for part in parts[1:-1])
             measured[name] = [float(part.local.mean()) for part in parts]
             layers[name] = [norm for part in parts for norm in part.layers.values()]
         about = {"normalization": "moving", "largest": largest}

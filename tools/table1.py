@@ -31,8 +31,8 @@ PAPER = {  # 10^9 multiply-adds (Table 1, Sec. 3.3; VGG's without the fully conn
 def network_row(name: str) -> tuple:
     spec = keras_resnet.SPECS[name]
     model = keras_resnet.build(replace(spec, unroll=False))  # a loop is counted from one of its blocks
-    first = next(layer for layer in ("conv1_relu", "conv1_bn") if layer in {each.name for each in model.layers})
-    maps = [model.get_layer(first).output, *keras_resnet.pyramid(model).outputs]
+    convolved = next(layer.output for layer in model.layers if layer.weights)
+    maps = [convolved, *(stage.output for stage in model.stages)]
     return _row(name, spec.depth, [each.shape[1] for each in maps], model)
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_resnet.analysis.curvature import Loss
 from keras_resnet.analysis.parts import split
+from keras_resnet.structure import stage_of, weight_of
 from keras_resnet.weights.named import slots
 
 
@@ -29,7 +30,7 @@ def gradient_norms(loss: Loss) -> list[GradientNorms]:
         for name, index in weights:
             arrays = [np.asarray(each[number]) for each in gradients]
             norms = [np.linalg.norm(array if index is None else array[index]) for array in arrays]
-            found.append(GradientNorms(name, name.split("_")[0].split("/")[0], np.array(norms)))
+            found.append(GradientNorms(name, stage_of(name), np.array(norms)))
     return found
 
 
@@ -61,7 +62,7 @@ def update_ratios(model: keras.Model, optimizer) -> dict[str, float]:
         weight_names(model), model.trainable_variables, optimizer.momentums, strict=True
     ):
         for name, index in names:
-            if name.endswith("kernel"):
+            if weight_of(name) == "kernel":
                 pair = (np.asarray(v.value if index is None else v.value[index]) for v in (update, variable))
                 change, weight = (np.linalg.norm(array) for array in pair)
                 ratios[name] = float(change / max(weight, 1e-30))

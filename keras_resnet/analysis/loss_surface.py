@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_resnet.analysis.curvature import Loss
+from keras_resnet.structure import weight_of
 
 
 def filter_normalized(loss: Loss, seed: int = 0) -> np.ndarray:
@@ -14,7 +15,7 @@ def filter_normalized(loss: Loss, seed: int = 0) -> np.ndarray:
     direction = []
     for variable, weight in zip(loss.variables, loss.tensors(loss.weights), strict=True):
         weight = weight.numpy()
-        if not variable.name.endswith("kernel"):
+        if weight_of(variable.name) != "kernel":
             direction.append(np.zeros(weight.size))
             continue
         draw = rng.normal(size=weight.shape)

@@ -4,10 +4,10 @@ import functools
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
 from keras_resnet.errors import InputError
-from keras_resnet.layers import BlockLoop
+from keras_resnet.layers.block_loop import is_seed
+from keras_resnet.structure import in_block, structure_of
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,14 @@ class Part:
     Fields:
         name: ``"stem"``, ``"conv3_block2"`` ... or ``"head"``.
         stage: ``"conv1"``, ``"conv2"`` ... or ``"head"``; the residual blocks' are ``"conv2"`` and up.
+        is_block: whether this is one of the network's blocks.
         input, output: Keras tensors. A block of a loop is a copy with the weights it had when the network was
             split; other parts are the network's own tensors and layers.
     """
 
     name: str
     stage: str
+    is_block: bool
     input: keras.KerasTensor
     output: keras.KerasTensor
 
@@ -41,18 +43,13 @@ class Part:
         return keras.Model(self.input, {"output": self.output, **tensors})
 
     @property
-    def is_block(self) -> bool:
-        """Whether this is one of the network's blocks."""
-        return "_block" in self.name
-
-    @property
     def keeps_shape(self) -> bool:
         """Whether input and output have one shape, so that the part could be left out."""
         return self.input.shape == self.output.shape
 
     def label(self, layer: str) -> str:
         """The name of one of the part's layers in the whole network, whether it is looped or not."""
-        return f"{self.name}_{layer.removeprefix('block_')}" if layer.startswith("block_") else layer
+        return in_block(self.name, layer) or layer
 
 
 def split(model: keras.Model) -> list[Part]:
@@ -64,55 +61,23 @@ def split(model: keras.Model) -> list[Part]:
     spec = getattr(model, "spec", None)
     if spec is None:
         raise InputError(f"Give a network that keras_resnet built or loaded, not this {type(model).__name__}.")
-    parts, start = [], model.input
-    for number, blocks in enumerate(spec.blocks, start=2):
-        first = 1
-        while first <= blocks:
-            layer, repeats = _ending(model, number, first, blocks)
-            here = layer.input if isinstance(layer, BlockLoop) else _input_of(model, parts, start)
-            if not parts:
-                parts.append(Part("stem", "conv1", start, here))
-            for i in range(repeats):
-                ends = _slice(layer, i) if isinstance(layer, BlockLoop) else (here, layer.output)
-                parts.append(Part(f"conv{number}_block{first + i}", f"conv{number}", *ends))
-            start = layer.output
-            first += repeats
-    parts.append(Part("head", "head", start, model.output))
+    found, parts, start = structure_of(model), [], model.input
+    if tuple(len(stage.blocks) for stage in found.stages) != spec.blocks:
+        raise InputError(f"{model.name} lacks some of its {spec.blocks} blocks: give a network of keras_resnet.")
+    for part in found.parts:
+        end = model.output if part is found.head else part.output
+        start, end = (start, end) if part.index is None else _copied(part)
+        is_block = part is not found.stem and part is not found.head
+        parts.append(Part(part.name, part.stage, is_block, start, end))
+        start = part.layers[-1].output if part.layers else start
     return parts
 
 
-def _ending(model, stage: int, first: int, blocks: int):
-    """The layer that ends block ``first`` of a stage, or the loop that begins with it, and how many blocks it is."""
-    for last in range(first, blocks + 1):
-        try:
-            layer = model.get_layer(f"conv{stage}_block{last}_out")
-        except ValueError:
-            continue
-        return layer, layer.repeats if isinstance(layer, BlockLoop) else 1
-    raise InputError(f"{model.name} lacks block {first} of stage conv{stage}: give a network as keras_resnet built it.")
-
-
-def _input_of(model, parts, start):
-    """The tensor the next unrolled block reads: the last part's output, or for the first one the stem's."""
-    if parts:
-        return start
-    names = {layer.name for layer in model.layers}
-    return model.get_layer("pool1_pool" if "pool1_pool" in names else "conv1_relu").output
-
-
-def _slice(loop: BlockLoop, i: int) -> tuple:
-    """Input and output of block ``i`` of a loop, copied."""
+def _copied(looped) -> tuple:
+    """Input and output of a block of a loop, copied with its slice of the weights."""
+    (loop,) = looped.layers
     block = keras.models.clone_model(loop.block)
-    states = [v for v in block.non_trainable_variables if v.name != "seed_generator_state"]
+    states = [v for v in block.non_trainable_variables if not is_seed(v)]
     for variable, stack in zip(block.trainable_variables + states, loop.stacked + loop.states, strict=True):
-        variable.assign(stack.value[i])
+        variable.assign(stack.value[looped.index])
     return block.input, block.output
-
-
-def chain(parts: list[Part], images) -> list[np.ndarray]:
-    """What each part gives in inference, the first part on ``images``, the others on what comes before."""
-    outputs = []
-    for part in parts:
-        images = part.model(images, training=False)
-        outputs.append(images)
-    return outputs

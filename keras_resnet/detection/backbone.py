@@ -13,6 +13,7 @@ from keras_resnet.errors import InputError
 from keras_resnet.models import build
 from keras_resnet.network import Network
 from keras_resnet.specs import VGG16, NetSpec, change_spec
+from keras_resnet.structure import POOLS, is_classifier, stage_of
 from keras_resnet.training.freezing import freeze
 from keras_resnet.weights.bounds import check_file, expanded, shown, suffix_of, unallocated
 from keras_resnet.weights.keras_file import READERS
@@ -68,7 +69,7 @@ def from_network(network: Network, frozen: str | None = "conv2") -> Backbone:
     spec = change_spec(spec, unroll=True, remat=False)
     whole = build(spec, include_top=False, input_shape=(None, None, network.input_shape[-1]), name=network.name)
     arrays = weights.named_arrays(network)
-    left = {name: array.shape for name, array in arrays.items() if name.startswith("predictions/")}
+    left = {name: array.shape for name, array in arrays.items() if is_classifier(name)}
     taken = {name: array for name, array in arrays.items() if name not in left}
     weights.assign_arrays(whole, taken, network.name)
     return _cut(whole, preprocessing_of(network), frozen, left)
@@ -77,8 +78,8 @@ def from_network(network: Network, frozen: str | None = "conv2") -> Backbone:
 def _cut(whole: Network, preprocessing: Preprocessing, frozen: str | None, left: dict[str, tuple]) -> Backbone:
     """``whole``, a network without its classifier, in its two parts; looks at none of its weights."""
     freeze(whole, frozen, batch_norm=True)
-    middle = whole.get_layer(f"conv4_block{whole.spec.blocks[2]}_out").output
-    pooled = keras.layers.GlobalAveragePooling2D(name="avg_pool", dtype="float32")(whole.output)
+    middle = whole.stages[2].output
+    pooled = keras.layers.GlobalAveragePooling2D(name=POOLS["avg"], dtype="float32")(whole.output)
     return Backbone(
         name=whole.name,
         shared=keras.Model(whole.input, middle, name="shared"),
@@ -130,15 +131,15 @@ def vgg16(weights: str | None = None) -> Backbone:
         x = layer(x)
         x = keras.layers.Dropout(0.5, name=f"{layer.name}_dropout")(x) if layer.name != "flatten" else x
     for layer in shared.layers:
-        layer.trainable = not layer.name.startswith(("block1", "block2"))
+        layer.trainable = stage_of(layer.name) not in ("block1", "block2")
     return Backbone(
         name=VGG16,
         shared=shared,
         head=keras.Model(region, keras.layers.Activation("linear", dtype="float32", name="features")(x), name="head"),
         size=7,
         preprocessing=CAFFE,
-        taken={name: shape for name, shape in parts.items() if not name.startswith("predictions/")},
-        left={name: shape for name, shape in parts.items() if name.startswith("predictions/")},
+        taken={name: shape for name, shape in parts.items() if not is_classifier(name)},
+        left={name: shape for name, shape in parts.items() if is_classifier(name)},
         config={"name": VGG16},
     )
 

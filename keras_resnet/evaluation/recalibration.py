@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_resnet.layers import BlockLoop
+from keras_resnet.structure import weight_of
 
 
 def recalibrate_batch_norm(model: keras.Model, batches, strategy=None) -> int:
@@ -83,9 +84,8 @@ def _statistics(layer) -> list[tuple]:
     if not layer.trainable:
         return []
     if isinstance(layer, BlockLoop):
-        by_name = {v.name: v for v in layer.states}
-        means = [name for name in by_name if name.endswith("moving_mean")]
-        return [(by_name[name], by_name[name.replace("moving_mean", "moving_variance")]) for name in means]
+        kinds = ([v for v in layer.states if weight_of(v.name) == kind] for kind in ("moving_mean", "moving_variance"))
+        return list(zip(*kinds, strict=True))
     if isinstance(layer, keras.layers.BatchNormalization):
         return [(layer.moving_mean, layer.moving_variance)]
     return []

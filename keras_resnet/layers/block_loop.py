@@ -5,7 +5,8 @@ import numpy as np
 from keras import ops
 
 
-def _is_seed(variable) -> bool:
+def is_seed(variable) -> bool:
+    """Whether a variable is the state of a generator, which belongs to no block."""
     return variable.name == "seed_generator_state"
 
 
@@ -33,13 +34,11 @@ class BlockLoop(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape):
-        self.template_names = {}  # a stacked variable's name to the template's, layer/weight
         self.stacked = [self._stack(v, trainable=True) for v in self.block.trainable_variables]
-        self.states = [self._stack(v, trainable=False) for v in self.block.non_trainable_variables if not _is_seed(v)]
+        self.states = [self._stack(v, trainable=False) for v in self.block.non_trainable_variables if not is_seed(v)]
 
     def _stack(self, variable, trainable: bool):
         layer, name = variable.path.split("/")[-2:]
-        self.template_names[f"{layer}_{name}"] = f"{layer}/{name}"
         return self.add_weight(
             name=f"{layer}_{name}",
             shape=(self.repeats, *variable.shape),
@@ -62,7 +61,7 @@ class BlockLoop(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         training = bool(training)
-        seeded = [_is_seed(v) for v in self.block.non_trainable_variables]
+        seeded = [is_seed(v) for v in self.block.non_trainable_variables]
 
         def step(x, weights, states, seeds):
             states, seeds = iter(states), iter(seeds)

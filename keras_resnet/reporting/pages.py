@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_resnet.errors import InputError
+from keras_resnet.structure import STAGES
 from keras_resnet.studies.report import length
 from keras_resnet.tables import Table
 
@@ -68,7 +69,7 @@ def _responses(found: dict[str, dict]) -> Table:
 
 def _gradients(found: dict[str, dict]) -> Table:
     """Gradient norms by stage at a run's last checkpoint."""
-    stages = [stage for stage in next(iter(found.values()))["last"] if stage.startswith("conv")]
+    stages = [stage for stage in next(iter(found.values()))["last"] if stage in STAGES]
     table = Table("gradients", ("network", *stages, f"{stages[0]} / {stages[-1]}"))
     for file, result in found.items():
         norms = [result["last"][stage] for stage in stages]

@@ -5,11 +5,12 @@ import keras
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.layers import BlockLoop
 from keras_resnet.network import Network
+from keras_resnet.structure import STEM, stage_of
 
 
 def stages_of(network: Network) -> tuple[str, ...]:
     """conv1 ... conv5 (conv4 for CIFAR networks): the stem and the stages, in order."""
-    return tuple(f"conv{i + 1}" for i in range(len(network.spec.blocks) + 1))
+    return (STEM, *(stage.name for stage in network.stages))
 
 
 def freeze(model: Network, upto: str | None = None, batch_norm: bool = False) -> None:
@@ -35,4 +36,4 @@ def freeze(model: Network, upto: str | None = None, batch_norm: bool = False) ->
     frozen = stages[: stages.index(upto) + 1] if upto else ()
     for layer in model.layers:
         norm = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = not (layer.name.split("_")[0] in frozen or (batch_norm and norm))
+        layer.trainable = not (stage_of(layer.name) in frozen or (batch_norm and norm))

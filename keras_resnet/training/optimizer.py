@@ -3,10 +3,7 @@
 import keras
 from keras import ops
 
-
-def stage_of(variable) -> str:
-    """The stage a variable belongs to: conv1 ... conv5, post or predictions."""
-    return variable.path.split("/")[0].split("_")[0]
+from keras_resnet.structure import stage_of, weight_of
 
 
 @keras.saving.register_keras_serializable("keras_resnet")
@@ -31,8 +28,8 @@ class SGD(keras.optimizers.SGD):
 
     def build(self, variables):
         super().build(variables)
-        self.shares = [self.rates.get(stage_of(v), (1.0, 0)) for v in variables]
-        self.decays = [v.name.endswith("kernel") for v in variables]  # block_1_conv_kernel in a loop
+        self.shares = [self.rates.get(stage_of(v.path), (1.0, 0)) for v in variables]
+        self.decays = [weight_of(v.name) == "kernel" for v in variables]
 
     def update_step(self, gradient, variable, learning_rate):
         share, start = self.shares[self._get_variable_index(variable)]

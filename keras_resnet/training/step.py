@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from keras_resnet.training.optimizer import stage_of
+from keras_resnet.structure import stage_of
 
 
 class Step:
@@ -54,7 +54,7 @@ class Step:
     def watch(self, accumulate: int, timed: bool) -> None:
         """Make the variables of the step; called once the weights are there."""
         self.accumulate, self.timed = accumulate, timed
-        self.stages = list(dict.fromkeys(stage_of(v) for v in self.trainable_variables))
+        self.stages = list(dict.fromkeys(stage_of(v.path) for v in self.trainable_variables))
         local = {"trainable": False, "aggregation": tf.VariableAggregation.NONE}
         self.gradient_squares = tf.Variable(tf.zeros(len(self.stages)), **local)
         self.step = tf.Variable(0, dtype=tf.int64, **local)
@@ -122,7 +122,7 @@ class Step:
     def _watch(self, loss, gradients, votes):
         squares = dict.fromkeys(self.stages, 0.0)
         for variable, gradient in zip(self.trainable_variables, gradients, strict=True):
-            squares[stage_of(variable)] += 2 * tf.nn.l2_loss(gradient)
+            squares[stage_of(variable.path)] += 2 * tf.nn.l2_loss(gradient)
         squares = tf.stack(list(squares.values())) / tf.square(self.optimizer.scale_loss(1.0))
         finite = tf.reduce_all(tf.math.is_finite(squares))
         scaling = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)

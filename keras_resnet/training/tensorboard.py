@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet import plots
+from keras_resnet.structure import stage_of, weight_of
 from keras_resnet.training.model import TrainingModel
-from keras_resnet.training.optimizer import stage_of
 from keras_resnet.training.step import Step
 from keras_resnet.weights.named import slots
 
@@ -26,17 +26,17 @@ def health(model: Step, step: int) -> None:
     optimizer: Any = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     squares = {stage: np.zeros(2) for stage in model.stages}
     for variable, update in zip(model.trainable_variables, optimizer.momentums, strict=True):
-        squares[stage_of(variable)] += [_square(update), _square(variable)]  # v of w <- w + v is the update
+        squares[stage_of(variable.path)] += [_square(update), _square(variable)]  # v of w <- w + v is the update
     for stage, (update, weight) in squares.items():
         scalars[f"stages_update_over_weight/{stage}"] = float(np.sqrt(update / max(weight, 1e-30)))
     statistics: dict[str, list[float]] = {}
     for name, slot in slots(model.saved()).items():
-        kind = name.rsplit("/", 1)[1]
+        kind = weight_of(name)
         if kind in ("moving_mean", "moving_variance") and slot.index in (None, 0):
             value = slot.variable.numpy()
             size = np.abs(value).mean() if kind == "moving_mean" else np.sqrt(value).mean()
             tag = {"moving_mean": "stages_bn_mean", "moving_variance": "stages_bn_deviation"}[kind]
-            statistics.setdefault(f"{tag}/{name.split('_')[0]}", []).append(float(size))
+            statistics.setdefault(f"{tag}/{stage_of(name)}", []).append(float(size))
     scalars |= {tag: float(np.mean(values)) for tag, values in statistics.items()}
     for tag, value in scalars.items():
         tf.summary.scalar(tag, value, step)

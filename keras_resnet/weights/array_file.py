@@ -1,8 +1,8 @@
 """``.safetensors`` in torchvision's layout, and ``.npz`` by canonical name; both carry the network's description."""
 
+import base64
 import io
 import json
-import math
 import zipfile
 from pathlib import Path
 
@@ -12,9 +12,10 @@ import safetensors.numpy
 
 from keras_resnet.errors import InputError
 from keras_resnet.weights import torch_names
-from keras_resnet.weights.bounds import content, members, parse_json, reading, shown
+from keras_resnet.weights.bounds import content, members, npy_array, parse_json, reading
+from keras_resnet.weights.description import MEAN_IMAGE, mean_image, with_mean_image
 
-METADATA = "keras_resnet"
+METADATA, MEAN = "keras_resnet", f"keras_resnet_{MEAN_IMAGE}"
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict]:
@@ -23,13 +24,18 @@ def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict]:
         reading(path, "is damaged or no safetensors file of float arrays"),
         safetensors.safe_open(path, framework="np") as file,
     ):
-        description = (file.metadata() or {}).get(METADATA, "{}")
-        return {key: file.get_tensor(key) for key in file.keys()}, parse_json(description)  # noqa: SIM118
+        metadata = file.metadata() or {}
+        image = npy_array(base64.b64decode(metadata[MEAN]), MEAN) if MEAN in metadata else None
+        description = with_mean_image(parse_json(metadata.get(METADATA, "{}")), image)
+        return {key: file.get_tensor(key) for key in file.keys()}, description  # noqa: SIM118
 
 
 def write_safetensors(path: Path, arrays: dict[str, np.ndarray], description: dict) -> None:
-    """Write in torchvision's names and layouts; refuses weights that its networks lack."""
-    tensors = {}
+    """Write in torchvision's names and layouts; refuses weights that its networks lack.
+
+    A mean image becomes text in the metadata: one tensor more, and ``load_state_dict`` would refuse the file.
+    """
+    tensors, metadata, image = {}, {"format": "pt", METADATA: json.dumps(description)}, mean_image(description)
     for name, array in arrays.items():
         key = torch_names.torchvision_key(name)
         if key is None:
@@ -37,29 +43,23 @@ def write_safetensors(path: Path, arrays: dict[str, np.ndarray], description: di
                 f"torchvision's ResNets have no place for {name}: write .npz, .weights.h5 or .keras instead."
             )
         tensors[key] = torch_names.torch_layout(array)
-    safetensors.numpy.save_file(tensors, path, metadata={"format": "pt", METADATA: json.dumps(description)})
+    if image is not None:
+        np.save(buffer := io.BytesIO(), image)
+        metadata[MEAN] = base64.b64encode(buffer.getvalue()).decode()
+    safetensors.numpy.save_file(tensors, path, metadata=metadata)
 
 
 def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """The arrays by canonical name, and the description."""
     with reading(path, "is damaged or no .npz file of arrays"), zipfile.ZipFile(path) as archive:
         found = members(path, archive)
-        arrays = {name.removesuffix(".npy"): _array(content(archive, info), name) for name, info in found.items()}
-        return arrays, parse_json(str(arrays.pop(METADATA, "{}")))
-
-
-def _array(data: bytes, name: str) -> np.ndarray:
-    """The array in a ``.npy`` file, whose header must not speak of other numbers than follow it."""
-    file = io.BytesIO(data)
-    version = np.lib.format.read_magic(file)
-    header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    shape, _, dtype = header[version](file)
-    if math.prod(shape) * dtype.itemsize != len(data) - file.tell() or dtype.hasobject:
-        raise ValueError(f"{shown(name)} is {shape} {shown(dtype)} by its header, and {len(data):,} bytes")
-    file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
+        arrays = {name.removesuffix(".npy"): npy_array(content(archive, info), name) for name, info in found.items()}
+        description = with_mean_image(parse_json(str(arrays.pop(METADATA, "{}"))), arrays.pop(MEAN, None))
+        return arrays, description
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray], description: dict) -> None:
+    image = mean_image(description)
+    own = {METADATA: np.array(json.dumps(description))} | ({} if image is None else {MEAN: image})
     with open(path, "wb") as file:  # of a name, NumPy would make another with its own suffix
-        np.savez(file, **arrays, **{METADATA: np.array(json.dumps(description))})
+        np.savez(file, **arrays, **own)

@@ -4,11 +4,14 @@ A file is a stranger's: sizes that it states are compared with the bytes it has 
 """
 
 import contextlib
+import io
 import json
 import math
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 from keras_resnet.errors import InputError
 
@@ -16,6 +19,7 @@ FREE = 2**26  # bytes that what any file holds may take, however small the file 
 EXPANSION = 16  # times its own size that what a larger file holds may take
 TEXT = 2**24  # bytes of JSON; ResNet1202 with each layer on its own has 5 million
 PICKLED = 2**21  # bytes of pickled structure; a checkpoint of ResNet152 and its optimizer has 300,000
+MEAN_IMAGE = 2**24  # bytes of a mean image; one of 224 x 224 pixels has 602,112
 NESTED = 50  # containers within one another
 NETWORKS = 4  # times the size of its network that the weights in a model file may have: an optimizer's are there too
 LAYER = 1000  # bytes of a file for each of its layers at least; a ReLU has 1,000 of configuration alone
@@ -109,6 +113,18 @@ def content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int | None = 
     if len(data) != info.file_size:
         raise ValueError(f"{shown(info.filename)} ends early")
     return data
+
+
+def npy_array(data: bytes, name: str) -> np.ndarray:
+    """The array in a ``.npy`` file, whose header must not speak of other numbers than follow it."""
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, dtype = header[version](file)
+    if math.prod(shape) * dtype.itemsize != len(data) - file.tell() or dtype.hasobject:
+        raise ValueError(f"{shown(name)} is {shape} {shown(dtype)} by its header, and {len(data):,} bytes")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def parse_json(text: str | bytes) -> dict:

@@ -1,6 +1,6 @@
 """Weights of any origin as arrays by canonical name, with what they need and where they come from."""
 
-import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.specs import SPECS, NetSpec
+from keras_resnet.structure import CLASSIFIER_KERNEL, FIRST_KERNEL, STAGES, is_classifier, read_name, structure_of
 from keras_resnet.weights import array_file, description, keras_file, keras_names, torch_names, values
 from keras_resnet.weights.bounds import check_file, expanded, reading, shown, suffix_of
 from keras_resnet.weights.known import origin
@@ -47,13 +48,13 @@ class Checkpoint:
     @property
     def classes(self) -> int | None:
         """Scores of the classifier; None without one."""
-        shape = np.shape(self.arrays.get("predictions/kernel"))
+        shape = np.shape(self.arrays.get(CLASSIFIER_KERNEL))
         return shape[-1] if shape else None
 
     @property
     def channels(self) -> int | None:
         """Channels of the images the first convolution reads; None without one."""
-        shape = np.shape(self.arrays.get("conv1_conv/kernel"))
+        shape = np.shape(self.arrays.get(FIRST_KERNEL))
         return shape[2] if len(shape) == 4 else None
 
     @property
@@ -65,13 +66,10 @@ class Checkpoint:
         """
         if self.own_spec:
             return self.own_spec
-        counts = {}
-        for name in self.arrays:
-            if match := re.match(r"conv(\d+)_block(\d+)_", name):
-                stage, block = map(int, match.groups())
-                counts[stage] = max(counts.get(stage, 0), block)
-        blocks = tuple(counts[stage] for stage in sorted(counts))
-        block = "bottleneck" if "conv2_block1_3_conv/kernel" in self.arrays else "basic"
+        names = [name for name in map(read_name, self.arrays) if name]
+        counts = Counter(stage for stage, block in {(name.stage, name.block) for name in names} if block)
+        blocks = tuple(counts[stage] for stage in STAGES if counts[stage])
+        block = "bottleneck" if any(name.position == "3" for name in names) else "basic"
         for spec in SPECS.values():
             if spec.residual and (spec.blocks, spec.block) == (blocks, block):
                 return replace(spec, **self.needs)
@@ -108,14 +106,14 @@ class Checkpoint:
 
     def _spare(self, model) -> list[str]:
         """The weights that ``model`` need not have; raises :class:`InputError` for a classifier of other classes."""
-        spare = [name for name in self.arrays if name.startswith("predictions/")]
-        top = any(layer.name == "predictions" for layer in model.layers)
+        spare = [name for name in self.arrays if is_classifier(name)]
+        top = structure_of(model).classifier
         if top and self.classes not in (None, model.output_shape[-1]):
             wanted = model.output_shape[-1]
             raise InputError(
-                f"{self.name} does not fit {model.name}: {self.names['predictions/kernel']} is for {self.classes} "
-                f"classes, {self.arrays['predictions/kernel'].shape} in the file and "
-                f"{(model.get_layer('predictions').kernel.shape[0], wanted)} in the network of {wanted}: give "
+                f"{self.name} does not fit {model.name}: {self.names[CLASSIFIER_KERNEL]} is for {self.classes} "
+                f"classes, {self.arrays[CLASSIFIER_KERNEL].shape} in the file and "
+                f"{(top.kernel.shape[0], wanted)} in the network of {wanted}: give "
                 f"classes={self.classes}, and then replace_classifier(model, {wanted}) for a new, untrained classifier."
             )
         return [] if top else spare
@@ -127,7 +125,7 @@ class Checkpoint:
             return self.arrays
         shifted = dict(self.arrays)
         for name, array in self.arrays.items():
-            if name.endswith("/moving_variance"):
+            if values.weight_of(name) == "moving_variance":
                 shifted[name] = (array.astype(np.float64) + shift).astype(array.dtype)
         return shifted
 

@@ -3,12 +3,17 @@
 from dataclasses import asdict
 from unicodedata import category
 
+import numpy as np
+
 from keras_resnet.errors import InputError
 from keras_resnet.specs import NetSpec
+from keras_resnet.weights import bounds
 from keras_resnet.weights.bounds import shown
 from keras_resnet.weights.preprocessing import Preprocessing
+from keras_resnet.weights.values import check_dtype
 
 UNPRINTABLE = {"Cc", "Cs"}  # control characters, and halves of characters
+MEAN_IMAGE = "mean_image"  # stands in a description for the array, which a file keeps beside it
 DESCRIBED = ("spec", "preprocessing", "source", "licence", "class_names")
 OUTPUT_FIELDS = (  # of a spec: weights of the same shapes give other outputs under another value
     "stem",
@@ -24,16 +29,58 @@ OUTPUT_FIELDS = (  # of a spec: weights of the same shapes give other outputs un
 )
 
 
+class MeanImage(str):
+    """``MEAN_IMAGE`` in a description that is in memory, where the array goes with it; JSON gets the text alone."""
+
+    def __new__(cls, image: np.ndarray):
+        made = super().__new__(cls, MEAN_IMAGE)
+        made.image = image
+        return made
+
+
 def as_json(model) -> dict:
-    """The attributes in ``DESCRIBED``, and the input's shape."""
+    """The attributes in ``DESCRIBED``, and the input's shape; a mean image as :class:`MeanImage`."""
+    preprocessing = model.preprocessing.get_config() if model.preprocessing else None
+    if preprocessing and model.preprocessing.mean.ndim == 3:
+        preprocessing["mean"] = MeanImage(model.preprocessing.mean)
     return {
         "spec": asdict(model.spec) if model.spec else None,
-        "preprocessing": model.preprocessing.get_config() if model.preprocessing else None,
+        "preprocessing": preprocessing,
         "source": model.source,
         "licence": model.licence,
         "class_names": list(model.class_names) if model.class_names else None,
         "input_shape": list(model.input_shape[1:]),
     }
+
+
+def mean_image(description: dict) -> np.ndarray | None:
+    """The mean image that goes with a description of :func:`as_json`."""
+    return getattr((description.get("preprocessing") or {}).get("mean"), "image", None)
+
+
+def waits_for_image(description: dict) -> bool:
+    """Whether this is a description of a file that keeps its mean image as an array, without that."""
+    preprocessing = description.get("preprocessing")
+    mean = preprocessing.get("mean") if isinstance(preprocessing, dict) else None
+    return type(mean) is str and mean == MEAN_IMAGE
+
+
+def with_mean_image(description: dict, image: np.ndarray | None) -> dict:
+    """A file's description, completed by the array that the file keeps for it.
+
+    Raises:
+        InputError: the array is missing where there should be one, is too large, or holds no numbers.
+    """
+    if not waits_for_image(description):
+        return description
+    if image is None:
+        raise InputError("The mean image that its weights expect is missing: save the network again.")
+    if image.nbytes > bounds.MEAN_IMAGE:
+        raise InputError(
+            f"Its mean image has {image.nbytes:,} bytes, more than the {bounds.MEAN_IMAGE:,} there can be."
+        )
+    check_dtype(image, "Its mean image")
+    return description | {"preprocessing": description["preprocessing"] | {"mean": MeanImage(image)}}
 
 
 def of_config(config: dict) -> dict:
@@ -47,14 +94,16 @@ def parse(description: dict) -> dict:
     Raises:
         InputError: a value that cannot be; TypeError where it is of another kind.
     """
+    description = with_mean_image(description, None)
     spec, preprocessing, names = (description.get(key) for key in ("spec", "preprocessing", "class_names"))
+    image = {} if mean_image(description) is None else {"mean": mean_image(description)}
     own = spec.get("name") if isinstance(spec, dict) else None
     for text in (own, description.get("source"), description.get("licence"), *(names or ())):
         if text is not None and (not isinstance(text, str) or UNPRINTABLE & set(map(category, text))):
             raise InputError(f"{shown(text)!r} is no name that can be printed.")
     return {
         "spec": NetSpec(**spec) if spec else None,
-        "preprocessing": Preprocessing.from_config(preprocessing) if preprocessing else None,
+        "preprocessing": Preprocessing.from_config(preprocessing | image) if preprocessing else None,
         "source": description.get("source"),
         "licence": description.get("licence"),
         "class_names": tuple(names) if names else None,

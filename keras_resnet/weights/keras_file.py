@@ -18,11 +18,12 @@ import h5py
 import numpy as np
 
 from keras_resnet.errors import InputError
+from keras_resnet.weights import bounds
 from keras_resnet.weights.bounds import LAYER, LAYERS, TEXT, Budget, content, members, parse_json, reading, shown
-from keras_resnet.weights.description import of_config
+from keras_resnet.weights.description import MEAN_IMAGE, mean_image, of_config, with_mean_image
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
-DESCRIPTION = "description"
+DESCRIPTION, MEAN_FILE = "description", f"{MEAN_IMAGE}.npy"
 NO_WEIGHTS = "is damaged or no Keras weight file"
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
@@ -38,8 +39,9 @@ def read_keras_archive(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], di
     with reading(path, NO_WEIGHTS), open_archive(path) as (archive, directory):
         layers, description = _read(io.BytesIO(content(archive, directory[WEIGHTS])), Budget(path))
         config = parse_json(content(archive, directory[CONFIG], TEXT))
-    ours = config.get("registered_name") == "keras_resnet>Network"
-    return layers, description or (of_config(config["config"]) if ours else {})
+        ours = config.get("registered_name") == "keras_resnet>Network"
+        description = description or (of_config(config["config"]) if ours else {})
+        return layers, with_mean_image(description, asset(archive, directory))
 
 
 READERS = {".weights.h5": read_hdf5, ".h5": read_hdf5, ".keras": read_keras_archive}
@@ -49,6 +51,14 @@ def add_description(path, description: dict) -> None:
     """Add a network's description to its ``.weights.h5`` file, where Keras does not look."""
     with h5py.File(path, "a") as file:
         file[DESCRIPTION] = np.frombuffer(json.dumps(description).encode(), np.uint8)
+        if (image := mean_image(description)) is not None:
+            file[MEAN_IMAGE] = image
+
+
+def asset(archive: zipfile.ZipFile, directory: dict[str, zipfile.ZipInfo]) -> np.ndarray | None:
+    """The mean image among the assets of a ``.keras`` file, if there is one."""
+    member = directory.get(f"assets/{MEAN_FILE}")
+    return None if member is None else bounds.npy_array(content(archive, member, bounds.MEAN_IMAGE), MEAN_FILE)
 
 
 @contextmanager
@@ -155,6 +165,8 @@ def _read(file, budget: Budget):
             for own in (root, _inside(root, "vars") if "vars" in list(root) else {}):  # earlier versions: in vars
                 if DESCRIPTION in list(own):
                     description = parse_json(_array(_inside(own, DESCRIPTION), budget).tobytes())
+                    image = _array(_inside(own, MEAN_IMAGE), budget) if MEAN_IMAGE in list(own) else None
+                    description = with_mean_image(description, image)
         if "model_config" in opened.attrs:
             config = parse_json(_attribute(opened, "model_config"))["config"]
             description = of_config(config) if "layers" in config else {}

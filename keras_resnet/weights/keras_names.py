@@ -1,24 +1,17 @@
 """Weights of Keras models by layer: keras.applications' and our own, in files and in live models."""
 
-import re
+from dataclasses import replace
 
 import numpy as np
 
 from keras_resnet.errors import InputError
+from keras_resnet.structure import CLASSIFIER, FIRST_BIAS, WEIGHTS, in_block, looped_blocks, read_name, weight_of
 from keras_resnet.weights.bounds import shown
-from keras_resnet.weights.named import LOOP_NAME
 from keras_resnet.weights.preprocessing import CAFFE
 from keras_resnet.weights.values import check_dtype
 
 EPSILON = 1.001e-5  # of keras.applications' ResNets
-CLASSIFIERS = ("predictions", "probs", "fc1000")  # the official files say probs
-KINDS = {  # the end of a layer's name to its weights in Keras' order
-    "_conv": ("kernel", "bias"),
-    "_gate": ("kernel", "bias"),
-    "_bn": ("gamma", "beta", "moving_mean", "moving_variance"),
-    "_drop": ("rate",),
-}
-STACKED = re.compile(r"block_(?P<layer>\w+)_(?P<weight>kernel|bias|gamma|beta|moving_mean|moving_variance|rate)$")
+CLASSIFIERS = (CLASSIFIER, "probs", "fc1000")  # the official files say probs
 
 
 def convert(layers: dict[str, dict[str, np.ndarray]], source: str) -> dict:
@@ -30,21 +23,20 @@ def convert(layers: dict[str, dict[str, np.ndarray]], source: str) -> dict:
     """
     arrays, names, twice = {}, {}, []
     for layer, weights in layers.items():
-        ours = "predictions" if layer in CLASSIFIERS else layer
-        kind = next((kind for kind in KINDS if ours.endswith(kind)), "_conv" if ours == "predictions" else None)
+        ours = CLASSIFIER if layer in CLASSIFIERS else layer
+        parts = read_name(ours)
+        known = WEIGHTS.get(parts.kind or parts.stage, ()) if parts else ()
         for key, array in weights.items():
             check_dtype(array, f"{source}: {shown(layer)}/{shown(key)}")
-            loop, stacked = LOOP_NAME.match(ours), STACKED.match(key)
-            if loop and stacked:
-                first = int(loop["last"]) - len(array) + 1
+            blocks = looped_blocks(ours, len(array)) if in_block(ours, key) and weight_of(key) else None
+            if blocks is not None:
                 placed = [
-                    (f"{loop['stage']}{first + i}_{stacked['layer']}/{stacked['weight']}", part, f"{layer}/{key}[{i}]")
-                    for i, part in enumerate(array)
+                    (in_block(block, key), part, f"{layer}/{key}[{i}]")
+                    for i, (block, part) in enumerate(zip(blocks, array, strict=True))
                 ]
             else:
-                known = KINDS.get(kind, ())
                 weight = known[int(key)] if key.isdigit() and int(key) < len(known) else key
-                if weight not in known or not ours.startswith(("conv", "post_", "predictions")):
+                if weight not in known:
                     raise InputError(
                         f"{source} has the weight {shown(layer)}/{shown(key)} of shape {tuple(array.shape)}, which no "
                         "ResNet here has: the network has no such weight."
@@ -55,7 +47,7 @@ def convert(layers: dict[str, dict[str, np.ndarray]], source: str) -> dict:
                     twice.append((names[name], called))
                 arrays[name], names[name] = part, called
     fields = {"arrays": _without_biases(arrays, source), "names": names, "needs": {}, "twice": twice}
-    if "conv1_conv/bias" in arrays:  # keras.applications; a network of ours describes itself
+    if FIRST_BIAS in arrays:  # keras.applications; a network of ours describes itself
         fields["needs"] = {"stem": "imagenet", "block": "bottleneck", "residual": True, "placement": "original"}
         fields["needs"] |= {"shortcut": "B", "stride_in": "1x1", "bn_epsilon": EPSILON}
         fields["preprocessing"] = CAFFE
@@ -72,8 +64,9 @@ def layers_of(model) -> dict[str, dict[str, np.ndarray]]:
 def _without_biases(arrays, source: str):
     kept = dict(arrays)
     for name, bias in arrays.items():
-        mean = name.replace("_conv/bias", "_bn/moving_mean")
-        if mean != name and mean in kept:
+        parts = read_name(name)
+        mean = parts and str(replace(parts, kind="bn", weight="moving_mean"))
+        if mean in kept and (parts.kind, parts.weight) == ("conv", "bias"):
             if kept[mean].shape != bias.shape:
                 raise InputError(f"{source}: {name} is {bias.shape} and {mean} {kept[mean].shape}: use another file.")
             kept[mean] = kept[mean] - bias  # (x + b) - m = x - (m - b)

@@ -1,48 +1,16 @@
 """Canonical names of a network's weights, equal for unrolled and looped networks: ``conv2_block3_1_conv/kernel``."""
 
-import re
-from dataclasses import dataclass
-
 import numpy as np
 
 from keras_resnet.errors import InputError
-from keras_resnet.layers import BlockLoop
+from keras_resnet.structure import Slot, structure_of
 from keras_resnet.weights.bounds import shown, unchanged_on_error
 from keras_resnet.weights.values import check_dtype
-
-OWN_LAYERS = re.compile(r"(conv\d+_|post_|predictions$)")  # an input_tensor may bring layers of its own
-LOOP_NAME = re.compile(r"(?P<stage>conv\d+_block)(?P<last>\d+)_out$")
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Where one array lives: a variable, or one slice of a loop's stacked variable."""
-
-    variable: object
-    index: int | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.variable.shape[self.index is not None :])
 
 
 def slots(model) -> dict[str, Slot]:
     """Canonical name to :class:`Slot` of every trainable weight and moving statistic, in the network's order."""
-    found = {}
-    for layer in model.layers:
-        if not OWN_LAYERS.match(layer.name):
-            continue
-        if isinstance(layer, BlockLoop):
-            stage, last = LOOP_NAME.match(layer.name).group("stage", "last")
-            for i in range(layer.repeats):
-                prefix = f"{stage}{int(last) - layer.repeats + 1 + i}_"
-                for variable in layer.stacked + layer.states:
-                    name = layer.template_names[variable.name].removeprefix("block_")
-                    found[prefix + name] = Slot(variable, i)
-        else:
-            for variable in layer.weights:
-                found[f"{layer.name}/{variable.name}"] = Slot(variable)
-    return found
+    return {name: slot for part in structure_of(model).parts for name, slot in part.weights.items()}
 
 
 def named_arrays(model) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from keras_resnet.errors import InputError
+from keras_resnet.structure import CLASSIFIER, STAGES, STEM, Name, read_name
 from keras_resnet.weights.bounds import shown
 from keras_resnet.weights.preprocessing import TORCH
 
@@ -14,7 +15,6 @@ KEY = re.compile(
     r"(?:module\.)?(?:layer(?P<stage>\d+)\.(?P<block>\d+)\.)?"
     r"(?P<layer>conv\d+|bn\d+|(?:shortcut|downsample)\.[01]|linear|fc)\.(?P<what>\w+)$"
 )
-NAME = re.compile(r"conv(?P<stage>\d+)_block(?P<block>\d+)_(?P<number>\d+)_(?P<kind>conv|bn)$")
 STATE_KEYS = ("state_dict", "model")
 
 
@@ -25,31 +25,35 @@ def canonical(key: str) -> str | None:
         return None
     layer, what = match["layer"], match["what"]
     if layer in ("linear", "fc"):
-        return f"predictions/{'kernel' if what == 'weight' else what}"
-    prefix = f"conv{int(match['stage']) + 1}_block{int(match['block']) + 1}_" if match["stage"] else "conv"
+        return str(Name(CLASSIFIER, weight="kernel" if what == "weight" else what))
     if "." in layer:
         kind, number = ("conv" if layer.endswith("0") else "bn"), "0"
     else:
         kind, number = re.match(r"(conv|bn)(\d+)", layer).groups()
     if kind == "bn" and what not in NORM:
         return None
-    return f"{prefix}{number}_{kind}/{NORM[what] if kind == 'bn' else {'weight': 'kernel'}.get(what, what)}"
+    weight = NORM[what] if kind == "bn" else {"weight": "kernel"}.get(what, what)
+    index = int(match["stage"] or int(number) - 1)
+    if index not in range(len(STAGES)):
+        return None
+    place = (int(match["block"]) + 1, number) if match["stage"] else (None, None)
+    return str(Name(STAGES[index], *place, kind, weight))
 
 
 def torchvision_key(name: str) -> str | None:
     """torchvision's key for our name; None for a weight its networks lack."""
-    layer, what = name.split("/")
-    what = "bias" if what == "bias" else OURS.get(what)
-    if layer == "predictions":
-        return f"fc.{what}"
-    if name in ("conv1_conv/kernel", *(f"conv1_bn/{part}" for part in OURS)):
-        return f"{layer.removeprefix('conv1_')}1.{what}"
-    match = NAME.match(layer)
-    if not match or what is None or (match["kind"] == "conv" and what == "bias"):  # as of a folded network
+    parts = read_name(name)
+    kind, number, weight = parts.kind, parts.position, parts.weight
+    if parts.stage == CLASSIFIER:
+        return f"fc.{'bias' if weight == 'bias' else OURS[weight]}"
+    if kind not in ("conv", "bn") or (kind, weight) == ("conv", "bias"):  # as of a folded network
         return None
-    kind, number = match["kind"], match["number"]
+    if parts.stage == STEM:
+        return f"{kind}1.{OURS[weight]}"
+    if number not in ("0", "1", "2", "3"):
+        return None
     part = f"downsample.{int(kind == 'bn')}" if number == "0" else kind + number
-    return f"layer{int(match['stage']) - 1}.{int(match['block']) - 1}.{part}.{what}"
+    return f"layer{STAGES.index(parts.stage)}.{parts.block - 1}.{part}.{OURS[weight]}"
 
 
 def keras_layout(array: np.ndarray) -> np.ndarray:
@@ -88,8 +92,9 @@ def convert(content, source: str) -> dict:
         if name in arrays:
             twice.append((names[name], key))
         arrays[name], names[name] = keras_layout(value), key
-    imagenet = any(name.startswith("conv5_") for name in arrays)
-    bottleneck = "conv2_block1_3_conv/kernel" in arrays
+    parts = [read_name(name) for name in arrays]
+    imagenet = any(each.stage == STAGES[4] for each in parts)
+    bottleneck = any(each.position == "3" for each in parts)
     needs = {
         "stem": "imagenet" if imagenet else "cifar",
         "block": "bottleneck" if bottleneck else "basic",
@@ -99,7 +104,7 @@ def convert(content, source: str) -> dict:
     }
     if bottleneck:
         needs["stride_in"] = "3x3"
-    projected = any("_0_conv/" in name for name in arrays)
+    projected = any((each.position, each.kind) == ("0", "conv") for each in parts)
     needs |= {"shortcut": "B"} if projected or imagenet else {"shortcut": "A", "zero_channels": "both_sides"}
     preprocessing = TORCH if imagenet else TORCH.at_crop(1.0)
     return {"arrays": arrays, "names": names, "needs": needs, "preprocessing": preprocessing, "twice": twice}

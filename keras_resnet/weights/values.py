@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_resnet.errors import InputError
+from keras_resnet.structure import weight_of
 from keras_resnet.weights.bounds import shown
 
 SIZES = (8, 16, 32, 64)
@@ -35,7 +36,7 @@ def check_values(arrays: dict[str, np.ndarray], source: str, epsilon: float, nam
             fault = "numbers beyond float32" if beyond else "NaN or infinite numbers"
             raise InputError(f"{source}: {_called(name, names)} has {fault}: {WAY_OUT}.")
         lowest = used.min(initial=0)
-        if name.endswith("moving_variance") and lowest < 0 and lowest + epsilon <= 0:
+        if weight_of(name) == "moving_variance" and lowest < 0 and lowest + epsilon <= 0:
             raise InputError(f"{source}: {_called(name, names)} has negative variances: {WAY_OUT}.")
 
 

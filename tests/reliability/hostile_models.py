@@ -119,6 +119,7 @@ DESCRIPTIONS = [  # a field, and a value of it
     *(("licence", value) for value in (3, {}, "\n")),
     *(("preprocessing", value) for value in (3, [], {"mean": 0}, {"means": [0, 0, 0]})),
     *(("preprocessing.mean", value) for value in ([float("nan")] * 3, [1e39] * 3, [], [[1, 2], [3]], "x", [0] * 7)),
+    ("preprocessing.mean", "mean_image"),
     *(("preprocessing.std", value) for value in ([0, 0, 0], [-1, 1, 1], [float("inf")] * 3, [], "x", None, [1] * 9)),
     *(("preprocessing.crop", value) for value in (0, 2, float("nan"), "x", 1e-300)),
     *(("preprocessing.channels", value) for value in ("RBG", 3, None, ["RGB"])),

@@ -1,0 +1,186 @@
+"""What a network is made of: a stem, stages of blocks and a head; and the names of its layers and weights.
+
+Only this module reads such names. A layer is called ``conv3_block2_1_conv`` and its weight, in a network and in a file,
+``conv3_block2_1_conv/kernel``. A loop is called as its last block's output, ``conv3_block4_out``, and its stacked
+weights ``block_1_conv_kernel``.
+"""
+
+import itertools
+import re
+from dataclasses import dataclass, replace
+
+from keras_resnet import layers
+
+STAGES = tuple(f"conv{number}" for number in range(1, 12))  # as in Table 1: the stem, and at most ten stages of blocks
+STEM, POOL, POST, CLASSIFIER = STAGES[0], "pool1", "post", "predictions"
+POOLS = {"avg": "avg_pool", "max": "max_pool"}  # a head's global pooling
+TEMPLATE, OUTPUT = "block", "out"
+WEIGHTS = {  # what a layer's name ends in, and its weights in Keras' order
+    "conv": ("kernel", "bias"),
+    "gate": ("kernel", "bias"),
+    CLASSIFIER: ("kernel", "bias"),
+    "bn": ("gamma", "beta", "moving_mean", "moving_variance"),
+    "drop": ("rate",),
+}
+FIRST_KERNEL, FIRST_BIAS, CLASSIFIER_KERNEL = f"{STEM}_conv/kernel", f"{STEM}_conv/bias", f"{CLASSIFIER}/kernel"
+_NAME = re.compile(
+    rf"(?P<stage>{'|'.join((*STAGES, POOL, POST, CLASSIFIER, *POOLS.values()))})(?:_block(?P<block>\d+))?"
+    r"(?:_(?P<position>\d+|preact))?(?:_(?P<kind>[a-z]\w*))?(?:/(?P<weight>\w+))?"
+)
+_WEIGHT = "|".join(dict.fromkeys(weight for weights in WEIGHTS.values() for weight in weights))
+_IN_TEMPLATE = re.compile(rf"{TEMPLATE}_(?P<layer>\w+?)(?:_(?P<weight>{_WEIGHT}))?")
+
+
+@dataclass(frozen=True)
+class Name:
+    """The name of a layer, or of a weight, in its parts; ``str`` puts them together again.
+
+    Fields:
+        stage: ``"conv1"``, ``"conv2"`` ..., ``"post"``, ``"predictions"`` ...
+        block: its number in the stage, from 1; None in the stem and the head.
+        position: ``"1"``, ``"2"``, ``"3"`` on the branch, ``"0"`` on the shortcut, ``"preact"`` before both.
+        kind: a key of ``WEIGHTS``, or another word for a layer without weights, such as ``"relu"``.
+        weight: one of the layer's weights, such as ``"kernel"``; None for the layer itself.
+    """
+
+    stage: str
+    block: int | None = None
+    position: str | None = None
+    kind: str | None = None
+    weight: str | None = None
+
+    def __str__(self):
+        block = None if self.block is None else f"block{self.block}"
+        layer = "_".join(filter(None, (self.stage, block, self.position, self.kind)))
+        return f"{layer}/{self.weight}" if self.weight else layer
+
+
+def read_name(text: str) -> Name | None:
+    """The parts of the name of a layer or weight; None for a name that no network here has."""
+    match = _NAME.fullmatch(text)
+    return match and Name(**match.groupdict() | {"block": match["block"] and int(match["block"])})
+
+
+def stage_of(name: str) -> str:
+    """The stage of a layer, a weight, or a Keras variable by its path; of another network the first word."""
+    return re.match("[^_/]*", name)[0]
+
+
+def is_classifier(name: str) -> bool:
+    """Whether a layer or weight is the classifier's."""
+    return stage_of(name) == CLASSIFIER
+
+
+def weight_of(name: str) -> str | None:
+    """Which weight of its layer this one is, such as ``"kernel"``, stacked or not; None for no weight known here."""
+    match = re.search(rf"({_WEIGHT})$", name)
+    return match and match[1]
+
+
+def in_block(block: str, name: str) -> str | None:
+    """The name in ``block`` of a layer of a loop's template or of a stacked weight; None for another name."""
+    match = _IN_TEMPLATE.fullmatch(name)
+    return match and "/".join(filter(None, (f"{block}_{match['layer']}", match["weight"])))
+
+
+def looped_blocks(loop: str, repeats: int) -> list[str] | None:
+    """The names of the ``repeats`` blocks in the loop so called; None if that is no name of a loop."""
+    last = read_name(loop)
+    if last is None or last != Name(last.stage, last.block, kind=OUTPUT) or last.block is None:
+        return None
+    return [str(Name(last.stage, number)) for number in range(last.block - repeats + 1, last.block + 1)]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where one array lives: a variable, or one slice of a loop's stacked variable."""
+
+    variable: object
+    index: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.variable.shape[self.index is not None :])
+
+
+@dataclass(frozen=True)
+class Part:
+    """The stem, the head, or a block of a network.
+
+    Fields:
+        name: ``"stem"``, ``"conv3_block2"`` ... or ``"head"``.
+        stage: ``"conv1"``, ``"conv2"`` ... or ``"head"``; the blocks' are ``"conv2"`` and up.
+        layers: its Keras layers, in the network's order; of a block in a loop the loop alone.
+        index: its place in the loop, None for a part of layers of its own.
+    """
+
+    name: str
+    stage: str
+    layers: tuple = ()
+    index: int | None = None
+
+    @property
+    def output(self):
+        """The Keras tensor of the last layer; of a block in a loop that of the loop's template."""
+        last = self.layers[-1]
+        return last.output if self.index is None else last.block.output
+
+    @property
+    def weights(self) -> dict[str, Slot]:
+        """Canonical name to :class:`Slot` of every trainable weight and moving statistic."""
+        if self.index is None:
+            return {f"{layer.name}/{v.name}": Slot(v) for layer in self.layers for v in layer.weights}
+        (loop,) = self.layers
+        return {in_block(self.name, v.name): Slot(v, self.index) for v in loop.stacked + loop.states}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``"conv2"`` ... with its blocks, in order."""
+
+    name: str
+    blocks: tuple[Part, ...]
+
+    @property
+    def output(self):
+        """The Keras tensor of the network that the last block gives."""
+        return self.blocks[-1].layers[-1].output
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A network's parts. Layers that an ``input_tensor`` brought belong to none."""
+
+    stem: Part
+    stages: tuple[Stage, ...]
+    head: Part
+
+    @property
+    def parts(self) -> list[Part]:
+        """The stem, each block, and the head, in order."""
+        return [self.stem, *(block for stage in self.stages for block in stage.blocks), self.head]
+
+    @property
+    def classifier(self):
+        """The fully connected layer; None without one."""
+        return next((layer for layer in self.head.layers if layer.name == CLASSIFIER), None)
+
+
+def structure_of(model) -> Structure:
+    """The parts of a network of this package, looped or not; of another model none has layers."""
+    parts: dict[str, Part] = {}
+    for layer in model.layers:
+        name = read_name(layer.name)
+        if name is None:
+            continue
+        if isinstance(layer, layers.BlockLoop):
+            blocks = enumerate(looped_blocks(layer.name, layer.repeats))
+            parts |= {block: Part(block, name.stage, (layer,), i) for i, block in blocks}
+            continue
+        part = Part("stem", STEM) if name.stage in (STEM, POOL) else Part("head", "head")
+        part = part if name.block is None else Part(str(Name(name.stage, name.block)), name.stage)
+        before = parts.get(part.name, part).layers
+        parts[part.name] = replace(part, layers=(*before, layer))
+    stem, head = parts.pop("stem", Part("stem", STEM)), parts.pop("head", Part("head", "head"))
+    stages = itertools.groupby(parts.values(), lambda part: part.stage)
+    return Structure(stem, tuple(Stage(name, tuple(blocks)) for name, blocks in stages), head)
