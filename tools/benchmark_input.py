@@ -16,7 +16,6 @@ from PIL import Image
 from keras_resnet import data
 from keras_resnet.bounds import Count, Pixels
 from keras_resnet.data import records
-from keras_resnet.data.parallel import AHEAD
 from keras_resnet.data.splits import Split
 from keras_resnet.tables import Table, write_tables
 from keras_resnet.weights import Preprocessing
@@ -96,6 +95,8 @@ class Input(Benchmark):
 
     def _rate(self, pipeline) -> float:
         """Images/s once it runs: what an iterator takes to begin, and what it makes ahead in vain, is not counted."""
+        from keras_resnet.data.parallel import AHEAD  # which imports TensorFlow
+
         batches = iter(pipeline)  # a new one each turn: an idle one would go on making batches ahead
         for _ in range(1 + AHEAD):
             next(batches)
