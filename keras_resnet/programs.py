@@ -79,10 +79,10 @@ def checkout(what: str) -> Path:
     """The root of the checkout that this is.
 
     Raises:
-        InputError: it is an installation, in which ``what`` has no place.
+        InputError: it is an installation, and ``what``, as the sentence begins, needs a checkout.
     """
     if INSTALLED:
-        raise InputError(f"{what} needs a checkout of keras_resnet, and this is an installation: run it in a checkout.")
+        raise InputError(f"{what} needs a checkout of keras_resnet, which an installation is not: run it in one.")
     return HOME
 
 

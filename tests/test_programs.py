@@ -126,10 +126,10 @@ programs.main()
 
 
 def test_what_needs_a_checkout_says_so_in_an_installation(monkeypatch):
-    assert programs.checkout("x.py") == ROOT
+    assert programs.checkout("This") == ROOT
     monkeypatch.setattr(programs, "INSTALLED", True)
-    with pytest.raises(InputError, match=r"^x\.py needs a checkout of keras_resnet, and this is an installation"):
-        programs.checkout("x.py")
+    with pytest.raises(InputError, match=r"^This needs a checkout of keras_resnet, which an installation is not"):
+        programs.checkout("This")
 
 
 def test_the_library_imports_neither_recipes_nor_tools():

@@ -21,7 +21,7 @@ class PaperMap:
     """The page of the paper's tables, figures and the review's points. Default: docs/paper.md."""
 
     def run(self) -> None:
-        root = checkout("paper_map.py")
+        root = checkout("Writing docs/")
         docs, results = root / "docs", root / "docs" / "results"
         text, out = markdown(results), self.out or docs / "paper.md"
         write_whole(out, lambda part: part.write_text(text, encoding="utf-8"))
