@@ -1,5 +1,5 @@
 # make demo, make quick, make test, make slow, make peers: each sets up .venv first and finds it ready the second time.
-# make demo EXTRAS=gpu installs CUDA's libraries too; extras are those of setup.cfg, with commas between them.
+# make demo EXTRAS=gpu installs CUDA's libraries too; extras are those of pyproject.toml, with commas between them.
 PYTHON ?= python3
 EXTRAS ?=
 comma := ,

@@ -1,6 +1,7 @@
-"""The small programs of ``tools/``: a dataclass of flags with a ``run`` method."""
+"""How every program starts and ends; those of ``tools/`` are a dataclass of flags with a ``run`` method."""
 
 import itertools
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -81,22 +82,53 @@ def refuse_empty_words() -> None:
             raise InputError(f"{flag} '' is empty: give a value, or leave {flag} out.")
 
 
-def _run(read: Callable[[], Tool]) -> None:
-    name = Path(sys.argv[0]).name
+def attempt(work: Callable[[], object], say: Callable[[OSError], str | None]) -> int:
+    """Do a program's work and return its exit status: 0, or 2 after one sentence about what the user can put right.
+
+    Every program starts here, before TensorFlow is imported. So this is where TensorFlow's information and warnings
+    are turned off, unless TF_CPP_MIN_LOG_LEVEL is set; a program that only imports the package keeps its own level.
+
+    Args:
+        work: raises :class:`InputError` for what the user can put right.
+        say: the sentence about an error of the operating system; None raises it again.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         refuse_empty_words()
+        with in_our_words():
+            work()
+    except OSError as error:
+        sentence = say(error)
+        if sentence is None:
+            raise
+    except InputError as error:
+        sentence = str(error)
+    else:
+        return 0
+    return refuse(sentence)
+
+
+def refuse(sentence: object) -> int:
+    """Print the sentence that a program ends with, behind the program's name; the exit status that says so, 2."""
+    print(f"{Path(sys.argv[0]).name}: {sentence}", file=sys.stderr)
+    return 2
+
+
+def _run(read: Callable[[], Tool]) -> None:
+    def work():
         chosen = read()
         check_fields(chosen)
         check_outputs(chosen)
-        with in_our_words():
-            chosen.run()
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        reason = error.strerror or error
-        print(f"{name}: {where}{reason}: see that it is there, may be used and has room.", file=sys.stderr)
-        sys.exit(2)
-    except InputError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(2)
+        chosen.run()
+
+    try:
+        status = attempt(work, _cannot_be_used)
     except KeyboardInterrupt:
-        sys.exit(130)
+        status = 130
+    if status:
+        sys.exit(status)
+
+
+def _cannot_be_used(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}: see that it is there, may be used and has room."

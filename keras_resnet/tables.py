@@ -26,6 +26,16 @@ class Table:
         """The table as Markdown; all columns but the first are aligned to the right."""
         return "\n".join([self._header(), *map(_line, self.rows)])
 
+    def aligned(self) -> str:
+        """The table for a terminal, in columns of equal width; all but the first are aligned to the right."""
+        lines = [self.columns, *self.rows]
+        first, *others = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+        text = []
+        for name, *cells in lines:
+            aligned = [name.ljust(first), *(cell.rjust(width) for cell, width in zip(cells, others, strict=True))]
+            text.append("  ".join(aligned).rstrip())
+        return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
+
     def print_header(self) -> None:
         """Print the header; :meth:`add` then prints the rows as they come."""
         print(self._header(), flush=True)

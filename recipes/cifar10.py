@@ -7,10 +7,6 @@ trains 64,000 steps of batch 128 on 45,000 images with 5,000 held out, augmented
 32 7.51, 44 7.17, 56 6.97, 110 6.43. DIR holds the data set as TensorFlow Datasets prepares it.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from keras_resnet import training
 from keras_resnet.training.cifar import PAPER, CifarSettings, check_data, cifar_task
 

@@ -14,10 +14,6 @@ Paper (Table 8, 9; COCO val, trained on train): VGG-16 41.5 AP50, 21.2 AP; ResNe
 tools/evaluate_detection.py's refinement, --context and multi-scale testing 53.8, 32.5.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from keras_resnet import detection, training
 from keras_resnet.errors import InputError
 

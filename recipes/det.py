@@ -9,10 +9,7 @@ many steps as recipes/coco.py takes for so many photos.
 Paper (mAP, with all of Table 9): ResNet-101 60.5 on val2, 58.8 on test.
 """
 
-import os
 from dataclasses import dataclass
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from keras_resnet import detection, training
 

@@ -12,12 +12,9 @@ stand still only with --freeze-bn). Inputs are prepared as the weights expect th
 """
 
 import functools
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras_resnet
 from keras_resnet import data, evaluation, training

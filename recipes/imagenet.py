@@ -13,11 +13,8 @@ models on one crop: 50 24.7, 101 23.6, 152 23.0.
 """
 
 import functools
-import os
 from dataclasses import dataclass
 from typing import Literal
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from keras_resnet import data, training
 from keras_resnet.training import schedules

@@ -12,11 +12,8 @@ VOC 12 (trained on 07++12) 70.4, 73.8: the server scores VOC 2012 test, for whic
 last.keras --benchmark voc2012 --data VOCdevkit --split test --out FOLDER writes the files.
 """
 
-import os
 from dataclasses import dataclass
 from typing import Literal
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from keras_resnet import detection, training
 

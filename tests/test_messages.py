@@ -50,5 +50,24 @@ def test_the_last_words_of_a_crash_are_heard():
 def test_tools_say_nothing_of_tensorflow_s(command):
     """Also those that import it themselves, and where it looks for GPUs that are not there."""
     name, *arguments = command.split()
-    done = subprocess.run([sys.executable, ROOT / "tools" / name, *arguments], capture_output=True, text=True)
+    done = without_a_level([ROOT / "tools" / name, *arguments])
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_programs_lower_the_level_and_importing_the_package_does_not():
+    code = """
+import keras_resnet, os
+from keras_resnet import training
+from keras_resnet.command_line import attempt
+level = lambda: print(os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
+level()
+attempt(level, str)
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+attempt(level, str)
+"""
+    assert without_a_level(["-c", code]).stdout.split() == ["None", "2", "0"]
+
+
+def without_a_level(words):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    return subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True)

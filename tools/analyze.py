@@ -12,10 +12,6 @@
 Each writes result.json and figure.png into --out (default: runs/analysis/INSTRUMENT).
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from analyze_cost import Cost
 from analyze_learning import Curvature, Gradients, Training
 from analyze_networks import Conditioning, Lesions, LipschitzConstants, Responses

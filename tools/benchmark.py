@@ -20,8 +20,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import numpy as np
 from benchmark_contestant import batch_of, keras_turn
 from benchmark_detection import Detect
@@ -34,6 +32,7 @@ import keras_resnet
 from keras_resnet import data
 from keras_resnet.bounds import Count, Steps
 from keras_resnet.command_line import run_tools
+from keras_resnet.programs import find
 from keras_resnet.tables import Table, write_tables
 from keras_resnet.training.metrics_file import read_metrics
 from keras_resnet.weights import Preprocessing
@@ -142,10 +141,9 @@ class Memory(Benchmark):
 
     def measure(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            recipe = Path(__file__).parents[1] / "recipes" / "imagenet.py"
             command = [
                 sys.executable,
-                recipe,
+                find("imagenet"),
                 "--steps",
                 self.steps,
                 "--batch-size",

@@ -4,12 +4,9 @@ It says "ready" once a step has run; then each line of its input is a number of 
 images/s of that long, or, as the matrix peak, with GFLOP/s.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 

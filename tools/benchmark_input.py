@@ -95,7 +95,7 @@ class Input(Benchmark):
 
     def _rate(self, pipeline) -> float:
         """Images/s once it runs: what an iterator takes to begin, and what it makes ahead in vain, is not counted."""
-        from keras_resnet.data.parallel import AHEAD
+        from keras_resnet.data.parallel import AHEAD  # which imports TensorFlow
 
         batches = iter(pipeline)  # a new one each turn: an idle one would go on making batches ahead
         for _ in range(1 + AHEAD):

@@ -25,16 +25,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import tyro
 
 from keras_resnet.bounds import Between
 from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
+from keras_resnet.programs import HOME, INSTALLED, checkout
 
-ROOT = Path(__file__).resolve().parents[1]
+FOLDER = Path.cwd() if INSTALLED else HOME
 STOPPED = (128 + signal.SIGTERM, 128 + signal.SIGINT, -signal.SIGTERM, -signal.SIGINT)
 
 
@@ -47,7 +46,8 @@ class Campaign:
     results: Folder | None = None
     """The folder that gets each finished result.json, as NAME.json."""
     commit: str | None = None
-    """Run from a clone of this repository at that commit, beside the list; default: from this checkout."""
+    """Run from a clone of this repository at that commit, beside the list; default: from this checkout; of
+    an installation, which has no commits, from the current folder."""
     cores: tuple[Annotated[int, Between(0, 100_000)], ...] | None = None
     """The processor cores to run on; default: all."""
     show: bool = False
@@ -61,7 +61,7 @@ class Campaign:
         state.mkdir(exist_ok=True)
         if self.cores:
             os.sched_setaffinity(0, self.cores)
-        folder = clone(self.commit, state) if self.commit else ROOT
+        folder = clone(self.commit, state) if self.commit else FOLDER
         for name, words in entries.items():
             with open(state / f"{name}.lock", "w") as lock:
                 try:
@@ -75,7 +75,8 @@ class Campaign:
         before, start = read_state(state, name).get("seconds", 0.0), time.time()
         with open(state / f"{name}.log", "a") as log:
             command = [sys.executable if word == "python" else word for word in words]
-            environment = os.environ | {"PYTHONPATH": str(folder)}
+            search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # keras-resnet
+            environment = os.environ | {"PYTHONPATH": str(folder), "PATH": search}
             nice = ["nice", "-n", "19", *command]
             child = subprocess.Popen(nice, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True)
             give_way(child.pid)
@@ -110,12 +111,13 @@ def read_queue(path: Path) -> dict[str, list[str]]:
 
 def clone(commit: str, state: Path) -> Path:
     """A clone of this repository at ``commit`` in ``state``, made once."""
-    done = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", commit], capture_output=True, text=True)
+    root = str(checkout("--commit"))
+    done = subprocess.run(["git", "-C", root, "rev-parse", "--short", commit], capture_output=True, text=True)
     if done.returncode:
-        raise InputError(f"There is no commit {commit} in {ROOT}.")
+        raise InputError(f"There is no commit {commit} in {root}.")
     folder = state / f"clone-{done.stdout.strip()}"
     if not folder.exists():
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+        subprocess.run(["git", "clone", "--quiet", root, str(folder)], check=True)
         subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", done.stdout.strip()], check=True)
     return folder.resolve()
 

@@ -8,14 +8,11 @@ A folder stands for the .jpg, .jpeg and .png files in it and below. A file that 
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from PIL import Image

@@ -8,12 +8,9 @@ Reads keras.applications' .h5, torchvision's and timm's .pth and .safetensors, a
 package's .keras, .weights.h5, .safetensors and .npz; writes the last four. What is written is read again and compared.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from tyro.conf import Positional

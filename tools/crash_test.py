@@ -26,9 +26,10 @@ from tyro.conf import Positional
 from keras_resnet.bounds import Between, Steps
 from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.errors import InputError
+from keras_resnet.programs import find
+from keras_resnet.tables import Table
 from keras_resnet.training.metrics_file import read_metrics
 
-ROOT = Path(__file__).parents[1]
 EQUAL_COLUMNS = ("split", "step", "loss", "error", "learning_rate")
 
 
@@ -53,7 +54,7 @@ class CrashTest:
     def command(self, name: str) -> list[str]:
         """The training command of the run ``name``."""
         return [
-            sys.executable, str(ROOT / "recipes" / "cifar10.py"), *self.recipe, "--steps", str(self.steps),
+            sys.executable, str(find("cifar10")), *self.recipe, "--steps", str(self.steps),
             "--save-every", str(self.save_every), "--workdir", str(self.workdir / name),
         ]  # fmt: skip
 
@@ -65,7 +66,8 @@ class CrashTest:
         whole.wait()
         draw = random.Random(self.seed)
         saving = set(draw.sample(range(self.kills), self.while_saving))
-        lines = ["| kill | after step | while | continued at | next checkpoint | equal |", "|---|---|---|---|---|---|"]
+        table = Table("kills", ("kill", "after step", "while", "continued at", "next checkpoint", "equal"))
+        table.print_header()
         broken = Run(self, "broken")
         for number in range(self.kills):
             row = broken.kill(number in saving, draw.uniform(0, self.longest), draw.uniform(0, 0.004))
@@ -77,18 +79,17 @@ class CrashTest:
             step, digest = broken.first_new_checkpoint()
             equal = "yes" if whole.seen.get(step) == digest else "NO"
             while_ = "a checkpoint was written" if writing else "training"
-            lines.append(f"| {number + 1} | {seen_at} | {while_} | {broken.continued_at} | {step} | {equal} |")
-            print(lines[-1], flush=True)
+            table.add(number + 1, seen_at, while_, broken.continued_at, step, equal)
         broken.wait()
-        kills = len(lines) - 2
         differing = [step for step, digest in broken.seen.items() if whole.seen.get(step) != digest]
-        lines.append(f"\ncheckpoints of the last process that differ: {differing or 'none'} of {len(broken.seen)}")
+        words = f"\ncheckpoints of the last process that differ: {differing or 'none'} of {len(broken.seen)}\n"
         curves = [self._curves(name) for name in ("whole", "broken")]
-        lines.append(f"curves ({', '.join(EQUAL_COLUMNS)}): {'equal' if curves[0] == curves[1] else 'DIFFERENT'}, ")
-        lines[-1] += f"{len(curves[0])} points"
-        (self.workdir / "table.md").write_text("\n".join(lines) + "\n")
-        print("\n".join(lines))
-        if kills < self.kills or differing or curves[0] != curves[1] or any(line.endswith("| NO |") for line in lines):
+        words += f"curves ({', '.join(EQUAL_COLUMNS)}): {'equal' if curves[0] == curves[1] else 'DIFFERENT'}, "
+        words += f"{len(curves[0])} points"
+        (self.workdir / "table.md").write_text(f"{table.markdown()}\n{words}\n")
+        print(words)
+        unequal = differing or curves[0] != curves[1] or any(row[-1] == "NO" for row in table.rows)
+        if unequal or len(table.rows) < self.kills:
             raise SystemExit("The killed run is not equal to the whole one, or fewer kills came than were asked for.")
 
     def _curves(self, name):

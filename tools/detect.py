@@ -8,12 +8,9 @@ Photos are turned as their EXIF orientation says, as a viewer shows them, and bo
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from PIL import Image
 from tyro.conf import Positional

@@ -8,13 +8,10 @@ Prints top-1 and top-5 error with their exact 95 % intervals, for each model and
 in the cache folder, so that another question about the same models and photos costs nothing.
 """
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras_resnet
 from keras_resnet import evaluation

@@ -12,13 +12,10 @@ paired bootstrap intervals against the baseline, and the time an image takes. --
 files of every row; of a test part without annotations that is all there is.
 """
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from keras_resnet.bounds import Count, Length, Pixels
 from keras_resnet.command_line import Folder, JsonFile, run_tool

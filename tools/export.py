@@ -7,15 +7,12 @@ photos) and model.onnx. Float files must give the model's logits to 1e-4 of thei
 int8 file must agree with its first choice on 95 % of at least 20. Otherwise nothing is kept and the tool fails.
 """
 
-import os
 import shutil
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 

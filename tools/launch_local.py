@@ -2,8 +2,9 @@
 
     python tools/launch_local.py 2 recipes/cifar10.py --data-dir TFDS_DIR --steps 100 --workdir runs/two-workers
 
-Each worker gets TF_CONFIG with its number; its lines are shown behind it. SIGTERM and SIGINT are passed on; when one
-worker fails, the others are ended. The exit status is that of the first worker that failed, or 0.
+A program's name, such as cifar10, stands for its script. Each worker gets TF_CONFIG with its number; its lines are
+shown behind it. SIGTERM and SIGINT are passed on; when one worker fails, the others are ended. The exit status is that
+of the first worker that failed, or 0.
 """
 
 import json
@@ -14,6 +15,10 @@ import subprocess
 import sys
 import threading
 import time
+
+from keras_resnet.command_line import refuse
+from keras_resnet.errors import InputError
+from keras_resnet.programs import find
 
 MOST_WORKERS = 256
 
@@ -58,9 +63,13 @@ def main(arguments: list[str]) -> int:
         return 0
     if len(arguments) < 2 or arguments[0] not in map(str, range(1, MOST_WORKERS + 1)):
         usage = f"give a number of workers from 1 to {MOST_WORKERS}, and a script with its arguments"
-        print(f"launch_local.py: {usage}: launch_local.py 2 recipes/cifar10.py --data-dir DIR", file=sys.stderr)
-        return 2
-    processes, printers = start([sys.executable, *arguments[1:]], int(arguments[0]))
+        return refuse(f"{usage}: launch_local.py 2 recipes/cifar10.py --data-dir DIR")
+    number, script, *words = arguments
+    try:
+        script = script if os.path.isfile(script) else str(find(script))
+    except InputError as error:
+        return refuse(error)
+    processes, printers = start([sys.executable, script, *words], int(number))
 
     def pass_on(signum, frame):
         for process in processes:

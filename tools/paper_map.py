@@ -3,35 +3,32 @@
 python tools/paper_map.py
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from keras_resnet.command_line import Output, run_tool
 from keras_resnet.files import write_whole
+from keras_resnet.programs import checkout
 from keras_resnet.reporting import filled, markdown
-
-ROOT = Path(__file__).parents[1]
-DOCS, RESULTS = ROOT / "docs", ROOT / "docs" / "results"
 
 
 @dataclass(frozen=True)
 class PaperMap:
     """Where it goes."""
 
-    out: Annotated[Path, Output(".md")] = DOCS / "paper.md"
-    """The page of the paper's tables, figures and the review's points."""
+    out: Annotated[Path, Output(".md")] | None = None
+    """The page of the paper's tables, figures and the review's points. Default: docs/paper.md."""
 
     def run(self) -> None:
-        text = markdown(RESULTS)
-        write_whole(self.out, lambda part: part.write_text(text, encoding="utf-8"))
-        print(f"{text.count('| not run |')} rows not run, in {self.out}")
-        for page in (ROOT / "README.md", *DOCS.glob("*.md")):
+        root = checkout("Writing docs/")
+        docs, results = root / "docs", root / "docs" / "results"
+        text, out = markdown(results), self.out or docs / "paper.md"
+        write_whole(out, lambda part: part.write_text(text, encoding="utf-8"))
+        print(f"{text.count('| not run |')} rows not run, in {out}")
+        for page in (root / "README.md", *docs.glob("*.md")):
             text = page.read_text(encoding="utf-8")
-            new = filled(text, RESULTS)
+            new = filled(text, results)
             if new != text:
                 write_whole(page, lambda part, new=new: part.write_text(new, encoding="utf-8"))
                 print(f"measured tables in {page}")

@@ -6,12 +6,9 @@ python tools/report.py runs/ --out results.html
 It opens offline, in any browser.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tyro
 

@@ -6,18 +6,16 @@ python tools/table1.py --format csv > table1.csv
 
 import csv
 import math
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import tqdm
 
 import keras_resnet
 from keras_resnet.command_line import run_tool
+from keras_resnet.tables import Table
 
 COLUMNS = ("network", "layers", "conv1", "conv2", "conv3", "conv4", "conv5", "parameters", "multiply-adds", "paper")
 PAPER = {  # 10^9 multiply-adds (Table 1, Sec. 3.3; VGG's without the fully connected layers), or parameters (Table 6)
@@ -72,16 +70,9 @@ class Table1:
         if self.format == "csv":
             csv.writer(sys.stdout, lineterminator="\n").writerows([COLUMNS, *rows])
             return
-        text = [COLUMNS, *[tuple(f"{cell:,}" if isinstance(cell, int) else cell for cell in row) for row in rows]]
-        widths = [max(len(row[i]) for row in text) for i in range(len(COLUMNS))]
-        markdown = self.format == "markdown"
-        edge, rule = ("| ", " | ") if markdown else ("", "  ")
-        lines = []
-        for first, *others in text:
-            cells = [first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=True))]
-            lines.append((edge + rule.join(cells) + edge[::-1]).rstrip())
-        lines.insert(1, "|---" + "|--:" * len(others) + "|" if markdown else "-" * len(lines[0]))
-        print("\n".join(lines))
+        rows = [tuple(f"{cell:,}" if isinstance(cell, int) else cell for cell in row) for row in rows]
+        table = Table("table1", COLUMNS, rows)
+        print(table.markdown() if self.format == "markdown" else table.aligned())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A study's result in words: a table of its arms, and each comparison."""
 
 from keras_resnet.studies.study import MEASURES
+from keras_resnet.tables import Table
 from keras_resnet.training.cifar import BATCH_SIZE, IMAGE_SIZE, STEPS
 
 PAPER_IMAGES = STEPS * BATCH_SIZE  # that a run of the paper's sees
@@ -77,8 +78,8 @@ def plan_sentence(plan: dict) -> str:
 
 def report(result: dict) -> list[str]:
     """All of it as lines of Markdown."""
-    lines = [result["question"], about(result), "", "| " + " | ".join(HEADER) + " |", "|---" + "|--:" * 6 + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in table(result)]
+    arms = Table(result["study"], HEADER, table(result))
+    lines = [result["question"], about(result), "", *arms.markdown().splitlines()]
     if result["comparisons"]:
         lines += ["", tested(result), *(f"- {sentence}" for sentence in verdicts(result))]
     if result.get("plan"):

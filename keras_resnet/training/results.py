@@ -51,6 +51,8 @@ def environment() -> dict[str, str]:
 def commit() -> str:
     """The commit of the source tree, with ``+changes`` if it was changed since; "unknown" outside a checkout."""
     root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():  # git would find the repository of somebody else above an installation
+        return "unknown"
 
     def git(*arguments):
         return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True).stdout

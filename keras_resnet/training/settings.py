@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Annotated, Literal, Protocol, TypeVar
 
 from keras_resnet.bounds import BY_PRESET, Between, ByPreset, Count, Length, Pixels, Positive, Steps, check_fields
-from keras_resnet.command_line import Folder, check_outputs, refuse_empty_words
-from keras_resnet.errors import InputError, in_our_words
+from keras_resnet.command_line import Folder, attempt, check_outputs
+from keras_resnet.errors import InputError
 from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
 from keras_resnet.training.signals import Stopped, sigterm_stops
@@ -181,9 +181,9 @@ def command_line(
 
     ``--help`` shows what settings left unset become by ``presets``, a preset for each kind of data.
     """
-    try:
+
+    def work():
         with sigterm_stops():
-            refuse_empty_words()
             settings = read_flags(defaults, description, presets)
             settings.check()
 
@@ -193,30 +193,29 @@ def command_line(
 
             if several_workers():
                 strategy = choose_strategy()  # before anything else uses TensorFlow
-                try:
-                    with in_our_words():  # of what ended on this worker alone, which the others learn as it goes
-                        together(strategy, start, (InputError, OSError))
+                try:  # what ends on this worker alone in TensorFlow's words, the others learn as it goes
+                    together(strategy, start, (InputError, OSError))
                 finally:
                     linger(strategy)
             else:  # TensorFlow is loaded when it is needed, after data that cannot be opened is refused
-                with in_our_words():
-                    start()
-    except InputError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
-        status = 2
+                start()
+
+    try:
+        status = attempt(work, _has_no_room)
     except (Stopped, KeyboardInterrupt) as stop:
         print("\nstopped; the same command continues", file=sys.stderr)
         status = stop.status if isinstance(stop, Stopped) else 130
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            words = f"{error}; the last checkpoint is intact: make room, then run the same command again."
-            print(f"{Path(sys.argv[0]).name}: {words}", file=sys.stderr)
-            status = 2
-        else:
-            traceback.print_exc()
-            status = 1
-    else:
+    except Exception:
+        traceback.print_exc()
+        status = 1
+    if not status:
         return
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)  # TensorFlow's threads, and other workers, may not let go of the interpreter
+
+
+def _has_no_room(error: OSError) -> str | None:
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return None
+    return f"{error}; the last checkpoint is intact: make room, then run the same command again."

@@ -4,10 +4,6 @@ python recipes/studies/degradation.py --data-dir DIR
 python recipes/studies/degradation.py --data-dir DIR --scale 0.02 --seeds 2 --arms ResNet20 PlainNet20
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from keras_resnet.studies import Arm, Study, command_line
 
 PAPER = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43}  # test error of ResNets (Table 6)

@@ -6,10 +6,6 @@ python recipes/studies/depth_for_width.py --data-dir DIR
 where ResNet-1202 of the paper, which overfits (Sec. 4.2), has 388.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from keras_resnet.studies import Arm, Study, command_line
 
 STUDY = Study(

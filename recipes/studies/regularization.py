@@ -6,10 +6,6 @@ The paper's overfitting network has 388 parameters a training image. ``--protoco
 ResNet-110 has 864 parameters each, and sees each one 205 times.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from keras_resnet.studies import Arm, Study, command_line
 
 NETWORKS = {"ResNet110": 6.43, "ResNet1202": 7.93}  # Table 6

@@ -3,10 +3,6 @@
 python recipes/studies/warm_up.py --data-dir DIR
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from keras_resnet.studies import Arm, Study, command_line
 
 STUDY = Study(

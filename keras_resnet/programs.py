@@ -1,0 +1,99 @@
+"""The command ``keras-resnet``: the programs of ``recipes/`` and ``tools/``, listed, found by name, and run.
+
+The library imports none of them. In a checkout both folders stand beside the package; an installation has them there
+too, as ``keras_resnet_recipes`` and ``keras_resnet_tools``.
+"""
+
+import ast
+import difflib
+import os
+import runpy
+import sys
+from pathlib import Path
+
+from keras_resnet.command_line import refuse
+from keras_resnet.errors import InputError, shown
+
+HOME = Path(__file__).resolve().parents[1]
+INSTALLED = (HOME / "keras_resnet_recipes").is_dir()
+MAIN = ast.dump(ast.parse("__name__ == '__main__'", mode="eval").body)
+USAGE = "keras-resnet PROGRAM ARGUMENTS... runs a program; keras-resnet PROGRAM --help says what it takes."
+FOLDERS, OTHERS = {"recipes": "Train", "studies": "Studies"}, "Other tools"  # groups of the listing
+TOOLS = {  # more of them; a tool that none of them names is among the others
+    "Test and use": ("evaluate", "evaluate_detection", "classify", "detect", "export", "convert_weights"),
+    "Look into": ("analyze", "table1", "report", "paper_map"),
+    "Prepare and run": ("make_records", "launch_local", "campaign"),
+    "Measure": ("benchmark", "scaling", "crash_test"),
+}
+
+
+def main() -> None:
+    """``keras-resnet PROGRAM ARGUMENTS...`` is ``python FILE ARGUMENTS...``; without a program, all are listed."""
+    if sys.argv[1:] in ([], ["-h"], ["--help"]):
+        print(listing())
+        return
+    try:
+        file = str(find(sys.argv[1]))
+    except InputError as error:
+        sys.exit(refuse(error))
+    sys.argv[:2] = [file]
+    sys.path.insert(0, os.path.dirname(file))
+    runpy.run_path(file, run_name="__main__")
+
+
+def listing() -> str:
+    """All programs in groups, each with the first line of its docstring."""
+    files = programs()
+    groups = {group: [] for group in (*FOLDERS.values(), *TOOLS, OTHERS)}
+    for name, path in files.items():
+        about = (ast.get_docstring(_parsed(path)) or "").partition("\n")[0]
+        groups[_group_of(name, path)].append(f"  {name:{max(map(len, files))}}  {about}")
+    return "\n".join([USAGE, *("\n".join(["", group, *lines]) for group, lines in groups.items() if lines)])
+
+
+def find(name: str) -> Path:
+    """The file of a program, by its name or, of a study, by the name with or without ``studies/``.
+
+    Raises:
+        InputError: there is none; it names the closest one.
+    """
+    files = programs()
+    by_stem = {path.stem: path for path in files.values()}
+    if name not in files | by_stem:
+        (closest,) = difflib.get_close_matches(Path(name).stem, by_stem, n=1, cutoff=0)
+        raise InputError(f"There is no program {shown(name)}: did you mean {closest}? keras-resnet alone lists them.")
+    return (files | by_stem)[name]
+
+
+def programs() -> dict[str, Path]:
+    """Files by name, such as ``imagenet``, ``studies/seeds`` and ``evaluate``: those with a block for ``__main__``."""
+    return {
+        path.relative_to(folder).with_suffix("").as_posix(): path
+        for folder in map(_folder, ("recipes", "tools"))
+        for path in sorted(folder.rglob("*.py"))
+        if any(isinstance(line, ast.If) and ast.dump(line.test) == MAIN for line in _parsed(path).body)
+    }
+
+
+def checkout(what: str) -> Path:
+    """The root of the checkout that this is.
+
+    Raises:
+        InputError: it is an installation, and ``what``, as the sentence begins, needs a checkout.
+    """
+    if INSTALLED:
+        raise InputError(f"{what} needs a checkout of keras_resnet, which an installation is not: run it in one.")
+    return HOME
+
+
+def _group_of(name: str, path: Path) -> str:
+    found = [group for group, tools in TOOLS.items() if name in tools]
+    return found[0] if found else FOLDERS.get(path.parent.name.removeprefix("keras_resnet_"), OTHERS)
+
+
+def _folder(name: str) -> Path:
+    return HOME / (f"keras_resnet_{name}" if INSTALLED else name)
+
+
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
