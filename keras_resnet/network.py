@@ -79,7 +79,7 @@ class Network(keras.Model):
         """
         if self._unfinished:
             whole = description.with_mean_image(self._unfinished, image)
-            vars(self).update(description.parse(whole), _unfinished={})
+            self.__dict__.update(description.parse(whole), _unfinished={})
 
     def save_weights(self, filepath, overwrite: bool = True, max_shard_size=None):
         """As Keras', with the description, which a builder's ``weights=`` reads, in one ``.weights.h5`` file.

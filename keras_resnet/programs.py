@@ -44,7 +44,7 @@ def main() -> None:
 def listing() -> str:
     """All programs in groups, each with the first line of its docstring."""
     files = programs()
-    groups = {group: [] for group in (*FOLDERS.values(), *TOOLS, OTHERS)}
+    groups: dict[str, list[str]] = {group: [] for group in (*FOLDERS.values(), *TOOLS, OTHERS)}
     for name, path in files.items():
         about = (ast.get_docstring(_parsed(path)) or "").partition("\n")[0]
         groups[_group_of(name, path)].append(f"  {name:{max(map(len, files))}}  {about}")

@@ -9,6 +9,8 @@ import itertools
 import re
 from dataclasses import dataclass, replace
 
+import keras
+
 from keras_resnet import layers
 
 STAGES = tuple(f"conv{number}" for number in range(1, 12))  # as in Table 1: the stem, and at most ten stages of blocks
@@ -58,12 +60,23 @@ class Name:
 def read_name(text: str) -> Name | None:
     """The parts of the name of a layer or weight; None for a name that no network here has."""
     match = _NAME.fullmatch(text)
-    return match and Name(**match.groupdict() | {"block": match["block"] and int(match["block"])})
+    if match is None:
+        return None
+    block = int(match["block"]) if match["block"] else None
+    return Name(match["stage"], block, match["position"], match["kind"], match["weight"])
+
+
+def known_name(text: str) -> Name:
+    """The same of a name that networks here have; raises ValueError for another one."""
+    name = read_name(text)
+    if name is None:
+        raise ValueError(f"{text} is the name of no layer or weight")
+    return name
 
 
 def stage_of(name: str) -> str:
     """The stage of a layer, a weight, or a Keras variable by its path; of another network the first word."""
-    return re.match("[^_/]*", name)[0]
+    return re.split("[_/]", name, maxsplit=1)[0]
 
 
 def is_classifier(name: str) -> bool:
@@ -95,7 +108,7 @@ def looped_blocks(loop: str, repeats: int) -> list[str] | None:
 class Slot:
     """Where one array lives: a variable, or one slice of a loop's stacked variable."""
 
-    variable: object
+    variable: keras.Variable
     index: int | None = None
 
     @property
@@ -131,7 +144,7 @@ class Part:
         if self.index is None:
             return {f"{layer.name}/{v.name}": Slot(v) for layer in self.layers for v in layer.weights}
         (loop,) = self.layers
-        return {in_block(self.name, v.name): Slot(v, self.index) for v in loop.stacked + loop.states}
+        return {in_block(self.name, v.name) or v.name: Slot(v, self.index) for v in loop.stacked + loop.states}
 
 
 @dataclass(frozen=True)
@@ -174,7 +187,7 @@ def structure_of(model) -> Structure:
         if name is None:
             continue
         if isinstance(layer, layers.BlockLoop):
-            blocks = enumerate(looped_blocks(layer.name, layer.repeats))
+            blocks = enumerate(looped_blocks(layer.name, layer.repeats) or ())
             parts |= {block: Part(block, name.stage, (layer,), i) for i, block in blocks}
             continue
         part = Part("stem", STEM) if name.stage in (STEM, POOL) else Part("head", "head")

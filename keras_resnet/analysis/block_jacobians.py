@@ -45,16 +45,18 @@ def conditioning(model: keras.Model, image, steps: int = 30, probes: int = 2) ->
         steps, probes: of the quadrature.
     """
     x = tf.constant(np.asarray(image)[None], tf.float32)
-    found, first, stage, models = [], None, None, []
+    found: list[Conditioning] = []
+    models: list = []
+    first, stage = None, None
     for part in split(model):
         if part.is_block and part.keeps_shape:
             if part.stage != stage:
                 first, stage, models = x, part.stage, []
             models.append(part.model)
-            block = spectrum(*jacobian_grams(part.model, x), steps, probes)
+            block = spectrum(jacobian_grams(part.model, x)[0], steps, probes)
             product = block
             if len(models) > 1:
-                product = spectrum(*jacobian_grams(_composed(list(models)), first), steps, probes)
+                product = spectrum(jacobian_grams(_composed(list(models)), first)[0], steps, probes)
             found.append(Conditioning(part.name, block, product))
         x = part.model(x, training=False)
     return found

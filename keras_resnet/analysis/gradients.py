@@ -64,8 +64,8 @@ def update_ratios(model: keras.Model, optimizer) -> dict[str, float]:
         for name, index in names:
             if weight_of(name) == "kernel":
                 pair = (np.asarray(v.value if index is None else v.value[index]) for v in (update, variable))
-                change, weight = (np.linalg.norm(array) for array in pair)
-                ratios[name] = float(change / max(weight, 1e-30))
+                change, weight = (float(np.linalg.norm(array)) for array in pair)
+                ratios[name] = change / max(weight, 1e-30)
     return ratios
 
 

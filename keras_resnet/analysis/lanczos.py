@@ -25,7 +25,7 @@ class Spectrum:
     def quantile(self, share: float) -> float:
         """The eigenvalue that this share of all does not exceed."""
         place = np.searchsorted(np.cumsum(self.weights), share - 1e-12)
-        return float(self.nodes[min(place, len(self.nodes) - 1)])
+        return float(self.nodes[min(int(place), len(self.nodes) - 1)])
 
     def moment(self, power: int) -> float:
         """The mean of the eigenvalues to a power; ``moment(1)`` times the dimension is the trace."""
@@ -43,13 +43,14 @@ def spectrum(operator: LinearOperator, steps: int = 30, probes: int = 4, seed: i
         seed: draws them.
     """
     rng = np.random.default_rng(seed)
-    nodes, weights = [], []
+    ends: list[np.ndarray] = []
+    shares: list[np.ndarray] = []
     for _ in range(probes):
         diagonal, off = _lanczos(operator, rng.normal(size=operator.shape[0]), min(steps, operator.shape[0]))
         values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
-        nodes.append(values)
-        weights.append(vectors[0] ** 2 / probes)
-    nodes, weights = np.concatenate(nodes), np.concatenate(weights)
+        ends.append(values)
+        shares.append(vectors[0] ** 2 / probes)
+    nodes, weights = np.concatenate(ends), np.concatenate(shares)
     order = np.argsort(nodes)
     return Spectrum(nodes[order], weights[order])
 

@@ -118,7 +118,8 @@ def peak(model: keras.Model, batch_size: int) -> Peak:
     weights = WEIGHT * sum(row.parameters for row in rows)
     states = 4 * sum(math.prod(v.shape) for v in model.non_trainable_variables)
     graph = GRAPH * sum(len(layer.block.layers) if isinstance(layer, BlockLoop) else 1 for layer in model.layers)
-    kept, gradients, best = sum(row.kept for row in rows), 0, None
+    kept, gradients = sum(row.kept for row in rows), 0
+    peaks: list[Peak] = []
     for row, layer in zip(reversed(rows), reversed(model.layers), strict=True):
         in_flight = row.output + max([row.output, *(_bytes(x) for x in _as_list(layer.input))])
         if isinstance(layer, BlockLoop):  # with remat, what one block keeps again
@@ -126,10 +127,10 @@ def peak(model: keras.Model, batch_size: int) -> Peak:
             in_flight += sum(each.kept for each in inner) - _bytes(layer.input) if layer.remat else 0
         gradients += WEIGHT * row.parameters
         maps = batch_size * kept, batch_size * in_flight
-        now = Peak(weights + states, (1 + EARLY) * weights, gradients, *maps, KERNELS * weights, graph)
-        best = now if best is None or now.total > best.total else best
+        peak = Peak(weights + states, (1 + EARLY) * weights, gradients, *maps, KERNELS * weights, graph)
+        peaks.append(peak)
         kept -= row.kept
-    return best
+    return max(peaks, key=lambda peak: peak.total)
 
 
 def _as_list(tensors) -> list:

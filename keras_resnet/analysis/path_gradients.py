@@ -63,7 +63,7 @@ def paths(model: keras.Model, images, labels, lengths=None, draws: int = 10, see
     back = [_backward(part) for part in blocks]
     lengths = np.arange(len(blocks) + 1) if lengths is None else np.asarray(lengths)
     rng = np.random.default_rng(seed)
-    norms = []
+    means: list[float] = []
     for length in lengths:
         sizes = []
         for _ in range(draws):
@@ -72,8 +72,8 @@ def paths(model: keras.Model, images, labels, lengths=None, draws: int = 10, see
             for i in reversed(range(len(blocks))):
                 gradient = back[i](inputs[i], gradient, tf.constant(i in taken))
             sizes.append(float(tf.reduce_mean(tf.norm(tf.reshape(gradient, [len(images), -1]), axis=1))))
-        norms.append(np.mean(sizes))
-    shares, norms = binom.pmf(lengths, len(blocks), 0.5), np.array(norms)
+        means.append(float(np.mean(sizes)))
+    shares, norms = binom.pmf(lengths, len(blocks), 0.5), np.array(means)
     return Paths(lengths, shares, norms, shares * norms / max(np.sum(shares * norms), 1e-300))
 
 

@@ -148,7 +148,8 @@ def _vgg16_file(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The arrays in a Keras file by layer and weight, which their ranks tell, and the file's own names of them."""
     load = READERS[suffix_of(path, READERS)]
     check_file(path, "weight file", f"give the path of a {', '.join(READERS)} file of keras.applications")
-    arrays, names = {}, {}
+    arrays: dict[str, np.ndarray] = {}
+    names: dict[str, str] = {}
     for layer, found in load(path)[0].items():
         for key, array in found.items():
             name = f"{layer}/{'bias' if array.ndim == 1 else 'kernel'}"

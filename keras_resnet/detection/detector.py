@@ -109,8 +109,8 @@ def _sized(found: Detections) -> Detections:
 class _View:
     """One member's features of an image at one scale: ``factor`` is view pixels over photo pixels, x and y twice."""
 
-    features: object
-    extents: object
+    features: tf.Tensor
+    extents: tf.Tensor
     factor: np.ndarray
     side: int
     mirrored: bool

@@ -62,4 +62,4 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray], description: dict) -> N
     image = mean_image(description)
     own = {METADATA: np.array(json.dumps(description))} | ({} if image is None else {MEAN: image})
     with open(path, "wb") as file:  # of a name, NumPy would make another with its own suffix
-        np.savez(file, **arrays, **own)
+        np.savez(file, **arrays, **own)  # type: ignore[arg-type]

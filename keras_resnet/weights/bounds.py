@@ -87,8 +87,8 @@ def check_file(path: Path, what: str, way_out: str) -> None:
         with open(path, "rb") as file:
             file.read(1)
     except OSError as error:
-        path = shown(path) if len(path.name) > SHOWN else path
-        raise InputError(f"{path} cannot be read ({error.strerror}): check the file and its permissions.") from error
+        named = shown(path) if len(path.name) > SHOWN else path
+        raise InputError(f"{named} cannot be read ({error.strerror}): check the file and its permissions.") from error
 
 
 def members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

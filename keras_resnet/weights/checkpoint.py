@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Checkpoint:
     name: str
     arrays: dict[str, np.ndarray]
     names: dict[str, str]
-    needs: dict[str, object]
+    needs: dict[str, Any]
     preprocessing: Preprocessing | None = None
     source: str | None = None
     licence: str | None = None
@@ -48,14 +49,14 @@ class Checkpoint:
     @property
     def classes(self) -> int | None:
         """Scores of the classifier; None without one."""
-        shape = np.shape(self.arrays.get(CLASSIFIER_KERNEL))
-        return shape[-1] if shape else None
+        kernel = self.arrays.get(CLASSIFIER_KERNEL)
+        return kernel.shape[-1] if kernel is not None and kernel.ndim else None
 
     @property
     def channels(self) -> int | None:
         """Channels of the images the first convolution reads; None without one."""
-        shape = np.shape(self.arrays.get(FIRST_KERNEL))
-        return shape[2] if len(shape) == 4 else None
+        kernel = self.arrays.get(FIRST_KERNEL)
+        return kernel.shape[2] if kernel is not None and kernel.ndim == 4 else None
 
     @property
     def spec(self) -> NetSpec:

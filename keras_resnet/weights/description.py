@@ -32,6 +32,8 @@ OUTPUT_FIELDS = (  # of a spec: weights of the same shapes give other outputs un
 class MeanImage(str):
     """``MEAN_IMAGE`` in a description that is in memory, where the array goes with it; JSON gets the text alone."""
 
+    image: np.ndarray
+
     def __new__(cls, image: np.ndarray):
         made = super().__new__(cls, MEAN_IMAGE)
         made.image = image

@@ -59,7 +59,7 @@ def normalized_by(layers: list) -> dict[str, keras.layers.Layer]:
     for layer in layers:
         for tensor in _inputs_of(layer):
             readers.setdefault(id(tensor), []).append(layer)
-    pairs = {}
+    pairs: dict = {}
     for layer in layers:
         if isinstance(layer, keras.layers.Conv2D) and layer.activation is keras.activations.linear:
             reading = readers.get(id(layer.output), [])

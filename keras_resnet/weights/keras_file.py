@@ -106,7 +106,8 @@ def check_layers(path: Path, config: dict) -> None:
     Keras takes milliseconds for each call of a layer, and goes through all of them again for each that waits for one
     behind it.
     """
-    calls, waiting, left = 0, 0, [config]
+    calls, waiting = 0, 0
+    left: list[dict | list] = [config]
     while left:
         each = left.pop()
         left += [

@@ -1,6 +1,7 @@
 """Weights of Keras models by layer: keras.applications' and our own, in files and in live models."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,9 @@ def convert(layers: dict[str, dict[str, np.ndarray]], source: str) -> dict:
 
     keras.applications' convolutions have biases: they become part of the normalization behind them.
     """
-    arrays, names, twice = {}, {}, []
+    arrays: dict[str, np.ndarray] = {}
+    names: dict[str, str] = {}
+    twice: list[tuple[str, str]] = []
     for layer, weights in layers.items():
         ours = CLASSIFIER if layer in CLASSIFIERS else layer
         parts = read_name(ours)
@@ -31,7 +34,7 @@ def convert(layers: dict[str, dict[str, np.ndarray]], source: str) -> dict:
             blocks = looped_blocks(ours, len(array)) if in_block(ours, key) and weight_of(key) else None
             if blocks is not None:
                 placed = [
-                    (in_block(block, key), part, f"{layer}/{key}[{i}]")
+                    (str(in_block(block, key)), part, f"{layer}/{key}[{i}]")
                     for i, (block, part) in enumerate(zip(blocks, array, strict=True))
                 ]
             else:
@@ -46,7 +49,7 @@ def convert(layers: dict[str, dict[str, np.ndarray]], source: str) -> dict:
                 if name in arrays:
                     twice.append((names[name], called))
                 arrays[name], names[name] = part, called
-    fields = {"arrays": _without_biases(arrays, source), "names": names, "needs": {}, "twice": twice}
+    fields: dict[str, Any] = {"arrays": _without_biases(arrays, source), "names": names, "needs": {}, "twice": twice}
     if FIRST_BIAS in arrays:  # keras.applications; a network of ours describes itself
         fields["needs"] = {"stem": "imagenet", "block": "bottleneck", "residual": True, "placement": "original"}
         fields["needs"] |= {"shortcut": "B", "stride_in": "1x1", "bn_epsilon": EPSILON}
@@ -65,8 +68,10 @@ def _without_biases(arrays, source: str):
     kept = dict(arrays)
     for name, bias in arrays.items():
         parts = read_name(name)
-        mean = parts and str(replace(parts, kind="bn", weight="moving_mean"))
-        if mean in kept and (parts.kind, parts.weight) == ("conv", "bias"):
+        if parts is None or (parts.kind, parts.weight) != ("conv", "bias"):
+            continue
+        mean = str(replace(parts, kind="bn", weight="moving_mean"))
+        if mean in kept:
             if kept[mean].shape != bias.shape:
                 raise InputError(f"{source}: {name} is {bias.shape} and {mean} {kept[mean].shape}: use another file.")
             kept[mean] = kept[mean] - bias  # (x + b) - m = x - (m - b)

@@ -83,7 +83,7 @@ def origin(path: Path) -> tuple[str, str | None]:
         with open(path, "rb") as file:
             digests[algorithm] = hashlib.file_digest(file, algorithm).hexdigest()
     for published in KNOWN:
-        if published.digest and digests[published.algorithm].startswith(published.digest):
+        if published.digest and digests[str(published.algorithm)].startswith(published.digest):
             return published.url, published.licence
     for published in IMAGENET.values():
         if not published.digest and path.name == published.file:

@@ -31,7 +31,7 @@ def assign_arrays(model, arrays: dict[str, np.ndarray], source: str = "the weigh
     Args and errors are those of :func:`check_fit`.
     """
     check_fit(model, arrays, source, names, spare)
-    stacks = {}
+    stacks: dict[int, tuple] = {}
     with unchanged_on_error(model):
         for key, slot in slots(model).items():
             if slot.index is None:

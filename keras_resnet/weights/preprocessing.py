@@ -84,7 +84,7 @@ class Preprocessing:
 TORCH = Preprocessing(
     mean=255 * np.array([0.485, 0.456, 0.406]), std=tuple(255 * np.array([0.229, 0.224, 0.225]))
 )  # RGB / 255, then torchvision's mean and deviation
-CAFFE = Preprocessing(mean=[103.939, 116.779, 123.68], channels="BGR")  # the authors' released models
+CAFFE = Preprocessing(mean=np.array([103.939, 116.779, 123.68]), channels="BGR")  # the authors' released models
 
 
 def preprocess_input(x, model=None):

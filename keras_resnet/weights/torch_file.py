@@ -84,7 +84,7 @@ def _set_items(target, pairs) -> None:
 
 
 def _ordered(items=()) -> OrderedDict:
-    made = OrderedDict()
+    made: OrderedDict = OrderedDict()
     _set_items(made, items)
     return made
 
@@ -96,14 +96,14 @@ ADMITTED = {
     ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
     **{("torch", name): name for name in DTYPES},
 }
-OPERATIONS = """
+_OPCODES = """
     PROTO FRAME STOP MARK POP POP_MARK MEMOIZE PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET
     NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 FLOAT BINFLOAT
     UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8 STRING BINSTRING SHORT_BINSTRING
     BINBYTES SHORT_BINBYTES BINBYTES8 EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3
     EMPTY_DICT DICT SETITEM SETITEMS GLOBAL STACK_GLOBAL REDUCE BUILD BINPERSID
 """
-OPERATIONS = OPERATIONS.split()  # all that state dicts and optimizers are written with
+OPERATIONS = tuple(_OPCODES.split())  # all that state dicts and optimizers are written with
 
 
 class _Unpickler(pickle._Unpickler):
@@ -147,7 +147,7 @@ class _Unpickler(pickle._Unpickler):
         """Nothing is set on any object: what torch keeps there is no tensor."""
         self.stack.pop()
 
-    dispatch: ClassVar = {
+    dispatch: ClassVar[dict] = {
         code: pickle._Unpickler.dispatch[code] for code in (getattr(pickle, name)[0] for name in OPERATIONS)
     }
     dispatch[pickle.SETITEM[0]], dispatch[pickle.SETITEMS[0]] = load_setitem, load_setitems

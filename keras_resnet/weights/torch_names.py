@@ -1,11 +1,13 @@
 """State dicts of torchvision, timm and akamaster/pytorch_resnet_cifar10: their names and layouts, both ways."""
 
 import re
+import string
+from typing import Any
 
 import numpy as np
 
 from keras_resnet.errors import InputError
-from keras_resnet.structure import CLASSIFIER, STAGES, STEM, Name, read_name
+from keras_resnet.structure import CLASSIFIER, STAGES, STEM, Name, known_name
 from keras_resnet.weights.bounds import shown
 from keras_resnet.weights.preprocessing import TORCH
 
@@ -29,31 +31,33 @@ def canonical(key: str) -> str | None:
     if "." in layer:
         kind, number = ("conv" if layer.endswith("0") else "bn"), "0"
     else:
-        kind, number = re.match(r"(conv|bn)(\d+)", layer).groups()
+        kind = layer.rstrip(string.digits)
+        number = layer.removeprefix(kind)
     if kind == "bn" and what not in NORM:
         return None
     weight = NORM[what] if kind == "bn" else {"weight": "kernel"}.get(what, what)
     index = int(match["stage"] or int(number) - 1)
     if index not in range(len(STAGES)):
         return None
-    place = (int(match["block"]) + 1, number) if match["stage"] else (None, None)
-    return str(Name(STAGES[index], *place, kind, weight))
+    if not match["stage"]:
+        return str(Name(STAGES[index], kind=kind, weight=weight))
+    return str(Name(STAGES[index], int(match["block"]) + 1, number, kind, weight))
 
 
 def torchvision_key(name: str) -> str | None:
     """torchvision's key for our name; None for a weight its networks lack."""
-    parts = read_name(name)
+    parts = known_name(name)
     kind, number, weight = parts.kind, parts.position, parts.weight
     if parts.stage == CLASSIFIER:
-        return f"fc.{'bias' if weight == 'bias' else OURS[weight]}"
+        return f"fc.{'bias' if weight == 'bias' else OURS[str(weight)]}"
     if kind not in ("conv", "bn") or (kind, weight) == ("conv", "bias"):  # as of a folded network
         return None
     if parts.stage == STEM:
-        return f"{kind}1.{OURS[weight]}"
+        return f"{kind}1.{OURS[str(weight)]}"
     if number not in ("0", "1", "2", "3"):
         return None
     part = f"downsample.{int(kind == 'bn')}" if number == "0" else kind + number
-    return f"layer{STAGES.index(parts.stage)}.{parts.block - 1}.{part}.{OURS[weight]}"
+    return f"layer{STAGES.index(parts.stage)}.{(parts.block or 1) - 1}.{part}.{OURS[str(weight)]}"
 
 
 def keras_layout(array: np.ndarray) -> np.ndarray:
@@ -77,7 +81,9 @@ def convert(content, source: str) -> dict:
         state = next((content[key] for key in STATE_KEYS if isinstance(content.get(key), dict)), content)
     if not isinstance(state, dict) or not state or not all(isinstance(v, np.ndarray) for v in state.values()):
         raise InputError(f"{source} holds no state dict of tensors: save the model's state_dict().")
-    arrays, names, twice = {}, {}, []
+    arrays: dict[str, np.ndarray] = {}
+    names: dict[str, str] = {}
+    twice: list[tuple[str, str]] = []
     for key, value in state.items():
         if not isinstance(key, str):
             raise InputError(f"{source} has the key {shown(key)}, which is no text: save the model's state_dict().")
@@ -92,10 +98,10 @@ def convert(content, source: str) -> dict:
         if name in arrays:
             twice.append((names[name], key))
         arrays[name], names[name] = keras_layout(value), key
-    parts = [read_name(name) for name in arrays]
+    parts = [known_name(name) for name in arrays]
     imagenet = any(each.stage == STAGES[4] for each in parts)
     bottleneck = any(each.position == "3" for each in parts)
-    needs = {
+    needs: dict[str, Any] = {
         "stem": "imagenet" if imagenet else "cifar",
         "block": "bottleneck" if bottleneck else "basic",
         "residual": True,
