@@ -90,6 +90,11 @@ def weight_of(name: str) -> str | None:
     return match and match[1]
 
 
+def stacked_name(path: str) -> str:
+    """The name of the stack that a loop makes of a variable of its template, which has this path in Keras."""
+    return "_".join(path.split("/")[-2:])
+
+
 def in_block(block: str, name: str) -> str | None:
     """The name in ``block`` of a layer of a loop's template or of a stacked weight; None for another name."""
     match = _IN_TEMPLATE.fullmatch(name)

@@ -7,7 +7,16 @@ import pytest
 
 import keras_resnet
 from keras_resnet.analysis.parts import split
-from keras_resnet.structure import Name, in_block, looped_blocks, read_name, stage_of, structure_of, weight_of
+from keras_resnet.structure import (
+    Name,
+    in_block,
+    looped_blocks,
+    read_name,
+    stacked_name,
+    stage_of,
+    structure_of,
+    weight_of,
+)
 
 IMAGENET, CIFAR = (56, 28, 14, 7), (32, 16, 8)  # sides of the maps in Table 1, and in Sec. 4.2
 NETWORKS = {  # its builder and options, the blocks in each stage, and the sides and channels of their maps
@@ -134,6 +143,7 @@ def test_other_names_are_none_of_a_network(text):
 
 
 def test_names_in_a_loop():
+    assert stacked_name("functional_3/block_1_conv/kernel") == "block_1_conv_kernel"
     assert looped_blocks("conv2_block4_out", 3) == ["conv2_block2", "conv2_block3", "conv2_block4"]
     assert looped_blocks("conv2_block4_1_conv", 3) is None
     assert looped_blocks("dense", 3) is None

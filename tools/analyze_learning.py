@@ -10,6 +10,7 @@ from analyze_common import Instrument, OnImages
 from keras_resnet import analysis, plots
 from keras_resnet.bounds import Between, Count
 from keras_resnet.errors import InputError
+from keras_resnet.structure import weight_of
 from keras_resnet.tables import Table
 from keras_resnet.training.cifar import CifarSettings, cifar_task
 
@@ -41,7 +42,7 @@ class Gradients(OnImages):
             result[name] = {"norms": {each.weight: each.norms for each in norms}, "flow": flow}
             result[name]["correlation"] = dict(zip(map(str, DISTANCES), near.mean(axis=1), strict=True))
             flows[name], alike[name] = list(flow.values()), (DISTANCES, near.mean(axis=1))
-            layers[name] = [float(np.median(e.norms)) for e in norms if e.weight.endswith("kernel")]
+            layers[name] = [float(np.median(e.norms)) for e in norms if weight_of(e.weight) == "kernel"]
         folder = self.write("gradients", {"normalization": self.normalization, "gradients": result}, [table])
         drawn = [
             plots.Panel("kernels, median over batches", "layer", "gradient norm", layers, log=True),

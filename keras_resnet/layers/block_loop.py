@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_resnet.structure import stacked_name
+
 
 def is_seed(variable) -> bool:
     """Whether a variable is the state of a generator, which belongs to no block."""
@@ -38,9 +40,8 @@ class BlockLoop(keras.layers.Layer):
         self.states = [self._stack(v, trainable=False) for v in self.block.non_trainable_variables if not is_seed(v)]
 
     def _stack(self, variable, trainable: bool):
-        layer, name = variable.path.split("/")[-2:]
         return self.add_weight(
-            name=f"{layer}_{name}",
+            name=stacked_name(variable.path),
             shape=(self.repeats, *variable.shape),
             dtype=variable.dtype,
             trainable=trainable,
