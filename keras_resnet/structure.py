@@ -5,13 +5,17 @@ Only this module reads such names. A layer is called ``conv3_block2_1_conv`` and
 weights ``block_1_conv_kernel``.
 """
 
+from __future__ import annotations
+
 import itertools
 import re
 from dataclasses import dataclass, replace
-
-import keras
+from typing import TYPE_CHECKING
 
 from keras_resnet import layers
+
+if TYPE_CHECKING:
+    import keras
 
 STAGES = tuple(f"conv{number}" for number in range(1, 12))  # as in Table 1: the stem, and at most ten stages of blocks
 STEM, POOL, POST, CLASSIFIER = STAGES[0], "pool1", "post", "predictions"
