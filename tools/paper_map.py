@@ -18,7 +18,7 @@ class PaperMap:
     """Where it goes."""
 
     out: Annotated[Path, Output(".md")] | None = None
-    """The page of the paper's tables, figures and the review's points. Default: docs/paper.md."""
+    """The page of the paper's tables and figures, and of the questions it leaves open. Default: docs/paper.md."""
 
     def run(self) -> None:
         root = checkout("Writing docs/")

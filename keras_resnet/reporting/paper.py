@@ -1,4 +1,4 @@
-"""The paper's values and the review's points: which command answers each, and what it gave here (docs/paper.md)."""
+"""The paper's values and the questions it leaves open: what answers each, and what it gave here (docs/paper.md)."""
 
 import json
 from dataclasses import dataclass
@@ -40,29 +40,30 @@ FIGURE_7 = {  # the file of the result, and what its networks have learned
 }
 
 COST = "python tools/analyze.py cost --model {} --batch-size {} --measure"
-STUDIES = {  # name: which point of the review it answers
-    "regularization": "4.2, 5.2 regularizing 110 and 1202",
-    "depth_for_width": "4.2, 5.2 width for depth",
-    "shortcuts": "4.3, 5.3 shortcuts by depth",
-    "placements": "4.3, 5.3 placements",
-    "bottleneck": "4.3, 5.3 bottleneck at matched cost",
-    "highway": "gates instead of identity",
-    "warm_up": "warm-up at 110",
+STUDIES = {  # name: which question of docs/questions.md it answers, or what of the paper it checks
+    "regularization": "Question 4: regularizing 110 and 1202",
+    "depth_for_width": "Question 5: width for depth",
+    "shortcuts": "Question 7: shortcuts by depth",
+    "placements": "Question 8: placements",
+    "bottleneck": "Question 9: bottleneck at matched cost",
+    "highway": "Sec. 2: gates instead of identity",
+    "warm_up": "Sec. 4.2: warm-up at 110",
 }
 INSTRUMENTS = (  # the tool's word, what it tells, and where its result has that
-    ("curvature", ("landscape", "largest eigenvalue of the Hessian"), "curvature.json/top/{}-seed0"),
-    ("lipschitz", ("Lipschitz", "largest of a block, measured"), "lipschitz.json/largest/{}-seed0"),
-    ("gradients", ("shattering", "correlation of gradients at a distance of 0.1 of the input's norm"),
+    ("curvature", ("Question 1: landscape", "largest eigenvalue of the Hessian"), "curvature.json/top/{}-seed0"),
+    ("lipschitz", ("Question 2: Lipschitz", "largest of a block, measured"), "lipschitz.json/largest/{}-seed0"),
+    ("gradients", ("Question 2: shattering", "correlation of gradients at a distance of 0.1 of the input's norm"),
      "gradients.json/gradients/{}-seed0/correlation/0.1"),
-    ("conditioning", ("effective conditioning", "5 % quantile of the singular values of the last stage's product"),
+    ("conditioning",
+     ("Question 1: effective conditioning", "5 % quantile of the singular values of the last stage's product"),
      "conditioning.json/last_product/{}-seed0/5%"),
-    ("lesions", ("redundancy", "error without one block, median"), "lesions.json/median/{}-seed0"),
+    ("lesions", ("Question 2: redundancy", "error without one block, median"), "lesions.json/median/{}-seed0"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A table's row, a figure, or a point of the review.
+    """A table's row, a figure, or a question that the paper leaves open.
 
     Fields:
         where: table, figure or point.
@@ -84,8 +85,8 @@ class Claim:
 
 
 def claims() -> list[Claim]:
-    """Every table and figure of the paper, and every point of the review's sections 4 and 5."""
-    return [*_tables(), *_figures(), *_detection(), *_review()]
+    """Every table and figure of the paper, and every question of docs/questions.md."""
+    return [*_tables(), *_figures(), *_detection(), *_questions()]
 
 
 def _tables():
@@ -185,38 +186,38 @@ def _detection():
         yield Claim(where, what, paper, "")
 
 
-def _review():
-    """The review's points; the paper gives no value for any of them."""
-    point = "4.1, 5.1 theory"
-    yield Claim(f"{point}: convergence, conditioning", "docs/theory.md", "", "python -m pytest tests/theory")
-    yield Claim(f"{point}: limits of Eqn. (1)", "counter-examples", "", "python -m pytest tests/theory/test_limits.py")
+def _questions():
+    """What the paper leaves open: it gives no value for any of them."""
+    yield Claim("Question 1: convergence, conditioning", "docs/theory.md", "", "python -m pytest tests/theory")
+    limits = "python -m pytest tests/theory/test_limits.py"
+    yield Claim("Question 3: limits of Eqn. (1)", "counter-examples", "", limits)
     for instrument, what, source in INSTRUMENTS:
         for name in ("PlainNet20", "ResNet20"):
-            yield Claim(f"{point}: {what[0]}", f"{name}, {what[1]}", "",
+            yield Claim(what[0], f"{name}, {what[1]}", "",
                         ANALYZE.format(instrument, DEGRADATION.format(name)), source.format(name))  # fmt: skip
     for measure in ("mean", "std", "best"):
-        yield Claim("5.2 several runs", f"ResNet-20, five runs, validation error: {measure}", "", STUDY.format("seeds"),
-                    f"study-seeds.json/arms/ResNet20/val_error/{measure}")  # fmt: skip
+        yield Claim("Question 6: several runs", f"ResNet-20, five runs, validation error: {measure}", "",
+                    STUDY.format("seeds"), f"study-seeds.json/arms/ResNet20/val_error/{measure}")  # fmt: skip
     for name, words in STUDIES.items():
-        yield Claim(words, "compared by Welch's test", "", STUDY.format(name), f"study-{name}.json/comparisons")
+        yield Claim(words, "compared, with intervals", "", STUDY.format(name), f"study-{name}.json/comparisons")
     for data, batch, depths in (("imagenet", 8, (34, 50, 101, 152)), ("cifar", 32, (20, 56, 110, 1202))):
         for depth in depths:
             name = f"ResNet{depth}"
             measure = COST.format(name, batch)
             source = f"cost-{data}.json/cost/{name}/measured"
-            yield Claim("4.4, 5.4 memory", f"ResNet-{depth}, peak of a step of {batch}, GiB", "", measure,
+            yield Claim("Question 10: memory", f"ResNet-{depth}, peak of a step of {batch}, GiB", "", measure,
                         f"{source}/peak", 2**-30)  # fmt: skip
-            yield Claim("4.4, 5.4 wall-clock", f"ResNet-{depth}, s a step of {batch}", "", measure,
+            yield Claim("Question 10: wall-clock", f"ResNet-{depth}, s a step of {batch}", "", measure,
                         f"{source}/seconds")  # fmt: skip
     for name in ("ResNet34", "ResNet50", "ResNet101", "ResNet152"):
         for shortcut in ("A", "B", "C"):
             source = f"cost-shortcuts.json/cost/{name} shortcut={shortcut}/kept_per_image"
-            yield Claim("4.4, 5.4 memory: identity against projection",
+            yield Claim("Question 11: identity against projection",
                         f"{name}, {shortcut}, kept for the backward pass, MiB an image", "",
                         f"python tools/analyze.py cost --model {name} --shortcuts A B C", source, 2**-20)  # fmt: skip
     for name in ("PlainNet56", "ResNet56"):
         for stage in ("conv1", "conv4"):
-            yield Claim("5.4 dynamics", f"{name}, gradient norm of {stage} at the last checkpoint", "",
+            yield Claim("Question 12: dynamics", f"{name}, gradient norm of {stage} at the last checkpoint", "",
                         f"python tools/analyze.py training --workdir runs/studies/degradation/{name}-seed0",
                         f"training-{name}.json/last/{stage}")  # fmt: skip
 
@@ -224,10 +225,11 @@ def _review():
 def markdown(results: Path) -> str:
     """docs/paper.md, from the files in ``results``."""
     lines = [
-        "# The paper and its review, point by point",
+        "# The paper, table by table, and the questions it leaves open",
         "",
         "By `python tools/paper_map.py` from `docs/results/`: what answers each, the paper's value, and ours.",
         'Errors are in percent. "Not run" is just that: the command is there, its data or time was not.',
+        "The questions are those of [questions.md](questions.md).",
         "",
         "| where | what | paper | here | command |",
         "|---|---|---|---|---|",
