@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_resnet.detection.anchors import decode
 from keras_resnet.detection.batches import prepare_image
 from keras_resnet.detection.boxes import Detections, area
-from keras_resnet.detection.losses import SPREAD
+from keras_resnet.detection.losses import BOX_WEIGHTS
 from keras_resnet.detection.model import TESTED, FasterRCNN
 from keras_resnet.detection.suppression import DETECTION_OVERLAP, propose, suppress, vote
 from keras_resnet.errors import InputError
@@ -153,7 +153,7 @@ class _Member:
         @tf.function(input_signature=[tf.TensorSpec([None, width]), tf.TensorSpec([1, width])])
         def outputs(found, context):
             logits, deltas = model.score(found[None], context[None])
-            return tf.nn.softmax(logits)[0], deltas[0] * SPREAD
+            return tf.nn.softmax(logits)[0], deltas[0] * BOX_WEIGHTS
 
         self.features, self.propose, self.pooled, self.outputs = features, proposals, pooled, outputs
 

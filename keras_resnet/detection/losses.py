@@ -7,7 +7,7 @@ from keras_resnet.detection.anchors import encode
 from keras_resnet.detection.sampling import LEFT_OUT, POSITIVE
 
 PROPOSAL_DELTA, REGION_DELTA = 1 / 9, 1.0  # where the smooth L1 loss turns from square to straight
-SPREAD = (0.1, 0.1, 0.2, 0.2)  # of the regions' box targets, which are learned divided by it
+BOX_WEIGHTS = (0.1, 0.1, 0.2, 0.2)  # of the regions' box targets, which are learned divided by it
 
 
 def _smooth_l1(targets, deltas, turn):
@@ -40,14 +40,14 @@ def region_losses(logits, deltas, regions, labels, matched, weights):
 
     Args:
         logits, deltas: float32 ``[batch, regions, classes + 1]``, the first for background, and ``[batch, regions,
-            classes, 4]``, in units of ``SPREAD``.
+            classes, 4]``, in units of ``BOX_WEIGHTS``.
         regions, labels, matched, weights: as :func:`sample_regions` gives them.
     """
     count = tf.maximum(tf.reduce_sum(weights, axis=1), 1.0)
     entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     foreground = labels > 0
     own = tf.gather(deltas, tf.maximum(labels - 1, 0), batch_dims=2)
-    targets = encode(tf.where(foreground[..., None], matched, regions), regions) / SPREAD
+    targets = encode(tf.where(foreground[..., None], matched, regions), regions) / BOX_WEIGHTS
     distance = _smooth_l1(tf.where(foreground[..., None], targets, 0.0), own, REGION_DELTA)
     box_loss = tf.reduce_sum(tf.where(foreground, distance, 0.0), axis=1)
     return tf.reduce_sum(entropy * weights, axis=1) / count, box_loss / count

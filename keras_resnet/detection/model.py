@@ -10,7 +10,7 @@ from keras_resnet.detection import backbone as backbones
 from keras_resnet.detection.anchors import decode, make_anchors
 from keras_resnet.detection.backbone import Backbone
 from keras_resnet.detection.defaults import RATIOS, REGIONS, SCALES, SMALLEST
-from keras_resnet.detection.losses import SPREAD, proposal_losses, region_losses
+from keras_resnet.detection.losses import BOX_WEIGHTS, proposal_losses, region_losses
 from keras_resnet.detection.roi_pooling import POOLING
 from keras_resnet.detection.sampling import sample_anchors, sample_regions
 from keras_resnet.detection.suppression import STRIDE, clip_boxes, propose
@@ -82,8 +82,8 @@ class FasterRCNN(Step, keras.Model):
         self.preprocessing, self.backbone_config = backbone.preprocessing, backbone.config
         self.shared, self.head, self.size = backbone.shared, backbone.head, backbone.size
         self.pool = POOLING[pooling]
-        self.around_zero = make_anchors(1, 1, STRIDE, scales, ratios).reshape(-1, 4)
-        self.rpn = _proposal_network(self.shared.output.shape[-1], len(self.around_zero))
+        self.cell_anchors = make_anchors(1, 1, STRIDE, scales, ratios).reshape(-1, 4)
+        self.rpn = _proposal_network(self.shared.output.shape[-1], len(self.cell_anchors))
         self.outer = _outputs(self.head.output.shape[-1] * (2 if context else 1), len(self.class_names))
         self.transfer = backbones.transfer_report(self, backbone)
         self.learns = frozenset(learn)
@@ -116,7 +116,7 @@ class FasterRCNN(Step, keras.Model):
         batch, height, width = (tf.shape(features)[i] for i in range(3))
         down, right = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
         shifts = STRIDE * tf.cast(tf.stack([right, down, right, down], axis=-1), tf.float32)
-        anchors = tf.reshape(shifts[:, :, None] + self.around_zero, [-1, 4])
+        anchors = tf.reshape(shifts[:, :, None] + self.cell_anchors, [-1, 4])
         return anchors, tf.reshape(scores, [batch, -1]), tf.reshape(deltas, [batch, -1, 4])
 
     def propose(self, features, extents, counts: tuple[int, int] = TESTED):
@@ -153,7 +153,7 @@ class FasterRCNN(Step, keras.Model):
 
     def boxes_of(self, regions, deltas, extents):
         """Boxes ``[batch, regions, classes, 4]`` within the images, of what :meth:`score` gave."""
-        moved = decode(deltas * SPREAD, regions[:, :, None])
+        moved = decode(deltas * BOX_WEIGHTS, regions[:, :, None])
         flat = tf.reshape(moved, [tf.shape(moved)[0], -1, 4])
         return tf.reshape(clip_boxes(flat, extents), tf.shape(moved))
 
@@ -198,7 +198,7 @@ class FasterRCNN(Step, keras.Model):
         values = tf.stack(list(parts.values()), axis=1)
         return tf.reduce_sum(values, axis=1), values
 
-    def note(self, data, losses, values):
+    def update_metrics(self, data, losses, values):
         """Update the running means of the loss and its parts."""
         for metric, value in zip(self.running, [losses, *tf.unstack(values, axis=1)], strict=True):
             metric.update_state(value)

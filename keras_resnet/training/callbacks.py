@@ -206,7 +206,7 @@ class Saves(keras.callbacks.Callback):
         now = time.perf_counter()
         self.state.seconds += now - self.clock
         self.clock = now
-        self.model.equalize()
+        self.model.sync_batch_norm_statistics()
         self.workdir.save_checkpoint(self.model, self.state)
 
     def _stop_status(self) -> int | None:

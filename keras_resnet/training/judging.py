@@ -21,7 +21,7 @@ def settled(model: Step, recalibrate: Callable[[], None]):
 
     Weights, statistics and the seeds of random layers come back; on several workers all must enter.
     """
-    model.equalize()
+    model.sync_batch_norm_statistics()
     kept = [(variable, variable.numpy()) for variable in model.variables]
     try:
         settle(model, recalibrate)

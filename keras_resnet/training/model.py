@@ -38,7 +38,7 @@ class TrainingModel(Step, keras.Model):
         scores = self(images, training=True)
         return cross_entropy(labels, scores), scores
 
-    def note(self, data, losses, scores):
+    def update_metrics(self, data, losses, scores):
         """Update loss and error rates."""
         self._update_metrics(losses, data[1], scores)
 

@@ -18,8 +18,8 @@ class Step:
     whole batch, but for batch normalization, which sees the parts. ``timed`` measures the wait for input, which
     TensorFlow forbids under op determinism.
 
-    A model gives ``forward(*batch)``, the losses ``[batch]`` and other values, float32 ``[batch, values_size]``, and
-    ``note(batch, losses, values)``, which updates its metrics, the list ``running``; ``saved()`` is what a run saves.
+    A model gives ``forward(*batch)``, the losses ``[batch]`` and other values, float32 ``[batch, values_size]``;
+    ``update_metrics(batch, losses, values)``, of the metrics in the list ``running``; and ``saved()``, what a run saves.
 
     Attributes after a step, equal on all replicas:
         gradient_squares: ``[stages]`` squared norms of the last gradient, in the order of ``stages``.
@@ -48,7 +48,7 @@ class Step:
         running: list
         values_size: int
         forward: Callable[..., tuple[Any, Any]]
-        note: Callable[..., None]
+        update_metrics: Callable[..., None]
         saved: Callable[[], keras.Model]
 
     def watch(self, accumulate: int, timed: bool) -> None:
@@ -89,7 +89,7 @@ class Step:
         )
         self._watch(loss, gradients, votes)
         self.optimizer.apply(gradients, self.trainable_variables)
-        self.note(data, losses, values)
+        self.update_metrics(data, losses, values)
 
     def _gradients(self, data, examples):
         """Losses and values of the replica's examples, and its share of the gradient."""
@@ -151,7 +151,7 @@ class Step:
         """The metrics' variables."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
-    def equalize(self):
+    def sync_batch_norm_statistics(self):
         """Give all replicas the mean of their moving statistics, which each keeps of its own examples."""
         strategy = self.distribute_strategy
         statistics = [v for v in self.non_trainable_variables if v.dtype.startswith("float")]

@@ -35,7 +35,7 @@ class Line(Step, keras.Model):
         outputs = self(inputs, training=True)
         return tf.reduce_sum((outputs - targets) ** 2, axis=1), outputs
 
-    def note(self, data, losses, outputs):
+    def update_metrics(self, data, losses, outputs):
         self.running[0].update_state(losses)
 
 

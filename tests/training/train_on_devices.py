@@ -86,7 +86,7 @@ def ragged_batches(shard):
 source = ragged_batches if NET == "ragged" else batches
 model.fit(distribute(strategy, source), steps_per_epoch=STEPS, shuffle=False, verbose=0)
 found = {f"metric {name}": float(value) for name, value in model.get_metrics_result().items()}
-model.equalize()
+model.sync_batch_norm_statistics()
 if NET == "resnet":
 
     def recalibrate():
