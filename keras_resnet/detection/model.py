@@ -42,7 +42,6 @@ class FasterRCNN(Step, keras.Model):
         smallest: proposals with a shorter side, in pixels, are dropped.
         shorter, longer: sides of the images in pixels, which testing takes by default.
         learn: which parts learn, of ``LEARNED``.
-        accumulate, timed: see :class:`Step`.
 
     Raises:
         InputError: a backbone that is none, or an argument that does not do.
@@ -61,8 +60,6 @@ class FasterRCNN(Step, keras.Model):
         shorter: int = 600,
         longer: int = 1000,
         learn: tuple[str, ...] = LEARNED,
-        accumulate: int = 1,
-        timed: bool = True,
         name: str | None = None,
     ):
         backbone = backbone if isinstance(backbone, Backbone) else backbones.from_network(backbone)
@@ -100,7 +97,6 @@ class FasterRCNN(Step, keras.Model):
         self.values_size = len(PARTS)
         self.running = [keras.metrics.Mean(name=part) for part in ("loss", *PARTS)]
         self.built = True
-        self.watch(accumulate, timed)
 
     def saved(self) -> "FasterRCNN":
         """The detector itself."""

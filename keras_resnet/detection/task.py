@@ -98,15 +98,13 @@ class DetectionTask:
             shorter=settings.shorter_side,
             longer=settings.longer_side,
             learn=self.learn,
-            accumulate=settings.accumulate,
-            timed=not settings.deterministic,
         )
         model.trained_on = contents(self.train)
         if self.start:
             self.start(model)
         if self.proposals is not None:
             model.take_proposals_from(self.proposals)
-        model.compile(SGD(settings.base_lr, l2=self.decay))
+        model.compile(SGD(settings.base_lr, l2=self.decay), settings.accumulate, timed=not settings.deterministic)
         return model
 
     def train_batches(self, start_step: int, shard: Shard) -> tf.data.Dataset:

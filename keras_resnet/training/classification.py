@@ -83,8 +83,9 @@ class Classification:
         network.class_names = tuple(self.classes)
         if self.settings.sync_bn and strategy.num_replicas_in_sync > 1:
             synchronize_batch_norm(network)
-        model = TrainingModel(network, self.settings.accumulate, timed=not self.settings.deterministic)
-        model.compile(SGD(self.settings.base_lr, l2=self.settings.weight_decay, rates=self.rates, **averaging))
+        model, settings = TrainingModel(network), self.settings
+        optimizer = SGD(settings.base_lr, l2=settings.weight_decay, rates=self.rates, **averaging)
+        model.compile(optimizer, settings.accumulate, timed=not settings.deterministic)
         return model
 
     def _new_network(self) -> Network:

@@ -20,14 +20,13 @@ class TrainingModel(Step, keras.Model):
     worst ones of the last evaluation.
     """
 
-    def __init__(self, network: Network, accumulate: int = 1, timed: bool = True):
+    def __init__(self, network: Network):
         super().__init__(network.input, network.output, name=network.name)
         self.network = network
         self.values_size = network.output_shape[-1]
         self.running = [keras.metrics.Mean(name="loss"), ErrorRate()]
         self.running += [TopKErrorRate(TOP_K)] if self.values_size > 2 * TOP_K else []
         self.mistakes = WorstMistakes(network.input_shape[1:])
-        self.watch(accumulate, timed)
 
     def saved(self) -> Network:
         """The network."""

@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from keras_resnet.structure import stage_of, weight_of
+from keras_resnet.training.keras_hooks import SumsOnce
 
 
 @keras.saving.register_keras_serializable("keras_resnet")
-class SGD(keras.optimizers.SGD):
+class SGD(SumsOnce, keras.optimizers.SGD):
     """Momentum SGD with L2 decay inside the gradient (Sec. 3.4): v <- m v - lr (g + l2 w), w <- w + v.
 
     The weights decay, the kernels of convolutions and of the classifier; biases and the scale and offset of
@@ -21,10 +22,6 @@ class SGD(keras.optimizers.SGD):
         super().__init__(learning_rate=learning_rate, momentum=momentum, name=name, **kwargs)
         self.l2 = l2
         self.rates = rates or {}
-        self.gradients_summed = False  # by the training step, over the replicas, before it calls apply
-
-    def _all_reduce_sum_gradients(self, grads_and_vars):
-        return list(grads_and_vars) if self.gradients_summed else super()._all_reduce_sum_gradients(grads_and_vars)
 
     def build(self, variables):
         super().build(variables)

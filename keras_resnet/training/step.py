@@ -7,9 +7,10 @@ import keras
 import tensorflow as tf
 
 from keras_resnet.structure import stage_of
+from keras_resnet.training.keras_hooks import NoSymbolicBuild
 
 
-class Step:
+class Step(NoSymbolicBuild):
     """What a ``keras.Model`` needs to train under any ``tf.distribute`` strategy; a class to inherit beside it.
 
     One step is one batch over all replicas, whatever the shares: losses are summed and divided by the number of
@@ -19,7 +20,8 @@ class Step:
     TensorFlow forbids under op determinism.
 
     A model gives ``forward(*batch)``, the losses ``[batch]`` and other values, float32 ``[batch, values_size]``;
-    ``update_metrics(batch, losses, values)``, of the metrics in the list ``running``; and ``saved()``, what a run saves.
+    ``update_metrics(batch, losses, values)``, of the metrics in the list ``running``; and ``saved()``, what a run
+    saves.
 
     Attributes after a step, equal on all replicas:
         gradient_squares: ``[stages]`` squared norms of the last gradient, in the order of ``stages``.
@@ -51,8 +53,17 @@ class Step:
         update_metrics: Callable[..., None]
         saved: Callable[[], keras.Model]
 
-    def watch(self, accumulate: int, timed: bool) -> None:
-        """Make the variables of the step; called once the weights are there."""
+    def compile(self, optimizer: keras.optimizers.Optimizer, accumulate: int = 1, timed: bool = True) -> None:
+        """Take an :class:`SGD`, put loss scaling around it under mixed_float16, and make the step's variables.
+
+        Args:
+            optimizer: of the model's weights.
+            accumulate: in how many parts each replica goes through its share of a batch.
+            timed: measure the wait for input.
+        """
+        super().compile(optimizer, jit_compile=False)  # type: ignore[misc]
+        self.optimizer.build(self.trainable_variables)
+        self.train_function = self.test_function = None  # of the variables of an earlier call
         self.accumulate, self.timed = accumulate, timed
         self.stages = list(dict.fromkeys(stage_of(v.path) for v in self.trainable_variables))
         local = {"trainable": False, "aggregation": tf.VariableAggregation.NONE}
@@ -66,18 +77,9 @@ class Step:
             0.0, dtype=tf.float64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
 
-    def compile(self, optimizer):
-        """Take an :class:`SGD`, put loss scaling around it under mixed_float16, and make its variables."""
-        getattr(optimizer, "inner_optimizer", optimizer).gradients_summed = True
-        super().compile(optimizer, jit_compile=False)
-        self.optimizer.build(self.trainable_variables)
-
     @property
     def metrics(self):
         return self.running
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Nothing: the model is built, and Keras' own fails with several workers (keras issue 20585)."""
 
     def train_step(self, data):
         context = tf.distribute.get_replica_context()
@@ -88,7 +90,8 @@ class Step:
             tf.distribute.ReduceOp.SUM, [tf.reduce_sum(losses) / examples, *gradients]
         )
         self._watch(loss, gradients, votes)
-        self.optimizer.apply(gradients, self.trainable_variables)
+        with getattr(self.optimizer, "inner_optimizer", self.optimizer).gradients_are_summed():
+            self.optimizer.apply(gradients, self.trainable_variables)
         self.update_metrics(data, losses, values)
 
     def _gradients(self, data, examples):

@@ -24,8 +24,8 @@ def batch(rng, count=8, classes=10):
 
 def make(**options):
     keras.utils.set_random_seed(3)
-    model = TrainingModel(keras_resnet.ResNet20(blocks=(1, 1, 1)), **options)
-    model.compile(SGD(0.01))
+    model = TrainingModel(keras_resnet.ResNet20(blocks=(1, 1, 1)))
+    model.compile(SGD(0.01), **options)
     return model
 
 

@@ -26,7 +26,6 @@ class Line(Step, keras.Model):
         inputs = keras.Input([3])
         super().__init__(inputs, keras.layers.Dense(1, use_bias=False, name="predictions")(inputs), name="line")
         self.running = [keras.metrics.Mean(name="loss")]
-        self.watch(accumulate=1, timed=True)
 
     def saved(self):
         return keras.Model(self.input, self.output, name=self.name)

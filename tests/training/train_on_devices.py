@@ -61,9 +61,11 @@ with strategy.scope():
             synchronize_batch_norm(network)
     else:
         network = plain_net()
-    model = TrainingModel(network, accumulate=3 if NET == "accumulated" else 1)
+    model = TrainingModel(network)
     optimizer = SGD(0.005 if NET in WHOLE else 0.05, l2=1e-2)  # rounding grows fivefold a step at larger rates
-    model.compile(keras.optimizers.LossScaleOptimizer(optimizer, FIRST_SCALE[NET]) if NET in FIRST_SCALE else optimizer)
+    if NET in FIRST_SCALE:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, FIRST_SCALE[NET])
+    model.compile(optimizer, accumulate=3 if NET == "accumulated" else 1)
 
 
 def batches(shard, start=0):

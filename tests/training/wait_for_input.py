@@ -32,7 +32,7 @@ def late_batches():
 if __name__ == "__main__":
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    model = TrainingModel(keras_resnet.ResNet20(), timed=True)
+    model = TrainingModel(keras_resnet.ResNet20())
     model.compile(SGD(0.01))
     model.make_train_function()
     quick = tf.data.Dataset.from_tensors(BATCH).repeat()
