@@ -172,7 +172,7 @@ def split_name(model: str) -> tuple[str | None, str]:
 
 
 def change_spec(spec: NetSpec, **changes) -> NetSpec:
-    """``spec`` with ``changes``; raises :class:`InputError` listing the fields for a name that is none."""
+    """``spec`` with ``changes``; raises :class:`InputError` listing the fields for an unknown name."""
     for field in changes:
         one_of(f"{spec.name} option", field, hints_of(NetSpec))
     return replace(spec, **changes)

@@ -93,7 +93,7 @@ class Campaign:
 
 
 def read_queue(path: Path) -> dict[str, list[str]]:
-    """The commands of a list by name, as words; raises :class:`InputError` for a line that is none."""
+    """The commands of a list by name, as words; raises :class:`InputError` for a line without a command."""
     if not path.is_file():
         raise InputError(f"There is no list {path}: give a file with a line NAME: COMMAND for each command.")
     entries: dict[str, list[str]] = {}

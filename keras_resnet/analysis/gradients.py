@@ -72,7 +72,8 @@ def update_ratios(model: keras.Model, optimizer) -> dict[str, float]:
 def flow(model: keras.Model, images, labels, normalization: str = "moving") -> dict[str, float]:
     """The mean norm, over images, of the gradient of the cross-entropy with respect to what each part gives.
 
-    Norms that stay as they are over depth are preserved; the ratio of two is what lies between multiplies them by.
+    Where the norm stays the same from part to part, depth neither amplifies nor weakens gradients; the ratio of two
+    norms is the factor of the parts between them.
 
     Args:
         model: a network of this package with its classifier, looped or not.

@@ -51,7 +51,7 @@ def decode(encoded):
     """Any JPEG (also grey or CMYK) or PNG as uint8 RGB.
 
     Raises:
-        tf.errors.InvalidArgumentError: it is none, is damaged, or has more than ``MOST_PIXELS``.
+        tf.errors.InvalidArgumentError: it is not an image, is damaged, or has more than ``MOST_PIXELS``.
     """
     with tf.control_dependencies([_bounded(encoded)]):
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
@@ -122,7 +122,7 @@ def flip(image, seed):
 
 
 def pad_and_crop(image, seed, padding: int = CIFAR_PADDING):
-    """Pad each side with zeros and crop at the image's own size, all positions alike likely (Sec. 4.2)."""
+    """Pad each side with zeros and crop at the image's own size, each position equally likely (Sec. 4.2)."""
     size = tf.shape(image)
     padded = tf.pad(image, [[padding, padding], [padding, padding], [0, 0]])
     at = tf.random.stateless_uniform([2], seed, 0, 2 * padding + 1, tf.int32)

@@ -146,7 +146,7 @@ def rendered_once(name: str, write: Callable[[Path], None]) -> Path:
 
 
 def write(target: Path, sizes: dict[str, int] = SIZES) -> None:
-    """Render ``sizes`` images of each split under ``target``, the classes alike often."""
+    """Render ``sizes`` images of each split under ``target``, as many of each class."""
     jobs = []
     for split, count in sizes.items():
         for name in CLASSES:

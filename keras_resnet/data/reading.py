@@ -137,7 +137,7 @@ def entries_of(folder) -> list[tuple[str, bool]]:
 
 
 def read_text(path) -> str:
-    """The text of a UTF-8 file; raises :class:`InputError` for one that cannot be read or is none."""
+    """The text of a UTF-8 file; raises :class:`InputError` for one that cannot be read or is not UTF-8."""
     try:
         return read_regular(path)[0].decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -148,7 +148,7 @@ def read_json(path, **options):
     """What a JSON file holds; ``options`` are those of ``json.loads``.
 
     Raises:
-        InputError: it cannot be read, or is none.
+        InputError: it cannot be read, or is not JSON.
     """
     try:
         return json.loads(read_text(path), **options)

@@ -185,7 +185,7 @@ def _parse(folder, classes, record):
 
 
 def read_manifest(folder: Path) -> dict:
-    """``records.json`` of ``folder``; raises :class:`InputError` if it is none of ``tools/make_records.py``'s."""
+    """``records.json`` of ``folder``; raises :class:`InputError` if ``tools/make_records.py`` did not write it."""
     path = folder / MANIFEST
     manifest = read_json(path)
     if not _is_manifest(manifest):

@@ -48,7 +48,7 @@ def detection_batches(
 
     Returns:
         A data set of images float32 ``[batch, height, width, 3]``, padded with zeros on the right and below; extents
-        float32 ``[batch, 2]``, their own widths and heights; boxes float32 ``[batch, objects, 4]``; kinds int32
+        float32 ``[batch, 2]``, their own widths and heights; boxes float32 ``[batch, objects, 4]``; object_status int32
         ``[batch, objects]`` (see ``sampling``); classes int32 ``[batch, objects]``; seeds int64 ``[batch, 2]``.
 
     Raises:
@@ -58,7 +58,9 @@ def detection_batches(
     if not useful:
         raise InputError(f"{data.name} has no photo with an object to learn from: annotate some, or give other data.")
     shapes = np.array([data.photos[i].width / data.photos[i].height for i in useful], np.float32)
-    boxes, kinds, classes = (_Rows([part(data.photos[i]) for i in useful]) for part in (_boxes, _kinds, _classes))
+    boxes, object_status, classes = (
+        _Rows([part(data.photos[i]) for i in useful]) for part in (_boxes, _object_status, _classes)
+    )
     sides = tf.constant([[data.photos[i].height, data.photos[i].width] for i in useful], tf.float32)
     order, useful = useful, tf.constant(useful, tf.int64)
 
@@ -74,7 +76,7 @@ def detection_batches(
         image = tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image)
         turned = tf.stack([extent[0] - own[:, 2], own[:, 1], extent[0] - own[:, 0], own[:, 3]], axis=1)
         own = tf.where(mirrored, turned, own)
-        return image, extent, own, kinds[position], classes[position], image_seed
+        return image, extent, own, object_status[position], classes[position], image_seed
 
     stream = grouped(shapes, batch_size, seed, start_step)
     share = batch_size // shard.workers
@@ -127,7 +129,7 @@ def _boxes(photo):
     return photo.objects.boxes.astype(np.float32)
 
 
-def _kinds(photo):
+def _object_status(photo):
     return np.where(photo.objects.ignored, IGNORED, OBJECT).astype(np.int32)
 
 

@@ -113,7 +113,7 @@ def _content(path: Path) -> dict:
 
 
 def _check_entry(path, part, number, entry, fields) -> None:
-    """Raise :class:`InputError` saying which entry lacks a field, or has a value that is none of its kind."""
+    """Raise :class:`InputError` saying which entry lacks a field, or has a value of the wrong type."""
     if not isinstance(entry, dict):
         raise InputError(f"{path} is not in COCO's format: number {number} of its {part} has no {next(iter(fields))}.")
     for field, (good, words) in fields.items():

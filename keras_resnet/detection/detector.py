@@ -143,8 +143,8 @@ class _Member:
         @tf.function(input_signature=[maps, tf.TensorSpec([1, 2])])
         def proposals(features, extents):
             anchors, scores, deltas = model.anchor_scores(tf.cast(features, model.shared.compute_dtype))
-            boxes, _, there = propose(deltas, scores, anchors, extents, *TESTED, model.smallest)
-            return boxes[0][there[0]], tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in (scores, deltas)])
+            boxes, _, valid = propose(deltas, scores, anchors, extents, *TESTED, model.smallest)
+            return boxes[0][valid[0]], tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in (scores, deltas)])
 
         @tf.function(input_signature=[maps, boxes])
         def pooled(features, boxes):
@@ -181,8 +181,8 @@ class _Member:
 
     def score(self, views: list[_View], regions: np.ndarray):
         """(Probabilities, deltas in the photo) of ``regions``, once for the image and once for its mirror image."""
-        height_width = views[0].extents.numpy()[0] / views[0].factor[:2]
-        regions = np.concatenate([regions, [[0, 0, *height_width]]])  # the last one is the global context
+        width_height = views[0].extents.numpy()[0] / views[0].factor[:2]
+        regions = np.concatenate([regions, [[0, 0, *width_height]]])  # the last one is the global context
         for mirrored in self.mirrors:
             pyramid = [view for view in views[1:] if view.mirrored == mirrored]
             found = self._pyramid_features(pyramid, regions)

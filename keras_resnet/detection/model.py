@@ -44,7 +44,7 @@ class FasterRCNN(Step, keras.Model):
         learn: which parts learn, of ``LEARNED``.
 
     Raises:
-        InputError: a backbone that is none, or an argument that does not do.
+        InputError: the backbone is not one, or an argument cannot be used.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class FasterRCNN(Step, keras.Model):
         return anchors, tf.reshape(scores, [batch, -1]), tf.reshape(deltas, [batch, -1, 4])
 
     def propose(self, features, extents, counts: tuple[int, int] = TESTED):
-        """Proposals ``[batch, n, 4]``, their logits ``[batch, n]``, and which there are, bool ``[batch, n]``."""
+        """Proposals ``[batch, n, 4]``, their logits, and which of them are valid, bool, both ``[batch, n]``."""
         anchors, scores, deltas = self.anchor_scores(features)
         return propose(deltas, scores, anchors, extents, *counts, self.smallest)
 
@@ -154,7 +154,7 @@ class FasterRCNN(Step, keras.Model):
         return tf.reshape(clip_boxes(flat, extents), tf.shape(moved))
 
     def call(self, inputs, training=False):
-        """Of ``(images, extents)``: ``proposals``, which of them are ``there``, ``probabilities`` and ``boxes``.
+        """Of ``(images, extents)``: ``proposals``, which of them are ``valid``, ``probabilities`` and ``boxes``.
 
         Images are prepared and padded, float32 ``[batch, height, width, 3]``; extents are their own widths and
         heights, float32 ``[batch, 2]``. Probabilities are ``[batch, 300, classes + 1]``, the first of background,
@@ -162,31 +162,33 @@ class FasterRCNN(Step, keras.Model):
         """
         images, extents = inputs
         features = self.features(images)
-        regions, _, there = self.propose(features, extents)
+        regions, _, valid = self.propose(features, extents)
         logits, deltas = self.score(self.region_features(features, regions), self.image_features(features, extents))
         boxes = self.boxes_of(regions, deltas, extents)
-        return {"proposals": regions, "there": there, "probabilities": tf.nn.softmax(logits), "boxes": boxes}
+        return {"proposals": regions, "valid": valid, "probabilities": tf.nn.softmax(logits), "boxes": boxes}
 
-    def forward(self, images, extents, boxes, kinds, classes, seeds):
+    def forward(self, images, extents, boxes, object_status, classes, seeds):
         """Losses ``[batch]`` and their parts ``[batch, 4]`` of a training batch (see ``detection_batches``)."""
         features = self.features(images, training=True)
         nothing = tf.zeros([tf.shape(images)[0]])
         parts = dict.fromkeys(PARTS, nothing)
         if "proposals" in self.learns:
             anchors, scores, deltas = self.anchor_scores(features)
-            labels, match = sample_anchors(anchors, boxes, kinds, extents, _draws(seeds, tf.shape(anchors)[0], 0))
+            labels, match = sample_anchors(
+                anchors, boxes, object_status, extents, _draws(seeds, tf.shape(anchors)[0], 0)
+            )
             losses = proposal_losses(scores, deltas, anchors, labels, match, boxes)
             parts |= dict(zip(PARTS[:2], losses, strict=True))
         if "regions" in self.learns:
             if self.proposals_from is not None:
-                regions, there = self.proposals_from(images, extents)
+                regions, valid = self.proposals_from(images, extents)
             elif "proposals" in self.learns:
-                regions, _, there = propose(deltas, scores, anchors, extents, *TRAINED, self.smallest)
+                regions, _, valid = propose(deltas, scores, anchors, extents, *TRAINED, self.smallest)
             else:
-                regions, _, there = self.propose(features, extents, TRAINED)
+                regions, _, valid = self.propose(features, extents, TRAINED)
             draws = _draws(seeds, tf.shape(regions)[1] + tf.shape(boxes)[1], 1)
             sample = sample_regions(
-                tf.stop_gradient(regions), there, boxes, kinds, classes, draws, self.regions_learned
+                tf.stop_gradient(regions), valid, boxes, object_status, classes, draws, self.regions_learned
             )
             found = self.region_features(features, sample[0], training=True)
             logits, deltas = self.score(found, self.image_features(features, extents, training=True))
@@ -203,8 +205,8 @@ class FasterRCNN(Step, keras.Model):
         """Learn regions from the proposals of another detector, which does not learn (4-step training, step 2)."""
 
         def proposals(images, extents):
-            boxes, _, there = other.propose(other.features(images), extents, TRAINED)
-            return boxes, there
+            boxes, _, valid = other.propose(other.features(images), extents, TRAINED)
+            return boxes, valid
 
         self.proposals_from = proposals  # a function, so that the other one is no part of this model
 

@@ -156,7 +156,7 @@ class Mending:
         """``boxes`` ``[n, 4]`` clipped to the image, and which of them have an area left, ``[n]``.
 
         Raises:
-            InputError: corners in the wrong order or numbers that are none, naming the file and ``what``.
+            InputError: corners are in the wrong order, or are not numbers; it names the file and ``what``.
         """
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
         if not np.isfinite(boxes).all() or (boxes[:, 2:] < boxes[:, :2]).any():

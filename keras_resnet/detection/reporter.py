@@ -35,9 +35,9 @@ class DetectionReporter:
         print(model.transfer, flush=True)
         tf.summary.text("transfer", model.transfer, 0)
         batches = self.task.train_batches(state.step + state.skipped, Shard())
-        images, extents, boxes, kinds, classes, _ = (part.numpy()[:SHOWN] for part in next(iter(batches)))
+        images, extents, boxes, object_status, classes, _ = (part.numpy()[:SHOWN] for part in next(iter(batches)))
         pictures = []
-        for image, extent, own, kind, number in zip(images, extents, boxes, kinds, classes, strict=True):
+        for image, extent, own, kind, number in zip(images, extents, boxes, object_status, classes, strict=True):
             width, height = extent.astype(int)
             real = kind != PADDING
             names = [self.task.train.classes[n] for n in number[real]]

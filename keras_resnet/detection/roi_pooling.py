@@ -78,9 +78,9 @@ def _weights(first, last, size, length):
     step = ((last - first) / size)[:, None, None]
     samples = tf.range(size, dtype=tf.float32)[:, None] + OFFSETS
     place, end = first[:, None, None] + step * samples, tf.cast(length, tf.float32)
-    there = (place >= -1) & (place <= end)
+    valid = (place >= -1) & (place <= end)
     distance = tf.clip_by_value(place, 0.0, end - 1)[..., None] - tf.range(end)
-    return tf.reduce_mean(tf.where(there[..., None], tf.maximum(0.0, 1 - tf.abs(distance)), 0.0), axis=2)
+    return tf.reduce_mean(tf.where(valid[..., None], tf.maximum(0.0, 1 - tf.abs(distance)), 0.0), axis=2)
 
 
 def roi_max_pool(features, boxes, stride: int, size: int = SIZE):
@@ -108,14 +108,14 @@ def roi_max_pool(features, boxes, stride: int, size: int = SIZE):
         return tf.gather(flat, place)
 
     y_last, x_last = bottom - tf.bitwise.left_shift(1, rows), right - tf.bitwise.left_shift(1, columns)
-    there = ((bottom > top)[:, :, None] & (right > left)[:, None, :])[..., None]
+    valid = ((bottom > top)[:, :, None] & (right > left)[:, None, :])[..., None]
     top, left, y_last, x_last = (
         tf.clip_by_value(each, 0, limit - 1)
         for each, limit in ((top, height), (left, width), (y_last, height), (x_last, width))
     )
     upper = tf.maximum(block(top, left), block(top, x_last))
     lower = tf.maximum(block(y_last, left), block(y_last, x_last))
-    pooled = tf.where(there, tf.maximum(upper, lower), 0.0)
+    pooled = tf.where(valid, tf.maximum(upper, lower), 0.0)
     return tf.reshape(pooled, [batch, regions, size, size, channels])
 
 

@@ -1,8 +1,8 @@
 """Which anchors and regions a training step learns from (Faster R-CNN, Sec. 3.1.2 and 3.2; Fast R-CNN, Sec. 2.3).
 
-Boxes are float32 corners in pixels. The objects of an image are padded to one number: ``kinds`` says what each is,
-``OBJECT``, ``IGNORED`` (crowd or difficult) or ``PADDING``. ``draws`` are uniform random numbers, so that the same
-draws give the same sample.
+Boxes are float32 corners in pixels. All images of a batch are padded to the same number of objects: ``object_status``
+says what each one is, ``OBJECT``, ``IGNORED`` (crowd or difficult) or ``PADDING``. ``draws`` are uniform random
+numbers, so that the same draws give the same sample.
 """
 
 import tensorflow as tf
@@ -39,16 +39,16 @@ def _sample(candidates, draws, count):
     return candidates & (rank < count[:, None])
 
 
-def sample_anchors(anchors, boxes, kinds, extents, draws, count: int = ANCHORS):
+def sample_anchors(anchors, boxes, object_status, extents, draws, count: int = ANCHORS):
     """What the region proposal network learns of each anchor.
 
-    An anchor is positive that overlaps an object by 0.7 or more than all others do, negative below 0.3 with all. Left
-    out are anchors that cross the image's border, and negative ones that an ignored object covers half. At most half of
-    ``count`` are positive.
+    An anchor is positive if it overlaps an object by at least 0.7, or overlaps that object more than any other anchor
+    does; it is negative if it overlaps every object by less than 0.3. Anchors that cross the image's border are left
+    out, and so are negative ones of which an ignored object covers half. At most half of ``count`` are positive.
 
     Args:
         anchors: ``[anchors, 4]``.
-        boxes, kinds: objects ``[batch, objects, 4]`` and int ``[batch, objects]``.
+        boxes, object_status: objects ``[batch, objects, 4]``, and what each of them is, int ``[batch, objects]``.
         extents: ``[batch, 2]``, width and height of each image without its padding.
         draws: ``[batch, anchors]`` in [0, 1).
 
@@ -58,11 +58,11 @@ def sample_anchors(anchors, boxes, kinds, extents, draws, count: int = ANCHORS):
     """
     inside = tf.reduce_all((anchors[None, :, :2] >= 0) & (anchors[None, :, 2:] <= extents[:, None]), axis=2)
     overlaps, covered = pairwise(anchors[None], boxes)
-    overlaps = tf.where((kinds == OBJECT)[:, None] & inside[:, :, None], overlaps, -1.0)
+    overlaps = tf.where((object_status == OBJECT)[:, None] & inside[:, :, None], overlaps, -1.0)
     best = tf.reduce_max(overlaps, axis=2)
     best_of_object = tf.reduce_max(overlaps, axis=1, keepdims=True)
     is_best = tf.reduce_any((overlaps >= best_of_object - TIE) & (overlaps > 0), axis=2)
-    ignored = tf.reduce_any((kinds == IGNORED)[:, None] & (covered >= COVERED), axis=2)
+    ignored = tf.reduce_any((object_status == IGNORED)[:, None] & (covered >= COVERED), axis=2)
     positive = inside & ((best >= HIGH) | is_best)
     negative = inside & (best < LOW) & ~positive & ~ignored
     batch = tf.shape(boxes)[0]
@@ -72,7 +72,7 @@ def sample_anchors(anchors, boxes, kinds, extents, draws, count: int = ANCHORS):
     return tf.cast(labels, tf.int32), tf.argmax(overlaps, axis=2, output_type=tf.int32)
 
 
-def sample_regions(regions, valid, boxes, kinds, classes, draws, count: int = REGIONS):
+def sample_regions(regions, valid, boxes, object_status, classes, draws, count: int = REGIONS):
     """The regions that the detector learns from; the objects themselves are among the candidates.
 
     A region overlapping an object by half or more is foreground, at most a quarter of ``count``; all others are
@@ -80,7 +80,7 @@ def sample_regions(regions, valid, boxes, kinds, classes, draws, count: int = RE
 
     Args:
         regions, valid: proposals ``[batch, regions, 4]`` and bool ``[batch, regions]``.
-        boxes, kinds, classes: objects ``[batch, objects, 4]``, and int ``[batch, objects]``, classes from 0.
+        boxes, object_status, classes: objects ``[batch, objects, 4]``, and int ``[batch, objects]``, classes from 0.
         draws: ``[batch, regions + objects]`` in [0, 1).
 
     Returns:
@@ -88,11 +88,11 @@ def sample_regions(regions, valid, boxes, kinds, classes, draws, count: int = RE
         objects' boxes (``[..., 4]``), and float32 weights, 0 where an image has fewer candidates.
     """
     candidates = tf.concat([regions, boxes], axis=1)
-    usable = tf.concat([valid, kinds == OBJECT], axis=1)
+    usable = tf.concat([valid, object_status == OBJECT], axis=1)
     overlaps, covered = pairwise(candidates, boxes)
-    overlaps = tf.where((kinds == OBJECT)[:, None], overlaps, -1.0)
+    overlaps = tf.where((object_status == OBJECT)[:, None], overlaps, -1.0)
     best, match = tf.reduce_max(overlaps, axis=2), tf.argmax(overlaps, axis=2, output_type=tf.int32)
-    ignored = tf.reduce_any((kinds == IGNORED)[:, None] & (covered >= COVERED), axis=2)
+    ignored = tf.reduce_any((object_status == IGNORED)[:, None] & (covered >= COVERED), axis=2)
     batch = tf.shape(boxes)[0]
     foreground = _sample(usable & (best >= FOREGROUND), draws, tf.fill([batch], int(count * REGION_SHARE)))
     left = count - tf.reduce_sum(tf.cast(foreground, tf.int32), axis=1)
@@ -100,12 +100,12 @@ def sample_regions(regions, valid, boxes, kinds, classes, draws, count: int = RE
     place = tf.where(foreground, draws, tf.where(background, 1.0 + draws, 3.0))
     order = tf.argsort(place, axis=1, stable=True)[:, :count]
     order = tf.pad(order, [[0, 0], [0, tf.maximum(count - tf.shape(order)[1], 0)]], constant_values=-1)
-    there, safe = order >= 0, tf.maximum(order, 0)
+    drawn, safe = order >= 0, tf.maximum(order, 0)
 
     def chosen(values):
         return tf.gather(values, safe, batch_dims=1)
 
-    weights = tf.cast(chosen(foreground | background) & there, tf.float32)
+    weights = tf.cast(chosen(foreground | background) & drawn, tf.float32)
     labels = tf.where(chosen(foreground), tf.gather(classes, chosen(match), batch_dims=1) + 1, 0)
     labels = tf.where(weights > 0, labels, 0)
     return chosen(candidates), tf.cast(labels, tf.int32), tf.gather(boxes, chosen(match), batch_dims=1), weights

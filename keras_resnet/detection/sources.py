@@ -37,7 +37,7 @@ VOC_TESTS = {"07": ("VOC2007", "test"), "12": ("VOC2012", "val")}
 
 @dataclass(frozen=True)
 class DetectionSets:
-    """The parts of a data set, each opened when it is first asked for; those that there are not are None.
+    """The parts of a data set, each opened when it is first asked for; a part that does not exist is None.
 
     Fields:
         name: of the data set.

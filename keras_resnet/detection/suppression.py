@@ -32,7 +32,8 @@ def propose(deltas, scores, anchors, extents, before: int, after: int, smallest:
         extents: float32 ``[batch, 2]``, width and height of each image without its padding.
 
     Returns:
-        float32 ``[batch, after, 4]`` boxes and scores ``[batch, after]``, and bool ``[batch, after]``: which there are.
+        boxes float32 ``[batch, after, 4]``, scores ``[batch, after]``, and which of them are valid, bool
+        ``[batch, after]``.
     """
     corner = (anchors[:, :2] + anchors[:, 2:]) / 2 - STRIDE / 2  # of the anchor's cell
     outside = tf.reduce_any(corner[None] >= extents[:, None], axis=2)
@@ -53,9 +54,9 @@ def propose(deltas, scores, anchors, extents, before: int, after: int, smallest:
         score_threshold=0.5,
         clip_boxes=False,
     )
-    there = tf.range(after)[None] < count[:, None]
-    place = tf.where(there, number - tf.cast(kept, tf.int32), 0)
-    return tf.gather(boxes, place, batch_dims=1), tf.gather(scores, place, batch_dims=1), there
+    valid = tf.range(after)[None] < count[:, None]
+    place = tf.where(valid, number - tf.cast(kept, tf.int32), 0)
+    return tf.gather(boxes, place, batch_dims=1), tf.gather(scores, place, batch_dims=1), valid
 
 
 def _swapped(boxes):

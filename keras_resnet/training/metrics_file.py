@@ -115,7 +115,7 @@ def _read(path: Path, known: tuple[str, ...] | None = None) -> tuple[list[dict],
 
 
 def _row(header: list[str], line: str) -> dict:
-    """The row in a line; raises ValueError for what is none, also for half of one."""
+    """The row in a line; raises ValueError for anything else, also for half a row."""
     if not line.endswith("\n"):
         raise ValueError(line)
     cells = zip(header, line.rstrip("\r\n").split(","), strict=True)

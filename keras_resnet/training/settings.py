@@ -78,7 +78,7 @@ class RunSettings:
         return folder_name(self.model)
 
     def check_model(self) -> None:
-        """Raise :class:`InputError` for a model that is none."""
+        """Raise :class:`InputError` for an unknown model."""
         if self.model is not None:
             find_spec(self.model)
 

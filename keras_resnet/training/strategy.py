@@ -46,7 +46,7 @@ def slurm_cluster(tasks: int) -> tf.distribute.cluster_resolver.SlurmClusterReso
     import tensorflow as tf
 
     bound = "SLURM_GPUS_PER_TASK" in os.environ or shutil.which("nvidia-smi") is None
-    # Then TensorFlow's arithmetic gets as many as it wants: it hands none out.
+    # Each worker then has GPUs of its own: these counts pass TensorFlow's check, and it hides no GPU from any worker.
     gpus = {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False} if bound else {}
     return tf.distribute.cluster_resolver.SlurmClusterResolver({"worker": tasks}, **gpus)
 

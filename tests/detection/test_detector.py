@@ -60,9 +60,9 @@ def seen(model, image):
     prepared = prepare_image(image, 80.0, 133.0, model.preprocessing)[None]
     extents = np.array([[prepared.shape[2], prepared.shape[1]]], "float32")
     answer = {key: value.numpy()[0] for key, value in model((prepared, extents)).items()}
-    there = answer["there"]
+    valid = answer["valid"]
     factor = np.tile(extents[0] / [image.shape[1], image.shape[0]], 2)
-    return answer["probabilities"][there], answer["boxes"][there] / factor
+    return answer["probabilities"][valid], answer["boxes"][valid] / factor
 
 
 def flat(probabilities, boxes, least=0.01):
