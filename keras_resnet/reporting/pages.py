@@ -48,12 +48,14 @@ def _link(file: str) -> str:
 
 
 def _degradation(found: dict[str, dict]) -> Table:
-    """Training and validation error of the arms that were run, a row a study."""
-    arms = [name for name, arm in next(iter(found.values()))["arms"].items() if arm["runs"]]
+    """Training and validation error of the arms that any of the studies ran, a row a study."""
+    names = list(next(iter(found.values()))["arms"])
+    arms = [name for name in names if any(result["arms"][name]["runs"] for result in found.values())]
     table = Table("degradation", ("run; training / validation error, %", *arms))
     for file, result in found.items():
         means = [[result["arms"][arm][key]["mean"] for key in ("train_error", "val_error")] for arm in arms]
-        table.rows.append((f"{length(result)} ({_link(file)})", *(f"{a:.2f} / {b:.2f}" for a, b in means)))
+        cells = ("not run" if None in pair else "{:.2f} / {:.2f}".format(*pair) for pair in means)
+        table.rows.append((f"{length(result)} ({_link(file)})", *cells))
     return table
 
 
