@@ -46,16 +46,19 @@ def test_instruction_sets_are_read_from_whole_words(monkeypatch, flags, expected
 
 
 @pytest.mark.parametrize(
-    ("flags", "precision", "advised"),
+    ("flags", "vendor", "precision", "advised"),
     [
-        ("avx2", "mixed_bfloat16", True),
-        ("avx2 avx512f", "mixed_bfloat16", True),
-        ("avx2 avx512f avx512_bf16", "mixed_bfloat16", False),
-        ("avx2 avx512f amx_bf16", "mixed_bfloat16", False),
-        ("avx2", "float32", False),
-        ("", "mixed_bfloat16", False),  # a system that does not tell
+        ("avx2", "AuthenticAMD", "mixed_bfloat16", "has no bfloat16 arithmetic"),
+        ("avx2 avx512f", "GenuineIntel", "mixed_bfloat16", "has no bfloat16 arithmetic"),
+        ("avx2 avx512f avx512_bf16", "AuthenticAMD", "mixed_bfloat16", ""),
+        ("avx2 avx512f avx512_bf16", "GenuineIntel", "mixed_bfloat16", "of AVX-512 alone"),
+        ("avx2 avx512f avx512_bf16 amx_bf16", "GenuineIntel", "mixed_bfloat16", ""),
+        ("avx2", "GenuineIntel", "float32", ""),
+        ("", "", "mixed_bfloat16", ""),  # a system that does not tell
     ],
 )
-def test_bfloat16_is_advised_against_where_there_is_no_arithmetic_for_it(monkeypatch, flags, precision, advised):
-    monkeypatch.setattr(processor, "_cpuinfo", lambda key: flags)
-    assert (processor.advice_on(precision) is not None) == advised
+def test_bfloat16_is_advised_against_where_it_is_slower(monkeypatch, flags, vendor, precision, advised):
+    monkeypatch.setattr(processor, "_cpuinfo", {"flags": flags, "vendor_id": vendor}.get)
+    advice = processor.advice_on(precision) or ""
+    assert advised in advice
+    assert bool(advice) == bool(advised)
