@@ -1,5 +1,6 @@
 """Runs of a study that were trained elsewhere, from the result that their machine wrote."""
 
+import math
 from pathlib import Path
 
 from keras_resnet.errors import InputError
@@ -8,6 +9,7 @@ from keras_resnet.files import read_object
 SAME = ("study", "measure", "steps", "batch_size", "base_lr", "data", "train_images", "image_size", "precision")
 SAME_ARM = ("model", "change", "settings")
 NUMBERS = ("seed", "train_error", "val_error", "seconds")
+KEPT = ("test_error", "images_per_second", "skipped_batches", "command", "commit", "hardware", "curves")
 
 
 def read_earlier(path: Path, own: dict) -> dict[str, dict[int, dict]]:
@@ -25,8 +27,15 @@ def read_earlier(path: Path, own: dict) -> dict[str, dict[int, dict]]:
         different = [key for key in SAME if result[key] != own[key]]
         runs = {name: {run["seed"]: run for run in arm["runs"]} for name, arm in result["arms"].items() if arm["runs"]}
         for run in (run for of_arm in runs.values() for run in of_arm.values()):
-            if not all(isinstance(run[key], int | float) for key in NUMBERS) or not _are_curves(run["curves"]):
-                raise ValueError("a run lacks its numbers")
+            missing = [key for key in (*NUMBERS, *KEPT) if key not in run]
+            if missing:
+                raise ValueError(f"a run lacks its {', '.join(missing)}")
+            if not all(isinstance(run[key], int | float) and math.isfinite(run[key]) for key in NUMBERS):
+                raise ValueError("an error, time or seed is not a finite number")
+            if run["test_error"] is not None and not math.isfinite(run["test_error"]):
+                raise ValueError("a test error is not a finite number")
+            if not all(len(points["step"]) == len(points["error"]) for points in run["curves"].values()):
+                raise ValueError("a curve has not as many errors as steps")
         different += [
             f"arm {name}"
             for name in runs
@@ -39,10 +48,6 @@ def read_earlier(path: Path, own: dict) -> dict[str, dict[int, dict]]:
             f"--earlier {path} is of other settings ({', '.join(different)}): only runs of the same are compared."
         )
     return runs
-
-
-def _are_curves(curves: dict) -> bool:
-    return all(len(points["step"]) == len(points["error"]) for points in curves.values())
 
 
 def _plain(value):

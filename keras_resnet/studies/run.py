@@ -52,7 +52,9 @@ def run_study(study: Study, settings: StudySettings) -> dict:
 
     _train(study, settings, settings.seeds, found, written)
     planned = plan(study, found)
-    if settings.most_seeds and planned:
+    if settings.most_seeds and planned is None:
+        print("\nNo arm has two runs that differ, so there is no spread to plan by: --seeds 2 or more.", flush=True)
+    elif settings.most_seeds and planned:
         print(f"\n{plan_sentence(planned)}", flush=True)
         if planned["seeds"] and planned["seeds"] <= settings.most_seeds:
             _train(study, settings, planned["seeds"], found, written)

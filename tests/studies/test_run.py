@@ -110,6 +110,12 @@ def test_runs_of_other_machines_are_taken_from_their_results(done, tmp_path, cap
         ({"arms": {"gated": {"model": "ResNet32"}}}, r"is of other settings \(arm gated\)"),
         ({"arms": {"new": {}}}, "is of other settings"),
         ({"arms": {"gated": {"runs": [{"seed": 0}]}}}, "is no result of a study that can be read"),
+        (
+            {"arms": {"gated": {"runs": [{"seed": 0, "val_error": 1.0}]}}},
+            "a run lacks its train_error, seconds",
+        ),
+        ({"arms": {"gated": {"spoil": {"val_error": float("nan")}}}}, "is not a finite number"),
+        ({"arms": {"gated": {"spoil": {"curves": {"train": {"step": [1], "error": []}}}}}}, "not as many errors as"),
         ({"arms": []}, "is no result of a study that can be read"),
     ],
 )
@@ -120,6 +126,8 @@ def test_results_of_other_settings_or_none_are_refused(done, tmp_path, change, w
         changed["arms"] = {
             n: json.loads(json.dumps(result["arms"]["gated"])) | arm for n, arm in changed["arms"].items()
         }
+        for arm in changed["arms"].values():
+            arm["runs"][:1] = [run | arm.pop("spoil", {}) for run in arm["runs"][:1]]
     path = tmp_path / "result.json"
     path.write_text(json.dumps(changed))
     folder = tmp_path / "here"
