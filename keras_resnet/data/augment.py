@@ -15,7 +15,7 @@ from keras_resnet.errors import InputError
 from keras_resnet.weights.preprocessing import CENTER_CROP, Preprocessing
 
 SCALES = (8 / 7, 15 / 7)  # shorter side over crop size: 256 to 480 at 224
-CIFAR_PADDING = 4
+SIDE_OVER_PADDING = 8  # CIFAR's 32 pixels are padded by 4 on each side
 PCA_DEVIATION = 0.1
 CMYK_CHANNELS = 4
 MOST_PIXELS = 2**27  # of a photo, which take 0.4 GB as they are decoded; larger ones are refused by their headers
@@ -121,9 +121,13 @@ def flip(image, seed):
     return tf.cond(tf.random.stateless_uniform([], seed) < 0.5, lambda: tf.reverse(image, [1]), lambda: image)
 
 
-def pad_and_crop(image, seed, padding: int = CIFAR_PADDING):
-    """Pad each side with zeros and crop at the image's own size, each position equally likely (Sec. 4.2)."""
+def pad_and_crop(image, seed):
+    """Pad each side with zeros and crop at the image's own size, each position equally likely (Sec. 4.2).
+
+    The padding is the paper's 4 pixels for images of 32, and the same share of others.
+    """
     size = tf.shape(image)
+    padding = size[0] // SIDE_OVER_PADDING
     padded = tf.pad(image, [[padding, padding], [padding, padding], [0, 0]])
     at = tf.random.stateless_uniform([2], seed, 0, 2 * padding + 1, tf.int32)
     return tf.ensure_shape(tf.slice(padded, [at[0], at[1], 0], size), image.shape)
@@ -213,5 +217,5 @@ def imagenet_training_view(encoded, seed, size: int, preprocessing: Preprocessin
 
 
 def cifar_training_view(image, seed, preprocessing: Preprocessing):
-    """The whole CIFAR augmentation of one image: mean, pad 4 and crop, flip (Sec. 4.2); the padding is the mean."""
+    """The whole CIFAR augmentation of one image: mean, pad and crop, flip (Sec. 4.2); the padding is the mean."""
     return flip(pad_and_crop(preprocessing(image), fold(seed, 0)), fold(seed, 1))
