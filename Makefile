@@ -9,8 +9,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 NUMERIC := $(wildcard $(addprefix tests/,layers weights evaluation analysis theory test_backends.py test_blocks.py \
 	test_models.py test_shortcuts.py test_deployment.py detection/test_detector.py detection/test_losses.py \
-	detection/test_model.py detection/test_roi_pooling.py training/test_model.py training/test_freezing.py \
-	training/test_optimizer.py))
+	detection/test_faster_rcnn.py detection/test_roi_pooling.py \
+	$(addprefix training/stepping/test_,training_model.py freezing.py optimizer.py)))
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10  # files in order, the small ones last
 

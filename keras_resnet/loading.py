@@ -13,7 +13,7 @@ from keras_resnet.models import build
 from keras_resnet.network import Network
 from keras_resnet.specs import change_spec, find_spec, split_name
 from keras_resnet.weights import keras_file, values
-from keras_resnet.weights.bounds import (
+from keras_resnet.weights.file_bounds import (
     FREE,
     NETWORKS,
     SHARDED,
@@ -26,8 +26,8 @@ from keras_resnet.weights.bounds import (
     reading,
     unallocated,
 )
-from keras_resnet.weights.checkpoint import READERS
 from keras_resnet.weights.known import fetch
+from keras_resnet.weights.trained_weights import READERS
 
 
 def load_model(model: str | Path, check_values: bool = True) -> keras.Model:

@@ -12,8 +12,8 @@ from keras_resnet.network import Network
 from keras_resnet.shortcuts import he_normal
 from keras_resnet.specs import EXPANSION, SPECS, NetSpec, change_spec, find_spec
 from keras_resnet.structure import CLASSIFIER, POOL, POOLS, POST, STAGES, STEM, Name, is_classifier, structure_of
-from keras_resnet.weights.bounds import unallocated
 from keras_resnet.weights.description import OUTPUT_FIELDS
+from keras_resnet.weights.file_bounds import unallocated
 from keras_resnet.weights.known import fetch
 
 CLASSES = {"imagenet": 1000, "cifar": 10}
@@ -37,7 +37,7 @@ def build(
         spec: a row of ``SPECS``, or any ``NetSpec``.
         include_top: end in global average pooling and a classifier.
         weights: None for random weights (the default, unlike ``keras.applications``), a weight file, a
-            :class:`keras_resnet.weights.Checkpoint`, or ``"imagenet"`` to download published ones (18 to 152).
+            :class:`keras_resnet.weights.TrainedWeights`, or ``"imagenet"`` to download published ones (18 to 152).
         input_tensor: a Keras tensor to use as the input.
         input_shape: ``(height, width, channels)``; sizes may be None. The default is 224x224x3 for ImageNet
             networks and 32x32x3 for CIFAR networks, or sizes None without the top.
@@ -85,7 +85,7 @@ def _network(spec, include_top, input_tensor, input_shape, pooling, classes, cla
 
 def _checkpoint(weights, name: str):
     """The checkpoint that the argument ``weights`` stands for, or None."""
-    if weights is None or isinstance(weights, weight_files.Checkpoint):
+    if weights is None or isinstance(weights, weight_files.TrainedWeights):
         return weights
     return weight_files.read(fetch(name) if weights == "imagenet" else weights)
 

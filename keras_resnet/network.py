@@ -7,8 +7,8 @@ import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.structure import Stage, structure_of
-from keras_resnet.weights import bounds, description, values
-from keras_resnet.weights.bounds import check_file, expanded, reading, suffix_of, unchanged_on_error
+from keras_resnet.weights import description, file_bounds as bounds, values
+from keras_resnet.weights.file_bounds import check_file, expanded, reading, suffix_of, unchanged_on_error
 from keras_resnet.weights.keras_file import DESCRIPTION, MEAN_FILE, READERS, add_description, checked_weights
 
 

@@ -57,7 +57,7 @@ def write_tables(path: Path | None, tables: Iterable[Table], **about) -> None:
     """
     if path is None:
         return
-    from keras_resnet.training.results import provenance
+    from keras_resnet.training.files.run_result import provenance
 
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"tables": as_json(tables)}

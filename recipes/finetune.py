@@ -21,8 +21,8 @@ from keras_resnet import data, evaluation, training
 from keras_resnet.bounds import BY_PRESET, Between, ByPreset
 from keras_resnet.errors import InputError
 from keras_resnet.specs import find_spec, split_name
-from keras_resnet.training import schedules
-from keras_resnet.weights.bounds import check_file, expanded
+from keras_resnet.training.stepping import schedules
+from keras_resnet.weights.file_bounds import check_file, expanded
 
 UNTRAINED = "{} is no trained network of keras_resnet: convert it with convert_weights.py."
 PRESET = {"batch_size": 32, "base_lr": 0.01, "schedule": "steps", "epochs": 15}

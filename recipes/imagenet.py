@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from keras_resnet import data, training
-from keras_resnet.training import schedules
+from keras_resnet.training.stepping import schedules
 from keras_resnet.weights import Preprocessing
 
 PAPER = {"model": "ResNet50", "batch_size": 256, "image_size": 224, "base_lr": 0.1}

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from keras_resnet.training import Classification
+from keras_resnet.training.files.workdir import Workdir
 from keras_resnet.training.state import State
-from keras_resnet.training.workdir import Workdir
 
 FULL = {"model": "ResNet20", "seed": 0, "batch_size": 4, "steps": 90, "base_lr": 0.1}
 

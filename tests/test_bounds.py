@@ -70,8 +70,8 @@ def declared() -> list[type]:
         ("specs", "NetSpec"),
         ("training.settings", "Settings"),
         ("training.cifar", "CifarSettings"),
-        ("detection.settings", "DetectionSettings"),
-        ("studies.run", "StudySettings"),
+        ("detection.training.detection_settings", "DetectionSettings"),
+        ("studies.study_settings", "StudySettings"),
     ):
         found.append(getattr(importlib.import_module(f"keras_resnet.{module}"), name))
     return found

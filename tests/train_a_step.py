@@ -12,7 +12,7 @@ import numpy as np
 from keras.src.backend.common import dtypes
 
 import keras_resnet
-from keras_resnet.training.optimizer import SGD
+from keras_resnet.training.stepping.optimizer import SGD
 
 folder, dtype, out = Path(sys.argv[1]), *sys.argv[2:]
 keras.config.set_floatx(dtype)

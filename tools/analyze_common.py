@@ -7,12 +7,12 @@ from typing import Literal
 
 import keras_resnet
 from keras_resnet import data, evaluation, weights
-from keras_resnet.analysis.results import write_result
+from keras_resnet.analysis.instrument_result import write_result
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import Folder, JsonFile
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, as_json
-from keras_resnet.training.results import provenance
+from keras_resnet.training.files.run_result import provenance
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from keras_resnet.bounds import Between, Count, Pixels
 from keras_resnet.files import write_whole
 from keras_resnet.specs import change_spec, find_spec, parse_changes
 from keras_resnet.tables import Table
-from keras_resnet.training.results import hardware
+from keras_resnet.training.files.run_result import hardware
 from keras_resnet.training.settings import Precision
 
 MIB = 2**20

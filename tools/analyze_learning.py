@@ -63,9 +63,9 @@ class Training(Instrument):
     """Default of --out: <workdir>/analysis."""
 
     def run(self) -> None:
-        from keras_resnet.training.checkpoints import CheckpointFolder, assign_model
+        from keras_resnet.training.files.checkpoints import CheckpointFolder, assign_model
+        from keras_resnet.training.files.workdir import CHECKPOINTS, read_settings
         from keras_resnet.training.strategy import choose_strategy
-        from keras_resnet.training.workdir import CHECKPOINTS, read_settings
 
         values = read_settings(self.workdir)
         if "augmentation" not in values or values.keys() - {field.name for field in fields(CifarSettings)}:

@@ -34,7 +34,7 @@ from keras_resnet.bounds import Count, Steps
 from keras_resnet.command_line import run_tools
 from keras_resnet.programs import find
 from keras_resnet.tables import Table, write_tables
-from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.files.metrics_file import read_metrics
 from keras_resnet.weights import Preprocessing
 
 
@@ -106,8 +106,8 @@ class Fit(Benchmark):
         return model
 
     def _checkpoints(self, model, step_seconds) -> Table:  # at best: all cores busy
+        from keras_resnet.training.files.workdir import Workdir
         from keras_resnet.training.state import State
-        from keras_resnet.training.workdir import Workdir
 
         with tempfile.TemporaryDirectory() as folder:
             workdir = Workdir(Path(folder), {})

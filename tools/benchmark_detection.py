@@ -35,7 +35,7 @@ class Detect(Benchmark):
         import tensorflow as tf
 
         from keras_resnet.detection import Detector, FasterRCNN
-        from keras_resnet.detection.model import TRAINED
+        from keras_resnet.detection.faster_rcnn import TRAINED
         from keras_resnet.detection.sampling import sample_anchors, sample_regions
         from keras_resnet.detection.suppression import STRIDE
         from keras_resnet.training import SGD
@@ -148,7 +148,7 @@ class Detect(Benchmark):
         import tensorflow as tf
 
         from keras_resnet.analysis import multiply_adds
-        from keras_resnet.detection.model import TESTED
+        from keras_resnet.detection.faster_rcnn import TESTED
 
         shared = multiply_adds(model.shared, (self.height, self.width, 3))
         cells = tuple(int(side) for side in model.shared(tf.zeros([1, self.height, self.width, 3])).shape[1:3])

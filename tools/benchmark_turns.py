@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_resnet.bounds import Between
 from keras_resnet.command_line import JsonFile
-from keras_resnet.training.results import hardware
+from keras_resnet.training.files.run_result import hardware
 
 Rounds = Annotated[int, Between(1, 100_000)]
 Seconds = Annotated[float, Between(0, 100_000)]

@@ -28,7 +28,7 @@ from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.programs import find
 from keras_resnet.tables import Table
-from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.files.metrics_file import read_metrics
 
 EQUAL_COLUMNS = ("split", "step", "loss", "error", "learning_rate")
 

@@ -105,7 +105,7 @@ def _train(model, changes, batch_size, size, precision, steps) -> dict:
 
     from keras_resnet.models import build
     from keras_resnet.specs import change_spec, find_spec
-    from keras_resnet.training.results import hardware
+    from keras_resnet.training.files.run_result import hardware
 
     gpu = bool(tf.config.list_physical_devices("GPU"))
     smallest = change_spec(find_spec("ResNet20"), blocks=(1,), filters=(16,))

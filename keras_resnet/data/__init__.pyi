@@ -1,5 +1,6 @@
 from . import augment as augment
 from .folders import folder_split as folder_split
+from .image_statistics import mean_image as mean_image, principal_colours as principal_colours
 from .mixing import mix as mix
 from .pipelines import (
     ArraySplit as ArraySplit,
@@ -12,4 +13,3 @@ from .pipelines import (
 )
 from .sources import open_data as open_data
 from .splits import Data as Data, Split as Split
-from .statistics import mean_image as mean_image, principal_colours as principal_colours

@@ -8,14 +8,14 @@ import numpy as np
 
 from keras_resnet import weights
 from keras_resnet.detection.roi_pooling import SIZE
-from keras_resnet.detection.settings import check_backbone
+from keras_resnet.detection.training.detection_settings import check_backbone
 from keras_resnet.errors import InputError
 from keras_resnet.models import build
 from keras_resnet.network import Network
 from keras_resnet.specs import VGG16, NetSpec, change_spec
 from keras_resnet.structure import POOLS, is_classifier, stage_of
-from keras_resnet.training.freezing import freeze
-from keras_resnet.weights.bounds import check_file, expanded, shown, suffix_of, unallocated
+from keras_resnet.training.stepping.freezing import freeze
+from keras_resnet.weights.file_bounds import check_file, expanded, shown, suffix_of, unallocated
 from keras_resnet.weights.keras_file import READERS
 from keras_resnet.weights.known import fetch
 from keras_resnet.weights.named import check_shapes, slots

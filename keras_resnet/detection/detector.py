@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.detection.anchors import decode
-from keras_resnet.detection.batches import prepare_image
 from keras_resnet.detection.boxes import Detections, area
+from keras_resnet.detection.data.batches import prepare_image
+from keras_resnet.detection.faster_rcnn import TESTED, FasterRCNN
 from keras_resnet.detection.losses import BOX_WEIGHTS
-from keras_resnet.detection.model import TESTED, FasterRCNN
 from keras_resnet.detection.suppression import DETECTION_OVERLAP, propose, suppress, vote
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.error_rates import NOT_FINITE

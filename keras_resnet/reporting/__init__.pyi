@@ -1,5 +1,5 @@
 from .collecting import Found as Found, collect as collect
+from .doc_tables import filled as filled
 from .page import write_page as write_page
-from .pages import filled as filled
 from .paper import claims as claims, markdown as markdown
 from .paper_values import paper_error as paper_error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keras_resnet.errors import InputError
 from keras_resnet.studies.statistics import mean_std
-from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.files.metrics_file import read_metrics
 
 SCORE = re.compile(r"(val|test)_(error|m?AP)")  # begins the names of scores in a result
 
@@ -27,7 +27,7 @@ class Found:
         Each has ``settings``, ``folders``, ``seeds``, ``result``, that of the first seed, and ``scores``: mean and
         standard deviation (None of a single seed) of each error and average precision, ``val_error`` or ``val_AP50``.
         """
-        from keras_resnet.training.workdir import SAME_RUN
+        from keras_resnet.training.files.workdir import SAME_RUN
 
         groups: dict[str, list] = {}
         for folder, result in self.runs.items():

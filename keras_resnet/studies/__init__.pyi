@@ -1,4 +1,4 @@
-from .run import run_study as run_study
-from .settings import StudySettings as StudySettings, command_line as command_line
 from .statistics import compare as compare
 from .study import Arm as Arm, Study as Study
+from .study_run import run_study as run_study
+from .study_settings import StudySettings as StudySettings, command_line as command_line

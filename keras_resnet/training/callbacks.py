@@ -12,14 +12,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.training.curves import Curves
+from keras_resnet.training.display.error_curves import Curves
+from keras_resnet.training.files.workdir import BEST, Workdir
 from keras_resnet.training.judging import settled
-from keras_resnet.training.schedules import WARM_UP_ERROR, WARM_UP_FACTOR, note_plateau
 from keras_resnet.training.signals import Stopped, StopSignals
 from keras_resnet.training.state import Calendar, State
-from keras_resnet.training.step import Step
+from keras_resnet.training.stepping.schedules import WARM_UP_ERROR, WARM_UP_FACTOR, note_plateau
+from keras_resnet.training.stepping.step import Step
 from keras_resnet.training.task import Part, Task
-from keras_resnet.training.workdir import BEST, Workdir
 from keras_resnet.training.workers import total
 
 MOST_SKIPS = 50  # updates in a row that loss scaling may skip

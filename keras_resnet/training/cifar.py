@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from keras_resnet import data, training
 from keras_resnet.bounds import Count
 from keras_resnet.errors import InputError
-from keras_resnet.training import schedules
 from keras_resnet.training.settings import Settings
+from keras_resnet.training.stepping import schedules
 from keras_resnet.weights.preprocessing import Preprocessing
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from keras_resnet.data import Shard
 from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
 from keras_resnet.models import build
 from keras_resnet.network import Network
-from keras_resnet.training import tensorboard
-from keras_resnet.training.model import TrainingModel, synchronize_batch_norm
-from keras_resnet.training.optimizer import SGD
-from keras_resnet.training.schedules import WARM_UP_DEPTH
+from keras_resnet.training.display import tensorboard
 from keras_resnet.training.settings import Settings
 from keras_resnet.training.state import State
+from keras_resnet.training.stepping.optimizer import SGD
+from keras_resnet.training.stepping.schedules import WARM_UP_DEPTH
+from keras_resnet.training.stepping.training_model import TrainingModel, synchronize_batch_norm
 from keras_resnet.training.strategy import distribute
 from keras_resnet.training.task import Metrics, Part, Validate, never
 from keras_resnet.weights.preprocessing import Preprocessing

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 
-from keras_resnet.training.step import Step
+from keras_resnet.training.stepping.step import Step
 
 
 def settle(model: Step, recalibrate: Callable[[], None]) -> None:

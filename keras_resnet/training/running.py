@@ -11,20 +11,20 @@ import tensorflow as tf
 
 from keras_resnet import processor
 from keras_resnet.errors import InputError
-from keras_resnet.training import tensorboard
 from keras_resnet.training.callbacks import Diverged, LearningRate, LostPhotos, Saves, Validation, Windows
-from keras_resnet.training.console import Console, speed
-from keras_resnet.training.curves import Curves
+from keras_resnet.training.display import tensorboard
+from keras_resnet.training.display.console import Console, speed
+from keras_resnet.training.display.error_curves import Curves
+from keras_resnet.training.files.run_result import provenance
+from keras_resnet.training.files.workdir import CURVES, LAST, RESULT, Workdir
 from keras_resnet.training.judging import settle
-from keras_resnet.training.results import provenance
-from keras_resnet.training.schedules import schedule
 from keras_resnet.training.settings import RunSettings, as_json, describe
 from keras_resnet.training.signals import StopSignals
 from keras_resnet.training.state import Calendar, State
-from keras_resnet.training.step import Step
+from keras_resnet.training.stepping.schedules import schedule
+from keras_resnet.training.stepping.step import Step
 from keras_resnet.training.strategy import check_batch, choose_strategy, distribute
 from keras_resnet.training.task import Model, Task
-from keras_resnet.training.workdir import CURVES, LAST, RESULT, Workdir
 from keras_resnet.training.workers import agree, is_chief, together
 
 Chosen = TypeVar("Chosen", bound=RunSettings)

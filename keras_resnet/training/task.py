@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from keras_resnet.data import Shard
     from keras_resnet.data.reading import Reader
     from keras_resnet.training.state import State
-    from keras_resnet.training.step import Step
+    from keras_resnet.training.stepping.step import Step
 
 Metrics = dict[str, float]
 Model = TypeVar("Model", bound="Step")

@@ -1,4 +1,3 @@
-from .checkpoint import Checkpoint as Checkpoint, from_model as from_model, read as read
 from .folding import fold_batch_norm as fold_batch_norm
 from .named import assign_arrays as assign_arrays, named_arrays as named_arrays
 from .preprocessing import (
@@ -7,4 +6,5 @@ from .preprocessing import (
     Preprocessing as Preprocessing,
     preprocess_input as preprocess_input,
 )
+from .trained_weights import TrainedWeights as TrainedWeights, from_model as from_model, read as read
 from .writing import check_target as check_target, write as write

@@ -12,8 +12,8 @@ import safetensors.numpy
 
 from keras_resnet.errors import InputError
 from keras_resnet.weights import torch_names
-from keras_resnet.weights.bounds import content, members, npy_array, parse_json, reading
 from keras_resnet.weights.description import MEAN_IMAGE, mean_image, with_mean_image
+from keras_resnet.weights.file_bounds import content, members, npy_array, parse_json, reading
 
 METADATA, MEAN = "keras_resnet", f"keras_resnet_{MEAN_IMAGE}"
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.specs import NetSpec
-from keras_resnet.weights import bounds
-from keras_resnet.weights.bounds import shown
+from keras_resnet.weights import file_bounds
+from keras_resnet.weights.file_bounds import shown
 from keras_resnet.weights.preprocessing import Preprocessing
 from keras_resnet.weights.values import check_dtype
 
@@ -77,9 +77,9 @@ def with_mean_image(description: dict, image: np.ndarray | None) -> dict:
         return description
     if image is None:
         raise InputError("The mean image that its weights expect is missing: save the network again.")
-    if image.nbytes > bounds.MEAN_IMAGE:
+    if image.nbytes > file_bounds.MEAN_IMAGE:
         raise InputError(
-            f"Its mean image has {image.nbytes:,} bytes, more than the {bounds.MEAN_IMAGE:,} there can be."
+            f"Its mean image has {image.nbytes:,} bytes, more than the {file_bounds.MEAN_IMAGE:,} there can be."
         )
     check_dtype(image, "Its mean image")
     return description | {"preprocessing": description["preprocessing"] | {"mean": MeanImage(image)}}

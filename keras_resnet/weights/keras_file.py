@@ -18,9 +18,9 @@ import h5py
 import numpy as np
 
 from keras_resnet.errors import InputError
-from keras_resnet.weights import bounds
-from keras_resnet.weights.bounds import LAYER, LAYERS, TEXT, Budget, content, members, parse_json, reading, shown
+from keras_resnet.weights import file_bounds
 from keras_resnet.weights.description import MEAN_IMAGE, mean_image, of_config, with_mean_image
+from keras_resnet.weights.file_bounds import LAYER, LAYERS, TEXT, Budget, content, members, parse_json, reading, shown
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 DESCRIPTION, MEAN_FILE = "description", f"{MEAN_IMAGE}.npy"
@@ -58,7 +58,9 @@ def add_description(path, description: dict) -> None:
 def asset(archive: zipfile.ZipFile, directory: dict[str, zipfile.ZipInfo]) -> np.ndarray | None:
     """The mean image among the assets of a ``.keras`` file, if there is one."""
     member = directory.get(f"assets/{MEAN_FILE}")
-    return None if member is None else bounds.npy_array(content(archive, member, bounds.MEAN_IMAGE), MEAN_FILE)
+    return (
+        None if member is None else file_bounds.npy_array(content(archive, member, file_bounds.MEAN_IMAGE), MEAN_FILE)
+    )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.structure import CLASSIFIER, FIRST_BIAS, WEIGHTS, in_block, looped_blocks, read_name, weight_of
-from keras_resnet.weights.bounds import shown
+from keras_resnet.weights.file_bounds import shown
 from keras_resnet.weights.preprocessing import CAFFE
 from keras_resnet.weights.values import check_dtype
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.structure import Slot, structure_of
-from keras_resnet.weights.bounds import shown, unchanged_on_error
+from keras_resnet.weights.file_bounds import shown, unchanged_on_error
 from keras_resnet.weights.values import check_dtype
 
 

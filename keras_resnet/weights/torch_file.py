@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from keras_resnet.weights.bounds import NESTED, PICKLED, content, members, reading, shown
+from keras_resnet.weights.file_bounds import NESTED, PICKLED, content, members, reading, shown
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001

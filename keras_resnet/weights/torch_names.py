@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.structure import CLASSIFIER, STAGES, STEM, Name, known_name
-from keras_resnet.weights.bounds import shown
+from keras_resnet.weights.file_bounds import shown
 from keras_resnet.weights.preprocessing import TORCH
 
 NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}

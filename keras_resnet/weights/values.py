@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.structure import weight_of
-from keras_resnet.weights.bounds import shown
+from keras_resnet.weights.file_bounds import shown
 
 SIZES = (8, 16, 32, 64)
 NUMBERS = {f"{kind}{size}" for kind in ("float", "int", "uint") for size in SIZES} - {"float8"} | {"bfloat16"}

@@ -5,7 +5,7 @@ from pathlib import Path
 from keras_resnet import weights
 from keras_resnet.files import write_whole
 from keras_resnet.weights import array_file, description
-from keras_resnet.weights.bounds import expanded, suffix_of
+from keras_resnet.weights.file_bounds import expanded, suffix_of
 
 WRITERS = {
     ".keras": lambda path, model: model.save(path),

@@ -16,7 +16,7 @@ from keras_resnet.detection import (
     photos_of,
     pyramid_scales,
 )
-from keras_resnet.detection.batches import prepare_image
+from keras_resnet.detection.data.batches import prepare_image
 from keras_resnet.detection.detector import adjacent_scales
 from keras_resnet.training import SGD
 

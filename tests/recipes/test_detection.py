@@ -14,7 +14,7 @@ from pycocotools.cocoeval import COCOeval
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from keras_resnet.detection import contents, load_detector, open_coco, open_voc
-from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.files.metrics_file import read_metrics
 
 pytestmark = pytest.mark.long
 

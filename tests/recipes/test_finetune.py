@@ -7,7 +7,7 @@ import pytest
 from programs import run
 
 import keras_resnet
-from keras_resnet.training.metrics_file import read_metrics
+from keras_resnet.training.files.metrics_file import read_metrics
 from keras_resnet.weights import CAFFE, named_arrays
 
 pytestmark = pytest.mark.long

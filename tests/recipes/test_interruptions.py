@@ -9,7 +9,7 @@ import pytest
 from programs import Program, run
 from small_runs import IMAGENET, newest_of, small, until_step
 
-from keras_resnet.training.checkpoints import CheckpointFolder
+from keras_resnet.training.files.checkpoints import CheckpointFolder
 
 pytestmark = pytest.mark.long
 

@@ -10,7 +10,7 @@ from conftest import ROOT
 from programs import start_workers
 from small_runs import IMAGENET, small, until_step
 
-from keras_resnet.training.checkpoints import CheckpointFolder
+from keras_resnet.training.files.checkpoints import CheckpointFolder
 
 pytestmark = pytest.mark.long
 

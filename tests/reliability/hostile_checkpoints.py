@@ -13,9 +13,9 @@ from run_folders import FULL, Model, go_on
 from watching import Case, StateChanged
 
 from keras_resnet.training import Classification
-from keras_resnet.training.checkpoints import _hash
+from keras_resnet.training.files.checkpoints import _hash
+from keras_resnet.training.files.workdir import Workdir
 from keras_resnet.training.state import State
-from keras_resnet.training.workdir import Workdir
 
 
 def damaged_state(draw: Draw) -> Case:

@@ -8,7 +8,7 @@ from hostile_pieces import ODD_FILES, PHOTOS, PLAIN, SIDES, WRONG, photo, put
 from watching import Case
 
 from keras_resnet.detection import detection_batches, open_coco_sets, open_det_sets, open_voc_sets, photos_of
-from keras_resnet.detection.photo_reading import readable, with_files
+from keras_resnet.detection.training.photo_reading import readable, with_files
 from keras_resnet.errors import in_our_words
 
 COCO_PLACES = [

@@ -220,7 +220,7 @@ CONFIGS = {  # a text, or a function of a small network's configuration
     "a function": lambda c: {"class_name": "function", "module": "builtins", "config": "eval"},
     "os.system": _of("system", "os", "system"),
     "a lambda": _layers(lambda layer: layer.update(LAMBDA)),
-    "a detector": _of("FasterRCNN", "keras_resnet.detection.model", "keras_resnet>FasterRCNN"),
+    "a detector": _of("FasterRCNN", "keras_resnet.detection.faster_rcnn", "keras_resnet>FasterRCNN"),
     "layers without names": _layers(lambda layer: layer.pop("name")),
     "layers that are numbers": lambda c: _changed(c, {"layers": [1, 2]}),
     "no layers": lambda c: _changed(c, {"layers": []}),

@@ -19,7 +19,7 @@ from watching import Case
 
 from keras_resnet.data import open_data, records
 from keras_resnet.detection import open_coco_sets, open_voc_sets
-from keras_resnet.training.workdir import Workdir
+from keras_resnet.training.files.workdir import Workdir
 
 PROMISE = "refused with a sentence that names the file or folder; without a cache it goes on"
 READ_ONLY, NAMES_ONLY, CLOSED = 0o500, 0o400, 0o000

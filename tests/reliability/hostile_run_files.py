@@ -9,8 +9,8 @@ from run_folders import FULL
 from watching import Case, StateChanged
 
 from keras_resnet.errors import InputError
-from keras_resnet.training.ownership import MARKER
-from keras_resnet.training.workdir import Workdir
+from keras_resnet.training.files.ownership import MARKER
+from keras_resnet.training.files.workdir import Workdir
 
 
 def unfinished_files(draw: Draw) -> Case:

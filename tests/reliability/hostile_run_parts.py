@@ -9,9 +9,9 @@ from pathlib import Path
 from run_folders import FULL, go_on, row, run_of
 from watching import Case, StateChanged
 
-from keras_resnet.training.metrics_file import read_metrics
-from keras_resnet.training.ownership import MARKER
-from keras_resnet.training.workdir import Workdir
+from keras_resnet.training.files.metrics_file import read_metrics
+from keras_resnet.training.files.ownership import MARKER
+from keras_resnet.training.files.workdir import Workdir
 
 ROOT = Path(__file__).parents[2]
 STEPS = (0, 5, 10, 15)  # of which the last three stay

@@ -15,9 +15,9 @@ from hostile_run_parts import ROOT, Draw, clear, junk, name_of_others, on_a_run,
 from run_folders import FULL, go_on
 from watching import Case, StateChanged
 
-from keras_resnet.training.metrics_file import read_metrics
-from keras_resnet.training.ownership import MARKER
-from keras_resnet.training.workdir import Workdir
+from keras_resnet.training.files.metrics_file import read_metrics
+from keras_resnet.training.files.ownership import MARKER
+from keras_resnet.training.files.workdir import Workdir
 
 RECIPES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "recipes").rglob("*.py"))
 

@@ -25,9 +25,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 
+import keras_resnet.data.image_statistics
 import keras_resnet.data.pipelines  # these are for the forks, which need not import what is heavy again
-import keras_resnet.data.statistics
-import keras_resnet.detection.training
+import keras_resnet.detection.training.steps
 import keras_resnet.evaluation.scoring
 import keras_resnet.loading
 import keras_resnet.training.running  # noqa: F401

@@ -9,7 +9,7 @@ from programs import run
 from run_results import write_run
 
 from keras_resnet import plots
-from keras_resnet.analysis.results import write_result
+from keras_resnet.analysis.instrument_result import write_result
 from keras_resnet.reporting import paper_error, write_page
 from keras_resnet.studies import compare
 

@@ -4,8 +4,8 @@ import keras
 import pytest
 
 from keras_resnet.training.callbacks import LearningRate
-from keras_resnet.training.schedules import schedule
 from keras_resnet.training.state import Calendar, State
+from keras_resnet.training.stepping.schedules import schedule
 
 
 def test_warm_up_ends_when_the_training_error_is_below_80_percent():

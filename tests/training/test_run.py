@@ -13,11 +13,11 @@ from programs import run
 
 import keras_resnet
 from keras_resnet import InputError, data, training
-from keras_resnet.training.checkpoints import RUNNING, CheckpointFolder
-from keras_resnet.training.metrics_file import read_metrics, write_metrics
-from keras_resnet.training.photo_lists import first_photos
-from keras_resnet.training.schedules import DROPS
+from keras_resnet.training.files.checkpoints import RUNNING, CheckpointFolder
+from keras_resnet.training.files.metrics_file import read_metrics, write_metrics
+from keras_resnet.training.files.photo_lists import first_photos
 from keras_resnet.training.state import VOTE, WINDOW
+from keras_resnet.training.stepping.schedules import DROPS
 from keras_resnet.weights import Preprocessing, named_arrays
 
 pytestmark = pytest.mark.long
@@ -129,7 +129,7 @@ def test_bad_batches_without_end_stop_it_at_the_third_time(arrays, tmp_path, cap
 
 def test_a_run_on_a_plateau_drops_its_rate_and_ends(arrays, tmp_path, monkeypatch):
     """All images alike: no progress after the first validation, so it ends after 1 + 4 x 2 of its 100 epochs."""
-    monkeypatch.setattr("keras_resnet.training.schedules.PATIENCE", 2)
+    monkeypatch.setattr("keras_resnet.training.stepping.schedules.PATIENCE", 2)
     same = data.ArraySplit("train", np.zeros_like(arrays.images), arrays.labels)
     result = start(same, tmp_path, schedule="plateau", steps=None, epochs=100, base_lr=1e-6)
     rows = read_metrics(tmp_path / "run" / "metrics.csv")

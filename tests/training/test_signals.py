@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 from programs import run
 
-from keras_resnet.training.checkpoints import CheckpointFolder
+from keras_resnet.training.files.checkpoints import CheckpointFolder
 
 pytestmark = pytest.mark.long
 

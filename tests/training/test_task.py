@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from keras_resnet import training
-from keras_resnet.training.metrics_file import read_metrics
-from keras_resnet.training.step import Step
+from keras_resnet.training.files.metrics_file import read_metrics
+from keras_resnet.training.stepping.step import Step
 
 pytestmark = pytest.mark.long
 

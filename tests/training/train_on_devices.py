@@ -16,9 +16,9 @@ from keras_resnet import data
 from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
 from keras_resnet.network import Network
 from keras_resnet.training import SGD, TrainingModel, choose_strategy, distribute
-from keras_resnet.training.checkpoints import values_of
+from keras_resnet.training.files.checkpoints import values_of
 from keras_resnet.training.judging import settle, settled
-from keras_resnet.training.model import synchronize_batch_norm
+from keras_resnet.training.stepping.training_model import synchronize_batch_norm
 from keras_resnet.training.workers import linger, number_of
 from keras_resnet.weights import Preprocessing
 

@@ -1,4 +1,4 @@
-"""Trains with one thread and prints the shares of the time waited for quick and for slow input; for test_model.py."""
+"""Trains with one thread and prints the share of time spent waiting for fast and for slow input."""
 
 import json
 import time

@@ -15,7 +15,7 @@ import safetensors
 
 import keras_resnet
 from keras_resnet import InputError, Preprocessing, weights
-from keras_resnet.weights import bounds
+from keras_resnet.weights import file_bounds
 
 SIDE = 8
 NUMBERS = ".keras", ".npz", ".weights.h5", ".safetensors"
@@ -194,7 +194,7 @@ def test_keras_leaves_what_is_missing_unknown(tmp_path):
 
 
 def test_the_bound_admits_the_images_of_the_paper():
-    assert bounds.MEAN_IMAGE > 16 * 224 * 224 * 3 * 4
+    assert file_bounds.MEAN_IMAGE > 16 * 224 * 224 * 3 * 4
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x93NUMPY\x01\x00"])

@@ -1,0 +1,98 @@
+"""The curves of a run: ``metrics.csv`` and TensorBoard scalars."""
+
+import time
+
+import tensorflow as tf
+
+from keras_resnet.training.display import tensorboard
+from keras_resnet.training.display.console import Console
+from keras_resnet.training.files.workdir import EVENTS, Workdir
+from keras_resnet.training.state import Calendar, State
+from keras_resnet.training.stepping.step import Step
+from keras_resnet.training.task import Task
+
+
+class Curves:
+    """Writes a point every window of steps and at each validation; only the chief writes.
+
+    TensorBoard's horizontal axis is the step, for images/s the number of images.
+    """
+
+    def __init__(
+        self, workdir: Workdir, state: State, calendar: Calendar, batch_size: int, task: Task, console: Console
+    ):
+        self.state, self.calendar, self.batch_size = state, calendar, batch_size
+        self.task, self.console = task, console
+        self.workdir, self.chief, self.together = workdir, workdir.chief, workdir.together
+        self.writers = {}
+        if self.chief:
+            self.writers = {s: tf.summary.create_file_writer(str(workdir.path / s)) for s in EVENTS}
+        self.go_back()
+
+    def go_back(self) -> None:
+        """Forget the points behind the state's step: they are done again."""
+        self.workdir.restore_rows(self.state.step, self.task.metric_names)
+        self.console.last = next((row for row in reversed(self.rows) if row["split"] == "train"), {})
+
+    @property
+    def rows(self) -> list[dict]:
+        """The points, as ``metrics.csv`` has them."""
+        return self.workdir.metrics.rows
+
+    def start_window(self) -> None:
+        """Start the clock: images/s and the wait for input are those of this process's steps."""
+        self.window_step, self.window_time = self.state.step, time.perf_counter()
+
+    def step(self) -> None:
+        """After a step."""
+        steps = self.state.step - self.window_step
+        seconds = time.perf_counter() - self.window_time
+        if self.chief:
+            self.console.step(self.state, self.calendar, steps * self.batch_size / seconds if steps else None)
+
+    def train_point(self, model: Step, values: dict[str, float], rate: float) -> None:
+        """A point of the training curves, at the end of a window."""
+        seconds = time.perf_counter() - self.window_time
+        steps = self.state.step - self.window_step
+        waited = min(1.0, float(model.take_waited()) / seconds)
+        speed = steps * self.batch_size / seconds
+        row = {**values, "learning_rate": rate, "images_per_second": speed, "input_wait": waited}
+
+        def show():
+            self._write("train", row)
+            if self.chief:
+                with self.writers["train"].as_default():
+                    tensorboard.health(model, self.state.step)
+                self.console.train(self.state, self.calendar, row)
+
+        self.together(show)
+        self.start_window()
+
+    def validation_point(self, model: Step, values: dict[str, float]) -> None:
+        """A point of the validation curves."""
+
+        def show():
+            self._write("validation", values)
+            if self.chief:
+                with self.writers["validation"].as_default():
+                    self.task.reporter.validation_images(model, self.state.step)
+                self.console.validation(self.state, self.calendar, self.task.reporter.validation_summary(values))
+
+        self.together(show)
+        self.start_window()
+
+    def end_epoch(self) -> None:
+        """After an epoch without a validation."""
+        if self.chief:
+            self.console.validation(self.state, self.calendar, "")
+
+    def _write(self, split: str, values: dict[str, float]):
+        images = self.state.step * self.batch_size
+        row = {"split": split, "step": self.state.step, "images": images, **values}
+        self.workdir.add_row(row)
+        if not self.chief:
+            return
+        with self.writers[split].as_default():
+            for name, value in values.items():
+                tf.summary.scalar(name, value, images if name == "images_per_second" else self.state.step)
+        self.writers[split].flush()

@@ -1,0 +1,70 @@
+"""``result.json``: what a run gave, and all that is needed to give it again."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from keras_resnet import processor
+
+PACKAGES = ("keras_resnet", "keras", "tensorflow", "tensorflow-datasets", "numpy")
+ENVIRONMENT = (  # prefixes of the variables that change the speed, the memory or the last digits of a run
+    "TF_ENABLE_", "TF_NUM_", "TF_XLA_", "TF_GPU_", "TF_FORCE_", "TF_CUDNN_", "TF_DETERMINISTIC_OPS", "XLA_FLAGS",
+    "ONEDNN_", "DNNL_", "KERAS_BACKEND", "OMP_", "MKL_", "CUDA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE",
+    "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of Python and the packages that compute."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def hardware() -> str:
+    """The processors with their instruction sets, and the accelerators TensorFlow sees, in words."""
+    import tensorflow as tf
+
+    sets = processor.instruction_sets()
+    gpus = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with_sets = f" with {', '.join(sets)}" if sets else ""
+    return ", ".join([*gpus, f"{cores} core{'s' * (cores != 1)} of {processor.name()}{with_sets}"])
+
+
+def environment() -> dict[str, str]:
+    """The environment variables that change the speed, the memory or the last digits of a run."""
+    return {k: v for k, v in sorted(os.environ.items()) if k.startswith(ENVIRONMENT)}
+
+
+def commit() -> str:
+    """The commit of the source tree, with ``+changes`` if it was changed since; "unknown" outside a checkout."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():  # git would find the repository of somebody else above an installation
+        return "unknown"
+
+    def git(*arguments):
+        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True).stdout
+
+    try:
+        return git("rev-parse", "HEAD").strip() + ("+changes" if git("status", "--porcelain").strip() else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def provenance() -> dict:
+    """``command``, ``commit``, ``versions``, ``hardware`` and ``environment`` of this process."""
+    command = shlex.join([Path(sys.executable).name, *sys.argv])
+    found = {"command": command, "commit": commit(), "versions": versions(), "hardware": hardware()}
+    return found | {"environment": environment()}

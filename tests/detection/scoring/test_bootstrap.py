@@ -1,0 +1,118 @@
+"""The quick mean AP is COCO's, and the paired interval knows better from equal."""
+
+import numpy as np
+import pytest
+
+from keras_resnet.detection import Detections, Matches, Photo, Truths, coco_scores, interval, open_coco
+from keras_resnet.detection.data.photos import DetectionData
+
+
+@pytest.fixture(scope="module")
+def photos(real_data) -> DetectionData:
+    return open_coco(real_data("coco128") / "instances.json", real_data("coco128") / "images")
+
+
+def guesses(photos, noise, seed=0):
+    """True boxes, moved and scored at random, some of another class, some missing."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for photo in photos.photos:
+        objects = photo.objects
+        kept = rng.random(len(objects.boxes)) < 0.8
+        sides = np.tile(objects.boxes[:, 2:] - objects.boxes[:, :2], 2)
+        moved = objects.boxes + noise * rng.normal(size=objects.boxes.shape) * sides
+        moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 1)
+        classes = np.where(rng.random(len(kept)) < 0.1, rng.integers(0, 80, len(kept)), objects.classes)
+        found[photo.id] = Detections(moved[kept], classes[kept], rng.random(kept.sum()))
+    return found
+
+
+def hard_set(seed):
+    """Random photos of two classes with crowds of which one holds other objects, 150 detections a photo, equal scores.
+
+    A seventh of the objects is a crowd; detections lie on objects, within crowds, and anywhere.
+    """
+    rng = np.random.default_rng(seed)
+    images, annotations, found = [], [], {}
+
+    def boxes(count, least, most):
+        corner, side = rng.uniform(0, 150, (count, 2)), rng.uniform(least, most, (count, 2))
+        return np.concatenate([corner, corner + side], axis=1)
+
+    for image in range(12):
+        images.append({"id": image + 5, "width": 256, "height": 256})
+        true, crowd = boxes(7, 10, 60), np.arange(7) == 0
+        true[0] = [20, 20, 200, 200]
+        for box, flag in zip(true.tolist(), crowd, strict=True):
+            side = [box[2] - box[0], box[3] - box[1]]
+            entry = {"image_id": image + 5, "category_id": int(rng.choice([3, 8])), "bbox": box[:2] + side}
+            annotations.append(entry | {"id": len(annotations), "area": side[0] * side[1], "iscrowd": int(flag)})
+        near = true[rng.integers(0, 7, 90)] + rng.normal(0, 4, (90, 4))
+        near[:, 2:] = np.maximum(near[:, 2:], near[:, :2] + 1)
+        seen = np.concatenate([near, boxes(60, 10, 40)])
+        found[image + 5] = Detections(seen, np.full(150, image % 2), rng.integers(0, 40, 150) / 40)
+    categories = [{"id": 3, "name": "a"}, {"id": 8, "name": "b"}]
+    dataset = {"images": images, "annotations": annotations, "categories": categories}
+    return DetectionData("hard", ("a", "b"), (), (3, 8), dataset), found
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.1])
+def test_mean_ap_is_pycocotools_own(photos, noise):
+    found = guesses(photos, noise)
+    scores = coco_scores(photos.dataset, found, list(photos.categories))
+    assert Matches(photos, found).mean_ap() == pytest.approx(scores["AP"], abs=1e-12)
+    assert Matches(photos, found, (0.5,)).mean_ap() == pytest.approx(scores["AP50"], abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_crowds_and_more_than_100_detections_count_as_in_pycocotools(seed):
+    data, found = hard_set(seed)
+    scores = coco_scores(data.dataset, found, [3, 8])
+    assert 0.02 < scores["AP"] < scores["AP50"] < 0.9
+    assert Matches(data, found).mean_ap() == pytest.approx(scores["AP"], abs=1e-12)
+    assert Matches(data, found, (0.5,)).mean_ap() == pytest.approx(scores["AP50"], abs=1e-12)
+
+
+def test_a_sample_of_photos_is_scored_like_a_set_of_them():
+    """Photos drawn not at all, once or three times: what pycocotools says of a set with as many copies of them.
+
+    The scores differ, because copies of one photo lie together there, which orders equal scores otherwise.
+    """
+    data, found = hard_set(0)
+    rng = np.random.default_rng(0)
+    found = {i: Detections(each.boxes, each.classes, rng.random(150)) for i, each in found.items()}
+    times = np.array([0, 1, 3] * 4)
+    images, annotations, copies = [], [], {}
+    for image, count in zip(data.dataset["images"], times, strict=True):
+        for copy in range(count):
+            number = 100 * image["id"] + copy
+            images.append({**image, "id": number})
+            own = [entry for entry in data.dataset["annotations"] if entry["image_id"] == image["id"]]
+            annotations += [{**entry, "image_id": number, "id": len(annotations) + n} for n, entry in enumerate(own)]
+            copies[number] = found[image["id"]]
+    dataset = {**data.dataset, "images": images, "annotations": annotations}
+    drawn = coco_scores(dataset, copies, [3, 8])["AP50"]
+    assert Matches(data, found, (0.5,)).mean_ap(times) == pytest.approx(drawn, abs=5e-3)
+    once = np.minimum(times, 1)
+    chosen = [image["id"] for image, count in zip(data.dataset["images"], once, strict=True) if count]
+    part = {key: [e for e in data.dataset[key] if e[by] in chosen] for key, by in
+            (("images", "id"), ("annotations", "image_id"))}  # fmt: skip
+    alone = coco_scores({**data.dataset, **part}, {i: found[i] for i in chosen}, [3, 8])["AP50"]
+    assert Matches(data, found, (0.5,)).mean_ap(once) == pytest.approx(alone, abs=1e-12)
+
+
+def test_ignored_objects_of_data_without_a_coco_file_count_as_crowds():
+    """VOC's ids are strings; the difficult object takes two detections, and the third finds the other object."""
+    objects = Truths([[0, 0, 90, 90], [10, 10, 50, 50]], [0, 0], [True, False])
+    data = DetectionData("voc", ("dog",), (Photo("000001", None, 100, 100, objects),))
+    seen = Detections([[60, 60, 80, 80], [60, 10, 80, 30], [10, 10, 50, 50]], [0, 0, 0], [0.9, 0.8, 0.7])
+    assert Matches(data, {"000001": seen}).mean_ap() == pytest.approx(1.0)
+
+
+@pytest.mark.long
+def test_intervals_hold_the_value_and_tell_better_from_equal(photos):
+    good, bad = (Matches(photos, guesses(photos, noise), (0.5,)) for noise in (0.03, 0.25))
+    low, high = interval(good.draws())
+    assert low < good.mean_ap() < high
+    assert interval(good.draws() - good.draws()) == (0.0, 0.0)
+    assert interval(good.draws() - bad.draws())[0] > 0

@@ -1,0 +1,40 @@
+"""A result names the processor with its instruction sets, and the variables that change speed or numbers."""
+
+import re
+import subprocess
+
+from keras_resnet import processor
+from keras_resnet.training.files import run_result
+
+
+def test_the_processor_is_named_with_its_instruction_sets():
+    words = run_result.hardware()
+    assert re.search(r"\d+ cores? of \S+", words)
+    assert all(name in words for name in processor.instruction_sets())
+
+
+def test_only_variables_that_change_a_run_are_recorded(monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": "secret-host"}')
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    found = run_result.provenance()["environment"]
+    assert found["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    assert found["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    assert not {"TF_CONFIG", "AWS_SECRET_ACCESS_KEY", "HOME", "PATH"} & found.keys()
+
+
+def test_the_commit_is_that_of_the_checkout_and_never_of_a_repository_around_an_installation(tmp_path, monkeypatch):
+    def git(*words):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+        done = subprocess.run(["git", "-C", tmp_path, *identity, *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message", "of somebody else")
+    packages = tmp_path / "venv" / "site-packages"
+    for root, expected in ((tmp_path, git("rev-parse", "HEAD")), (packages, "unknown")):
+        folder = root / "keras_resnet" / "training" / "files"
+        monkeypatch.setattr(run_result, "__file__", str(folder / "run_result.py"))
+        folder.mkdir(parents=True)
+        assert run_result.commit() == expected

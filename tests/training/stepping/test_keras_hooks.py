@@ -1,0 +1,39 @@
+"""Keras has the hooks that training stands on, as they were when it was written."""
+
+import inspect
+import operator
+
+import keras
+import pytest
+
+from keras_resnet.training import SGD
+from keras_resnet.training.stepping.keras_hooks import HOOKS, NoSymbolicBuild, SumsOnce
+
+
+@pytest.mark.parametrize(("owner", "name"), HOOKS)
+def test_keras_has_the_hook_with_these_parameters(owner, name):
+    hook = getattr(operator.attrgetter(owner)(keras), name, None)
+    found = tuple(inspect.signature(hook).parameters) if hook else None
+    assert found == HOOKS[owner, name], (
+        f"Keras {keras.__version__} has keras.{owner}.{name} with the parameters {found}: see what takes its place, "
+        "then mend keras_resnet/training/stepping/keras_hooks.py."
+    )
+
+
+def test_what_replaces_a_hook_is_listed():
+    for cls in (NoSymbolicBuild, SumsOnce):
+        replaced = {name for name, value in vars(cls).items() if callable(value) and name.startswith("_")}
+        assert replaced - {"__doc__"} <= {name for _, name in HOOKS}
+
+
+def test_gradients_are_taken_for_sums_only_while_it_is_said():
+    optimizer = SGD()
+
+    def fail():
+        with optimizer.gradients_are_summed():
+            assert optimizer._all_reduce_sum_gradients(iter([(1, 2)])) == [(1, 2)]
+            raise RuntimeError("in between")
+
+    with pytest.raises(RuntimeError, match="in between"):
+        fail()
+    assert optimizer._summed is False
