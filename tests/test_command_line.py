@@ -52,17 +52,20 @@ def ended(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--json", "none/x.json"], "--json 'none/x.json' must be a .json file in a folder that is there."),
-        (["--json", "d.json"], "--json 'd.json' must be a .json file in a folder that is there."),
-        (["--json", "p.json"], "--json 'p.json' must be a .json file in a folder that is there."),
-        (["--json", "x.txt"], "--json 'x.txt' must be a .json file in a folder that is there."),
+        (["--json", "none/x.json"], "--json 'none/x.json' must be a .json file in an existing folder."),
+        (["--json", "d.json"], "--json 'd.json' must be a .json file in an existing folder."),
+        (["--json", "p.json"], "--json 'p.json' must be a .json file in an existing folder."),
+        (["--json", "x.txt"], "--json 'x.txt' must be a .json file in an existing folder."),
         (["--json", "/proc/x.json"], "--json '/proc/x.json' cannot be written"),
         (["--json", f"{'x' * 250}.json"], "cannot be written (File name too long): choose another place."),
-        (["x.d"], "target 'x.d' must be a .a or .b.c file in a folder that is there."),
-        (["--out", "file"], "--out 'file' cannot be written (file is no folder): choose another place."),
-        (["--out", "file/deep/er"], "file is no folder): choose another place."),
+        (["x.d"], "target 'x.d' must be a .a or .b.c file in an existing folder."),
+        (["--out", "file"], "--out 'file' cannot be written (file is not a folder): choose another place."),
+        (["--out", "file/deep/er"], "file is not a folder): choose another place."),
         (["--count", "4"], "--count 4 must be a whole number from 1 to 3."),
-        (["--read", "none"], "none: No such file or directory: see that it is there, may be used and has room."),
+        (
+            ["--read", "none"],
+            "none: No such file or directory: make sure that it exists, that you may use it and that it has room.",
+        ),
     ],
 )
 def test_what_cannot_be_done_ends_in_one_sentence(ended, words, sentence):

@@ -51,7 +51,7 @@ def test_instruction_sets_are_read_from_whole_words(monkeypatch, flags, expected
         ("avx2", "AuthenticAMD", "mixed_bfloat16", "has no bfloat16 arithmetic"),
         ("avx2 avx512f", "GenuineIntel", "mixed_bfloat16", "has no bfloat16 arithmetic"),
         ("avx2 avx512f avx512_bf16", "AuthenticAMD", "mixed_bfloat16", ""),
-        ("avx2 avx512f avx512_bf16", "GenuineIntel", "mixed_bfloat16", "of AVX-512 alone"),
+        ("avx2 avx512f avx512_bf16", "GenuineIntel", "mixed_bfloat16", "of AVX-512 only"),
         ("avx2 avx512f avx512_bf16 amx_bf16", "GenuineIntel", "mixed_bfloat16", ""),
         ("avx2", "GenuineIntel", "float32", ""),
         ("", "", "mixed_bfloat16", ""),  # a system that does not tell

@@ -74,7 +74,7 @@ def test_an_unknown_name_is_status_2():
     done = started("evalute")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith(
-        "There is no program 'evalute': did you mean evaluate? keras-resnet alone lists them.\n"
+        "There is no program 'evalute': did you mean evaluate? keras-resnet without a program lists them.\n"
     )
 
 
@@ -128,7 +128,7 @@ programs.main()
 def test_what_needs_a_checkout_says_so_in_an_installation(monkeypatch):
     assert programs.checkout("This") == ROOT
     monkeypatch.setattr(programs, "INSTALLED", True)
-    with pytest.raises(InputError, match=r"^This needs a checkout of keras_resnet, which an installation is not"):
+    with pytest.raises(InputError, match=r"^This needs a checkout of keras_resnet, and this is an installation"):
         programs.checkout("This")
 
 
