@@ -82,7 +82,7 @@ def check_outputs(flags: "DataclassInstance") -> None:
 
 
 def refuse_empty_words() -> None:
-    """Raise :class:`InputError` for a flag with an empty value, such as an unset variable: as a path it would be "."."""
+    """Raise :class:`InputError` for a flag with an empty value, such as an unset variable: as a path it means ``.``."""
     for flag, word in itertools.pairwise(sys.argv):
         if not word and flag.startswith("-"):
             raise InputError(f"{flag} '' is empty: give a value, or leave {flag} out.")

@@ -20,7 +20,7 @@ CALIBRATION = 100  # photos
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """A copy of ``model`` that computes in float32, which every runtime supports; ``model`` itself if it does already."""
+    """A copy of ``model`` that computes in float32, which every runtime has; ``model`` itself if it already does."""
     from keras_resnet.weights.folding import copied
 
     if all(layer.compute_dtype == "float32" for layer in model.layers):

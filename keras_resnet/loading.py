@@ -70,7 +70,7 @@ def _saved(path: Path, check_values: bool) -> keras.Model:
     """The model in a ``.keras`` file, loaded as by ``keras.saving.load_model`` in safe mode, but with bounded sizes."""
     check_file(path, "model file", "give NAME, NAME:WEIGHTS, or a .keras or weight file")
     with (
-        reading(path, "is damaged or no Keras model that can be loaded safely"),
+        reading(path, "is damaged or not a Keras model that can be loaded safely"),
         keras_file.open_archive(path) as (archive, directory),
     ):
         config = parse_json(content(archive, directory[keras_file.CONFIG], TEXT))

@@ -85,7 +85,7 @@ class Network(keras.Model):
             self.__dict__.update(description.parse(whole), _unfinished={})
 
     def save_weights(self, filepath: str | Path, overwrite: bool = True, max_shard_size: float | None = None) -> None:
-        """Like Keras' method, but the ``.weights.h5`` file includes the description that a builder's ``weights=`` reads.
+        """Like Keras' method, but the ``.weights.h5`` file includes the description that a builder reads.
 
         Raises:
             InputError: ``max_shard_size`` is given, which would spread the weights over several files.

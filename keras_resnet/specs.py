@@ -159,7 +159,7 @@ _ANY_CASE = {name.lower(): name for name in (*SPECS, VGG16)}
 
 
 def find_spec(name: str) -> NetSpec:
-    """The row of ``SPECS`` called ``name``, in any case; if there is none, raises :class:`InputError` with all names."""
+    """The row of ``SPECS`` called ``name``, in any case; raises :class:`InputError` with all names if there is none."""
     known = _ANY_CASE.get(name.lower(), name)
     one_of("model", known, SPECS)
     return SPECS[known]

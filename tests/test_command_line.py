@@ -64,7 +64,7 @@ def ended(tmp_path, monkeypatch, capsys):
         (["--count", "4"], "--count 4 must be a whole number from 1 to 3."),
         (
             ["--read", "none"],
-            "none: No such file or directory: make sure that it exists, that you may use it and that it has room.",
+            "none: No such file or directory: make sure that it exists, that you may use it",
         ),
     ],
 )

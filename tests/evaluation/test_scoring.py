@@ -56,9 +56,9 @@ def test_the_scales_are_the_paper_s_in_proportion():
     assert View("multi-scale").sides(32, 4) == (32, 40, 56, 72, 92)
     assert View("multi-scale").sides(96, 32) == (96, 128, 192, 224, 288)
     assert View("multi-scale", (40, 33)).sides(32, 4) == (40, 33)
-    with pytest.raises(InputError, match="scale 30 is smaller than the 32 pixels the model was built for"):
+    with pytest.raises(InputError, match="scale 30 is smaller than the 32 pixels for which the model was built"):
         View("multi-scale", (30, 40)).sides(32, 4)
-    with pytest.raises(InputError, match="scales are for the view multi-scale: the view center has one size"):
+    with pytest.raises(InputError, match="scales are for the view multi-scale: the view center has a single size"):
         View("center", (30,))
     with pytest.raises(InputError, match="view 'corner' is not known: choose one of center, 10-crop, multi-scale"):
         View("corner")

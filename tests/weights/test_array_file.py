@@ -95,7 +95,7 @@ def test_damaged_files_say_so(suffix, damage, tmp_path):
 
 def test_pickles_in_npz_are_refused(tmp_path):
     np.savez(tmp_path / "w.npz", x=np.array([{"a": 1}], object))
-    with pytest.raises(InputError, match=r"w.npz is damaged or no .npz file of arrays"):
+    with pytest.raises(InputError, match=r"w.npz is damaged or not a .npz file of arrays"):
         weights.read(tmp_path / "w.npz")
 
 
@@ -107,7 +107,7 @@ def test_weights_that_do_not_say_of_what_network_are_refused(suffix, tmp_path):
         np.savez(path, **named_arrays(model))
     else:
         keras.Model(model.input, model.output).save_weights(path)
-    with pytest.raises(InputError, match=f"w{suffix} does not say what network its weights are of"):
+    with pytest.raises(InputError, match=f"w{suffix} does not say which network its weights belong to"):
         keras_resnet.ResNet50(weights=path, width=0.25)
 
 

@@ -162,8 +162,8 @@ FAULTS = {
     "beyond float32": "must be three finite numbers",
     "no image": r"mean of shape \(8, 3\) must be",
     "four channels": r"mean of shape \(8, 8, 4\) must be",
-    "complex": "mean image holds complex64 and no numbers",
-    "too large": r"17,280,\d\d\d bytes, more than the 16,\d\d\d,\d\d\d there can be",
+    "complex": "mean image holds complex64 instead of numbers",
+    "too large": r"17,280,\d\d\d bytes, more than the 16,\d\d\d,\d\d\d allowed",
     "missing": "The mean image that its weights expect is missing",
 }
 

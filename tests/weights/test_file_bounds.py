@@ -57,7 +57,7 @@ def test_files_that_cannot_be_opened_are_named(tmp_path):
     os.mkfifo(tmp_path / "pipe.npz")
     with pytest.raises(InputError, match=r"There is no weight file .*pipe.npz"):
         weights.read(tmp_path / "pipe.npz")
-    with pytest.raises(InputError, match="folder of a user who is not known"):
+    with pytest.raises(InputError, match="home folder of an unknown user"):
         weights.read("~nobody-of-this-name/w.npz")
 
 
@@ -107,8 +107,8 @@ def test_a_network_built_with_weights_is_the_one_that_takes_them(rng):
     ("shape", "options", "words"),
     [
         ((2**40,), {"chunks": (2**20,), "compression": "gzip"}, "kernel:0 would take 4,398,046,511,104 bytes"),
-        ((16,), {"chunks": (16,), "compression": "gzip"}, "unpacks to more than its 64 bytes a chunk"),
-        ((16,), {"chunks": (16,), "compression": "lzf"}, "packed in a way that weights are not"),
+        ((16,), {"chunks": (16,), "compression": "gzip"}, "decompresses to more than its 64 bytes per chunk"),
+        ((16,), {"chunks": (16,), "compression": "lzf"}, "compressed in a way that weights are not"),
     ],
 )
 def test_hdf5_data_of_more_than_the_file_holds(shape, options, words, tmp_path):
@@ -119,7 +119,7 @@ def test_hdf5_data_of_more_than_the_file_holds(shape, options, words, tmp_path):
         data = file.create_group("conv1_conv").create_dataset("kernel:0", shape, "<f4", **options)
         if "64 bytes" in words:
             data.id.write_direct_chunk((0,), zlib.compress(bytes(10**6)))
-    with pytest.raises(InputError, match=f"w.h5 is damaged or no Keras weight file: .*{words}"):
+    with pytest.raises(InputError, match=f"w.h5 is damaged or not a Keras weight file: .*{words}"):
         weights.read(tmp_path / "w.h5")
 
 
@@ -128,5 +128,5 @@ def test_npz_headers_of_other_numbers_than_follow(shape, tmp_path):
     text = str({"descr": "<f4", "fortran_order": False, "shape": shape}).encode()
     with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
         archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
-    with pytest.raises(InputError, match=r"w.npz is damaged or no .npz file of arrays: a.npy is .* by its header"):
+    with pytest.raises(InputError, match=r"w.npz is damaged or not a .npz file of arrays: a.npy is .* by its header"):
         weights.read(tmp_path / "w.npz")

@@ -99,8 +99,8 @@ def test_without_top_the_classifier_is_left_out(resnet50):
 def test_conflicts_name_both_values(resnet50):
     held = weights.from_model(resnet50)
     for options, words in (
-        ({"stride_in": "3x3"}, "needs stride_in='1x1', and the ResNet50 asked for has stride_in='3x3'"),
-        ({"shortcut": "C"}, "needs shortcut='B', and the ResNet50 asked for has shortcut='C'"),
+        ({"stride_in": "3x3"}, "needs stride_in='1x1', but the requested ResNet50 has stride_in='3x3'"),
+        ({"shortcut": "C"}, "needs shortcut='B', but the requested ResNet50 has shortcut='C'"),
         ({"input_shape": (32, 32, 1)}, "reads 3 channels"),
     ):
         with pytest.raises(InputError, match=words):
@@ -140,11 +140,11 @@ def bad_file(case, path):
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ("text", "is damaged or no Keras weight file"),
-        ("truncated", "is damaged or no Keras weight file"),
+        ("text", "is damaged or not a Keras weight file"),
+        ("truncated", "is damaged or not a Keras weight file"),
         ("foreign", r"has the weight head/0 of shape \(4, 3\), which no ResNet here has"),
-        ("external link", "it points to kernel:0 elsewhere"),
-        ("soft link", "it points to kernel:0 elsewhere"),
+        ("external link", "kernel:0 is a link to another place"),
+        ("soft link", "kernel:0 is a link to another place"),
         ("linked layer", "it points to vars elsewhere"),
         ("linked root", "it points to model_weights elsewhere"),
         ("external storage", "the numbers of kernel:0 lie in another file"),

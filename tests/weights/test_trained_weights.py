@@ -37,7 +37,7 @@ def test_fields_left_unset_follow_and_others_conflict():
     assert (again.spec.placement, again.spec.shortcut) == ("full_preactivation", "B")
     with pytest.raises(InputError, match=r"needs placement='full_preactivation', and .* has placement='original'"):
         keras_resnet.ResNet20(weights=weights.from_model(model), placement="original")
-    with pytest.raises(InputError, match="needs residual=True, and the PlainNet20 asked for has residual=False"):
+    with pytest.raises(InputError, match="needs residual=True, but the requested PlainNet20 has residual=False"):
         keras_resnet.PlainNet20(weights=weights.from_model(keras_resnet.ResNet20()))
 
 

@@ -98,7 +98,7 @@ def test_arrays_of_no_numbers_are_refused_before_anything_is_set(wrong, unroll):
     before, arrays = model.get_weights(), weights.named_arrays(model)
     arrays = {name: array + 1 for name, array in arrays.items()}
     arrays["predictions/bias"] = WRONG[wrong](arrays["predictions/bias"])
-    with pytest.raises(InputError, match=r"the weights: predictions/bias holds .* and no numbers"):
+    with pytest.raises(InputError, match=r"the weights: predictions/bias holds .* instead of numbers"):
         weights.assign_arrays(model, arrays)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
