@@ -37,7 +37,7 @@ class View:
             raise InputError(f"scales are for the view multi-scale: the view {self.name} has a single size.")
 
     def sides(self, size: int, stride: int) -> tuple[int, ...]:
-        """The shorter sides of ``"multi-scale"`` for a model of ``size`` pixels with this ``stride`` of its last map."""
+        """The shorter sides of ``"multi-scale"`` for a model of ``size`` pixels with this total ``stride``."""
         sides = self.scales or tuple(-(-scale * size // (SCALES[0] * stride)) * stride for scale in SCALES)
         if min(sides) < size:
             raise InputError(
