@@ -103,7 +103,8 @@ class Settings(RunSettings):
     shortcut: Shortcut | None = None
     """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
     change: Rare[Annotated[tuple[str, ...], Length(1, 100)] | None] = None
-    """Other fields of the network's NetSpec, such as placement=full_preactivation width=0.5; for shortcut=, use --shortcut."""
+    """Other fields of the network's NetSpec, as placement=full_preactivation width=0.5; for the shortcut, see
+    --shortcut."""
     weight_decay: Rare[Annotated[float, Between(0, 1)]] = 1e-4
     """Factor of the weights in their gradient (Sec. 3.4); biases and normalization do not decay."""
     sync_bn: Rare[bool] = False

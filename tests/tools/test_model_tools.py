@@ -153,7 +153,7 @@ def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, phot
     status, text, error = tool("export", *flags)
     assert (status, text) == (2, "")
     assert error == (
-        "export.py: --photos 200 of the 4 validation photos of photos are too few to judge int8: give 20 or more, or "
+        "export.py: --photos 200 of the 4 validation photos of photos are too few to compare int8: give 20 or more, or "
         "leave litert-int8 out of --formats."
     )
     for number in range(8):
@@ -161,7 +161,7 @@ def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, phot
             shutil.copy(photo_folder / "val" / name / "0.JPEG", photo_folder / "val" / name / f"more{number}.JPEG")
     status, text, error = tool("export", *flags)
     assert status == 0, error
-    assert "ResNet20 on 20 photos of photos, val, all there are of the 200 asked for" in text
+    assert "ResNet20 on 20 photos of photos, val, fewer than --photos 200" in text
     assert [entry.name for entry in out.iterdir()] == ["model-int8.tflite"]
     content = json.loads(kept.read_text())
     rows = content["tables"]["files"]["rows"]
@@ -209,7 +209,7 @@ def test_export_keeps_files_that_give_the_models_answers_on_photos(exported, tmp
     assert len(float_rows) == 3
     assert all(float(row[4]) < 1e-4 for row in float_rows)
     status, _, error, _ = exported(decide)
-    assert (status, "is there already: choose another --out" in error) == (2, True)
+    assert (status, "exists already: choose another --out" in error) == (2, True)
 
 
 def test_export_keeps_nothing_where_the_int8_file_chooses_otherwise(exported, tmp_path):
