@@ -77,7 +77,7 @@ def test_plain_blocks_are_skipped_where_shapes_allow(rng):
     assert lesions.blocks == ["conv2_block1", "conv2_block2", "conv3_block2"]
     with pytest.raises(InputError, match="conv3_block1 cannot be deleted"):
         lesions.delete("conv3_block1")
-    with pytest.raises(InputError, match="it has one path"):
+    with pytest.raises(InputError, match="which has only one path"):
         analysis.paths(model, images, labels)
 
 

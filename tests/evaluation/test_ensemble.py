@@ -55,7 +55,7 @@ def test_members_of_other_sizes_and_preprocessing(photo_folder, tmp_path):
 
 
 def test_wrong_members_are_refused():
-    with pytest.raises(InputError, match="needs one member at least"):
+    with pytest.raises(InputError, match="needs at least one member"):
         Ensemble([], keras_resnet.load_model)
     with pytest.raises(InputError, match="takes each member once, not a, a"):
         Ensemble(["a", "a"], keras_resnet.load_model)

@@ -44,5 +44,5 @@ def test_numbers_come_from_the_named_file_or_are_not_run(tmp_path):
     assert _ours(Claim("", "", "", "", "a.json/x/y", 1e-9), tmp_path).startswith("2.5 ([result](results/a.json)")
     for source in ("", "b.json/x", "a.json/x/z", "a.json/none"):
         assert _ours(Claim("", "", "", "", source), tmp_path) == "not run"
-    with pytest.raises(InputError, match="is no number"):
+    with pytest.raises(InputError, match="is not a number"):
         _ours(Claim("", "", "", "", "a.json/word"), tmp_path)

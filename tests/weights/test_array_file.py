@@ -70,7 +70,7 @@ def test_a_folded_network_has_no_place_in_torchvision_s_layout(tmp_path):
 
 
 def test_the_folder_of_a_user_who_is_not_known_is_refused():
-    with pytest.raises(InputError, match=r"~nobody-of-this-name/w\.npz begins with the folder of a user"):
+    with pytest.raises(InputError, match=r"~nobody-of-this-name/w\.npz begins with the home folder of an unknown user"):
         weights.write(keras_resnet.ResNet20(), "~nobody-of-this-name/w.npz")
 
 
@@ -114,5 +114,5 @@ def test_weights_that_do_not_say_of_what_network_are_refused(suffix, tmp_path):
 def test_a_description_of_unknown_fields_is_refused(tmp_path):
     text = '{"spec": {"name": "x", "colour": "red"}}'
     np.savez(tmp_path / "w.npz", keras_resnet=np.array(text))
-    with pytest.raises(InputError, match="describes its network in a way this version does not know"):
+    with pytest.raises(InputError, match="describes its network in a way that this version does not know"):
         weights.read(tmp_path / "w.npz")

@@ -145,9 +145,9 @@ def bad_file(case, path):
         ("foreign", r"has the weight head/0 of shape \(4, 3\), which no ResNet here has"),
         ("external link", "kernel:0 is a link to another place"),
         ("soft link", "kernel:0 is a link to another place"),
-        ("linked layer", "it points to vars elsewhere"),
-        ("linked root", "it points to model_weights elsewhere"),
-        ("external storage", "the numbers of kernel:0 lie in another file"),
+        ("linked layer", "vars is a link to another place"),
+        ("linked root", "model_weights is a link to another place"),
+        ("external storage", "the numbers of kernel:0 are in another file"),
     ],
 )
 def test_bad_files_say_what_they_are(case, words, tmp_path):
