@@ -1,4 +1,4 @@
-"""How a tool ends: what it is to write is tried first, and what goes wrong is one sentence and status 2."""
+"""A tool first checks that it can write its files, and an error ends it with one sentence and status 2."""
 
 import os
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Tool:
 
 @pytest.fixture
 def ended(tmp_path, monkeypatch, capsys):
-    """A function of the tool's words to its status, output and errors; it must leave nothing behind."""
+    """A function from the tool's arguments to its status, output and errors; no files may be left behind."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "d.json").mkdir()
     (tmp_path / "file").write_text("")
@@ -69,8 +69,8 @@ def ended(tmp_path, monkeypatch, capsys):
     ],
 )
 def test_what_cannot_be_done_ends_in_one_sentence(ended, words, sentence):
-    status, said, errors = ended(*words)
-    assert (status, said) == (2, "")
+    status, output, errors = ended(*words)
+    assert (status, output) == (2, "")
     assert errors.startswith("tool.py: ")
     assert sentence in errors
     assert errors.count("\n") == 1

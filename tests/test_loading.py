@@ -1,4 +1,4 @@
-"""Models as the command line names them, and files that must not load."""
+"""Models are loaded by the names of the command line, and harmful files are refused."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The table of networks against the paper's, and its guards."""
+"""The table of networks equals the paper's, and invalid specs are refused."""
 
 from dataclasses import replace
 

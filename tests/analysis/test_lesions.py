@@ -16,7 +16,7 @@ def guesses_error(model, images, labels):
 
 @pytest.mark.parametrize("changes", [{}, {"placement": "full_preactivation"}, {"unroll": False}, {"shortcut": "B"}])
 def test_deletion_leaves_the_shortcut(rng, changes):
-    """The network with the branch's last scale, offset or kernel at zero does the same."""
+    """A network with the branch's last scale, offset or kernel at zero gives the same outputs."""
     model = tiny(rng, blocks=(2, 2), **changes)
     images, labels = batch(rng, model, 40)
     lesions = analysis.Lesions(model, images, labels, batch_size=16)
@@ -82,7 +82,7 @@ def test_plain_blocks_are_skipped_where_shapes_allow(rng):
 
 
 def test_the_gradients_of_all_paths_add_up_to_the_network_s(rng):
-    """Each path's gradient by itself: with one block, branch and shortcut are the whole gradient."""
+    """With one block, the gradients of branch and shortcut add up to the whole gradient."""
     model = tiny(rng, blocks=(1,), filters=(3,))
     images, labels = batch(rng, model, 3)
     found = analysis.paths(model, images, labels, draws=1)

@@ -154,13 +154,13 @@ def test_intervals_are_clopper_and_pearson_s():
 
 
 def test_models_that_do_not_belong_to_the_data_are_refused(photo_folder, model):
-    found = data.open_data(str(photo_folder))
-    evaluation.check_model(model, found)
+    dataset = data.open_data(str(photo_folder))
+    evaluation.check_model(model, dataset)
     stranger = keras_resnet.ResNet20(classes=2)
     with pytest.raises(InputError, match="does not know its preprocessing"):
-        evaluation.check_model(stranger, found)
+        evaluation.check_model(stranger, dataset)
     stranger.preprocessing, stranger.class_names = TORCH, ("cat", "cow")
     with pytest.raises(InputError, match=r"trained on other classes than photos has \(cow for dog\)"):
-        evaluation.check_model(stranger, found)
+        evaluation.check_model(stranger, dataset)
     with pytest.raises(InputError, match="gives 10 scores and the data has 2 classes"):
-        evaluation.check_model(keras_resnet.ResNet20(), found)
+        evaluation.check_model(keras_resnet.ResNet20(), dataset)

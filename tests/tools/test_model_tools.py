@@ -18,8 +18,12 @@ pytestmark = pytest.mark.long
 
 def tool(name, *arguments, whole=False):
     """Run a tool; its exit status, output and last line of errors, or all of them."""
-    done = run(f"tools/{name}.py", *arguments)
-    return done.returncode, done.stdout, done.stderr if whole else (done.stderr.strip().splitlines() or [""])[-1]
+    completed = run(f"tools/{name}.py", *arguments)
+    return (
+        completed.returncode,
+        completed.stdout,
+        completed.stderr if whole else (completed.stderr.strip().splitlines() or [""])[-1],
+    )
 
 
 @pytest.fixture
@@ -120,7 +124,7 @@ def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, p
 
 @pytest.mark.parametrize("name", ["classify", "export"])
 def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path, name):
-    """Scores of NaN would choose the same class for every photo, the first; weights of NaN are not even loaded."""
+    """Scores of NaN would choose the same class for every photo, the first; weights of NaN are refused at loading."""
     model = keras_resnet.load_model(str(saved))
     top = model.get_layer("predictions")
     top.kernel.assign(np.full(top.kernel.shape, 3e38))  # sums of which are beyond float32
@@ -144,7 +148,7 @@ def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path,
 
 
 def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, photo_folder, tmp_path):
-    """Of fewer than 20 photos, a single one that differs would be more than the 5 % that may."""
+    """With fewer than 20 photos, a single difference would be more than the 5 % allowed."""
     model = keras_resnet.load_model(str(saved))
     model.get_layer("predictions").bias.assign([50, -50])  # so far apart that int8 chooses the same
     model.save(saved)

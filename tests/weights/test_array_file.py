@@ -1,4 +1,4 @@
-"""Our own files: what goes in comes out, with all that belongs to it, and torchvision's names are torchvision's."""
+"""Our own files restore all values and attributes, and use torchvision's names where they should."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ SUFFIXES = (".keras", ".weights.h5", ".safetensors", ".npz")
 
 
 def described(**options):
-    """A small network with random weights and everything it can remember."""
+    """A small network with random weights and all remembered attributes."""
     options = {"input_shape": (32, 32, 3), "classes": 7, "width": 0.25, **options}
     model = keras_resnet.ResNet50(**options)
     randomize(model, np.random.default_rng(0))
@@ -101,7 +101,7 @@ def test_pickles_in_npz_are_refused(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".npz", ".weights.h5"])
 def test_weights_that_do_not_say_of_what_network_are_refused(suffix, tmp_path):
-    """Without it nothing tells a stride in the 1x1 from one in the 3x3."""
+    """Without it, a stride in the 1x1 cannot be distinguished from one in the 3x3."""
     model, path = keras_resnet.ResNet50(width=0.25), tmp_path / f"w{suffix}"
     if suffix == ".npz":
         np.savez(path, **named_arrays(model))

@@ -1,4 +1,4 @@
-"""A file's own words about its size are compared with its bytes, and what is refused leaves no trace."""
+"""Sizes that a file states are compared with its bytes, and a refused file changes nothing."""
 
 import os
 import zipfile
@@ -28,7 +28,7 @@ def test_texts_of_a_file_are_shown_short_and_printable():
 
 
 @pytest.mark.parametrize(
-    ("raised", "said"),
+    ("raised", "message"),
     [
         (KeyError("a"), "w.npz is broken: it has no 'a'."),
         (EOFError(), "w.npz is broken: it ends early."),
@@ -39,12 +39,12 @@ def test_texts_of_a_file_are_shown_short_and_printable():
         (InputError("w.npz is of another network."), "w.npz is of another network."),
     ],
 )
-def test_whatever_is_raised_becomes_one_sentence(raised, said, tmp_path, monkeypatch):
+def test_whatever_is_raised_becomes_one_sentence(raised, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "w.npz").touch()
-    with pytest.raises(InputError) as found, reading((tmp_path / "w.npz").relative_to(tmp_path), "is broken"):
+    with pytest.raises(InputError) as error, reading((tmp_path / "w.npz").relative_to(tmp_path), "is broken"):
         raise raised
-    assert str(found.value) == said
+    assert str(error.value) == message
 
 
 def test_files_that_cannot_be_opened_are_named(tmp_path):
@@ -95,7 +95,7 @@ def test_variables_take_memory_only_if_the_block_ends_well():
 
 
 def test_a_network_built_with_weights_is_the_one_that_takes_them(rng):
-    """Without memory first, and with it then: the same values as assigned to a network that has it."""
+    """Delayed allocation gives the same values as assignment to an allocated network."""
     source = keras_resnet.ResNet20(blocks=(1, 2), filters=(2, 4), unroll=False, input_shape=(8, 8, 3))
     built = keras_resnet.build(source.spec, weights=weights.from_model(source), input_shape=(8, 8, 3))
     assert all(np.array_equal(a, b) for a, b in zip(source.get_weights(), built.get_weights(), strict=True))

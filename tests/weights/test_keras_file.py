@@ -1,4 +1,4 @@
-"""keras.applications' weights: every file layout gives the source network's own logits; bad files say what they are."""
+"""keras.applications' weights: every file layout gives the source network's logits; bad files are described."""
 
 import json
 import zipfile
@@ -25,7 +25,7 @@ def reference(depth, rng, **options):
 
 
 def write_official(path, model, classifier="predictions"):
-    """The layout of the published files: Keras 2's HDF5, by hand."""
+    """Write the layout of the published files, Keras 2's HDF5, without Keras."""
     with h5py.File(path, "w") as file:
         named = [layer for layer in model.layers if layer.name != "input_layer"]
         names = [classifier if layer.name == "predictions" else layer.name for layer in named]
@@ -44,13 +44,13 @@ def resnet50():
 
 
 def difference(ours, model, rng):
-    """Largest difference of the logits, in parts of their spread, for RGB images through each one's preprocessing."""
+    """The largest difference of the logits divided by their spread, for RGB images after each network's preprocessing."""
     images = rng.uniform(0, 255, (2, *SIZE)).astype("float32")
     expected = model(keras.applications.resnet.preprocess_input(images.copy())).numpy()
     got = ours(keras_resnet.preprocess_input(images, ours)).numpy()
-    found = np.abs(got - expected).max() / np.ptp(expected)
-    print(f"{model.name}: {found:.1e}")
-    return found
+    largest = np.abs(got - expected).max() / np.ptp(expected)
+    print(f"{model.name}: {largest:.1e}")
+    return largest
 
 
 def load(path, depth=50, **options):

@@ -1,4 +1,4 @@
-"""Reading PyTorch files: both layouts, nothing run that a file brings, damage named."""
+"""PyTorch files: both layouts are read, no code in a file is run, and damage is reported."""
 
 import collections
 import os
@@ -91,7 +91,7 @@ def laughs():
 
 
 def nested():
-    """A tuple 1,000,000 deep, as a key: to hash it is to end the interpreter."""
+    """A tuple nested 1,000,000 deep, as a key: hashing it would crash the interpreter."""
     return b"\x80\x02})" + b"\x85" * 1_000_000 + b"K\x01s."
 
 

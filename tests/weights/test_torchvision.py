@@ -1,4 +1,4 @@
-"""torchvision's and timm's networks, written here from torch's own layers: our outputs are theirs."""
+"""torchvision's and timm's networks, written here with torch's own layers: our outputs equal theirs."""
 
 import numpy as np
 import pytest

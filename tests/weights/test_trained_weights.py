@@ -1,4 +1,4 @@
-"""What a checkpoint knows of the network its weights are of."""
+"""Trained weights know the network to which they belong."""
 
 import numpy as np
 import pytest
