@@ -13,7 +13,7 @@ pytestmark = pytest.mark.long
 
 
 class PlainNormalization(keras.layers.BatchNormalization):
-    """Batch normalization by its formula, without ``tf.nn.moments``: with correct derivatives of any order and dtype."""
+    """Batch normalization by its formula, without ``tf.nn.moments``: correct to any derivative and dtype."""
 
     def call(self, inputs, training=None, mask=None):
         mean, variance = self.moving_mean.value, self.moving_variance.value

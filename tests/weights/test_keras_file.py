@@ -44,7 +44,7 @@ def resnet50():
 
 
 def difference(ours, model, rng):
-    """The largest difference of the logits divided by their spread, for RGB images after each network's preprocessing."""
+    """The largest difference of the logits over their spread, for RGB images after each network's preprocessing."""
     images = rng.uniform(0, 255, (2, *SIZE)).astype("float32")
     expected = model(keras.applications.resnet.preprocess_input(images.copy())).numpy()
     got = ours(keras_resnet.preprocess_input(images, ours)).numpy()
