@@ -1,7 +1,7 @@
 """Networks from specs: ``build`` and the named builders."""
 
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -193,24 +193,16 @@ def convert(model: Network, **spec_changes: bool | None) -> Network:
     return converted
 
 
-def replace_classifier(
-    model: Network, classes: int, size: int | None = None, class_names: Sequence[str] | None = None
-) -> Network:
+def replace_classifier(model: Network, classes: int, size: int | None = None) -> Network:
     """A copy of ``model`` with a new classifier of random weights, for fine-tuning.
+
+    It keeps the class names if there are as many classes.
 
     Args:
         model: a network of this package.
         classes: number of outputs of the new classifier.
         size: side of the new network's images in pixels; None keeps the shape of ``model``'s images.
-        class_names: names of the new outputs; None keeps the old ones if there are as many.
-
-    Raises:
-        InputError: there are not as many names as classes.
     """
-    if class_names is None and len(model.class_names or ()) == classes:
-        class_names = model.class_names
-    if class_names is not None and len(class_names) != classes:
-        raise InputError(f"{len(class_names)} class names for {classes} classes: give one name for each class.")
     shape = (size, size, 3) if size else model.input_shape[1:]
     replaced = build(model.spec, input_shape=shape, classes=classes, name=model.name)
     old, new = weight_files.named_arrays(model), weight_files.named_arrays(replaced)
@@ -218,7 +210,7 @@ def replace_classifier(
     weight_files.assign_arrays(replaced, new | kept, model.name)
     for key in ("preprocessing", "source", "licence"):
         setattr(replaced, key, getattr(model, key))
-    replaced.class_names = tuple(class_names) if class_names is not None else None
+    replaced.class_names = model.class_names if len(model.class_names or ()) == classes else None
     return replaced
 
 

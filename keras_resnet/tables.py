@@ -17,14 +17,16 @@ class Table:
         name: its name in result files.
         columns: the header.
         rows: the cells as text.
+        right_aligned: whether Markdown aligns all columns but the first to the right.
     """
 
     name: str
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]] = field(default_factory=list)
+    right_aligned: bool = True
 
     def markdown(self) -> str:
-        """The table as Markdown; all columns but the first are aligned to the right."""
+        """The table as Markdown."""
         return "\n".join([self._header(), *map(_line, self.rows)])
 
     def aligned(self) -> str:
@@ -47,7 +49,7 @@ class Table:
         print(_line(self.rows[-1]), flush=True)
 
     def _header(self) -> str:
-        return f"{_line(self.columns)}\n|---|{'--:|' * (len(self.columns) - 1)}"
+        return f"{_line(self.columns)}\n|---|{('--:|' if self.right_aligned else '---|') * (len(self.columns) - 1)}"
 
 
 def write_tables(path: Path | None, tables: Iterable[Table], **about: Any) -> None:

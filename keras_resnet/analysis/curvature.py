@@ -17,6 +17,7 @@ from keras_resnet.layers import BatchNormalization, BlockLoop
 from keras_resnet.typing import Normalization, Tensor
 
 TINY = 1e-37  # the smallest probability whose logarithm is taken
+TOLERANCE = 1e-3  # relative, of eigenvalues
 
 
 class Loss:
@@ -140,10 +141,10 @@ def _check_normalizations(model):
             )
 
 
-def top_eigenvalues(loss: Loss, count: int = 1, tolerance: float = 1e-3) -> tuple[np.ndarray, np.ndarray]:
+def top_eigenvalues(loss: Loss, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The largest eigenvalues of the Hessian, in descending order, and their vectors ``[size, count]`` (ARPACK)."""
     start = np.random.default_rng(0).normal(size=loss.size)
-    values, vectors = eigsh(loss.hessian(), k=count, which="LA", tol=tolerance, v0=start)
+    values, vectors = eigsh(loss.hessian(), k=count, which="LA", tol=TOLERANCE, v0=start)
     return values[::-1], vectors[:, ::-1]
 
 

@@ -154,8 +154,7 @@ class GradientWatch(keras.callbacks.Callback):
     Args:
         images, labels: the examples whose loss is differentiated, as :class:`Loss` takes them.
         every: steps between records.
-        network: the network that is trained; by default that of the training model, or the model of ``fit`` itself.
-        normalization, batch_size: of :class:`Loss`.
+        batch_size: images in one pass; batch normalization uses the statistics of each batch.
 
     Attributes:
         records: dictionaries of ``step``, ``norms`` (``[batches]`` by stage) and ``ratios`` (by kernel).
@@ -166,19 +165,16 @@ class GradientWatch(keras.callbacks.Callback):
         images: np.ndarray | Tensor,
         labels: np.ndarray | Tensor,
         every: int,
-        network: keras.Model | None = None,
-        normalization: Normalization = "batch",
         batch_size: int = 32,
     ):
         super().__init__()
-        self.images, self.labels, self.every = images, labels, every
-        self.network, self.normalization, self.batch_size = network, normalization, batch_size
+        self.images, self.labels, self.every, self.batch_size = images, labels, every, batch_size
         self.records: list[dict[str, Any]] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.step = 0
-        self.network = self.network or getattr(self.model, "network", self.model)
-        self.loss = Loss(self.network, self.images, self.labels, self.normalization, self.batch_size)
+        self.network = getattr(self.model, "network", self.model)
+        self.loss = Loss(self.network, self.images, self.labels, "batch", self.batch_size)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.step += 1

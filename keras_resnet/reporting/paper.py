@@ -17,6 +17,7 @@ from keras_resnet.reporting.paper_values import (
     TABLE_9,
 )
 from keras_resnet.studies.report import length
+from keras_resnet.tables import Table
 
 TRAINED = "python recipes/imagenet.py --data DIR --model {} --workdir runs/{}"
 TESTED = "python tools/evaluate.py --data DIR --view {} --model {}"
@@ -231,13 +232,12 @@ def markdown(results: Path) -> str:
         'Errors are in percent. "Not run" means that the command exists, but its data or the time for it did not.',
         "The questions are those of [questions.md](questions.md).",
         "",
-        "| where | what | paper | here | command |",
-        "|---|---|---|---|---|",
     ]
+    table = Table("paper", ("where", "what", "paper", "here", "command"), right_aligned=False)
     for claim in claims():
         command = f"`{claim.command}`" if claim.command else "not built yet"
-        lines.append(f"| {claim.where} | {claim.what} | {claim.paper} | {_ours(claim, results)} | {command} |")
-    return "\n".join(lines) + "\n"
+        table.rows.append((claim.where, claim.what, claim.paper, _ours(claim, results), command))
+    return "\n".join([*lines, table.markdown()]) + "\n"
 
 
 def _ours(claim: Claim, results: Path) -> str:
