@@ -135,11 +135,11 @@ def _stem(x, spec):
 
 
 def _stages(x, spec):
-    total, done = sum(spec.blocks), 0
+    total, before = sum(spec.blocks), 0
     for stage, repeats, base in zip(STAGES[1:], spec.blocks, spec.filters, strict=False):
         filters = spec.channels(base)
-        rates = [spec.stochastic_depth * (done + i + 1) / total for i in range(repeats)]
-        done += repeats
+        rates = [spec.stochastic_depth * (before + i + 1) / total for i in range(repeats)]
+        before += repeats
         stride = 1 if stage == STAGES[1] else 2
         preactivated = stride == 1 and bool(PLACEMENTS[spec.placement].before)
         changes = stride > 1 or x.shape[-1] != filters * EXPANSION[spec.block]

@@ -67,12 +67,12 @@ class Networks(Benchmark):
             chosen = [name for name, networks in systems.items() if not networks or spec.name in networks]
             for precision in self.precisions:
                 rates = self._rates(work, [PEAK, *chosen], spec, precision)
-                peak, ours = (statistics.median(rates[name]) for name in (PEAK, OURS))
+                peak, of_this_package = (statistics.median(rates[name]) for name in (PEAK, OURS))
                 group = bars.setdefault(f"{spec.name}, {precision}", {})
                 for name in chosen:
                     group[name] = rate = statistics.median(rates[name])
                     least, most = (f"{end(rates[name]):.1f}" for end in (min, max))
-                    achieved, ratio = operations * rate, "" if name == OURS else f"{ours / rate:.2f}"
+                    achieved, ratio = operations * rate, "" if name == OURS else f"{of_this_package / rate:.2f}"
                     table.add(spec.name, precision, name, f"{rate:.1f}", least, most, f"{achieved:.0f}",
                               f"{achieved / peak:.0%}", ratio)  # fmt: skip
                 table.add(spec.name, precision, PEAK, "", "", "", f"{peak:.0f}", "", "")

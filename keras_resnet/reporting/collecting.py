@@ -61,11 +61,11 @@ def collect(folder: Path) -> Found:
         try:
             result = json.loads(path.read_text())
             by_key = {"study": results.studies, "instrument": results.instruments, "settings": results.runs}
-            same_kind = next(same_kind for key, same_kind in by_key.items() if key in result)
+            by_folder = next(by_folder for key, by_folder in by_key.items() if key in result)
         except (OSError, ValueError, StopIteration, TypeError) as error:
             print(f"{path} is left out: it is not a result of this package ({error})", file=sys.stderr)
             continue
-        same_kind[path.parent] = result
+        by_folder[path.parent] = result
     results.runs = {path: run for path, run in results.runs.items() if path.parent not in results.studies}
     if not (results.runs or results.studies or results.instruments):
         raise InputError(f"There is no result.json below {folder}: train something first, or give another folder.")

@@ -102,13 +102,13 @@ def _tables():
         for (name, shortcut), paper in rows.items():
             yield Claim(where, f"{_named(name, shortcut)}, {view} top-1 / top-5", paper,
                         _train_and_test(name, shortcut, view))  # fmt: skip
-    six = TESTED.format("multi-scale", " ".join(f"runs/{_run(*each)}/last.keras" for each in TABLE_5))
+    six = TESTED.format("multi-scale", " ".join(f"runs/{_run(*member)}/last.keras" for member in TABLE_5))
     yield Claim("Table 5", "six networks, top-5 on the test set", "3.57",
                 f"{six} --split test, each trained as for Table 4, the second ResNet152 with --seed 1")  # fmt: skip
     short = "8,000 of 64,000 steps, 45,000 training images; first 1,000 test images"
     for depth, paper in TABLE_6.items():
-        ours = {"source": "cifar10-resnet20-8000.json/test_error", "note": short} if depth == 20 else {}
-        yield Claim("Table 6", f"ResNet-{depth}, CIFAR-10 test error", paper, CIFAR.format(f"ResNet{depth}"), **ours)
+        stored = {"source": "cifar10-resnet20-8000.json/test_error", "note": short} if depth == 20 else {}
+        yield Claim("Table 6", f"ResNet-{depth}, CIFAR-10 test error", paper, CIFAR.format(f"ResNet{depth}"), **stored)
     yield Claim("Table 6", "ResNet-110, five runs", "6.61 ± 0.16", STUDY.format("seeds") + " --arms ResNet110")
 
 

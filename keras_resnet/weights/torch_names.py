@@ -15,7 +15,7 @@ NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "runni
 TORCH_WEIGHTS = {**{canonical: torch for torch, canonical in NORM.items()}, "kernel": "weight"}
 KEY = re.compile(
     r"(?:module\.)?(?:layer(?P<stage>\d+)\.(?P<block>\d+)\.)?"
-    r"(?P<layer>conv\d+|bn\d+|(?:shortcut|downsample)\.[01]|linear|fc)\.(?P<what>\w+)$"
+    r"(?P<layer>conv\d+|bn\d+|(?:shortcut|downsample)\.[01]|linear|fc)\.(?P<parameter>\w+)$"
 )
 STATE_KEYS = ("state_dict", "model")
 
@@ -25,17 +25,17 @@ def canonical(key: str) -> str | None:
     match = KEY.match(key)
     if not match:
         return None
-    layer, what = match["layer"], match["what"]
+    layer, parameter = match["layer"], match["parameter"]
     if layer in ("linear", "fc"):
-        return str(Name(CLASSIFIER, weight="kernel" if what == "weight" else what))
+        return str(Name(CLASSIFIER, weight="kernel" if parameter == "weight" else parameter))
     if "." in layer:
         kind, number = ("conv" if layer.endswith("0") else "bn"), "0"
     else:
         kind = layer.rstrip(string.digits)
         number = layer.removeprefix(kind)
-    if kind == "bn" and what not in NORM:
+    if kind == "bn" and parameter not in NORM:
         return None
-    weight = NORM[what] if kind == "bn" else {"weight": "kernel"}.get(what, what)
+    weight = NORM[parameter] if kind == "bn" else {"weight": "kernel"}.get(parameter, parameter)
     index = int(match["stage"] or int(number) - 1)
     if index not in range(len(STAGES)):
         return None
