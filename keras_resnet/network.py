@@ -71,7 +71,7 @@ class Network(keras.Model):
         """Read the mean image that :meth:`save_assets` wrote; files of earlier versions have none."""
         if self._unfinished:
             path = Path(folder, MEAN_FILE)
-            with reading(path, "is no mean image"), open(path, "rb") as file:
+            with reading(path, "is not a mean image"), open(path, "rb") as file:
                 self.take_mean_image(bounds.npy_array(file.read(bounds.MEAN_IMAGE), MEAN_FILE))
 
     def take_mean_image(self, image: np.ndarray | None) -> None:
