@@ -140,7 +140,7 @@ def test_weights_spread_over_several_files_are_refused_and_the_way_out_is_named(
     assert len(list(tmp_path.glob("w_0000?.weights.h5"))) > 1
     before = model.get_weights()
     for load in (model.load_weights, keras_resnet.load_model, weights.read):
-        with pytest.raises(InputError, match=r"over several files: save them in one, with model\.save_weights\("):
+        with pytest.raises(InputError, match=r"over several files: save them in one file, with model\.save_weights\("):
             load(path)
     with pytest.raises(InputError, match=r"w_00000\.weights\.h5 is damaged or does not fit"):
         model.load_weights(tmp_path / "w_00000.weights.h5")
