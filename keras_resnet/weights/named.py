@@ -31,18 +31,17 @@ def named_arrays(model: "keras.Model") -> dict[str, np.ndarray]:
     return arrays
 
 
-def assign_arrays(
-    model: "keras.Model",
-    arrays: Mapping[str, np.ndarray],
-    source: str = "the weights",
-    names: Mapping[str, str] | None = None,
-    spare: Collection[str] = (),
-) -> None:
+def assign_arrays(model: "keras.Model", arrays: Mapping[str, np.ndarray], source: str = "the weights") -> None:
     """Set every weight of ``model`` from ``arrays``; if that raises an error, the model is unchanged.
 
     The arguments and errors are those of :func:`check_fit`.
     """
-    check_fit(model, arrays, source, names, spare)
+    check_fit(model, arrays, source)
+    set_arrays(model, arrays)
+
+
+def set_arrays(model: "keras.Model", arrays: Mapping[str, np.ndarray]) -> None:
+    """Set every weight of ``model`` from ``arrays``, which must fit; after an error, the model is unchanged."""
     stacks: dict[int, tuple] = {}
     with unchanged_on_error(model):
         for key, slot in slots(model).items():

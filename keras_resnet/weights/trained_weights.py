@@ -14,7 +14,7 @@ from keras_resnet.structure import CLASSIFIER_KERNEL, FIRST_KERNEL, STAGES, is_c
 from keras_resnet.weights import array_file, description, keras_file, keras_names, torch_names, values
 from keras_resnet.weights.file_bounds import check_file, expanded, reading, shown, suffix_of
 from keras_resnet.weights.known import origin
-from keras_resnet.weights.named import assign_arrays, check_fit, named_arrays
+from keras_resnet.weights.named import check_fit, named_arrays, set_arrays
 from keras_resnet.weights.preprocessing import Preprocessing
 from keras_resnet.weights.torch_file import read_torch_file
 from keras_resnet.weights.values import WAY_OUT
@@ -110,7 +110,8 @@ class TrainedWeights:
     def assign_to(self, model: "Network") -> None:
         """Set all weights of ``model`` and the attributes that belong to them; after an error it is unchanged."""
         arrays, spare = self._at_epsilon(model.spec.bn_epsilon), self._spare(model)
-        assign_arrays(model, arrays, self.name, self.names, spare)
+        check_fit(model, arrays, self.name, self.names, spare)
+        set_arrays(model, arrays)
         for key in ("preprocessing", "source", "licence"):
             setattr(model, key, getattr(self, key))
         model.class_names = None if spare else self.class_names
