@@ -1,4 +1,4 @@
-"""Speed of detection: what proposals and regions cost in a training step, and an image against its multiply-adds."""
+"""Speed of detection: the cost of proposals and regions in a training step, and an image against its multiply-adds."""
 
 import resource
 import time
@@ -14,13 +14,13 @@ from keras_resnet.specs import find_spec
 from keras_resnet.tables import Table, write_tables
 
 OBJECTS = 8
-MORE = 2  # images, to see what one takes
+MORE_IMAGES = 2  # in a step, to measure the memory of one
 TOGETHER = "proposals with suppression, and RoI align"
 
 
 @dataclass(frozen=True)
 class Detect(Benchmark):
-    """Faster R-CNN on ResNet-50 at 600 x 1000 pixels: shares of a training step, and detection of one image."""
+    """Faster R-CNN on ResNet-50 at 600 x 1000 pixels: the parts of a training step, and detection in one image."""
 
     model: str = "ResNet50"
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
@@ -28,7 +28,7 @@ class Detect(Benchmark):
     width: Pixels = 1000
     classes: Count = 80
     rounds: Rounds = 5
-    """How often everything takes its turn; the medians count."""
+    """How often each part is measured; medians are compared."""
 
     def measure(self) -> None:
         import keras
@@ -44,20 +44,19 @@ class Detect(Benchmark):
         keras.utils.set_random_seed(0)
         network = keras_resnet.build(find_spec(self.model), input_shape=(None, None, 3), include_top=False)
         model = FasterRCNN(network, self.classes, shorter=self.height, longer=self.width)
-        deltas = model.rpn.get_layer(
-            "rpn_deltas"
-        )  # of a random map they would make all boxes one, and suppression easy
+        # Random offsets would make all boxes alike, and suppression too easy.
+        deltas = model.rpn.get_layer("rpn_deltas")
         deltas.kernel.assign(tf.zeros_like(deltas.kernel))
-        model.compile(SGD(1e-9))  # the weights should stay where they are
+        model.compile(SGD(1e-9))  # the weights should hardly change
         batch = self._batch()
         step = model._function(model.train_step)
         forever = iter(tf.data.Dataset.from_tensors(batch).repeat())
-        images, extents, boxes, kinds, classes, _ = batch
+        images, extents, boxes, object_status, classes, _ = batch
         features = model.features(images)
         anchors = model.anchor_scores(features)[0]
-        regions, _, there = model.propose(features, extents, TRAINED)
+        regions, _, valid = model.propose(features, extents, TRAINED)
         draws = tf.random.uniform([1, tf.shape(anchors)[0]]), tf.random.uniform([1, TRAINED[1] + OBJECTS])
-        chosen = sample_regions(regions, there, boxes, kinds, classes, draws[1])[0]
+        chosen = sample_regions(regions, valid, boxes, object_status, classes, draws[1])[0]
 
         @tf.function
         def proposals():
@@ -65,9 +64,8 @@ class Detect(Benchmark):
 
         @tf.function
         def samples():
-            return sample_anchors(anchors, boxes, kinds, extents, draws[0]), sample_regions(
-                regions, there, boxes, kinds, classes, draws[1]
-            )
+            sampled_anchors = sample_anchors(anchors, boxes, object_status, extents, draws[0])
+            return sampled_anchors, sample_regions(regions, valid, boxes, object_status, classes, draws[1])
 
         @tf.function
         def align():
@@ -97,7 +95,7 @@ class Detect(Benchmark):
                 start = time.perf_counter()
                 turn()
                 seconds[name].append(time.perf_counter() - start)
-        times = {name: float(np.median(found[1:])) for name, found in seconds.items()}  # the first one compiles
+        times = {name: float(np.median(values[1:])) for name, values in seconds.items()}  # the first one compiles
         whole = times["training step"]
         print(f"{self.model}, {self.height} x {self.width}, {self.precision}, one image a step, 128 regions")
         step_table = Table("step", ("part of a training step", "seconds", "of the step"))
@@ -130,21 +128,21 @@ class Detect(Benchmark):
         )
 
     def _memory(self, model, batch) -> float:
-        """MiB that the peak grows by for each image more in a training step."""
+        """The MiB by which each additional image in a training step raises the peak."""
         import tensorflow as tf
 
         peaks = []
-        for count in (1, 1 + MORE):
+        for count in (1, 1 + MORE_IMAGES):
             step = model._function(model.train_step)
             whole = [tf.repeat(part, count, axis=0) for part in batch]
             images = iter(tf.data.Dataset.from_tensors(tuple(whole)).repeat())
             step(images)
             step(images)
             peaks.append(_peak())
-        return (peaks[1] - peaks[0]) / MORE
+        return (peaks[1] - peaks[0]) / MORE_IMAGES
 
     def _comparison(self, model, times) -> dict[str, str]:
-        """One image's time against that of its multiply-adds at the shared layers' rate."""
+        """The time of one image against that of its multiply-adds at the rate of the shared layers."""
         import tensorflow as tf
 
         from keras_resnet.analysis import multiply_adds
@@ -165,5 +163,5 @@ class Detect(Benchmark):
 
 
 def _peak() -> float:
-    """Most memory this process has held, in MiB."""
+    """The peak resident memory of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Protocol, TypeVar
 from keras_resnet.bounds import BY_PRESET, Between, ByPreset, Count, Length, Pixels, Positive, Steps, check_fields
 from keras_resnet.command_line import Folder, attempt, check_outputs
 from keras_resnet.errors import InputError
-from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
+from keras_resnet.specs import NetSpec, Shortcut, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
 from keras_resnet.training.signals import Stopped, sigterm_stops
 from keras_resnet.training.strategy import check_parts, choose_strategy, several_workers
@@ -100,10 +100,11 @@ class Settings(RunSettings):
 
     image_size: ByPreset[Pixels] = BY_PRESET
     """Side of the square images the network sees, in pixels."""
-    shortcut: Literal["A", "B", "C", "highway"] | None = None
+    shortcut: Shortcut | None = None
     """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
     change: Rare[Annotated[tuple[str, ...], Length(1, 100)] | None] = None
-    """Other fields of the network's NetSpec, as placement=full_preactivation width=0.5."""
+    """Other fields of the network's NetSpec, as placement=full_preactivation width=0.5; for the shortcut, see
+    --shortcut."""
     weight_decay: Rare[Annotated[float, Between(0, 1)]] = 1e-4
     """Factor of the weights in their gradient (Sec. 3.4); biases and normalization do not decay."""
     sync_bn: Rare[bool] = False

@@ -161,5 +161,5 @@ def test_hostile_files_of_vgg16_end_in_a_sentence_before_it_takes_memory(case, w
 
 @pytest.mark.parametrize("name", ["none.h5", "none.npz"])
 def test_files_of_vgg16_that_are_missing_or_of_another_program_are_named(name):
-    with pytest.raises(InputError, match=f"There is no weight file {name}|{name} is no weight file that can be read"):
+    with pytest.raises(InputError, match=f"There is no weight file {name}|{name} is not a file of weights"):
         vgg16(name)

@@ -1,4 +1,4 @@
-"""A queue of commands runs in order, stops and goes on, copies results, and is shared by several processes."""
+"""A queue of commands runs in order, stops and continues, copies results, and can be shared by several processes."""
 
 import json
 import signal
@@ -44,9 +44,9 @@ def queue(tmp_path):
 
 
 def test_commands_run_in_order_and_results_are_copied(queue, tmp_path):
-    done = campaign(queue, "--results", tmp_path / "results")
-    assert done.returncode == 0, done.stderr
-    assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["one: done", "bad: failed", "two: done"]
+    completed = campaign(queue, "--results", tmp_path / "results")
+    assert completed.returncode == 0, completed.stderr
+    assert [line.split(",")[0] for line in completed.stdout.splitlines()] == ["one: done", "bad: failed", "two: done"]
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["one.json", "two.json"]
     again = campaign(queue)
     assert [line.split(",")[0] for line in again.stdout.splitlines()] == ["bad: failed"]  # only what is not done
@@ -80,9 +80,9 @@ def test_a_stopped_queue_goes_on_and_others_take_other_entries(tmp_path):
 )
 def test_a_line_that_is_no_entry_is_named(tmp_path, text, words):
     (tmp_path / "queue.txt").write_text(text)
-    done = campaign(tmp_path / "queue.txt")
-    assert done.returncode == 2
-    assert words in done.stderr.splitlines()[-1]
+    completed = campaign(tmp_path / "queue.txt")
+    assert completed.returncode == 2
+    assert words in completed.stderr.splitlines()[-1]
 
 
 def test_a_missing_list_is_named(tmp_path):

@@ -1,4 +1,4 @@
-"""The rows of Table 9 with tiny detectors that have learned nothing, and a test part without annotations."""
+"""The rows of Table 9 with tiny untrained detectors, and a test part without annotations."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ def test_chosen_rows_are_printed_under_the_baseline(tool, files, rectangles, tmp
 
 @pytest.mark.long
 def test_a_test_part_without_annotations_gives_submission_files(tool, files, rectangles, tmp_path, capsys):
-    """The folder holds no other part, as COCO's test-dev comes."""
+    """The folder holds no other part, like COCO's test-dev."""
     folder = tmp_path / "data"
     shutil.copytree(rectangles / "val", folder / "test")
     content = json.loads((rectangles / "val.json").read_text())
@@ -75,8 +75,8 @@ def test_a_test_part_without_annotations_gives_submission_files(tool, files, rec
     tool.EvaluateDetection(**flags, out=tmp_path / "out").run()
     assert "AP" not in capsys.readouterr().out
     (file,) = (tmp_path / "out" / "baseline").iterdir()
-    found = json.loads(file.read_text())
-    assert {each["image_id"] for each in found} <= {0, 1}
-    assert {each["category_id"] for each in found} <= {3, 4}
+    detections = json.loads(file.read_text())
+    assert {each["image_id"] for each in detections} <= {0, 1}
+    assert {each["category_id"] for each in detections} <= {3, 4}
     with pytest.raises(InputError, match="has no annotations to score by: give --out"):
         tool.EvaluateDetection(**flags).run()

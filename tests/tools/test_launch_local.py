@@ -32,7 +32,7 @@ sys.exit(launch_local.main(sys.argv[1:]))
 
 @pytest.fixture
 def launched(tmp_path):
-    """A function that begins two workers of which the one of the given number fails, or none."""
+    """A function that starts two workers, of which the one with the given number fails, or none."""
     (tmp_path / "worker.py").write_text(WORKER)
 
     def launch(failing):
@@ -44,9 +44,9 @@ def launched(tmp_path):
 
 def test_each_worker_has_its_number_and_all_addresses(launched):
     with launched("none") as process:
-        said, _ = process.communicate()
+        output, _ = process.communicate()
     assert process.returncode == 0
-    addresses = [line.split(" ", 1) for line in said.splitlines() if "localhost" in line]
+    addresses = [line.split(" ", 1) for line in output.splitlines() if "localhost" in line]
     assert sorted(number for number, _ in addresses) == ["[0]", "[1]"]
     first, second = (json.loads(words.replace("'", '"')) for _, words in addresses)
     assert first == second
@@ -64,15 +64,15 @@ def test_a_signal_is_passed_on_to_all(launched):
 @pytest.mark.parametrize("failing", [0, 1])
 def test_one_that_waits_for_a_worker_that_failed_is_ended_by_force(failing, launched):
     with launched(failing) as process:
-        said, _ = process.communicate()
+        output, _ = process.communicate()
     assert process.returncode == 7
-    assert f"[{1 - failing}] waits for one that is gone: ended by force" in said
+    assert f"[{1 - failing}] waits for one that is gone: ended by force" in output
 
 
 @pytest.mark.parametrize("arguments", [["0", "x.py"], ["257", "x.py"], ["2"], []])
 def test_a_wrong_number_of_workers_is_refused(arguments):
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, ROOT / "tools" / "launch_local.py", *arguments], capture_output=True, text=True
     )
-    assert done.returncode == 2
-    assert done.stderr.startswith("launch_local.py: give a number of workers from 1 to 256")
+    assert completed.returncode == 2
+    assert completed.stderr.startswith("launch_local.py: give a number of workers from 1 to 256")

@@ -112,9 +112,7 @@ def test_what_a_preset_fills_in_is_checked_with_what_was_given():
 
 @pytest.mark.parametrize("name", ["ResNet18", "VGG16"])
 def test_weights_of_a_user_who_is_not_known_are_refused(name):
-    with pytest.raises(
-        InputError, match=r"~nobody-of-this-name/w\.h5 begins with the folder of a user who is not known"
-    ):
+    with pytest.raises(InputError, match=r"~nobody-of-this-name/w\.h5 begins with the home folder of an unknown user"):
         DetectionSettings(model=f"{name}:~nobody-of-this-name/w.h5").check()
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from keras_resnet.training.state import State
 
-SCHEDULES = ("steps", "plateau", "cosine")
 CIFAR_MILESTONES = (32_000 / 64_000, 48_000 / 64_000)  # Sec. 4.2
 IMAGENET_MILESTONES = (30 / 90, 60 / 90, 80 / 90)  # for the plateaus of Sec. 3.4, as the authors' later code
 WARM_UP_DEPTH = 110  # Sec. 4.2: from here on 0.1 is slightly too large to start with
