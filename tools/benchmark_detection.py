@@ -34,8 +34,8 @@ class Detect(Benchmark):
         import keras
         import tensorflow as tf
 
-        from keras_resnet.detection import Detector, FasterRCNN
-        from keras_resnet.detection.faster_rcnn import TRAINED
+        from keras_resnet.detection import Detector, FasterRCNN, ImageSize
+        from keras_resnet.detection.faster_rcnn import TRAINING_PROPOSALS
         from keras_resnet.detection.sampling import sample_anchors, sample_regions
         from keras_resnet.detection.suppression import STRIDE
         from keras_resnet.training import SGD
@@ -43,7 +43,7 @@ class Detect(Benchmark):
         keras.config.set_dtype_policy(self.precision)
         keras.utils.set_random_seed(0)
         network = keras_resnet.build(find_spec(self.model), input_shape=(None, None, 3), include_top=False)
-        model = FasterRCNN(network, self.classes, shorter=self.height, longer=self.width)
+        model = FasterRCNN(network, self.classes, image_size=ImageSize(self.height, self.width))
         # Random offsets would make all boxes alike, and suppression too easy.
         deltas = model.rpn.get_layer("rpn_deltas")
         deltas.kernel.assign(tf.zeros_like(deltas.kernel))
@@ -52,15 +52,15 @@ class Detect(Benchmark):
         step = model._function(model.train_step)
         forever = iter(tf.data.Dataset.from_tensors(batch).repeat())
         images, extents, boxes, object_status, classes, _ = batch
-        features = model.features(images)
+        features = model.shared(images)
         anchors = model.anchor_scores(features)[0]
-        regions, _, valid = model.propose(features, extents, TRAINED)
-        draws = tf.random.uniform([1, tf.shape(anchors)[0]]), tf.random.uniform([1, TRAINED[1] + OBJECTS])
+        regions, _, valid = model.propose(features, extents, TRAINING_PROPOSALS)
+        draws = tf.random.uniform([1, tf.shape(anchors)[0]]), tf.random.uniform([1, TRAINING_PROPOSALS[1] + OBJECTS])
         chosen = sample_regions(regions, valid, boxes, object_status, classes, draws[1])[0]
 
         @tf.function
         def proposals():
-            return model.propose(features, extents, TRAINED)
+            return model.propose(features, extents, TRAINING_PROPOSALS)
 
         @tf.function
         def samples():
@@ -80,7 +80,7 @@ class Detect(Benchmark):
 
         @tf.function
         def shared():
-            return model.features(images)
+            return model.shared(images)
 
         detector = Detector([model])
         photo = np.random.default_rng(0).integers(0, 256, (self.height, self.width, 3)).astype(np.uint8)
@@ -146,13 +146,13 @@ class Detect(Benchmark):
         import tensorflow as tf
 
         from keras_resnet.analysis import multiply_adds
-        from keras_resnet.detection.faster_rcnn import TESTED
+        from keras_resnet.detection.faster_rcnn import TEST_PROPOSALS
 
         shared = multiply_adds(model.shared, (self.height, self.width, 3))
         cells = tuple(int(side) for side in model.shared(tf.zeros([1, self.height, self.width, 3])).shape[1:3])
         rpn = multiply_adds(model.rpn, (*cells, model.shared.output.shape[-1]))
         region = multiply_adds(model.head, (model.size, model.size, model.shared.output.shape[-1]))
-        work = shared + rpn + (TESTED[1] + 1) * region
+        work = shared + rpn + (TEST_PROPOSALS[1] + 1) * region
         rate = shared / times["shared layers"]
         expected = work / rate
         return {

@@ -7,7 +7,14 @@ import os
 from hostile_pieces import ODD_FILES, PHOTOS, PLAIN, SIDES, WRONG, photo, put
 from watching import Case
 
-from keras_resnet.detection import detection_batches, open_coco_sets, open_det_sets, open_voc_sets, photos_of
+from keras_resnet.detection import (
+    ImageSize,
+    detection_batches,
+    open_coco_sets,
+    open_det_sets,
+    open_voc_sets,
+    read_photos,
+)
 from keras_resnet.detection.training.photo_reading import readable, with_files
 from keras_resnet.errors import in_our_words
 
@@ -34,9 +41,9 @@ def read_detection(found) -> None:
     """Read photos and a batch, as training does."""
     with in_our_words():  # as every command does
         data = with_files(found.train, readable(found.train))
-        for _ in photos_of(data):
+        for _ in read_photos(data):
             pass
-        next(iter(detection_batches(data, PLAIN, 1, 32, 64)))
+        next(iter(detection_batches(data, PLAIN, 1, ImageSize(32, 64))))
 
 
 def coco_case(name: str, write, must=None) -> Case:

@@ -1,4 +1,4 @@
-"""Validates a saved detector as one of several workers, or as the only one; saves what it has in the end.
+"""Validate a saved detector as one of several workers or as the only one, and save the scores and detections.
 
 python score_on_workers.py DETECTOR PHOTOS OUT
 """
@@ -9,27 +9,27 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.detection import BENCHMARKS, DetectionSettings, DetectionTask, first, load_detector, open_coco
+from keras_resnet.detection import BENCHMARKS, PROTOCOLS, DetectionSettings, DetectionTask, load_detector, open_coco
 from keras_resnet.training import choose_strategy
 from keras_resnet.training.workers import linger, number_of
 from keras_resnet.weights import Preprocessing
 
 DETECTOR, PHOTOS, OUT = sys.argv[1:]
 strategy = choose_strategy()
-photos = first(open_coco(Path(PHOTOS) / "val.json", Path(PHOTOS) / "val"), 5)
+photos = open_coco(Path(PHOTOS) / "val.json", Path(PHOTOS) / "val").first(5)
 with strategy.scope():
     model = load_detector(DETECTOR)
-seen = {}
+detections = {}
 
 
 def score(data, found):
-    seen.update({f"photo {photo}": np.column_stack([f.classes, f.scores, f.boxes]) for photo, f in found.items()})
+    detections.update({f"photo {photo}": np.column_stack([f.classes, f.scores, f.boxes]) for photo, f in found.items()})
     return BENCHMARKS["coco"].score(data, found)
 
 
 settings = DetectionSettings(model="none", batch_size=1, steps=1, base_lr=0.001)
 benchmark = replace(BENCHMARKS["coco"], score=score)
-task = DetectionTask(photos, photos, benchmark, settings, None, Preprocessing(mean=[0, 0, 0]), 1, (), 1e-4)
+task = DetectionTask(photos, photos, benchmark, settings, None, Preprocessing(mean=[0, 0, 0]), PROTOCOLS["coco"])
 values = task.validator(strategy)(model, lambda: False)
-np.savez(f"{OUT}-{number_of(strategy)}.npz", **values, **seen, looked_at=len(task.photos_shown))
+np.savez(f"{OUT}-{number_of(strategy)}.npz", **values, **detections, looked_at=len(task.pictures))
 linger(strategy)
