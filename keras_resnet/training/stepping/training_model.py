@@ -2,15 +2,28 @@
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation import ErrorRate, TopKErrorRate
+from keras_resnet.evaluation.classifier import classifier_of
 from keras_resnet.layers import BatchNormalization, BlockLoop
 from keras_resnet.network import Network
 from keras_resnet.training.display.mistakes import WorstMistakes
 from keras_resnet.training.stepping.step import Step
 
 TOP_K = 5
+
+
+class Logits(keras.layers.Layer):
+    """The output of ``classifier`` before its activation; shares the classifier's weights."""
+
+    def __init__(self, classifier: keras.layers.Dense):
+        super().__init__(name=f"{classifier.name}_logits", dtype=classifier.dtype_policy)
+        self.classifier = classifier
+
+    def call(self, features):
+        return ops.add(ops.matmul(features, self.classifier.kernel), self.classifier.bias)
 
 
 class TrainingModel(Step, keras.Model):
@@ -21,7 +34,8 @@ class TrainingModel(Step, keras.Model):
     """
 
     def __init__(self, network: Network):
-        super().__init__(network.input, network.output, name=network.name)
+        classifier = classifier_of(network)
+        super().__init__(network.input, Logits(classifier)(classifier.input), name=network.name)
         self.network = network
         self.values_size = network.output_shape[-1]
         self.running = [keras.metrics.Mean(name="loss"), ErrorRate()]
@@ -33,9 +47,9 @@ class TrainingModel(Step, keras.Model):
         return self.network
 
     def forward(self, images, labels):
-        """Losses ``[batch]`` and scores ``[batch, classes]`` in training."""
-        scores = self(images, training=True)
-        return cross_entropy(labels, scores), scores
+        """Losses ``[batch]`` and logits ``[batch, classes]`` in training mode."""
+        logits = self(images, training=True)
+        return cross_entropy(labels, logits), logits
 
     def update_metrics(self, data, losses, scores):
         """Update loss and error rates."""
@@ -43,10 +57,10 @@ class TrainingModel(Step, keras.Model):
 
     def test_step(self, data):
         images, labels, *weights = data
-        scores = self(images, training=False)
-        losses = cross_entropy(labels, scores)
-        self._update_metrics(losses, labels, scores, *weights)
-        self.mistakes.update(images, labels, scores, losses, *weights)
+        logits = self(images, training=False)
+        losses = cross_entropy(labels, logits)
+        self._update_metrics(losses, labels, logits, *weights)
+        self.mistakes.update(images, labels, logits, losses, *weights)
 
     def _update_metrics(self, losses, labels, scores, weights=None):
         if labels.shape.rank == 2:
@@ -56,11 +70,11 @@ class TrainingModel(Step, keras.Model):
             metric.update_state(labels, scores, weights)
 
 
-def cross_entropy(labels, scores):
-    """Losses ``[batch]`` of probabilities ``[batch, classes]`` for int labels, or for distributions over classes."""
+def cross_entropy(labels, logits):
+    """Losses ``[batch]`` of logits ``[batch, classes]`` for int labels, or for distributions over classes."""
     if labels.shape.rank == 2:
-        return keras.losses.categorical_crossentropy(labels, scores)
-    return keras.losses.sparse_categorical_crossentropy(labels, scores)
+        return keras.losses.categorical_crossentropy(labels, logits, from_logits=True)
+    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
 def synchronize_batch_norm(network: Network) -> None:

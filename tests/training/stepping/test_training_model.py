@@ -12,6 +12,7 @@ from programs import run
 
 import keras_resnet
 from keras_resnet.training import SGD, TrainingModel
+from keras_resnet.training.stepping.training_model import cross_entropy
 from keras_resnet.weights import named_arrays
 
 pytestmark = pytest.mark.long
@@ -53,9 +54,28 @@ def test_smoothed_labels_equal_keras_s_label_smoothing(rng):
     soft[np.arange(8), labels] = 0.91
     model = make()
     model.train_on_batch(images, soft)
-    scores = make()(images, training=True)
+    scores = make().network(images, training=True)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)(keras.ops.one_hot(labels, 10), scores)
     assert float(model.get_metrics_result()["loss"]) == pytest.approx(float(loss), rel=1e-5)
+
+
+@pytest.mark.parametrize("unroll", [True, False])
+def test_losses_are_exact_where_softmax_saturates(unroll, rng):
+    """Logits of hundreds, whose probabilities are 0 and 1 in float32, against NumPy's log-sum-exp in float64."""
+    network = keras_resnet.ResNet20(unroll=unroll)
+    kernel = network.layers[-1].kernel
+    kernel.assign(300 * kernel)
+    images, labels = batch(rng)
+    features = keras.Model(network.input, network.layers[-1].input)(images, training=False).numpy()
+    logits = features.astype(float) @ kernel.numpy()
+    expected = scipy.special.logsumexp(logits, axis=1) - logits[np.arange(8), labels]
+    assert expected.max() > 100
+    model = TrainingModel(network)
+    np.testing.assert_allclose(model(images, training=False), logits, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(cross_entropy(tf.constant(labels), model(images)), expected, rtol=1e-3, atol=1e-3)
+    hot = tf.one_hot(labels, 10)
+    np.testing.assert_allclose(cross_entropy(hot, model(images)), expected, rtol=1e-3, atol=1e-3)
+    assert [v.name for v in model.variables] == [v.name for v in network.variables]  # the order that checkpoints have
 
 
 def test_gradient_norms_by_stage_are_those_of_a_plain_tape(rng):
