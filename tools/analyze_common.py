@@ -58,7 +58,7 @@ class OnImages(Instrument):
                 raise InputError(f"{name} has {model.output_shape[-1]} classes and {found.name} {len(found.classes)}.")
             # an untrained network gets what training would give it
             preprocessing = model.preprocessing or weights.Preprocessing(data.mean_image(found.train, size), crop=1.0)
-            batches = data.imagenet_batches(part, preprocessing, self.images, size)
+            batches = data.imagenet_batches(part, data.ImageNetView(preprocessing, size), self.images)
             images, labels = (values.numpy() for values in next(iter(batches)))
             loaded[label_of(name, loaded)] = (model, images, labels)
         return loaded

@@ -95,7 +95,7 @@ class FasterRCNN(Step, keras.Model):
         self.proposals_from: Callable | None = None
         self.trained_on = np.zeros(0, np.uint64)
         self.values_size = len(PARTS)
-        self.running = [keras.metrics.Mean(name=part) for part in ("loss", *PARTS)]
+        self.train_metrics = [keras.metrics.Mean(name=part) for part in ("loss", *PARTS)]
         self.built = True
 
     def saved(self) -> "FasterRCNN":
@@ -198,7 +198,7 @@ class FasterRCNN(Step, keras.Model):
 
     def update_metrics(self, data, losses, values):
         """Update the running means of the loss and its parts."""
-        for metric, value in zip(self.running, [losses, *tf.unstack(values, axis=1)], strict=True):
+        for metric, value in zip(self.train_metrics, [losses, *tf.unstack(values, axis=1)], strict=True):
             metric.update_state(value)
 
     def take_proposals_from(self, other: "FasterRCNN") -> None:

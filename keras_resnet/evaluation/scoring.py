@@ -11,7 +11,7 @@ import tensorflow as tf
 import tqdm
 
 from keras_resnet.data import augment
-from keras_resnet.data.cache import kept
+from keras_resnet.data.cache import cached
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.splits import Data, Split
 from keras_resnet.errors import InputError, in_our_words
@@ -175,5 +175,5 @@ def cached_scores(model: keras.Model, split: Split, view: View = CENTER, batch_s
         found = score(model, split, view, batch_size)
         return np.concatenate([found.probabilities, found.labels[:, None].astype(np.float32)], axis=1)
 
-    both = kept(f"scores/{digest.hexdigest()[:32]}", compute, sys.modules["keras_resnet"])
+    both = cached(f"scores/{digest.hexdigest()[:32]}", compute, sys.modules["keras_resnet"])
     return Scores(both[:, :classes], both[:, classes].astype(np.int32))

@@ -27,11 +27,11 @@ class Found:
         Each has ``settings``, ``folders``, ``seeds``, ``result``, that of the first seed, and ``scores``: mean and
         standard deviation (None of a single seed) of each error and average precision, ``val_error`` or ``val_AP50``.
         """
-        from keras_resnet.training.files.workdir import SAME_RUN
+        from keras_resnet.training.files.workdir import MAY_CHANGE
 
         groups: dict[str, list] = {}
         for folder, result in self.runs.items():
-            own = {key: value for key, value in result["settings"].items() if key not in ("seed", *SAME_RUN)}
+            own = {key: value for key, value in result["settings"].items() if key not in ("seed", *MAY_CHANGE)}
             groups.setdefault(json.dumps(own, sort_keys=True), []).append((folder, result))
         rows = []
         for members in groups.values():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.augment import MOST_PIXELS
+from keras_resnet.data.augment import MAX_PIXELS
 from keras_resnet.data.reading import read_json
 from keras_resnet.detection.boxes import Truths
 from keras_resnet.detection.data.photo_files import as_annotated
@@ -29,7 +29,7 @@ def _text(value) -> bool:
 
 
 def _side(value) -> bool:
-    return _whole(value) and 0 < value <= MOST_PIXELS
+    return _whole(value) and 0 < value <= MAX_PIXELS
 
 
 def _box(value) -> bool:

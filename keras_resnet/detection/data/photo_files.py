@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_resnet.data.cache import kept
+from keras_resnet.data.cache import cached
 from keras_resnet.data.reading import read_regular
 from keras_resnet.data.scan import stamp
 from keras_resnet.detection.data.photos import NAMED, SIDEWAYS, DetectionData, Photo, turned
@@ -39,7 +39,7 @@ def examined(files: Sequence[Path]) -> np.ndarray:
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             return np.array(list(threads.map(_examine, files)), np.uint64).reshape(-1, 4)
 
-    return kept(f"photos/{digest.hexdigest()[:32]}", examine, _examine, _picture, _hash)
+    return cached(f"photos/{digest.hexdigest()[:32]}", examine, _examine, _picture, _hash)
 
 
 def as_annotated(photos: Sequence[Photo], source: Path, tolerated: float = 0.0) -> tuple[Photo, ...]:
@@ -83,7 +83,7 @@ def contents(data: DetectionData) -> np.ndarray:
     for photo in data.photos:
         digest.update(f"{photo.id}\0{photo.file}\0{photo.height}\0{photo.width}\0".encode())
         digest.update(photo.objects.boxes.tobytes())
-    return kept(f"photos/records-{digest.hexdigest()[:32]}", lambda: _of_records(data), _of_records, _hash)
+    return cached(f"photos/records-{digest.hexdigest()[:32]}", lambda: _of_records(data), _of_records, _hash)
 
 
 def check_unseen(trained_on: np.ndarray, data: DetectionData, what: str) -> None:

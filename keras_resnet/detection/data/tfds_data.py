@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_resnet import data
-from keras_resnet.data.cache import cache_folder, kept
+from keras_resnet.data.cache import cache_folder, cached
 from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.records import record_split
 from keras_resnet.data.tfds_source import open_builder
@@ -98,7 +98,7 @@ def _contents(records, shards, features, decoders) -> list[dict]:
 
     name = f"tfds/{records.fingerprint}"
     with one_at_a_time(cache_folder() / name, f"reading the objects of {records.name}"):
-        return json.loads(kept(name, read, _contents, _plain).tobytes())
+        return json.loads(cached(name, read, _contents, _plain).tobytes())
 
 
 def _plain(found):

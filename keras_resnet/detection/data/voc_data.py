@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.augment import MOST_PIXELS
+from keras_resnet.data.augment import MAX_PIXELS
 from keras_resnet.data.reading import read_regular, read_text
 from keras_resnet.detection.boxes import Truths
 from keras_resnet.detection.data.photo_files import as_annotated
@@ -80,7 +80,7 @@ def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> P
     try:
         root = ElementTree.fromstring(read_regular(path)[0])
         height, width = (int(root.findtext(f"size/{side}", "")) for side in ("height", "width"))
-        if not (0 < height <= MOST_PIXELS and 0 < width <= MOST_PIXELS):
+        if not (0 < height <= MAX_PIXELS and 0 < width <= MAX_PIXELS):
             raise ValueError(f"its picture is {width} x {height}")
         found = [
             (

@@ -26,7 +26,7 @@ from keras_resnet.errors import InputError
 from keras_resnet.training.state import State
 from keras_resnet.training.stepping.optimizer import SGD
 from keras_resnet.training.task import Metrics, Validate, never
-from keras_resnet.training.workers import count_of, gathered, number_of, together, total
+from keras_resnet.training.workers import gathered, together, total, worker_count, worker_index
 from keras_resnet.weights.preprocessing import Preprocessing
 
 VALIDATIONS = 10
@@ -148,7 +148,7 @@ class DetectionTask:
 
         Each worker looks at its share of the photos, and has the scores of all of them.
         """
-        shard = Shard(number_of(strategy), count_of(strategy))
+        shard = Shard(worker_index(strategy), worker_count(strategy))
         rows, counts = together(strategy, lambda: self._look(detector, data, shard, stopping))
         if stopping():
             return {}
@@ -199,4 +199,4 @@ class DetectionTask:
 def _missed(data: DetectionData, place: int, error: InputError) -> None:
     if data.reader is None:
         raise error
-    data.reader.note(place, error, "its objects count as missed")
+    data.reader.record_lost(place, error, "its objects count as missed")

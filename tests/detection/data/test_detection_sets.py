@@ -82,7 +82,7 @@ def test_scoring_a_validation_part_opens_no_other(rectangles, tmp_path):
     (tmp_path / "train.json").write_text("{")
     found = open_coco_sets(str(tmp_path))
     assert len(found.part("val")) == 6
-    with pytest.raises(InputError, match=r"train\.json is no JSON file"):
+    with pytest.raises(InputError, match=r"train\.json is not a JSON file"):
         found.part("train")
 
 
@@ -170,8 +170,8 @@ def test_photos_lost_in_training_are_replaced_and_in_a_validation_missed(rectang
         for part, other in zip(parts, again, strict=True):
             np.testing.assert_array_equal(part, other)
     said = capsys.readouterr().err
-    assert said.count("3.png cannot be read: No such file or directory. In train the next whole photo stands") == 1
-    assert said.count("11.png does not decode any more: Unknown") == 1
+    assert said.count("3.png cannot be read: No such file or directory. In train the next readable photo replaces") == 1
+    assert said.count("11.png no longer decodes: Unknown") == 1
     shown = Counter(heights(boxes[0]) for _, _, boxes, *_ in found)
     times = [shown[heights(photo.objects.boxes)] for photo in data.photos]
     assert times == [2 * EPOCHS, EPOCHS, EPOCHS, 0, 0, 2 * EPOCHS, *[EPOCHS] * 5, 0]
@@ -179,4 +179,4 @@ def test_photos_lost_in_training_are_replaced_and_in_a_validation_missed(rectang
     images = [image for _, image in pictures_of(data, Shard(), lambda place, error: seen.append((place, str(error))))]
     assert [place for place, image in enumerate(images) if image is None] == [place for place, _ in seen] == [3, 11]
     assert "3.png cannot be read: No such file or directory" in seen[0][1]
-    assert "11.png does not decode" in seen[1][1]
+    assert "11.png no longer decodes" in seen[1][1]
