@@ -1,4 +1,4 @@
-"""The crash test finds a run killed while saving equal to the one never interrupted."""
+"""The crash test finds that a run killed while saving equals one that was never interrupted."""
 
 import subprocess
 import sys
