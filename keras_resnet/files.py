@@ -1,6 +1,7 @@
 """Writing files so that they are whole or absent, and setting damaged files aside."""
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -46,6 +47,12 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remedy(error: OSError) -> str:

@@ -34,10 +34,10 @@ class Model:
     def __init__(self):
         self.variable, self.metric = Variable(), Variable()
 
-    def own_variables(self):
+    def checkpoint_variables(self):
         return [self.variable]
 
-    def running_variables(self):
+    def metric_variables(self):
         return [self.metric]
 
 

@@ -58,7 +58,7 @@ class OnImages(Instrument):
                 raise InputError(f"{name} has {outputs} classes and {dataset.name} {classes}: give other data.")
             # an untrained network gets the preprocessing that training would give it
             preprocessing = model.preprocessing or weights.Preprocessing(data.mean_image(dataset.train, size), crop=1.0)
-            batches = data.imagenet_batches(part, preprocessing, self.images, size)
+            batches = data.imagenet_batches(part, data.ImageNetView(preprocessing, size), self.images)
             images, labels = (values.numpy() for values in next(iter(batches)))
             loaded[label_of(name, loaded)] = (model, images, labels)
         return loaded

@@ -51,13 +51,14 @@ class Input(Benchmark):
 
     def _measure(self, split: Split, folder: Path) -> None:
         preprocessing = Preprocessing(np.zeros(3))
+        view = data.ImageNetView(preprocessing, self.image_size)
 
         def naive(position, seed):
             encoded, label = split.read(position)
             return preprocessing(naive_training_view(encoded, seed, self.image_size)), label
 
         def crop_first(split):
-            return data.imagenet_batches(split, preprocessing, self.batch_size, self.image_size, seed=0)
+            return data.imagenet_batches(split, view, self.batch_size, seed=0)
 
         differences = [self._write_smaller(split, position, folder) for position in range(len(split))]
         pipelines = {

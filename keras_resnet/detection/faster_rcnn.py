@@ -93,7 +93,7 @@ class FasterRCNN(Step, keras.Model):
         self.proposals_from: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
         self.trained_on = np.zeros(0, np.uint64)
         self.values_size = len(LOSSES)
-        self.running = [keras.metrics.Mean(name=name) for name in ("loss", *LOSSES)]
+        self.train_metrics = [keras.metrics.Mean(name=name) for name in ("loss", *LOSSES)]
         self.built = True
 
     def saved(self) -> "FasterRCNN":
@@ -218,7 +218,7 @@ class FasterRCNN(Step, keras.Model):
 
     def update_metrics(self, data: tuple[Tensor, ...], losses: Tensor, values: Tensor) -> None:
         """Update the running means of the loss and its four terms."""
-        for metric, value in zip(self.running, [losses, *tf.unstack(values, axis=1)], strict=True):
+        for metric, value in zip(self.train_metrics, [losses, *tf.unstack(values, axis=1)], strict=True):
             metric.update_state(value)
 
     def take_proposals_from(self, other: "FasterRCNN") -> None:

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tqdm
 
 from keras_resnet.data import augment
-from keras_resnet.data.cache import kept
+from keras_resnet.data.cache import cached
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.splits import Data, Split
 from keras_resnet.errors import InputError, in_our_words
@@ -173,5 +173,5 @@ def cached_scores(model: keras.Model, split: Split, view: View = CENTER, batch_s
         scores = score(model, split, view, batch_size)
         return np.concatenate([scores.probabilities, scores.labels[:, None].astype(np.float32)], axis=1)
 
-    table = kept(f"scores/{digest.hexdigest()[:32]}", compute, sys.modules["keras_resnet"])
+    table = cached(f"scores/{digest.hexdigest()[:32]}", compute, sys.modules["keras_resnet"])
     return Scores(table[:, :classes], table[:, classes].astype(np.int32))

@@ -28,11 +28,11 @@ class Found:
         standard deviation (None for a single seed) of each error and average precision, by names such as ``val_error``
         and ``val_AP50``.
         """
-        from keras_resnet.training.files.workdir import SAME_RUN
+        from keras_resnet.training.files.workdir import MAY_CHANGE
 
         groups: dict[str, list] = {}
         for folder, result in self.runs.items():
-            shared = {key: value for key, value in result["settings"].items() if key not in ("seed", *SAME_RUN)}
+            shared = {key: value for key, value in result["settings"].items() if key not in ("seed", *MAY_CHANGE)}
             groups.setdefault(json.dumps(shared, sort_keys=True), []).append((folder, result))
         rows = []
         for members in groups.values():

@@ -53,6 +53,6 @@ def test_trained_deeper_networks_respond_less(real_data, rng):
     for name in ("resnet20-12fca82f", "resnet56-4bfd9763"):
         model = keras_resnet.load_model(real_data("cifar10_weights") / f"{name}.th")
         test = data.open_data("cifar10", real_data("tfds")).test
-        images, _ = next(iter(data.imagenet_batches(test, model.preprocessing, 64, 32)))
+        images, _ = next(iter(data.imagenet_batches(test, data.ImageNetView(model.preprocessing, 32), 64)))
         means[name] = np.mean([each.std for each in analysis.responses(model, images)])
     assert means["resnet56-4bfd9763"] < 0.75 * means["resnet20-12fca82f"]

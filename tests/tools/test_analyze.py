@@ -82,7 +82,7 @@ def test_wrong_input_ends_in_a_sentence(photo_folder, tmp_path):
             ("responses", "--model", "ResNet20", "--data", photo_folder, "--images", 0),
             "--images 0 must be a whole number from 1",
         ),
-        (("training", "--workdir", tmp_path), "is no folder of a run"),
+        (("training", "--workdir", tmp_path), "is not the folder of a run"),
         (("cost", "--model", "ResNet21"), "ResNet21"),
     ):
         completed = analyze(*arguments)

@@ -1,4 +1,4 @@
-"""The launcher shows each worker's lines, passes signals on, and ends with the status of the first that failed."""
+"""The launcher prints each worker's output, passes signals on, and ends with the status of the first failure."""
 
 import json
 import signal
@@ -32,7 +32,7 @@ sys.exit(launch_local.main(sys.argv[1:]))
 
 @pytest.fixture
 def launched(tmp_path):
-    """A function that starts two workers, of which the one with the given number fails, or none."""
+    """A function that starts two workers, of which the one with the given number fails, if any."""
     (tmp_path / "worker.py").write_text(WORKER)
 
     def launch(failing):
@@ -58,15 +58,15 @@ def test_a_signal_is_passed_on_to_all(launched):
         assert sorted(process.stdout.readline() for _ in range(2)) == ["[0] ready\n", "[1] ready\n"]
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 143
-        assert "ended by force" not in process.stdout.read()
+        assert "has ended: killed" not in process.stdout.read()
 
 
 @pytest.mark.parametrize("failing", [0, 1])
-def test_one_that_waits_for_a_worker_that_failed_is_ended_by_force(failing, launched):
+def test_a_worker_that_waits_for_a_failed_one_is_killed(failing, launched):
     with launched(failing) as process:
         output, _ = process.communicate()
     assert process.returncode == 7
-    assert f"[{1 - failing}] waits for one that is gone: ended by force" in output
+    assert f"[{1 - failing}] waits for a worker that has ended: killed" in output
 
 
 @pytest.mark.parametrize("arguments", [["0", "x.py"], ["257", "x.py"], ["2"], []])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_resnet.data.augment import MOST_PIXELS
+from keras_resnet.data.augment import MAX_PIXELS
 from keras_resnet.data.reading import read_json
 from keras_resnet.detection.boxes import Truths, area
 from keras_resnet.detection.data.annotation_checks import MAX_NAME_LENGTH, BoxRepairs, check_files, path_below
@@ -39,7 +39,7 @@ def _is_name(value: Any) -> bool:
 
 
 def _is_side(value: Any) -> bool:
-    return _is_whole(value) and 0 < value <= MOST_PIXELS
+    return _is_whole(value) and 0 < value <= MAX_PIXELS
 
 
 def _is_box(value: Any) -> bool:

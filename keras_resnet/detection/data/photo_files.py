@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_resnet.data.cache import kept
+from keras_resnet.data.cache import cached
 from keras_resnet.data.reading import read_regular
 from keras_resnet.data.scan import stamp
 from keras_resnet.detection.boxes import Truths
@@ -41,7 +41,7 @@ def examine_files(files: Sequence[Path]) -> np.ndarray:
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             return np.array(list(threads.map(_examine, files)), np.uint64).reshape(-1, 4)
 
-    return kept(f"photos/{digest.hexdigest()[:32]}", examine, _examine, _size_and_orientation, _hash)
+    return cached(f"photos/{digest.hexdigest()[:32]}", examine, _examine, _size_and_orientation, _hash)
 
 
 def with_orientations(photos: Sequence[Photo], source: Path, tolerated: float = 0.0) -> tuple[Photo, ...]:
@@ -107,7 +107,7 @@ def content_hashes(data: DetectionData) -> np.ndarray:
         digest.update(photo.objects.boxes.tobytes())
 
     hashes = (_hash(data.reader.fetch(position)) for position in range(len(data)))
-    return kept(f"photos/records-{digest.hexdigest()[:32]}", lambda: np.array([*hashes], np.uint64), _hash)
+    return cached(f"photos/records-{digest.hexdigest()[:32]}", lambda: np.array([*hashes], np.uint64), _hash)
 
 
 def check_unseen(trained_on: np.ndarray, data: DetectionData, detector: str) -> None:

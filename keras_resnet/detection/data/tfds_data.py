@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_resnet.data import augment
-from keras_resnet.data.cache import cache_folder, kept
+from keras_resnet.data.cache import cache_folder, cached
 from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.reading import Reader
 from keras_resnet.data.records import record_split
@@ -106,7 +106,7 @@ def _contents(records: Split, shards: Sequence[Path], features: Any) -> list[Con
 
     name = f"tfds/{records.fingerprint}"
     with one_at_a_time(cache_folder() / name, f"reading the objects of {records.name}"):
-        return json.loads(kept(name, read, _contents, _plain).tobytes())
+        return json.loads(cached(name, read, _contents, _plain).tobytes())
 
 
 def _plain(value: Any) -> Any:

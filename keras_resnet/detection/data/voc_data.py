@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.augment import MOST_PIXELS
+from keras_resnet.data.augment import MAX_PIXELS
 from keras_resnet.data.reading import read_regular, read_text
 from keras_resnet.detection.boxes import Truths
 from keras_resnet.detection.data.annotation_checks import BoxRepairs, check_files, check_reachable, path_below
@@ -78,7 +78,7 @@ def read_annotation(
     try:
         root = ElementTree.fromstring(read_regular(path)[0])
         height, width = (int(root.findtext(f"size/{side}", "")) for side in ("height", "width"))
-        if not (0 < height <= MOST_PIXELS and 0 < width <= MOST_PIXELS):
+        if not (0 < height <= MAX_PIXELS and 0 < width <= MAX_PIXELS):
             raise ValueError(f"its picture is {width} x {height}")
         objects = root.findall("object")
         names = [element.findtext("name", "") for element in objects]

@@ -27,7 +27,7 @@ from keras_resnet.detection.training.reporter import MONITORED, PICTURES, Detect
 from keras_resnet.training.state import State
 from keras_resnet.training.stepping.optimizer import SGD
 from keras_resnet.training.task import Metrics, Validate, never
-from keras_resnet.training.workers import count_of, gathered, number_of, together, total
+from keras_resnet.training.workers import gathered, together, total, worker_count, worker_index
 from keras_resnet.weights.preprocessing import Preprocessing
 
 VALIDATIONS = 10
@@ -150,7 +150,7 @@ class DetectionTask:
 
         All workers must call it. Each detects in its share of the photos, and all return the scores of all photos.
         """
-        shard = Shard(number_of(strategy), count_of(strategy))
+        shard = Shard(worker_index(strategy), worker_count(strategy))
         rows, counts = together(strategy, lambda: self._detect(detector, data, shard, stopping))
         if stopping():
             return {}

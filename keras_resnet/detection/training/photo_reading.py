@@ -51,7 +51,7 @@ def read_share(
 
 def missed(data: DetectionData, position: int, error: InputError) -> None:
     """An ``on_error`` of :func:`read_share` for validation in a run: counts the objects of the photo as missed."""
-    data.reader.note(position, error, "its objects count as missed")
+    data.reader.record_lost(position, error, "its objects count as missed")
 
 
 def _reason(data: DetectionData, position: int) -> InputError:

@@ -147,7 +147,7 @@ def test_a_turned_photo_is_read_as_its_size_in_the_annotation_says(orientation, 
 
 def test_a_file_that_is_not_json_is_refused(tmp_path):
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(InputError, match=r"x.json is no JSON file"):
+    with pytest.raises(InputError, match=r"x.json is not a JSON file"):
         open_coco(tmp_path / "x.json", tmp_path)
     (tmp_path / "x.json").write_text("[" * 100_000)
     with pytest.raises(InputError, match=r"x.json is nested too deeply"):

@@ -99,7 +99,7 @@ def test_files_of_a_selection_keep_the_order_of_the_selection(rectangles, rng):
 def test_lost_photos_of_a_selection_count_in_the_whole_set(rectangles):
     data = open_coco(rectangles / "train.json", rectangles / "train")
     part = data.select([7, 3, 5]).select([2, 0])
-    part.reader.note(0, ValueError("photo 5 is lost."), "nothing stands in")
+    part.reader.record_lost(0, ValueError("photo 5 is lost."), "nothing stands in")
     assert list(data.reader.lost) == [5]
 
 

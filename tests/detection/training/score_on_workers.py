@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_resnet.detection import BENCHMARKS, PROTOCOLS, DetectionSettings, DetectionTask, load_detector, open_coco
 from keras_resnet.training import choose_strategy
-from keras_resnet.training.workers import linger, number_of
+from keras_resnet.training.workers import linger, worker_index
 from keras_resnet.weights import Preprocessing
 
 DETECTOR, PHOTOS, OUT = sys.argv[1:]
@@ -31,5 +31,5 @@ settings = DetectionSettings(model="none", batch_size=1, steps=1, base_lr=0.001)
 benchmark = replace(BENCHMARKS["coco"], score=score)
 task = DetectionTask(photos, photos, benchmark, settings, None, Preprocessing(mean=[0, 0, 0]), PROTOCOLS["coco"])
 values = task.validator(strategy)(model, lambda: False)
-np.savez(f"{OUT}-{number_of(strategy)}.npz", **values, **detections, looked_at=len(task.pictures))
+np.savez(f"{OUT}-{worker_index(strategy)}.npz", **values, **detections, looked_at=len(task.pictures))
 linger(strategy)
