@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import get_args
 
 import keras
@@ -18,6 +18,20 @@ from keras_resnet.typing import Normalization, Tensor
 
 TINY = 1e-37  # the smallest probability whose logarithm is taken
 TOLERANCE = 1e-3  # relative, of eigenvalues
+
+
+def cross_entropy_of(model: keras.Model) -> Callable[[Tensor, Tensor], Tensor]:
+    """The function from labels int ``[batch]`` and the outputs of ``model`` to cross-entropies ``[batch]``.
+
+    Outputs are logits or probabilities, depending on the activation of the classifier of ``model``.
+    """
+    are_logits = classifier_of(model).activation is keras.activations.linear
+
+    def cross_entropy(labels, outputs):
+        logits = outputs if are_logits else tf.math.log(tf.maximum(outputs, TINY))  # up to a constant
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+    return cross_entropy
 
 
 class Loss:
@@ -52,7 +66,7 @@ class Loss:
         one_of("normalization", normalization, get_args(Normalization))
         self.training = normalization == "batch"
         self.model = model
-        self.logits = classifier_of(model).activation is keras.activations.linear
+        self.cross_entropy = cross_entropy_of(model)
         if self.training:
             _check_normalizations(self.model)
         self.variables = self.model.trainable_variables
@@ -112,8 +126,7 @@ class Loss:
 
     def _batch_loss(self, images, labels, weights):
         scores, _ = self.model.stateless_call(self.tensors(weights), self.states, images, training=self.training)
-        scores = scores if self.logits else tf.math.log(tf.maximum(scores, TINY))  # logits up to a constant
-        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores))
+        return tf.reduce_mean(self.cross_entropy(labels, scores))
 
     def _batch_gradient(self, images, labels, weights):
         with tf.GradientTape() as tape:

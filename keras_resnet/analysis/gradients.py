@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.analysis.curvature import Loss
+from keras_resnet.analysis.curvature import Loss, cross_entropy_of
 from keras_resnet.analysis.parts import split
 from keras_resnet.structure import stage_of, weight_of
 from keras_resnet.typing import Normalization, Tensor
@@ -104,7 +104,7 @@ def flow(
             x, _ = part.model.stateless_call(weights, states, x, training=training)
             tape.watch(x)
             outputs.append(x)
-        losses = keras.losses.sparse_categorical_crossentropy(labels, x)
+        losses = cross_entropy_of(model)(labels, x)
     gradients = tape.gradient(losses, outputs[:-1])
     sizes = [float(tf.reduce_mean(tf.norm(tf.reshape(g, [len(images), -1]), axis=1))) for g in gradients]
     return dict(zip([part.name for part in parts], sizes, strict=False))
@@ -120,7 +120,7 @@ def shattering(
     """The correlation of the gradients at nearby inputs (Balduzzi et al. 2017), which is low for shattered gradients.
 
     Args:
-        model: a network with softmax probabilities.
+        model: a network with its classifier.
         images: preprocessed images ``[count, height, width, channels]``.
         labels: int ``[count]``.
         distances: distances of the nearby inputs, in a random direction, as fractions of each image's norm.
@@ -129,13 +129,13 @@ def shattering(
     Returns:
         ``[distances, images]``: the correlations of the cross-entropy's gradients with respect to the two inputs.
     """
-    images = tf.constant(images, tf.float32)
+    images, cross_entropy = tf.constant(images, tf.float32), cross_entropy_of(model)
 
     @tf.function
     def gradient(inputs):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            losses = keras.losses.sparse_categorical_crossentropy(labels, model(inputs, training=False))
+            losses = cross_entropy(labels, model(inputs, training=False))
         flat = tf.reshape(tape.gradient(losses, inputs), [len(images), -1])
         return tf.math.l2_normalize(flat - tf.reduce_mean(flat, axis=1, keepdims=True), axis=1, epsilon=1e-30)
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.stats import binom
 
+from keras_resnet.analysis.curvature import cross_entropy_of
 from keras_resnet.analysis.lesions import rejoined
 from keras_resnet.analysis.parts import split
 from keras_resnet.errors import InputError
@@ -69,7 +70,7 @@ def paths(
         x = part.model(x, training=False)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        losses = keras.losses.sparse_categorical_crossentropy(labels, head.model(x, training=False))
+        losses = cross_entropy_of(model)(labels, head.model(x, training=False))
     top = tape.gradient(losses, x)
     back = [_backward(part) for part in blocks]
     lengths = np.arange(len(blocks) + 1) if lengths is None else np.asarray(lengths)
