@@ -1,9 +1,11 @@
 """All figures of this package."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,6 +101,23 @@ def rates(groups: dict[str, dict[str, float]], unit: str, path: Path) -> None:
     figure.savefig(path, dpi=110, format="png")
 
 
+def photo_sizes(heights: Sequence[int], widths: Sequence[int], file: Any) -> None:
+    """Heights over widths of photos, in pixels, on logarithmic axes, as a PNG written to ``file``, a path or stream."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.loglog(widths, heights, "o", markersize=4, alpha=max(0.05, min(0.6, 100 / max(1, len(widths)))))
+    axes.set_xlabel("width (pixels)")
+    axes.set_ylabel("height (pixels)")
+    ends = max(1, min(*widths, *heights)) / 1.5, 1.5 * max(*widths, *heights)
+    axes.set(xlim=ends, ylim=ends)
+    axes.plot(ends, ends, color="grey", linewidth=0.8)
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.3)
+    figure.savefig(file, dpi=110, format="png")
+
+
 def photo_grid(images: Sequence[np.ndarray], titles: list[str]) -> np.ndarray:
     """A picture of the photos, four to a row under their titles; all uint8 ``[height, width, 3]``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -112,7 +131,9 @@ def photo_grid(images: Sequence[np.ndarray], titles: list[str]) -> np.ndarray:
     for axes, image, title in zip(figure.axes, images, titles, strict=False):
         axes.imshow(image, interpolation="nearest")
         axes.set_title(title, fontsize=8)
-    canvas.draw()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of class names in scripts that the font lacks
+        canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
 
 

@@ -21,7 +21,7 @@ USAGE = "keras-resnet PROGRAM ARGUMENTS... runs a program; keras-resnet PROGRAM 
 FOLDERS, OTHERS = {"recipes": "Train", "studies": "Studies"}, "Other tools"  # groups of the listing
 TOOLS = {  # more groups; a tool in none of them is among the other tools
     "Test and use": ("evaluate", "evaluate_detection", "classify", "detect", "export", "convert_weights"),
-    "Look into": ("analyze", "table1", "report", "paper_map"),
+    "Look into": ("inspect_data", "analyze", "table1", "report", "paper_map"),
     "Prepare and run": ("make_records", "launch_local", "campaign"),
     "Measure": ("benchmark", "scaling", "crash_test"),
 }

@@ -1,6 +1,7 @@
 """Tables of measurements, printed as Markdown row by row and written to result files with their provenance."""
 
 import json
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,11 +33,11 @@ class Table:
     def aligned(self) -> str:
         """The table for a terminal, each column as wide as its cells; all but the first are aligned to the right."""
         lines = [self.columns, *self.rows]
-        first, *others = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+        first, *others = [max(map(_width, cells)) for cells in zip(*lines, strict=True)]
         text = []
         for name, *cells in lines:
-            aligned = [name.ljust(first), *(cell.rjust(width) for cell, width in zip(cells, others, strict=True))]
-            text.append("  ".join(aligned).rstrip())
+            padded = (" " * (width - _width(cell)) + cell for cell, width in zip(cells, others, strict=True))
+            text.append("  ".join([name + " " * (first - _width(name)), *padded]).rstrip())
         return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
 
     def print_header(self) -> None:
@@ -71,6 +72,11 @@ def write_tables(path: Path | None, tables: Iterable[Table], **about: Any) -> No
 def as_json(tables: Iterable[Table]) -> dict[str, dict]:
     """``tables`` by name, as plain values."""
     return {table.name: {"columns": list(table.columns), "rows": [list(row) for row in table.rows]} for table in tables}
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that ``text`` takes: two for each wide letter, such as Chinese ones."""
+    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)
 
 
 def _line(cells: Iterable[str]) -> str:

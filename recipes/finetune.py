@@ -1,6 +1,6 @@
 """Fine-tune a trained network on a folder of photos.
 
-    python recipes/finetune.py --model ResNet50:imagenet --data DIR     DIR/train/<class>/*.JPEG and DIR/val/<class>/*
+    python recipes/finetune.py --model ResNet50:imagenet --data DIR     DIR/<class>/*, or DIR/{train,val}/<class>/*
     python recipes/finetune.py --model best.keras --data DIR --freeze conv4 --freeze-bn
     python recipes/finetune.py --model best.keras --data DIR --unfreeze-every 2
 
@@ -29,7 +29,7 @@ PRESET = {"batch_size": 32, "base_lr": 0.01, "schedule": "steps", "epochs": 15}
 
 
 @dataclass(frozen=True)
-class Settings(training.Settings):
+class Settings(training.PhotoSettings):
     """What to fine-tune, on what data, and how."""
 
     model: ByPreset[str] = BY_PRESET
@@ -68,6 +68,7 @@ def prepare(settings: Settings, data_set: "data.Data", trained: "keras_resnet.Ne
     """The task of fine-tuning ``trained`` with a new classifier."""
     data_set = training.with_first_photos(data_set, settings.workdir)
     batch, view = settings.batch_size, data.ImageNetView(trained.preprocessing, settings.image_size)
+    train = training.balanced(settings, data_set.train)
 
     def network():
         tuned = keras_resnet.replace_classifier(trained, len(data_set.classes), settings.image_size)
@@ -82,18 +83,19 @@ def prepare(settings: Settings, data_set: "data.Data", trained: "keras_resnet.Ne
         test=data_set.test,
         preprocessing=view.preprocessing,
         train_batches=lambda start_step, shard: data.imagenet_batches(
-            data_set.train, view, batch, settings.seed, start_step, shard
+            train, view, batch, settings.seed, start_step, shard
         ),
         test_batches=lambda split, shard: data.imagenet_batches(split, view, batch, shard=shard),
         reference_batch=PRESET["batch_size"],
         milestones=schedules.IMAGENET_MILESTONES,
         network=network,
+        class_weights=training.loss_weights(settings, data_set),
         rates=stage_rates(settings, training.stages_of(trained), max(1, round(len(data_set.train) / batch))),
     )
 
 
 def main(settings: Settings) -> None:
-    data_set = data.open_data(settings.data, settings.data_dir)
+    data_set = training.open_photos(settings)
     trained = keras_resnet.load_model(settings.model)
     if getattr(trained, "spec", None) is None or trained.preprocessing is None:
         raise InputError(UNTRAINED.format(settings.model))

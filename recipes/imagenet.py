@@ -1,7 +1,7 @@
 """Train a residual or plain network on ImageNet, or on any folder of photos, as Sec. 3.4 does.
 
     python recipes/imagenet.py                                    the built-in demo set of ten shapes, a few minutes
-    python recipes/imagenet.py --data DIR --model ResNet50        DIR/train/<class>/*.JPEG and DIR/val/<class>/*.JPEG
+    python recipes/imagenet.py --data DIR --model ResNet50        DIR/<class>/*, or DIR/{train,val}/<class>/*
     python recipes/imagenet.py --data imagenet2012 --data-dir DIR --epochs 90      as prepared by TensorFlow Datasets
 
 trains in batches of 256 on random crops of 224 pixels at shorter side 256 to 480, with flips and colour augmentation,
@@ -34,7 +34,7 @@ SMALL_BATCH, MIN_STEPS = 32, 50  # data with fewer than 50 of the paper's steps 
 
 
 @dataclass(frozen=True)
-class Settings(training.Settings):
+class Settings(training.PhotoSettings):
     """What to train, on what data, and how; settings left out follow the data set's preset."""
 
     recipe: Literal["paper", "modern"] = "paper"
@@ -64,9 +64,10 @@ def prepare(settings: Settings, data_set: "data.Data") -> "training.Classificati
     if settings.own_colours:
         view = replace(view, colours=data.principal_colours(data_set.train, size))
     finish = data.mix(len(data_set.classes)) if modern else None
+    train = training.balanced(settings, data_set.train)
 
     def train_batches(start_step, shard):
-        return data.imagenet_batches(data_set.train, view, batch, settings.seed, start_step, shard, finish)
+        return data.imagenet_batches(train, view, batch, settings.seed, start_step, shard, finish)
 
     return training.Classification(
         settings=settings,
@@ -81,13 +82,14 @@ def prepare(settings: Settings, data_set: "data.Data") -> "training.Classificati
         milestones=schedules.IMAGENET_MILESTONES,
         warm_up_epochs=MODERN_WARM_UP if modern else 0,
         averaged=modern,
+        class_weights=training.loss_weights(settings, data_set),
     )
 
 
 def main(settings: Settings) -> None:
     if settings.data == "demo":
         print("training on the built-in demo set; --data DIR trains on your own photos", flush=True)
-    data_set = data.open_data(settings.data, settings.data_dir)
+    data_set = training.open_photos(settings)
     settings = training.resolve(settings, preset(settings, data_set), "imagenet")
     training.run(settings, functools.partial(prepare, data_set=data_set))
 

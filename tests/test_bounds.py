@@ -69,6 +69,8 @@ def declared() -> list[type]:
     for module, name in (
         ("specs", "NetSpec"),
         ("training.settings", "Settings"),
+        ("training.own_photos", "PhotoSettings"),
+        ("data.dividing", "Division"),
         ("training.cifar", "CifarSettings"),
         ("detection.training.detection_settings", "DetectionSettings"),
         ("studies.study_settings", "StudySettings"),

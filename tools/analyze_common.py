@@ -36,7 +36,7 @@ class OnImages(Instrument):
     model: tuple[str, ...]
     """NAME (random weights), NAME:WEIGHTS, a .keras file or another weight file; several are compared."""
     data: str = "demo"
-    """A folder with train/<class>/* and val/<class>/*, record shards, the name of a TFDS data set, or demo."""
+    """A folder of class folders, a CSV file of photos, record shards, the name of a TFDS data set, or demo."""
     data_dir: Path | None = None
     """The folder of prepared TFDS data sets."""
     split: Literal["train", "val", "test"] = "val"

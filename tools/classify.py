@@ -3,7 +3,7 @@
 python tools/classify.py cat.jpg dog.png --model ResNet50:imagenet
 python tools/classify.py photos/ --model best.keras --draw answers.png --csv answers.csv
 
-A folder stands for the .jpg, .jpeg and .png files in it and below. A file that does not decode is reported and left
+A folder stands for the photos in it and below. A file that does not decode is reported and left
 out.
 """
 
@@ -36,7 +36,7 @@ class Classify:
     """The photos, the model, and the files to write."""
 
     photos: Positional[tuple[Path, ...]]
-    """JPEG or PNG files, or folders of them."""
+    """Photos, or folders of them."""
     model: str
     """NAME:WEIGHTS (a file, or imagenet), a .keras file, or another weight file."""
     top: Count = 5
@@ -63,7 +63,7 @@ class Classify:
                 if self.draw is not None and len(pictures) < MAX_DRAWN:
                     pictures.append(_picture(photo))
         if not answers:
-            raise InputError(f"None of the {len(files)} files is a photo that decodes: give JPEG or PNG files.")
+            raise InputError(f"None of the {len(files)} files is a photo that decodes: give JPEG, PNG or other photos.")
         self._write(answers, pictures)
 
     def _answerer(self) -> Callable[[dict], list]:
@@ -122,7 +122,7 @@ class Classify:
 
 def _files(path: Path) -> list[Path]:
     """The file itself, or the images in the folder and below in the order of their names."""
-    from keras_resnet.data.scan import is_image
+    from keras_resnet.data.gathering import is_image
 
     if not path.is_dir():
         return [path]

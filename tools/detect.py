@@ -29,7 +29,7 @@ class Detect:
     """The photos, the detectors, and how they are tested."""
 
     photos: Positional[tuple[Path, ...]]
-    """JPEG or PNG files."""
+    """Photos."""
     model: tuple[Path, ...]
     """Detectors, .keras files of recipes/coco.py or voc.py."""
     out: Folder = Path("detections")

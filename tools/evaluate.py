@@ -18,6 +18,7 @@ from keras_resnet import evaluation
 from keras_resnet.bounds import Count, Length, Pixels
 from keras_resnet.command_line import JsonFile, run_tool
 from keras_resnet.data import open_data
+from keras_resnet.data.dividing import BY_SHARE, Division
 from keras_resnet.tables import Table, write_tables
 from keras_resnet.typing import ViewName
 
@@ -31,11 +32,13 @@ class Evaluate:
     model: tuple[str, ...]
     """NAME:WEIGHTS (a file, or imagenet), a .keras file or another weight file; several make an ensemble."""
     data: str
-    """A folder with train/<class>/* and val/<class>/*, record shards, the name of a TFDS data set, or demo."""
+    """Class folders, a CSV file of path,label[,split], record shards, the name of a TFDS data set, or demo."""
     data_dir: Path | None = None
     """The folder of prepared TFDS data sets."""
     split: Literal["val", "test", "train"] = "val"
     """The part of the data."""
+    division: Division = BY_SHARE
+    """How photos without a split are divided: as the model's own run divided them."""
     view: ViewName = "center"
     """The views of each photo: its center, four corners and center with flips, or the whole photo at several scales."""
     scales: Annotated[tuple[Pixels, ...], Length(1, 100)] | None = None
@@ -53,7 +56,7 @@ class Evaluate:
     def run(self) -> None:
         view = evaluation.View(self.view, self.scales, self.flips)
         ensemble = evaluation.Ensemble(self.model, keras_resnet.load_model, view, self.batch_size)
-        data = open_data(self.data, self.data_dir)
+        data = open_data(self.data, self.data_dir, self.division)
         members = list(self.model)
         if self.choose is not None:
             members = evaluation.greedy(ensemble.member_scores(data, data.validation), self.choose)

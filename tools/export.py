@@ -43,7 +43,7 @@ class Export:
     model: str
     """NAME:WEIGHTS, a .keras file, or another weight file."""
     data: str
-    """Photos: a folder with train/<class>/* and val/<class>/*, record shards, the name of a TFDS data set, or demo."""
+    """Calibration and comparison: class folders, a CSV file of photos, shards, a TFDS data set, or demo."""
     out: Folder
     """The folder to write."""
     data_dir: Path | None = None

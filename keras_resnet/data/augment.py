@@ -12,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from keras_resnet.data import viewing
 from keras_resnet.data.reading import read_regular
+from keras_resnet.data.viewing import JPEG, PNG
 from keras_resnet.errors import InputError
 from keras_resnet.typing import Tensor
 from keras_resnet.weights.preprocessing import CENTER_CROP, Preprocessing
@@ -23,7 +25,7 @@ PCA_DEVIATION = 0.1
 CMYK_CHANNELS = 4
 MAX_PIXELS = 2**27  # of a photo: 0.4 GB when decoded; larger ones are refused from their headers
 TOO_LARGE = f"it has more than {MAX_PIXELS:,} pixels"
-PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+SHAPE = (None, None, 3)
 ALIASING = 2  # training views reduced by more than this factor are filtered against aliasing
 
 
@@ -51,15 +53,42 @@ def fold(seed: Tensor, number: int) -> Tensor:
 
 
 def decode(encoded: Tensor) -> Tensor:
-    """Decode a JPEG (also grey or CMYK) or PNG to uint8 RGB ``[height, width, 3]``.
+    """A photo of any format as a viewer shows it, uint8 RGB ``[height, width, 3]``: see ``viewing``.
 
     Raises:
         tf.errors.InvalidArgumentError: it is not an image, is damaged, or has more than ``MAX_PIXELS``.
     """
+
+    def odd():
+        return viewing.turned(decode_stored(encoded), viewing.orientation(encoded))
+
     with tf.control_dependencies([_bounded(encoded)]):
-        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    image.set_shape([None, None, 3])
+        image = tf.cond(viewing.is_shown_as_stored(encoded), lambda: _decode_plain(encoded), odd)
+    image.set_shape(SHAPE)
     return image
+
+
+def decode_stored(encoded: Tensor) -> Tensor:
+    """The same as it is stored, not turned by its EXIF orientation, which boxes of an annotation file may be of."""
+
+    def by_pillow():
+        return tf.ensure_shape(viewing.on_bytes(_by_pillow, encoded, tf.uint8), SHAPE)
+
+    with tf.control_dependencies([_bounded(encoded)]):
+        image = tf.cond(viewing.is_plain(encoded), lambda: _decode_plain(encoded), by_pillow)
+    image.set_shape(SHAPE)
+    return image
+
+
+def _by_pillow(encoded: bytes) -> np.ndarray:
+    try:
+        return viewing.pixels_of(encoded)
+    except InputError as error:
+        raise InputError(f"An example of the data cannot be used: {error}.") from error
+
+
+def _decode_plain(encoded):
+    return tf.ensure_shape(tf.io.decode_image(encoded, channels=3, expand_animations=False), SHAPE)
 
 
 def _bounded(encoded):
@@ -71,7 +100,7 @@ def _bounded(encoded):
         lambda: tf.cond(
             tf.io.is_jpeg(encoded),
             lambda: tf.image.extract_jpeg_shape(encoded)[:2],
-            lambda: tf.ensure_shape(tf.numpy_function(_sides, [encoded], tf.int32, stateful=False), [2]),
+            lambda: tf.ensure_shape(viewing.on_bytes(_sides, encoded, tf.int32), [2]),
         ),
     )
     count = tf.reduce_prod(tf.cast(pixels, tf.int64))
@@ -102,20 +131,23 @@ def problem(encoded: bytes) -> str:
     """What is wrong with the bytes of an image file, in a few words; an empty string if nothing is."""
     try:
         with tf.device("CPU:0"):
-            if _pixels(encoded) > MAX_PIXELS:
+            if encoded and _pixels(encoded) > MAX_PIXELS:
                 return TOO_LARGE
-            image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    except tf.errors.OpError as error:
-        return error.message.split("\n")[0].split("}} ")[-1].split(" [Op:")[0][:200]
+            plain = encoded.startswith((JPEG, PNG))
+            image = _decode_plain(encoded) if plain else viewing.pixels_of(encoded)
+    except tf.errors.OpError:
+        return viewing.what_is_wrong(encoded)
+    except InputError as error:
+        return str(error)
     return "" if min(image.shape[:2]) > 0 else "it has no pixels"
 
 
 def read_photo(path: str | os.PathLike) -> bytes:
-    """The bytes of a JPEG or PNG file; raises :class:`InputError` if it is missing or cannot be decoded."""
+    """The bytes of a photo; raises :class:`InputError` if it is missing or cannot be decoded."""
     encoded, _ = read_regular(path)
     reason = problem(encoded)
     if reason:
-        raise InputError(f"{path} does not decode: {reason if reason == TOO_LARGE else 'give a JPEG or PNG file'}.")
+        raise InputError(f"{path} does not decode: {reason}.")
     return encoded
 
 
@@ -142,22 +174,42 @@ def colour_shift(seed: Tensor, colours: Colours = ALEXNET_COLOURS) -> Tensor:
     return 255.0 * tf.linalg.matvec(tf.constant(colours.vectors), alphas * tf.constant(colours.values))
 
 
-def _decode_window(encoded, shape, window):
+def _decode_window(encoded, shape, orientation, window):
     """The uint8 pixels of ``window`` (top, left, height, width); of a JPEG only that part is decoded."""
+
+    def cropped(stored):
+        return tf.image.decode_and_crop_jpeg(
+            encoded, stored, channels=3, fancy_upscaling=False, dct_method="INTEGER_FAST"
+        )
+
+    def cropped_and_turned():
+        stored = viewing.stored_window(window, shape[:2], orientation)
+        return viewing.turned(cropped(stored), orientation)
+
+    def whole():
+        return tf.slice(decode(encoded), [window[0], window[1], 0], [window[2], window[3], 3])
+
     croppable = tf.logical_and(tf.io.is_jpeg(encoded), shape[2] != CMYK_CHANNELS)
     return tf.cond(
-        croppable,
-        lambda: tf.image.decode_and_crop_jpeg(
-            encoded, window, channels=3, fancy_upscaling=False, dct_method="INTEGER_FAST"
-        ),
-        lambda: tf.slice(decode(encoded), [window[0], window[1], 0], [window[2], window[3], 3]),
+        croppable & (orientation == 1),
+        lambda: cropped(window),
+        lambda: tf.cond(croppable, cropped_and_turned, whole),
     )
 
 
 def image_shape(encoded: Tensor) -> Tensor:
-    """int32 ``[height, width, channels]`` of an encoded image; for a JPEG only the header is read."""
+    """int32 ``[height, width, channels]`` of a photo as a viewer shows it, from its header alone for a JPEG."""
+    return _turned_shape(encoded, viewing.orientation(encoded))
+
+
+def _turned_shape(encoded, orientation):
+    return tf.gather(stored_shape(encoded), tf.where(orientation > 4, [1, 0, 2], [0, 1, 2]))
+
+
+def stored_shape(encoded: Tensor) -> Tensor:
+    """The same as it is stored, not turned by its EXIF orientation."""
     return tf.cond(
-        tf.io.is_jpeg(encoded), lambda: tf.image.extract_jpeg_shape(encoded), lambda: tf.shape(decode(encoded))
+        tf.io.is_jpeg(encoded), lambda: tf.image.extract_jpeg_shape(encoded), lambda: tf.shape(decode_stored(encoded))
     )
 
 
@@ -174,17 +226,18 @@ def at_most(encoded: Tensor, side: int) -> Tensor:
     return tf.cond(tf.reduce_min(shape[:2]) > side, smaller, lambda: encoded)
 
 
-def _view(encoded, shape, scale, fraction, mirrored, size: int):
+def _view(encoded, orientation, scale, fraction, mirrored, size: int):
     """A float32 ``size`` x ``size`` crop of the image resized to shorter side ``scale * size``, possibly mirrored.
 
     ``fraction`` in [0, 1]^2 is the position of the crop between top left and bottom right. The crop is first chosen in
     the file's own pixels; only that window is decoded, and resized once.
     """
+    shape = _turned_shape(encoded, orientation)
     extent = tf.cast(shape[:2], tf.float32)
     side = tf.reduce_min(extent) / scale  # of the crop, in the file's pixels
     window = tf.maximum(tf.cast(tf.round(side), tf.int32), 1)
     corner = tf.cast(tf.round(fraction * (extent - tf.cast(window, tf.float32))), tf.int32)
-    pixels = _decode_window(encoded, shape, tf.stack([corner[0], corner[1], window, window]))
+    pixels = _decode_window(encoded, shape, orientation, tf.stack([corner[0], corner[1], window, window]))
     pixels = tf.cond(mirrored, lambda: tf.reverse(pixels, [1]), lambda: pixels)
     pixels = tf.cast(pixels, tf.float32)  # TensorFlow resizes floats a fifth faster than bytes
     resized = tf.cond(  # below that factor the slower filter gains nothing (docs/deviations.md)
@@ -199,7 +252,7 @@ def scale_crop_flip(encoded: Tensor, seed: Tensor, size: int) -> Tensor:
     """Shorter side uniform in [8/7, 15/7] x size, a random crop of ``size``, flipped half the time (Sec. 3.4)."""
     draws = tf.random.stateless_uniform([4], seed)  # drawn together: each draw costs as much as a small image operation
     scale = SCALES[0] + (SCALES[1] - SCALES[0]) * draws[0]
-    return _view(encoded, image_shape(encoded), scale, draws[1:3], draws[3] < 0.5, size)
+    return _view(encoded, viewing.orientation(encoded), scale, draws[1:3], draws[3] < 0.5, size)
 
 
 def center_view(encoded: Tensor, size: int, crop: float = CENTER_CROP) -> Tensor:

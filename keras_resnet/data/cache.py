@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_resnet.files import write_whole
 
-FOLDERS = ("scores", "statistics", "records", "scans", "tfds", "photos")  # of the cache
+FOLDERS = ("scores", "statistics", "records", "scans", "tfds", "photos", "contents")  # of the cache
 MAX_BYTES = 4 * 2**30  # in all; then the least recently used files go. Scores of ImageNet's 50,000 photos take 0.2e9
 LIBRARIES = ("tensorflow", "keras")
 Maker: TypeAlias = ModuleType | Callable

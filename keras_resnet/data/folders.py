@@ -1,40 +1,82 @@
-"""Folders of photos: one folder per class, or ImageNet as its official archives unpack, with a list of labels."""
+"""Photos in files: one folder per class, divided or not; a list; or ImageNet as its official archives unpack."""
 
 import csv
 import functools
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from keras_resnet.data.dividing import BY_SHARE, Division
+from keras_resnet.data.gathering import ClassFolders, class_folders, content_keys, is_image
+from keras_resnet.data.photo_table import WRITE, read_photo_table
 from keras_resnet.data.reading import Reader, list_folder, read_regular, read_text
-from keras_resnet.data.scan import fetch_from, images_in, is_image
-from keras_resnet.data.splits import DATA_FORMS, Data, Split, fingerprint_of
+from keras_resnet.data.scan import fetch_from, whole_of
+from keras_resnet.data.splits import DATA_FORMS, Data, LeftOut, Split, fingerprint_of
 from keras_resnet.errors import InputError
 
 
-def open_folder(folder: Path, name: str) -> Data:
-    """``folder/train/<class>/*`` with ``folder/val/<class>/*``, or with a flat ``val`` and a label list beside it."""
-    is_folder = dict(list_folder(folder)) if os.path.lexists(folder) else {}
-    for part in ("train", "val"):
-        if not is_folder.get(part):
-            raise InputError(f"There is no folder {folder / part}: --data takes {DATA_FORMS}.")
-    classes = _folders(folder / "train")
-    openers = {"train": functools.partial(_class_split, folder / "train", "train", classes)}
+def open_folder(folder: Path, name: str, division: Division = BY_SHARE) -> Data:
+    """``folder/<class>/*``, which is divided; or ``folder/train/<class>/*`` with ``folder/val/<class>/*``.
+
+    ``val`` may also be flat, with a label list beside it. Photos in folders below a class folder are of that class.
+    """
+    if not os.path.lexists(folder):
+        raise InputError(f"There is no folder {folder}: --data takes {DATA_FORMS}.")
+    parts = dict(list_folder(folder))
+    if not parts.get("train") and not parts.get("val"):
+        return _divided(folder, name, division)
+    for part, other in (("train", "val"), ("val", "train")):
+        if not parts.get(part):
+            way_out = f"; --data {folder / other} divides that folder" if parts.get(other) else ""
+            raise InputError(f"There is no folder {folder / part}: --data takes {DATA_FORMS}{way_out}.")
+    division.refuse_if_given(str(folder))
+    train = class_folders(folder / "train")
+    classes = tuple(train.paths)
+    openers = {"train": functools.partial(_class_split, train, "train", classes)}
     if any(is_image(name) for name, _ in list_folder(folder / "val")):
         openers["validation"] = functools.partial(_flat_split, folder, classes)
         return Data(name, classes, openers)
-    val_classes = _folders(folder / "val")
-    if classes != val_classes:
-        odd = sorted(set(classes) ^ set(val_classes))
+    val = class_folders(folder / "val")
+    unknown = sorted(set(val.paths) - set(classes))
+    if unknown:
         raise InputError(
-            f"{folder}/train has {len(classes)} classes and {folder}/val has {len(val_classes)}; "
-            f"only one of them has {', '.join(odd[:3])}{' ...' if len(odd) > 3 else ''}: make them the same."
+            f"{folder}/train has {len(classes)} classes and {folder}/val has {len(val.paths)}; only val has photos of "
+            f"{', '.join(unknown[:3])}{' ...' if len(unknown) > 3 else ''}: give train some too."
         )
-    openers["validation"] = functools.partial(_class_split, folder / "val", "val", classes)
+    openers["validation"] = functools.partial(_class_split, val, "val", classes)
     return Data(name, classes, openers)
+
+
+def open_table(file: Path, division: Division = BY_SHARE) -> Data:
+    """The photos that a CSV or TSV file lists, divided as its column ``split`` says or, without one, by content."""
+    table = read_photo_table(file)
+    if not table.labels:
+        raise InputError(f"{file} lists no photos: {WRITE}.")
+    classes = tuple(sorted(set(table.labels.values())))
+    by_class: dict[str, list[bytes]] = {label: [] for label in classes}
+    for path, label in table.labels.items():
+        by_class[label].append(os.fsencode(path))
+    paths = list(by_class.values())
+    found = functools.cache(lambda: whole_of(file.parent, paths, file.name))
+    if not table.parts:
+        return _in_two(file.parent, file.stem, classes, found, division, table.left_out)
+    division.refuse_if_given(str(file))
+    for part in ("train", "validation"):
+        if part not in table.parts.values():
+            raise InputError(f"{file} has no photo in the split {part}: give it both train and val, or no splits.")
+
+    def opened(part: str) -> Split:
+        files, left_out = found()
+        own = np.array([table.parts[os.fsdecode(path)] == part for path in files["path"]], bool)
+        split = _split(file.parent, part, files[own])
+        return replace(split, left_out=left_out) if part == "train" else split
+
+    openers = {part: functools.partial(opened, part) for part in dict.fromkeys(table.parts.values())}
+    return Data(file.stem, classes, openers, table.left_out)
 
 
 def folder_split(folder: Path, name: str) -> tuple[tuple[str, ...], Split]:
@@ -43,27 +85,48 @@ def folder_split(folder: Path, name: str) -> tuple[tuple[str, ...], Split]:
     Raises:
         InputError: the folder is missing or cannot be read, has no images, or has too many that do not decode.
     """
-    classes = _folders(Path(folder))
-    return classes, _class_split(Path(folder), name, classes)
+    found = class_folders(Path(folder))
+    classes = tuple(found.paths)
+    return classes, _class_split(found, name, classes)
 
 
-def _folders(folder: Path) -> tuple[str, ...]:
-    names = tuple(name for name, is_folder in list_folder(folder) if is_folder)
-    for name in names:
-        if not name.isprintable():  # this includes bytes that are not UTF-8, which Python turns into surrogates
-            raise InputError(f"The class folder {name!r} in {folder} has a name that cannot be printed: rename it.")
-    return names
+def _divided(folder: Path, name: str, division: Division) -> Data:
+    """A folder of class folders without ``train`` and ``val``."""
+    found = class_folders(folder)
+    classes = tuple(found.paths)
+    paths = list(found.paths.values())
+    return _in_two(folder, name, classes, functools.cache(lambda: whole_of(folder, paths)), division, found.left_out)
 
 
-def _class_split(folder: Path, name: str, classes: tuple[str, ...]) -> Split:
-    return _split(folder, name, _readable(folder, classes))
+def _in_two(
+    folder: Path,
+    name: str,
+    classes: tuple[str, ...],
+    found: Callable[[], tuple[np.ndarray, tuple[LeftOut, ...]]],
+    division: Division,
+    left_out: tuple[LeftOut, ...],
+) -> Data:
+    """The rows and bad files of ``found`` as training and validation part; ``folder`` is where the paths are."""
+    if len(classes) < 2:
+        raise InputError(f"All photos of {folder} are of one class, {classes[0]}: a classifier needs two or more.")
+    names = division.names(name)
+
+    @functools.cache
+    def halves() -> tuple[Split, Split]:
+        files, bad = found()
+        held_out = division.held_out(files["directory"], content_keys(folder, files), name)
+        if held_out.all() or not held_out.any():
+            raise InputError(f"{name} has too few photos to divide: give each class two different ones or more.")
+        train, validation = _split(folder, names[0], files[~held_out]), _split(folder, names[1], files[held_out])
+        return replace(train, left_out=bad), validation
+
+    return Data(name, classes, {"train": lambda: halves()[0], "validation": lambda: halves()[1]}, left_out)
 
 
-def _readable(folder: Path, directories: Sequence[str]) -> np.ndarray:
-    files = images_in(folder, directories) if directories else np.zeros(0)
-    if not len(files):
-        raise InputError(f"{folder} holds no images: it needs a folder of .JPEG, .jpg or .png files for each class.")
-    return files
+def _class_split(found: ClassFolders, name: str, classes: tuple[str, ...]) -> Split:
+    none = np.zeros(0, "S1")
+    files, bad = whole_of(found.folder, [found.paths.get(each, none) for each in classes])
+    return replace(_split(found.folder, name, files), left_out=(*bad, *found.left_out))
 
 
 def _split(folder: Path, name: str, files: np.ndarray) -> Split:
@@ -88,6 +151,7 @@ def _split(folder: Path, name: str, files: np.ndarray) -> Split:
         reader,
         files,
         functools.partial(_split, folder, name),
+        folder=folder,
     )
 
 
@@ -104,10 +168,10 @@ def _flat_split(folder: Path, classes: tuple[str, ...]) -> Split:
                     f"{folder / 'val'} (the first is {missing[0]}): replace it with the list for these images."
                 )
             number = {name: i for i, name in enumerate(classes)}
-            files = _readable(folder / "val", [""])
+            files, bad = whole_of(folder / "val", [[os.fsencode(image.name) for image in images]])
             stems = (os.path.splitext(os.fsdecode(path))[0] for path in files["path"])
             files["directory"] = [number[wnids[stem]] for stem in stems]
-            return _split(folder / "val", "val", files)
+            return replace(_split(folder / "val", "val", files), left_out=bad)
     raise InputError(
         f"{folder / 'val'} holds images without class folders: put their label list into {folder}, one of "
         f"{', '.join(LABEL_LISTS)}."

@@ -212,6 +212,8 @@ def imagenet_batches(
         return single_pass(test, len(split), batch_size, shard)
 
     def training(position, image_seed):
+        if split.draw is not None:
+            position = split.draw(position, image_seed[1])
         encoded, label = read(position)
         return view.training(encoded, image_seed), label
 

@@ -13,14 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from keras_resnet.data.cache import cache_folder, evict, version_of
+from keras_resnet.data.gathering import files_below, sorted_out
 from keras_resnet.data.lock import one_at_a_time
-from keras_resnet.data.reading import MAX_LOST_SHARE, list_folder, read_regular
-from keras_resnet.data.splits import fingerprint_of
+from keras_resnet.data.reading import read_regular
+from keras_resnet.data.splits import LeftOut, fingerprint_of
 from keras_resnet.errors import InputError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+MAX_BAD_SHARE = 0.2  # of the photos of a folder
 MAX_LISTED = 20
 SAVE_INTERVAL = 20_000  # images between saves, from which a stopped scan continues
+Paths = Sequence[bytes] | np.ndarray
 UNKNOWN, BAD, GOOD = -1, 0, 1
 FIELDS = ("path", "directory", "size", "modified", "state")
 
@@ -36,13 +38,26 @@ def images_in(folder: Path, directories: Sequence[str]) -> np.ndarray:
         index in ``directories``; ``size`` in bytes and ``modified`` in nanoseconds, int64; ``state``, int8: ``GOOD``.
 
     Raises:
-        InputError: more than 1 % of the files do not decode.
+        InputError: more than 20 % of the files do not decode.
+    """
+    paths = [sorted_out(files_below(folder / directory))[0] for directory in directories]
+    names = [[os.fsencode(os.path.join(d, path)) for path in each] for d, each in zip(directories, paths, strict=True)]
+    return whole_of(folder, names)[0]
+
+
+def whole_of(folder: Path, paths: Sequence[Paths], which: str = "") -> tuple[np.ndarray, tuple[LeftOut, ...]]:
+    """The rows, as :func:`images_in` gives them, of those of ``paths`` that decode, and what does not.
+
+    Args:
+        folder: under which the paths are.
+        paths: for each ``directory``, of its images.
+        which: tells this scan of the folder from others.
     """
 
     def listed():
-        return np.concatenate([_listed(folder, directory, number) for number, directory in enumerate(directories)])
+        return np.concatenate([_rows(folder, each, number) for number, each in enumerate(paths)])
 
-    return _readable(folder, scan_file(folder), listed)
+    return _whole(folder, scan_file(folder, which), listed)
 
 
 def fetch_from(folder: Path, files: np.ndarray) -> Callable[[int], bytes]:
@@ -73,7 +88,7 @@ def listed_images(folder: Path, paths: list[str]) -> np.ndarray:
     Each such list has a cached scan of its own.
     """
     names = [os.fsencode(os.path.relpath(path, folder)) for path in paths]
-    return _readable(folder, scan_file(folder, fingerprint_of(names)), lambda: _rows(folder, names, 0))
+    return whole_of(folder, [names], fingerprint_of(names))[0]
 
 
 def scan_file(folder: Path, which: str = "") -> Path:
@@ -84,7 +99,7 @@ def scan_file(folder: Path, which: str = "") -> Path:
     return cache_folder() / "scans" / f"{name}.npy"
 
 
-def _readable(folder: Path, cache: Path, listed: Callable[[], np.ndarray]) -> np.ndarray:
+def _whole(folder: Path, cache: Path, listed: Callable[[], np.ndarray]) -> tuple[np.ndarray, tuple[LeftOut, ...]]:
     before = _written(cache)
     with one_at_a_time(cache, f"checking {folder}"):
         known = _read(cache)
@@ -93,20 +108,17 @@ def _readable(folder: Path, cache: Path, listed: Callable[[], np.ndarray]) -> np
         else:
             files = _scan(folder, listed(), known, cache)
     bad = files[files["state"] == BAD]
-    if len(bad):
-        _report(folder, bad["path"], len(files), cache.with_suffix(".txt"))
-    if len(bad) > MAX_LOST_SHARE * len(files):
-        first = _full(folder, bad["path"][0])
+    if not len(bad):
+        return files, ()
+    _report(folder, bad["path"], len(files), cache.with_suffix(".txt"))
+    first = _full(folder, bad["path"][0])
+    if len(bad) > MAX_BAD_SHARE * len(files):
         raise InputError(
-            f"{len(bad)} of {len(files)} images in {folder} do not decode, more than {MAX_LOST_SHARE:.0%} "
+            f"{len(bad)} of {len(files)} images in {folder} do not decode, more than {MAX_BAD_SHARE:.0%} "
             f"(the first is {first}: {_problem(first)}): repair or remove them."
         )
-    return files[files["state"] == GOOD]
-
-
-def is_image(name: str) -> bool:
-    """Whether the name of a file is that of an image."""
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    left_out = LeftOut("photos that do not decode", len(bad), os.fsdecode(bad["path"][0]), bad=True)
+    return files[files["state"] == GOOD], (left_out,)
 
 
 def stamp(path: str) -> str:
@@ -125,11 +137,6 @@ def _scan(folder, files, known, cache) -> np.ndarray:
         files["state"][same] = before["state"][same]
     _decode(folder, files, cache)
     return files
-
-
-def _listed(folder, directory, number) -> np.ndarray:
-    names = [name for name, _ in list_folder(folder / directory) if is_image(name)]
-    return _rows(folder, [os.fsencode(os.path.join(directory, name)) for name in names], number)
 
 
 def _rows(folder, paths, number) -> np.ndarray:

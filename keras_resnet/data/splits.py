@@ -4,6 +4,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -11,9 +12,29 @@ from keras_resnet.data.reading import Reader
 from keras_resnet.errors import InputError
 
 DATA_FORMS = (
-    "a folder with train/<class>/*.JPEG and val/<class>/*.JPEG, one of record shards, "
-    "the name of a TFDS data set, or demo"
+    "a folder of class folders, one with train/<class>/* and val/<class>/*, a CSV or TSV file of path,label[,split], "
+    "a folder of record shards, the name of a TFDS data set, or demo"
 )
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Files that are not used for one reason.
+
+    Fields:
+        reason: what they are, in words, in the plural.
+        count: how many.
+        example: the first of them.
+        bad: they were to be photos, so that ``--strict`` stops.
+    """
+
+    reason: str
+    count: int
+    example: str
+    bad: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.count:,}, {'such as ' if self.count > 1 else ''}{self.example}"
 
 
 @dataclass(frozen=True)
@@ -23,7 +44,7 @@ class Split:
     Fields:
         name: how reports name these images.
         size: the number of images.
-        read: from a position, a scalar int64 tensor, to the bytes of the JPEG or PNG file, a scalar string tensor, and
+        read: from a position, a scalar int64 tensor, to the bytes of the file, a scalar string tensor, and
             the label, a scalar int32 tensor.
         fingerprint: changes when the files do; it identifies cached results of the split.
         file: from a position to the image's file, if images have individual files.
@@ -31,6 +52,10 @@ class Split:
         reader: reads the images, and counts those that are lost.
         files: if images have individual files, one row per image, see :func:`keras_resnet.data.scan.images_in`.
         with_files: from other ``files`` to the split of those.
+        draw: a position and the example's number in the run, scalar int64 tensors, to the position that is read in
+            training instead; None to read each once an epoch.
+        folder: under which the paths of ``files`` are.
+        left_out: what was found beside these images and is not used, and why.
     """
 
     name: str
@@ -42,6 +67,9 @@ class Split:
     reader: Reader | None = field(default=None, repr=False)
     files: np.ndarray | None = field(default=None, repr=False)
     with_files: Callable[[np.ndarray], "Split"] | None = field(default=None, repr=False)
+    draw: Callable | None = None
+    folder: Path | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     def __len__(self) -> int:
         return self.size
@@ -59,11 +87,13 @@ class Data:
         name: of the data set.
         classes: class names, in the order of the labels.
         openers: functions that open the parts ``"train"`` and ``"validation"``, and ``"test"`` if there is one.
+        left_out: what was found beside the parts and is not used, and why.
     """
 
     name: str
     classes: tuple[str, ...]
     openers: Mapping[str, Callable[[], Split]]
+    left_out: tuple[LeftOut, ...] = ()
 
     @functools.cached_property
     def train(self) -> Split:

@@ -1,6 +1,5 @@
 """A self-contained HTML page of results: figures are embedded, and there are no scripts or external files."""
 
-import base64
 import datetime
 import html
 import tempfile
@@ -9,21 +8,10 @@ from pathlib import Path
 from keras_resnet import plots
 from keras_resnet.files import write_whole
 from keras_resnet.reporting.collecting import Found, collect, curves
+from keras_resnet.reporting.markup import document, figure, html_table
 from keras_resnet.reporting.paper_values import paper_error
 from keras_resnet.studies.report import HEADER, about, table, tested, verdicts
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
-th, td { border-bottom: 1px solid var(--line); padding: 0.3rem 0.7rem; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
-.wide { overflow-x: auto; }
-img { max-width: 100%; background: white; border-radius: 4px; }
-figure { margin: 1rem 0; } figcaption { font-size: 0.9rem; opacity: 0.8; }
-code { font-size: 0.85rem; overflow-wrap: anywhere; } nav a { margin-right: 1rem; }
-section { border-top: 2px solid var(--line); margin-top: 2.5rem; }
-"""
 TITLES = {
     "responses": "Responses of 3x3 layers (Fig. 7)",
     "gradients": "Gradients",
@@ -54,18 +42,9 @@ def write_page(folder: Path, path: Path) -> Found:
             for i, (path, result) in enumerate(results.instruments.items())
         ),
     ]
-    links = "".join(f'<a href="#{name}">{html.escape(title)}</a>' for name, title, _ in sections)
-    bodies = "".join(
-        f'<section id="{name}"><h2>{html.escape(title)}</h2>{body}</section>' for name, title, body in sections
-    )
     today = datetime.date.today().isoformat()
-    text = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width"><title>keras_resnet: results</title>'
-        f"<style>{STYLE}</style></head><body><h1>Deep residual learning: results</h1>"
-        f"<p>{html.escape(folder.name)}, {today}. Errors are in percent; the paper's are on the full test sets.</p>"
-        f"<nav>{links}</nav>{bodies}</body></html>\n"
-    )
+    intro = f"{folder.name}, {today}. Errors are in percent; the paper's are on the full test sets."
+    text = document("Deep residual learning: results", intro, sections)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
     return results
@@ -89,7 +68,7 @@ def _detectors(results: Found) -> str:
         photos, time = f"{result['val_examples']:,}", f"{result['seconds'] / 3600:.1f} h"
         rows.append((settings["model"], settings["data"], f"{result['steps']:,}", seeds, *cells, photos, time,
                      result["hardware"]))  # fmt: skip
-    return _table(header, rows) + _commands(groups)
+    return html_table(header, rows) + _commands(groups)
 
 
 def _percent(mean_std) -> str:
@@ -130,8 +109,8 @@ def _classifiers(results: Found) -> str:
             runs = {name: points for name, points in runs.items() if points and "error" in points[0]}
             if runs:
                 caption = f"{data}, {words} {FIGURES.get(data, '')}: training (dashed) and validation error"
-                drawn.append(_figure(_drawn(lambda path, r=runs: plots.error_curves(r, path)), caption))
-    return _table(header, rows) + "".join(drawn) + _commands(groups)
+                drawn.append(figure(_drawn(lambda path, r=runs: plots.error_curves(r, path)), caption))
+    return html_table(header, rows) + "".join(drawn) + _commands(groups)
 
 
 def _error(mean_std, result: dict, part: str) -> str:
@@ -147,7 +126,7 @@ def _study(folder: Path, result: dict) -> str:
     compared = f"<p>{html.escape(tested(result))}</p><ul>{listed}</ul>" if listed else ""
     return (
         f"<p><strong>{html.escape(result['question'])}</strong><br>{html.escape(about(result))}</p>"
-        + _table(HEADER, table(result))
+        + html_table(HEADER, table(result))
         + compared
         + _pictures(folder, {"figure.png": "each run, mean and standard deviation", "curves.png": "seed 0, as Fig. 6"})
         + _made_by(result)
@@ -168,24 +147,10 @@ def _made_by(result: dict) -> str:
 
 
 def _pictures(folder: Path, names: dict[str, str]) -> str:
-    return "".join(_figure((folder / n).read_bytes(), text) for n, text in names.items() if (folder / n).exists())
-
-
-def _figure(picture: bytes, caption: str) -> str:
-    source = "data:image/png;base64," + base64.b64encode(picture).decode()
-    words = html.escape(caption)
-    return f'<figure><img src="{source}" alt="{words}"><figcaption>{words}</figcaption></figure>'
+    return "".join(figure((folder / n).read_bytes(), text) for n, text in names.items() if (folder / n).exists())
 
 
 def _drawn(draw) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         draw(Path(folder) / "figure.png")
         return (Path(folder) / "figure.png").read_bytes()
-
-
-def _table(header, rows) -> str:
-    def cells(tag, values):
-        return "".join(f"<{tag}>{html.escape(str(value))}</{tag}>" for value in values)
-
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{cells("th", header)}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -3,6 +3,12 @@ from .files import (
     first_photos as first_photos,
     with_first_photos as with_first_photos,
 )
+from .own_photos import (
+    PhotoSettings as PhotoSettings,
+    balanced as balanced,
+    loss_weights as loss_weights,
+    open_photos as open_photos,
+)
 from .running import run as run
 from .settings import RunSettings as RunSettings, Settings as Settings, command_line as command_line, resolve as resolve
 from .stepping import (

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_resnet import plots
@@ -51,6 +52,7 @@ class Classification:
         network: a function that builds the network; None builds the model of the settings.
         rates: learning rates of the stages, as :class:`SGD` takes them.
         warm_up: start at a tenth of the rate (Sec. 4.2); None: only CIFAR networks with shortcuts from depth 110 on.
+        class_weights: factors of the training losses of each class, float32 ``[classes]``; None for 1.
     """
 
     metric_names: ClassVar[tuple[str, ...]] = ("loss", "error", "top5_error")
@@ -70,6 +72,7 @@ class Classification:
     network: Callable[[], Network] | None = None
     rates: Rates | None = None
     warm_up: bool | None = None
+    class_weights: np.ndarray | None = None
 
     @property
     def reporter(self) -> ClassificationReporter:
@@ -86,7 +89,7 @@ class Classification:
         network.class_names = tuple(self.classes)
         if self.settings.sync_bn and strategy.num_replicas_in_sync > 1:
             synchronize_batch_norm(network)
-        model, settings = TrainingModel(network), self.settings
+        model, settings = TrainingModel(network, self.class_weights), self.settings
         optimizer = SGD(settings.base_lr, l2=settings.weight_decay, rates=self.rates, **averaging)
         model.compile(optimizer, settings.accumulate, timed=not settings.deterministic)
         return model

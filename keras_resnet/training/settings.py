@@ -41,7 +41,7 @@ class RunSettings:
     model: ByPreset[str] = BY_PRESET
     """Network: ResNet18 ... ResNet1202, PlainNet18 ... PlainNet110."""
     data: str = "demo"
-    """demo, a folder with train/<class>/* and val/<class>/*, or the name of a TFDS data set."""
+    """demo, a folder of class folders, a CSV file of path,label[,split], or the name of a TFDS data set."""
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
     workdir: ByPreset[Folder] = BY_PRESET

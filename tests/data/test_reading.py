@@ -46,7 +46,7 @@ def test_the_next_readable_photo_replaces_a_lost_one_with_its_own_label(split, c
         assert [level for level, _ in examples] == [1, *range(1, 99), 100, *range(100, COUNT - 1), 1]
         assert examples[99] == (100, 1)
     messages = capsys.readouterr().err
-    for position, problem in ((0, "no longer decodes: Unknown"), (99, "cannot be read: No such file")):
+    for position, problem in ((0, "no longer decodes: its content"), (99, "cannot be read: No such file")):
         assert messages.count(f"{split.file(position)} {problem}") == 1
     assert f"replaces it; 3 of {COUNT} are lost" in messages
 
@@ -98,7 +98,10 @@ def test_a_photo_that_fails_to_decode_in_the_pipeline_ends_in_one_sentence(split
     with open(split.file(3), "r+b") as file:
         file.write(bytes(stamp.st_size))
     os.utime(split.file(3), ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    with pytest.raises(InputError, match=r"An example of the data cannot be used: Unknown image"), in_our_words():
+    with (
+        pytest.raises(InputError, match=r"An example of the data cannot be used: its content"),
+        in_our_words(),
+    ):
         levels(split)
 
 

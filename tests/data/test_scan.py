@@ -36,12 +36,12 @@ def test_damaged_files_are_named_counted_and_left_out(images, capsys):
         assert names(good) == [f"{i:03d}.JPEG" for i in range(200) if i not in (7, 8)]
         messages = capsys.readouterr().err
         assert "007.JPEG: " in messages
-        assert "008.JPEG: Unknown image file format" in messages
+        assert "008.JPEG: its content is no photo of a known format" in messages
         assert "2 of 200 images" in messages
 
 
 def test_everything_left_out_is_listed(images, capsys, monkeypatch):
-    monkeypatch.setattr(scan, "MAX_LOST_SHARE", 1)
+    monkeypatch.setattr(scan, "MAX_BAD_SHARE", 1)
     for i in range(30):
         (images / f"{i:03d}.JPEG").write_bytes(b"no image")
     (images / "029.JPEG").unlink()
@@ -54,11 +54,11 @@ def test_everything_left_out_is_listed(images, capsys, monkeypatch):
     assert listed == [str(images / f"{i:03d}.JPEG") for i in range(30)]
 
 
-def test_above_one_percent_it_stops(images):
-    for i in range(3):
+def test_above_twenty_percent_it_stops(images):
+    for i in range(41):
         (images / f"{i:03d}.JPEG").write_bytes(b"no image")
     with pytest.raises(
-        InputError, match=r"3 of 200 images in .* do not decode, more than 1% \(the first is .*000.JPEG"
+        InputError, match=r"41 of 200 images in .* do not decode, more than 20% \(the first is .*000.JPEG"
     ):
         scan.images_in(images, [""])
 

@@ -45,7 +45,9 @@ TRAINED = ("--epochs", 5, "--profile", 1, 2, "--precision", "mixed_bfloat16")
 def test_a_folder_of_photos_is_trained_on(trained):
     photos, workdir, done = trained
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("settings: --model ResNet20")
+    assert lines[0] == "photos: 2 classes; photos: 12 in train, 4 in val"
+    assert [line.split() for line in lines[4:6]] == [["cat", "6", "2"], ["dog", "6", "2"]]
+    assert lines[7].startswith("settings: --model ResNet20")
     assert sum("val_error" in line for line in lines if line.startswith("epoch ")) == 5  # one line per epoch
     assert "retracing" not in done.stderr  # five validations recalibrate with one function
     result = json.loads((workdir / "result.json").read_text())
@@ -161,7 +163,7 @@ def test_cifar10_trains_and_reports_its_splits(real_data, tmp_path):
 
 BAD = {
     "unknown model": (["--model", "ResNet19"], "model 'ResNet19' is not known: choose one of ResNet18"),
-    "no such folder": (["--data", "no/such/folder"], "There is no folder no/such/folder/train"),
+    "no such folder": (["--data", "no/such/folder"], "There is no folder no/such/folder"),
     "no such tfds": (["--data", "cifar10", "--data-dir", "/nowhere"], "no prepared data set 'cifar10' in /nowhere"),
     "too small": (["--model", "ResNet18", "--image-size", "20"], "height 20 is too small for the strides of ResNet18"),
     "zero batch": (["--batch-size", "0"], "--batch-size 0 must be a whole number from 1"),
@@ -237,5 +239,5 @@ def test_different_classes_in_train_and_val_are_refused(photo_folder, tmp_path):
     os.rename(photo_folder / "val" / "dog", photo_folder / "val" / "wolf")
     done = run(IMAGENET, *small(photo_folder, tmp_path / "run", "--steps", 3))
     assert done.returncode == 2
-    assert "only one of them has dog, wolf" in done.stderr
+    assert "only val has photos of wolf" in done.stderr
     assert "Traceback" not in done.stderr

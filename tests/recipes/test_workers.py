@@ -42,7 +42,7 @@ def test_a_signal_to_one_worker_ends_all_after_the_same_step(photo_folder, tmp_p
 FAILURES = {  # on one worker: its number, the message of all workers, and how often they name that worker
     "full": (0, "The checkpoint of step 0 cannot be written", 1),
     "unlockable": (0, "is on a file system without locks", 1),
-    "unreadable": (1, "There is no folder /nowhere/train", 1),
+    "unreadable": (1, "There is no folder /nowhere", 1),
     "infinite": (1, "has happened 2 times before with other batches", 0),  # in the sum of all losses
     "none": (1, "--batch-size 5 does not divide among 2 devices: take 4 or 6", 0),
 }

@@ -104,7 +104,7 @@ def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, p
         "classify", photo_folder / "val", tmp_path / "wide.png", "--model", saved, "--top", "2", *flags, whole=True
     )
     assert status == 0, errors
-    assert f"left out: {bad} does not decode: give a JPEG or PNG file." in errors.splitlines()
+    assert f"left out: {bad} does not decode: its content is no photo of a known format." in errors.splitlines()
     lines = text.splitlines()
     assert [line for line in lines if line.startswith("/")] == [*map(str, photos), str(tmp_path / "wide.png")]
     assert sorted(line.split()[-1] for line in lines[1:3]) == ["cat", "dog"]

@@ -3,6 +3,7 @@ from .coco_data import open_coco as open_coco
 from .det_data import open_det as open_det
 from .detection_sets import (
     DetectionSets as DetectionSets,
+    found_detection_sets as found_detection_sets,
     open_coco_sets as open_coco_sets,
     open_det_sets as open_det_sets,
     open_voc_sets as open_voc_sets,

@@ -104,6 +104,17 @@ def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
     return DetectionSets(folder.name, openers)
 
 
+def found_detection_sets(data: str) -> DetectionSets | None:
+    """What :func:`open_coco_sets` or :func:`open_voc_sets` make of a folder; None if it is of neither layout."""
+    folder = Path(os.path.expanduser(data))
+    files = (file for layouts in COCO_LAYOUTS.values() for file, _ in layouts)
+    if any(os.path.isfile(folder / file) for file in files):
+        return open_coco_sets(data)
+    if os.path.isdir(folder / "VOC2007" / "Annotations"):
+        return open_voc_sets(data, None, "07", "07")
+    return None
+
+
 def open_voc_parts(data: str, data_dir: Path | None, parts: tuple[Part, ...]) -> DetectionData:
     """Parts of VOC, such as ``(("VOC2007", "test"),)``.
 

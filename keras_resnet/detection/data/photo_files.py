@@ -15,12 +15,12 @@ from PIL import Image
 from keras_resnet.data.cache import cached
 from keras_resnet.data.reading import read_regular
 from keras_resnet.data.scan import stamp
+from keras_resnet.data.viewing import orientation_of
 from keras_resnet.detection.boxes import Truths
 from keras_resnet.detection.data.annotation_checks import MAX_NAMED
-from keras_resnet.detection.data.photos import SIDEWAYS, DetectionData, Photo, turned
+from keras_resnet.detection.data.photos import SIDEWAYS, DetectionData, Photo
 from keras_resnet.errors import InputError
 
-ORIENTATION_TAG = 0x0112  # of EXIF
 HASH_COLUMN = 3  # of examine_files
 NO_HASH = 0  # of a file that cannot be read
 
@@ -129,14 +129,14 @@ def check_unseen(trained_on: np.ndarray, data: DetectionData, detector: str) -> 
 
 
 def decode_upright(encoded: bytes) -> np.ndarray:
-    """A JPEG or PNG turned by its EXIF orientation, as a viewer shows it: uint8 ``[height, width, 3]``.
+    """A photo turned by its EXIF orientation, as a viewer shows it: uint8 ``[height, width, 3]``.
 
     Raises:
-        tf.errors.InvalidArgumentError: it is neither.
+        tf.errors.InvalidArgumentError: it is none, or is damaged.
     """
     from keras_resnet.data.augment import decode
 
-    return turned(decode(encoded), _size_and_orientation(encoded)[2]).numpy()
+    return decode(encoded).numpy()
 
 
 def _examine(file: Path) -> tuple[int, int, int, int]:
@@ -155,7 +155,6 @@ def _size_and_orientation(encoded: bytes) -> tuple[int, int, int]:
     """Height, width and EXIF orientation of an encoded picture; 0, 0 and 1 if it is damaged."""
     try:
         with Image.open(io.BytesIO(encoded)) as image:
-            orientation = int(image.getexif().get(ORIENTATION_TAG, 1))
-            return image.height, image.width, orientation if 1 <= orientation <= 8 else 1
+            return image.height, image.width, int(orientation_of(encoded))
     except Exception:  # a damaged header may raise anything
         return 0, 0, 1

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from keras_resnet.data.reading import Reader, read_regular
+from keras_resnet.data.viewing import turned
 from keras_resnet.detection.boxes import Truths
 from keras_resnet.typing import Tensor
 
@@ -131,20 +132,11 @@ class DetectionData:
         """As :meth:`picture`, from the photo's bytes, a scalar string."""
         import tensorflow as tf
 
-        from keras_resnet.data.augment import decode
+        from keras_resnet.data.augment import decode_stored
 
-        picture = decode(encoded)
+        picture = decode_stored(encoded)
         orientations = [photo.orientation for photo in self.photos]
         return picture if set(orientations) <= {1} else turned(picture, tf.constant(orientations)[position])
-
-
-def turned(picture: Tensor, orientation: Tensor) -> Tensor:
-    """``picture`` ``[height, width, 3]`` turned by its EXIF orientation, a scalar int from 1 to 8."""
-    import tensorflow as tf
-
-    bases = picture, tf.transpose(picture, [1, 0, 2])
-    turns = [lambda base=base, axes=axes: tf.reverse(base, axes) for base in bases for axes in ([], [1], [0, 1], [0])]
-    return tf.switch_case(tf.convert_to_tensor(orientation) - 1, turns)
 
 
 def join(parts: Sequence[DetectionData]) -> DetectionData:

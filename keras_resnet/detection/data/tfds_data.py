@@ -97,7 +97,7 @@ def _contents(records: Split, shards: Sequence[Path], features: Any) -> list[Con
         wanted = ("bbox", "label", "area", *IGNORED_FLAGS)
         objects = {key: example["objects"][key] for key in wanted if key in example["objects"]}
         rest = {key: example[key] for key in ("image/id", "image/filename") if key in example}
-        return rest | {"sides": augment.image_shape(example["image"])[:2], "objects": objects}
+        return rest | {"sides": augment.stored_shape(example["image"])[:2], "objects": objects}
 
     def read() -> np.ndarray:
         contents = parallel_map(tf.data.TFRecordDataset(list(map(str, shards))), content)

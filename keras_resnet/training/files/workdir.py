@@ -28,7 +28,7 @@ PHOTOS = {part: f"photos-{part}.npz" for part in ("train", "validation", "test")
 FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PHOTOS.values())
 CHECKPOINTS, EVENTS = "checkpoints", SPLITS  # folders; EVENTS are TensorBoard's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-MAY_CHANGE = ("workdir", "data_dir", "save_every", "keep_every", "profile")  # settings, when a run continues
+MAY_CHANGE = ("workdir", "data_dir", "save_every", "keep_every", "profile", "strict")  # settings, when a run continues
 MAX_LISTED, MAX_VALUE = 8, 60  # settings that a message lists, and characters of a value
 
 

@@ -1,6 +1,7 @@
 """Training a classifier: its losses, its error rates, and the examples it gets wrong."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -32,9 +33,13 @@ class TrainingModel(Step, keras.Model):
 
     Labels are int ``[batch]``, or float ``[batch, classes]`` where they are mixed or smoothed. ``mistakes`` holds the
     worst mistakes of the last evaluation.
+
+    Args:
+        network: to train.
+        class_weights: factors of the training losses of each class, float32 ``[classes]``; None for 1.
     """
 
-    def __init__(self, network: Network):
+    def __init__(self, network: Network, class_weights: np.ndarray | None = None):
         classifier = classifier_of(network)
         super().__init__(network.input, Logits(classifier)(classifier.input), name=network.name)
         self.network = network
@@ -42,6 +47,7 @@ class TrainingModel(Step, keras.Model):
         self.train_metrics = [keras.metrics.Mean(name="loss"), ErrorRate()]
         self.train_metrics += [TopKErrorRate(TOP_K)] if self.values_size > 2 * TOP_K else []
         self.mistakes = WorstMistakes(network.input_shape[1:])
+        self.class_weights = class_weights
 
     def saved(self) -> Network:
         """The network itself, with its softmax."""
@@ -50,7 +56,10 @@ class TrainingModel(Step, keras.Model):
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Losses ``[batch]`` and logits ``[batch, classes]`` in training mode."""
         logits = self(images, training=True)
-        return cross_entropy(labels, logits), logits
+        losses = cross_entropy(labels, logits)
+        if self.class_weights is not None:
+            losses *= weights_of(labels, self.class_weights)
+        return losses, logits
 
     def update_metrics(self, data: tuple[Tensor, ...], losses: Tensor, logits: Tensor) -> None:
         """Update the loss and the error rates with one batch."""
@@ -77,6 +86,13 @@ def cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
     if labels.shape.rank == 2:
         return keras.losses.categorical_crossentropy(labels, logits, from_logits=True)
     return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+
+def weights_of(labels: Tensor, class_weights: np.ndarray) -> Tensor:
+    """The weight of each example, float32 ``[batch]``: that of its class, or the mean over its mixed classes."""
+    if labels.shape.rank == 2:
+        return tf.linalg.matvec(labels, class_weights)
+    return tf.gather(class_weights, labels)
 
 
 def synchronize_batch_norm(network: Network) -> None:

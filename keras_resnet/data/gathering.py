@@ -1,0 +1,216 @@
+"""Which files below a folder are photos, and of which class; what is left out, and why; which photos are copies."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from keras_resnet.data.cache import cache_folder, evict
+from keras_resnet.data.reading import list_folder
+from keras_resnet.data.splits import DATA_FORMS, LeftOut, fingerprint_of
+from keras_resnet.errors import InputError
+from keras_resnet.files import write_whole
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
+RAW_SUFFIXES = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2")
+SYSTEM_FILES = (".ds_store", "thumbs.db", "desktop.ini", "__macosx")
+ENDS = 4096  # bytes from each end of a file by which copies are recognised
+KEYS = [("path", "S"), ("size", "i8"), ("modified", "i8"), ("key", "u8")]
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """The photos of a folder of class folders.
+
+    Fields:
+        folder: it.
+        paths: of the photos of each class below ``folder``, bytes, in order; a class without photos is none.
+        left_out: all other files, and class folders without photos.
+    """
+
+    folder: Path
+    paths: dict[str, np.ndarray]
+    left_out: tuple[LeftOut, ...]
+
+
+def class_folders(folder: Path) -> ClassFolders:
+    """What lies in ``folder/<class>/`` and in folders below; nothing but names is looked at.
+
+    Raises:
+        InputError: it is missing or cannot be read, no class has photos, or the name of one cannot be printed.
+    """
+    paths: dict[str, np.ndarray] = {}
+    left_out: list[LeftOut] = []
+    loose: list[str] = []
+    for name, is_folder in list_folder(folder):
+        if not is_folder or is_hidden(name):
+            loose.append(name)
+            continue
+        if not name.isprintable():  # also bytes that are no UTF-8, which Python turns into surrogates
+            raise InputError(f"The class folder {name!r} in {folder} has a name that cannot be printed: rename it.")
+        photos, others = sorted_out(os.path.join(name, path) for path in files_below(folder / name))
+        left_out += others
+        if photos:
+            paths[name] = np.array([os.fsencode(path) for path in photos])
+        else:
+            left_out.append(LeftOut("class folders without photos", 1, name))
+    if not paths:
+        raise InputError(f"{folder} has no class folders with photos in them: --data takes {DATA_FORMS}.")
+    photos, others = sorted_out(loose)
+    if photos:
+        left_out.append(LeftOut("photos in no class folder", len(photos), photos[0]))
+    return ClassFolders(folder, paths, joined([*left_out, *others]))
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name is that of a photo in a format that is read."""
+    return why_not(name) is None
+
+
+def why_not(name: str) -> str | None:
+    """What a file is that is no photo by its name, in words, in the plural; None for a photo's name."""
+    lower = name.lower()
+    suffix = os.path.splitext(lower)[1]
+    if lower.startswith("._"):
+        return "macOS companion files"
+    if is_hidden(name):
+        return "hidden files and folders"
+    if suffix in IMAGE_SUFFIXES:
+        return None
+    if suffix in (".heic", ".heif"):
+        return "HEIC photos, which are not read (convert them to JPEG)"
+    if suffix in RAW_SUFFIXES:
+        return "camera raw files, which are not read (convert them to JPEG)"
+    return f"{suffix} files, which are no photos" if suffix else "files without a suffix, which are no photos"
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is the system's own, by its name."""
+    return name.startswith(".") or name.lower() in SYSTEM_FILES
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """The paths below ``folder`` of all files in it and in its folders, in order; a folder in it is gone into once.
+
+    Raises:
+        InputError: a folder is missing or cannot be read.
+    """
+    seen = {os.path.realpath(folder)}
+
+    def walk(directory: str) -> Iterator[str]:
+        full = os.path.join(folder, directory)
+        for name, is_folder in list_folder(full):
+            path = os.path.join(directory, name)
+            if not is_folder or is_hidden(name):
+                yield path
+            else:
+                real = os.path.realpath(os.path.join(folder, path))
+                if real not in seen:  # a link back would be gone through without end
+                    seen.add(real)
+                    yield from walk(path)
+
+    return walk("")
+
+
+def sorted_out(paths: Iterable[str]) -> tuple[list[str], tuple[LeftOut, ...]]:
+    """Those of ``paths`` that are photos by their names, and the others by what they are."""
+    photos: list[str] = []
+    others: dict[str, list[str]] = {}
+    for path in paths:
+        reason = why_not(os.path.basename(path))
+        if reason is None:
+            photos.append(path)
+        else:
+            others.setdefault(reason, []).append(path)
+    return photos, tuple(LeftOut(reason, len(found), found[0]) for reason, found in others.items())
+
+
+def joined(parts: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
+    """What is left out for the same reason as one."""
+    found: dict[str, LeftOut] = {}
+    for each in parts:
+        before = found.get(each.reason)
+        found[each.reason] = each if before is None else LeftOut(
+            each.reason, before.count + each.count, before.example, each.bad
+        )  # fmt: skip
+    return tuple(found.values())
+
+
+def content_keys(folder: Path, files: np.ndarray) -> np.ndarray:
+    """A number for what each photo file holds, uint64 ``[photos]``, the same for copies wherever they lie.
+
+    It is taken of the file's size and of 4 KiB from each of its ends, so that a million large files are soon read. It
+    is kept, and only new or changed files are read again.
+
+    Args:
+        folder: under which the paths are.
+        files: rows of :func:`keras_resnet.data.scan.images_in`.
+    """
+    kept = cache_folder() / "contents" / f"{fingerprint_of([str(folder.resolve())])}.npy"
+    known = _read_keys(kept)
+    keys, fresh = np.zeros(len(files), np.uint64), np.ones(len(files), bool)
+    if len(known) and len(files):
+        places = np.minimum(np.searchsorted(known["path"], files["path"]), len(known) - 1)
+        before = known[places]
+        fresh = ~np.all([before[field] == files[field] for field in ("path", "size", "modified")], axis=0)
+        keys[~fresh] = before["key"][~fresh]
+    if fresh.any():
+        paths = (os.path.join(folder, os.fsdecode(path)) for path in files["path"][fresh])
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            keys[fresh] = np.fromiter(threads.map(_key, paths), np.uint64, int(fresh.sum()))
+        _keep_keys(kept, known, files, keys)
+    return keys
+
+
+def content_of(path: str) -> str:
+    """SHA-256 of a whole file, by which two of one key are known to be copies; its path for one that is lost."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return path
+
+
+def _key(path: str) -> int:
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest.update(f"{size}\0".encode() + file.read(ENDS))
+            file.seek(max(file.tell(), size - ENDS))
+            digest.update(file.read(ENDS))
+    except OSError:  # it was lost since the scan: what reads it next says so
+        digest.update(os.fsencode(path))
+    return int.from_bytes(digest.digest()[:8], "little")
+
+
+def _read_keys(kept: Path) -> np.ndarray:
+    try:
+        known = np.load(kept, allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # none yet, or damaged: read all again
+        return np.zeros(0)
+    return known if known.dtype.names == tuple(name for name, _ in KEYS) else np.zeros(0)
+
+
+def _keep_keys(kept: Path, known: np.ndarray, files: np.ndarray, keys: np.ndarray) -> None:
+    """A cache that fails only costs time."""
+    rows = np.empty(len(files), [("path", files["path"].dtype), *KEYS[1:]])
+    for name, _ in KEYS:
+        rows[name] = keys if name == "key" else files[name]
+    if len(known):
+        rows = np.concatenate([rows, known[~np.isin(known["path"], files["path"])]])
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, lambda part: _save(part, np.sort(rows, order="path")))
+        evict()
+    except OSError:
+        pass
+
+
+def _save(path: Path, rows: np.ndarray) -> None:
+    with open(path, "wb") as file:  # np.save adds a suffix to a path without one
+        np.save(file, rows)

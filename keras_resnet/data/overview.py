@@ -1,0 +1,122 @@
+"""What a data set holds, in words, before a run begins: photos by class and part, and what was left out and why."""
+
+import numpy as np
+
+from keras_resnet.data.gathering import content_keys, joined
+from keras_resnet.data.splits import Data, LeftOut, Split
+from keras_resnet.errors import InputError
+from keras_resnet.tables import Table
+from keras_resnet.wording import are, counted
+
+MAX_LISTED = 20  # classes
+MAX_COMPARED = 20_000  # photos of a part whose contents are compared before a run; tools/inspect_data.py has no limit
+MAX_NAMED = 5
+PARTS = {"train": "train", "validation": "val", "test": "test"}
+
+
+def opened_parts(data: Data) -> dict[str, Split]:
+    """All parts there are, by the names of ``Data``.
+
+    Raises:
+        InputError: parts that cannot be used, all of them at once; or photos of one class alone.
+    """
+    parts, problems = {}, []
+    for name in data.openers:
+        try:
+            parts[name] = getattr(data, name)
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError(" ".join(dict.fromkeys(problems)))
+    if len(data.classes) < 2:
+        raise InputError(f"All photos of {data.name} are of one class, {data.classes[0]}: a classifier needs two.")
+    return parts
+
+
+def left_out_of(data: Data) -> tuple[LeftOut, ...]:
+    """What was found in ``data`` and is not used."""
+    return joined([*(each for part in opened_parts(data).values() for each in part.left_out), *data.left_out])
+
+
+def check_strictly(data: Data) -> None:
+    """Raise :class:`InputError` if photos of ``data`` were left out because they do not decode."""
+    bad = [each for each in left_out_of(data) if each.bad]
+    if bad:
+        raise InputError(f"--strict: {data.name} has {bad[0]}: repair or remove them, or leave out --strict.")
+
+
+def overview(data: Data) -> str:
+    """Lines of what ``data`` holds: a table of classes, then a line for each thing that its owner should know."""
+    parts = opened_parts(data)
+    sizes = ", ".join(f"{len(split):,} in {PARTS[name]}" for name, split in parts.items())
+    lines = [f"{data.name}: {len(data.classes):,} classes; photos: {sizes}"]
+    counts = {name: counts_of(split, len(data.classes)) for name, split in parts.items() if split.files is not None}
+    if counts:
+        lines += ["", _table(data, counts), ""]
+        lines += remarks(data, counts)
+    lines += [f"left out: {each}" for each in left_out_of(data)]
+    return "\n".join(lines)
+
+
+def counts_of(split: Split, classes: int) -> np.ndarray:
+    """How many photos each class has, of photos in files of their own."""
+    return np.bincount(np.zeros(0, int) if split.files is None else split.files["directory"], minlength=classes)
+
+
+def remarks(data: Data, counts: dict[str, np.ndarray]) -> list[str]:
+    """Sentences about classes that a part lacks, few photos and copies."""
+    found = []
+    absent = {name: [data.classes[i] for i in np.flatnonzero(each == 0)] for name, each in counts.items()}
+    for name, classes in absent.items():
+        if classes and name == "train":
+            found.append(f"no photo of {_named(classes)} is left to learn from")
+        elif classes:
+            found.append(f"{PARTS[name]} has no photo of {_named(classes)}: how often that is recognised stays unknown")
+    few = [data.classes[i] for i in np.flatnonzero(counts["train"] == 1)]
+    if few:
+        found.append(f"train has one photo of {_named(few)}")
+    both = copies_in_both(data)
+    if both:
+        found.append(
+            f"{counted(len(both), 'photo')} of val {are(len(both))} in train too, such as {both[0]}: the error will "
+            "look lower than it is; tools/inspect_data.py lists them"
+        )
+    return found
+
+
+def copies_in_both(data: Data) -> list[str]:
+    """The validation photos whose files are in the training part too.
+
+    Contents are looked at where sizes are equal, and not at all of parts with more than 20,000 such photos.
+    """
+    parts = [(s.folder, s.files) for s in (data.train, data.validation) if s.folder is not None and s.files is not None]
+    if len(parts) < 2:
+        return []
+    keys = []
+    for (folder, files), (_, other) in zip(parts, reversed(parts), strict=True):
+        alike = np.flatnonzero(np.isin(files["size"], other["size"]))
+        if len(alike) > MAX_COMPARED:
+            return []
+        keys.append((alike, content_keys(folder, files[alike])))
+    (_, of_train), (positions, of_validation) = keys
+    return [data.validation.photo(int(i)) for i in positions[np.isin(of_validation, of_train)]]
+
+
+def _table(data: Data, counts: dict[str, np.ndarray]) -> str:
+    table = Table("photos", ("class", *(PARTS[name] for name in counts)))
+    order = np.arange(len(data.classes))
+    if len(order) > MAX_LISTED:
+        order = np.argsort(counts["train"], kind="stable")
+        table.rows.append((f"the {MAX_LISTED} smallest of {len(order):,}:", *("" for _ in counts)))
+    for number in order[:MAX_LISTED]:
+        table.rows.append((data.classes[number], *(f"{each[number]:,}" for each in counts.values())))
+    rest = order[MAX_LISTED:]
+    if len(rest):
+        spans = (f"{each[rest].min():,} to {each[rest].max():,}" for each in counts.values())
+        table.rows.append((f"{len(rest):,} others", *spans))
+    return table.aligned()
+
+
+def _named(classes: list[str]) -> str:
+    more = f" and {len(classes) - MAX_NAMED:,} other classes" if len(classes) > MAX_NAMED else ""
+    return ", ".join(classes[:MAX_NAMED]) + more

@@ -1,0 +1,85 @@
+"""Photos that are in a data set more than once: the same file, or pictures that look the same."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_resnet.data.gathering import content_of
+from keras_resnet.inspection.facts import PhotoFacts
+
+BITS, BANDS = 64, 5  # hashes that differ in four bits have one of five bands in common
+MAX_DIFFERENT = 4  # bits
+MIN_ALIKE = 0.98  # correlation of small pictures
+MIN_DEVIATION = 4.0  # standard deviation of grey values, below which all pictures look alike
+MAX_RUN = 2000  # photos that share a band, beyond which not all pairs are looked at
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Groups of positions of photos.
+
+    Fields:
+        exact: of files with the same content.
+        near: of pictures that look the same and are not all one file.
+    """
+
+    exact: list[list[int]]
+    near: list[list[int]]
+
+
+def find_copies(files: Sequence[str], keys: np.ndarray, facts: PhotoFacts) -> Copies:
+    """Which of the photos are copies.
+
+    Args:
+        files: of the photos.
+        keys: of :func:`keras_resnet.data.gathering.content_keys`; whole files are compared where these are equal.
+        facts: of the photos.
+    """
+    by_content: dict[str, list[int]] = defaultdict(list)
+    _, group, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    for position in np.flatnonzero(counts[group] > 1).tolist():
+        by_content[content_of(files[position])].append(position)
+    exact = [each for each in by_content.values() if len(each) > 1]
+    content = np.arange(len(files))
+    for each in exact:
+        content[each] = each[0]
+    near = [each for each in _groups(len(files), near_pairs(facts)) if len(np.unique(content[each])) > 1]
+    return Copies(exact, near)
+
+
+def near_pairs(facts: PhotoFacts) -> np.ndarray:
+    """Pairs of positions of photos that look the same, int64 ``[pairs, 2]``."""
+    thumbs = facts.thumbs.reshape(len(facts.thumbs), -1).astype(np.float32)
+    usable = np.flatnonzero((facts.heights > 0) & (thumbs.std(axis=1) > MIN_DEVIATION))
+    found = [np.zeros((0, 2), np.int64)]
+    edges = np.linspace(0, BITS, BANDS + 1).round().astype(int)
+    for low, high in itertools.pairwise(edges.tolist()):
+        band = (facts.hashes[usable] >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
+        order = np.argsort(band, kind="stable")
+        band, positions = band[order], usable[order]
+        for offset in range(1, min(MAX_RUN, len(band))):
+            same = np.flatnonzero(band[offset:] == band[:-offset])
+            if not len(same):
+                break
+            one, other = positions[same], positions[same + offset]
+            close = np.bitwise_count(facts.hashes[one] ^ facts.hashes[other]) <= MAX_DIFFERENT
+            found.append(np.stack([one[close], other[close]], axis=1))
+    pairs = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    centered = thumbs - thumbs.mean(axis=1, keepdims=True)
+    centered /= np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-6)
+    return pairs[(centered[pairs[:, 0]] * centered[pairs[:, 1]]).sum(axis=1) >= MIN_ALIKE]
+
+
+def _groups(count: int, pairs: np.ndarray) -> list[list[int]]:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    _, labels = connected_components(links, directed=False)
+    by_label: dict[int, list[int]] = defaultdict(list)
+    for position in np.unique(pairs).tolist():
+        by_label[int(labels[position])].append(position)
+    return list(by_label.values())

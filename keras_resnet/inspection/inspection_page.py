@@ -1,0 +1,77 @@
+"""An inspection as one HTML page and as JSON."""
+
+import datetime
+import html
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from keras_resnet.files import write_whole
+from keras_resnet.reporting.markup import document, html_list
+
+QUALITY = 82  # of the JPEGs in a page
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in a data set.
+
+    Fields:
+        name: of the data set.
+        summary: one sentence: how many photos of how many classes.
+        advice: sentences, each what was found and what to do about it, the most important first.
+        content: all of it as plain values.
+        sections: of the page: name, title and HTML of each.
+    """
+
+    name: str
+    summary: str
+    advice: Sequence[str]
+    content: dict[str, Any]
+    sections: Sequence[tuple[str, str, str]]
+
+
+def write_inspection(found: Inspection, page: Path) -> Path:
+    """Write ``page``, an HTML file, and the JSON file beside it, whose path is returned."""
+    words = html_list(found.advice) if found.advice else "<p>Nothing was found that needs to be put right.</p>"
+    sections = [("advice", "What to do", words), *found.sections]
+    today = datetime.date.today().isoformat()
+    text = document(f"The photos of {found.name}", f"{found.summary} {today}.", sections)
+    content = {"name": found.name, "summary": found.summary, "advice": list(found.advice)} | found.content
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(page, lambda part: part.write_text(text, encoding="utf-8"))
+    data = page.with_suffix(".json")
+    plain = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    write_whole(data, lambda part: part.write_text(plain, encoding="utf-8"))
+    return data
+
+
+def paragraph(text: str) -> str:
+    """A paragraph of HTML."""
+    return f"<p>{html.escape(text)}</p>"
+
+
+def jpeg(rows: Sequence[Sequence[Image.Image]], side: int) -> bytes:
+    """Rows of pictures, each in the middle of a square of ``side`` pixels, as one JPEG file."""
+    gap = 4
+    sheet = Image.new("RGB", (max(map(len, rows)) * (side + gap), len(rows) * (side + gap)), "white")
+    for y, row in enumerate(rows):
+        for x, picture in enumerate(row):
+            small = picture.copy()
+            small.thumbnail((side, side))
+            corner = ((side - small.width) // 2, (side - small.height) // 2)
+            sheet.paste(small, (x * (side + gap) + corner[0], y * (side + gap) + corner[1]))
+    return encoded(sheet)
+
+
+def encoded(picture: Image.Image | np.ndarray) -> bytes:
+    """A picture as the bytes of a JPEG file."""
+    file = io.BytesIO()
+    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()

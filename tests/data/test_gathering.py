@@ -1,0 +1,151 @@
+"""Photos are found wherever they lie below their class, what is left out is counted by its reason, copies are known."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from messy_photos import make_messy
+from PIL import Image
+
+from keras_resnet import InputError
+from keras_resnet.data import gathering, open_data, overview
+from keras_resnet.data.overview import left_out_of
+from keras_resnet.data.scan import images_in
+
+
+@pytest.fixture(scope="module")
+def messy(real_data, tmp_path_factory):
+    return make_messy(real_data("imagenette") / "train", tmp_path_factory.mktemp("messy") / "pets")
+
+
+@pytest.fixture
+def pets(photo_folder):
+    """Two classes of six photos without a split."""
+    return photo_folder / "train"
+
+
+def paths_of(split):
+    return [os.fsdecode(path) for path in split.files["path"]]
+
+
+def test_a_messy_folder_is_read_whole_and_nothing_is_left_out_in_silence(messy):
+    found = open_data(str(messy.folder))
+    assert found.classes == tuple(sorted(path.name for path in messy.folder.iterdir() if (path / "2023").exists()))
+    used = set(paths_of(found.train)) | set(paths_of(found.validation))
+    everything = {path.relative_to(messy.folder).as_posix() for path in messy.folder.rglob("*") if path.is_file()}
+    assert used == everything - set(messy.broken) - set(messy.others)
+    assert sum(each.count for each in left_out_of(found)) == len(messy.broken) + len(messy.others)
+    for split in (found.train, found.validation):
+        for path, label in zip(paths_of(split), split.files["directory"], strict=True):
+            assert path.split("/")[0] == found.classes[label]
+
+
+def test_the_overview_counts_and_names(messy):
+    text = overview(open_data(str(messy.folder)))
+    assert "6 classes; photos: 254 in train, 44 in val" in text
+    for line in (
+        "photos that do not decode: 3, such as ",
+        "HEIC photos, which are not read (convert them to JPEG): 1, tench/IMG_9999.HEIC",
+        "macOS companion files: 2, such as tench/._IMG_0001.jpeg",
+        "class folders without photos: 1, to sort",
+        "hidden files and folders: 1, .DS_Store",
+        ".txt files, which are no photos: 1, notes.txt",
+    ):
+        assert f"left out: {line}" in text
+    assert "парашют" in text
+
+
+def test_a_folder_linked_into_itself_is_gone_through_once(pets):
+    (pets / "cat" / "again").symlink_to(pets / "cat")
+    (pets / "cat" / "deep" / "deeper").mkdir(parents=True)
+    shutil.copyfile(pets / "cat" / "0.JPEG", pets / "cat" / "deep" / "deeper" / "x.JPEG")
+    found = list(gathering.files_below(pets / "cat"))
+    assert found == [*sorted(path for path in os.listdir(pets / "cat") if "." in path), "deep/deeper/x.JPEG"]
+
+
+def test_a_flat_class_folder_is_listed_as_by_name(pets):
+    expected = sorted(os.listdir(pets / "cat"))
+    assert [os.fsdecode(path) for path in images_in(pets / "cat", [""])["path"]] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a.JPG", None),
+        ("a.Tiff", None),
+        ("a.webp", None),
+        ("._a.jpg", "macOS companion files"),
+        (".a.jpg", "hidden files and folders"),
+        ("Thumbs.db", "hidden files and folders"),
+        ("a.CR2", "camera raw files, which are not read (convert them to JPEG)"),
+        ("a.mp4", ".mp4 files, which are no photos"),
+        ("README", "files without a suffix, which are no photos"),
+    ],
+)
+def test_what_a_file_is_by_its_name(name, reason):
+    assert gathering.why_not(name) == reason
+
+
+def test_keys_are_equal_for_copies_alone_and_are_kept(pets, monkeypatch):
+    shutil.copyfile(pets / "cat" / "3.JPEG", pets / "dog" / "elsewhere.JPEG")
+    files = images_in(pets, ["cat", "dog"])
+    keys = gathering.content_keys(pets, files)
+    place = {path.decode(): key for path, key in zip(files["path"], keys, strict=True)}
+    assert place["cat/3.JPEG"] == place["dog/elsewhere.JPEG"]
+    assert len(set(keys.tolist())) == 12
+    read = []
+    real = gathering._key
+    monkeypatch.setattr(gathering, "_key", lambda path: read.append(Path(path).name) or real(path))
+    np.testing.assert_array_equal(gathering.content_keys(pets, files), keys)
+    assert read == []
+    Image.new("RGB", (9, 9)).save(pets / "cat" / "new.png")
+    gathering.content_keys(pets, images_in(pets, ["cat", "dog"]))
+    assert read == ["new.png"]
+
+
+def test_photos_that_differ_in_their_middle_alone_are_no_copies_by_their_whole_content(tmp_path):
+    content = np.random.default_rng(0).integers(0, 256, 30_000).astype(np.uint8)
+    for name, middle in (("a.bin", 0), ("b.bin", 1), ("c.bin", 0)):
+        content[15_000] = middle
+        (tmp_path / name).write_bytes(content.tobytes())
+    found = [gathering.content_of(str(tmp_path / name)) for name in ("a.bin", "b.bin", "c.bin")]
+    assert found[0] == found[2] != found[1]
+
+
+def test_bad_parts_are_reported_at_once_and_strict_stops(photo_folder):
+    from keras_resnet.data import check_strictly
+
+    (photo_folder / "train" / "cat" / "0.JPEG").write_bytes(b"no photo")
+    with pytest.raises(InputError, match=r"--strict: photos has photos that do not decode: 1, cat/0.JPEG: repair"):
+        check_strictly(open_data(str(photo_folder)))
+    for part, count in (("train", 6), ("val", 2)):
+        for number in range(count):
+            (photo_folder / part / "dog" / f"{number}.JPEG").write_bytes(b"no photo")
+    with pytest.raises(InputError, match=r"7 of 12 images in .*train do not decode.* 2 of 4 images in .*val do not"):
+        overview(open_data(str(photo_folder)))
+
+
+def test_a_class_without_validation_photos_and_copies_in_both_parts_are_said(photo_folder):
+    shutil.rmtree(photo_folder / "val" / "dog")
+    shutil.copyfile(photo_folder / "train" / "cat" / "2.JPEG", photo_folder / "val" / "cat" / "9.JPEG")
+    text = overview(open_data(str(photo_folder)))
+    assert "val has no photo of dog: how often that is recognised stays unknown" in text
+    assert f"1 photo of val is in train too, such as {photo_folder / 'val' / 'cat' / '9.JPEG'}" in text
+
+
+def test_one_class_is_refused(pets):
+    shutil.rmtree(pets / "dog")
+    with pytest.raises(InputError, match=r"All photos of .* are of one class, cat: a classifier needs two"):
+        open_data(str(pets))
+
+
+def test_many_classes_are_summed_up(tmp_path):
+    for number in range(30):
+        (tmp_path / f"class {number:02d}").mkdir()
+        for photo in range(2 + number):
+            Image.new("RGB", (4, 4), (number, photo, 0)).save(tmp_path / f"class {number:02d}" / f"{photo}.png")
+    lines = overview(open_data(str(tmp_path))).splitlines()
+    assert lines[4].startswith("the 20 smallest of 30:")
+    assert "10 others 19 to 26 3 to 5" in [" ".join(line.split()) for line in lines]

@@ -1,0 +1,89 @@
+"""Lists of photos: what their lines may be, and the photos and labels that come of them."""
+
+import pytest
+
+from keras_resnet import InputError
+from keras_resnet.data import open_data
+from keras_resnet.data.overview import left_out_of
+
+
+@pytest.fixture
+def listed(photo_folder):
+    """A function from the lines of a list, beside the folder, to its data."""
+
+    def opened(*lines, name="photos.csv"):
+        (photo_folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return open_data(str(photo_folder / name))
+
+    return opened
+
+
+ALL = [f"train/{folder}/{number}.JPEG" for folder in ("cat", "dog") for number in range(6)]
+
+
+def test_labels_are_the_list_s_and_not_the_folders(listed, photo_folder):
+    found = listed("path,label", *(f'{path},"big, {number % 2}"' for number, path in enumerate(ALL)))
+    assert found.classes == ("big, 0", "big, 1")
+    assert (len(found.train), len(found.validation)) == (10, 2)
+    for split in (found.train, found.validation):
+        for position in range(len(split)):
+            number = ALL.index(split.photo(position).removeprefix(f"{photo_folder}/"))
+            encoded, label = split.read(position)
+            assert encoded.numpy() == (photo_folder / ALL[number]).read_bytes()
+            assert int(label) == number % 2
+
+
+@pytest.mark.parametrize("name", ["photos.tsv", "PHOTOS.CSV"])
+def test_a_column_split_divides(listed, name):
+    tab = "\t" if name.endswith("tsv") else ","
+    parts = ["train"] * 4 + ["val", "TEST"]
+    lines = [tab.join((path, path.split("/")[1], part)) for path, part in zip(ALL, parts * 2, strict=True)]
+    found = listed(tab.join(("path", "label", "split")), *lines, name=name)
+    assert (len(found.train), len(found.validation), len(found.test)) == (8, 2, 2)
+
+
+def test_missing_files_and_repeated_lines_are_left_out_and_said(listed, capsys):
+    found = listed("path,label", *(f"{path},{path[6:9]}" for path in ALL), f"{ALL[0]},cat", "gone.jpg,cat", "x.txt,cat")
+    assert len(found.train) + len(found.validation) == 12
+    reasons = {each.reason: each.example for each in left_out_of(found)}
+    assert reasons == {
+        "photos that do not decode": "gone.jpg",
+        "lines that list a photo again": ALL[0],
+        ".txt files, which are no photos": "x.txt",
+    }
+    assert "gone.jpg: cannot be read: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ((), "is no list of photos: its first line must be path,label or path,label,split, not ''"),
+        (("file,class", "a.jpg,cat"), "must be path,label or path,label,split, not 'file,class'"),
+        (("path,label", "a.jpg"), "has 1 of 2 fields on line 2: fill it in"),
+        (("path,label", "a.jpg,"), "has 1 of 2 fields on line 2"),
+        (("path,label", 'a.jpg,"cat'), "is no list of photos"),
+        (
+            ("path,label", "a.jpg,cat", "./a.jpg,dog"),
+            "lists a.jpg on line 2 and, with another label or split, on line 3",
+        ),
+        (("path,label,split", "a.jpg,cat,train", "a.jpg,cat,val"), "with another label or split, on line 3"),
+        (("path,label,split", "a.jpg,cat,valid"), "has the split 'valid' on line 2: it must be train, val or test"),
+        (("path,label,split", "a.jpg,cat,train", "b.jpg,dog,train"), "has no photo in the split validation"),
+        (("path,label", "a.jpg,cat", "b.jpg,cat"), "are of one class, cat: a classifier needs two or more"),
+        (("path,label", "a.txt,cat"), "lists no photos"),
+    ],
+)
+def test_lists_that_cannot_be_used_are_refused_in_a_sentence(lines, words, listed):
+    with pytest.raises(InputError, match=words):
+        listed(*lines)
+
+
+def test_photos_too_few_to_divide_are_refused(listed):
+    found = listed("path,label", f"{ALL[0]},cat", f"{ALL[7]},dog")
+    with pytest.raises(InputError, match="photos has too few photos to divide: give each class two different ones"):
+        len(found.train)
+
+
+def test_a_list_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.csv cannot be read: No such file"):
+        open_data(str(tmp_path / "none.csv"))

@@ -1,0 +1,153 @@
+"""Photos are seen as a viewer shows them: by all that decodes, and compared with Pillow's own drawing on white."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from keras_resnet import InputError
+from keras_resnet.data import augment, viewing
+
+LOSSLESS = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}
+EXIF_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
+
+
+def picture():
+    """A red and green ramp whose upper left corner is blue, so that no turn of it looks like another."""
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[..., 0], pixels[..., 1] = np.linspace(0, 255, 40)[:, None], np.linspace(0, 255, 60)
+    pixels[:12, :20, 2] = 255
+    return Image.fromarray(pixels)
+
+
+def encoded(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **LOSSLESS.get(kind, {}), **options)
+    return file.getvalue()
+
+
+def with_alpha():
+    return Image.merge("RGBA", (*picture().split(), Image.linear_gradient("L").resize((60, 40))))
+
+
+def drawn_on_white(photo: bytes) -> np.ndarray:
+    turned = ImageOps.exif_transpose(Image.open(io.BytesIO(photo))).convert("RGBA")
+    return np.asarray(Image.alpha_composite(Image.new("RGBA", turned.size, "white"), turned).convert("RGB"))
+
+
+def turned_photo(kind, orientation):
+    exif = Image.Exif()
+    exif[viewing.ORIENTATION] = orientation
+    return encoded(picture(), kind, exif=exif)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", EXIF_FORMATS)
+def test_a_photo_is_turned_as_its_exif_data_say(kind, orientation):
+    photo = turned_photo(kind, orientation)
+    expected = drawn_on_white(photo)
+    found = augment.decode(photo).numpy()
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected).mean() < (2 if kind == "JPEG" else 1e-9)
+    assert tuple(augment.image_shape(photo).numpy()) == found.shape
+    assert viewing.viewed_size(photo)[:2] == found.shape[:2]
+    np.testing.assert_array_equal(tf.function(augment.decode)(tf.constant(photo)), found)  # in a pipeline too
+    stored = augment.decode_stored(photo).numpy()
+    assert tuple(augment.stored_shape(photo).numpy()) == stored.shape
+    assert stored.shape[:2] == ((40, 60) if kind != "TIFF" else found.shape[:2])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_training_view_of_a_turned_photo_is_that_of_the_turned_pixels(orientation):
+    """Its window is decoded from the stored picture alone, so the place must be turned back."""
+    photo = turned_photo("JPEG", orientation)
+    upright = encoded(Image.fromarray(drawn_on_white(photo)), "PNG")
+    for number in range(5):
+        seed = tf.constant([3, number], tf.int64)
+        views = [augment.scale_crop_flip(each, seed, 16).numpy() for each in (photo, upright)]
+        assert np.abs(views[0] - views[1]).max() < 16
+        assert np.abs(views[0] - views[1]).mean() < 4
+
+
+@pytest.mark.parametrize(
+    ("image", "kind", "options"),
+    [
+        (with_alpha(), "PNG", {}),
+        (with_alpha().convert("LA"), "PNG", {}),
+        (with_alpha(), "WEBP", {}),
+        (picture().convert("P"), "PNG", {"transparency": 0}),
+        (picture().convert("P"), "GIF", {"save_all": True, "append_images": [Image.new("P", (60, 40))]}),
+        (picture().convert("P"), "GIF", {"transparency": 3}),
+        (picture().convert("P"), "BMP", {}),
+        (picture().convert("L"), "BMP", {}),
+        (picture().convert("CMYK"), "TIFF", {}),
+        (picture(), "TIFF", {}),
+    ],
+    ids=[
+        "RGBA",
+        "grey-alpha",
+        "webp-alpha",
+        "palette-alpha",
+        "animated",
+        "gif-alpha",
+        "palette-bmp",
+        "grey-bmp",
+        "cmyk-tiff",
+        "tiff",
+    ],
+)
+def test_odd_photos_look_as_pillow_draws_them_on_white(image, kind, options):
+    photo = encoded(image, kind, **options)
+    np.testing.assert_array_equal(augment.decode(photo), drawn_on_white(photo))
+    np.testing.assert_array_equal(tf.function(augment.decode)(tf.constant(photo)), drawn_on_white(photo))
+    assert augment.problem(photo) == ""
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_become_their_upper_eight(kind):
+    grey = np.linspace(0, 2**16 - 1, 600).reshape(20, 30).astype(np.uint16)
+    found = augment.decode(encoded(Image.fromarray(grey), kind)).numpy()
+    np.testing.assert_array_equal(found, np.repeat((grey >> 8)[:, :, None], 3, axis=2))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_photo_without_turn_or_transparency_is_decoded_by_tensorflow_alone_bit_for_bit(kind):
+    photo = encoded(picture(), kind)
+    np.testing.assert_array_equal(augment.decode(photo), tf.io.decode_image(photo, channels=3))
+    assert bool(viewing.is_plain(photo))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"notes", "its content is no photo of a known format"),
+        (b"<html>", "it is a web page"),
+        (encoded(picture(), "JPEG")[:300], "its JPEG data end too early"),
+        (encoded(picture(), "JPEG").replace(b"\xff\xdb", b"\xff\x00"), "its JPEG data are damaged"),
+        (encoded(picture(), "PNG")[:100], "its PNG data end too early"),
+        (encoded(picture(), "TIFF")[:500], "its TIFF data are damaged"),
+        (b"\0\0\0\x18ftypheic" + bytes(40), "it is a HEIC photo, which is not read here: convert it to JPEG"),
+        (b"\0\5\x16\7" + bytes(40), "it is a macOS companion file"),
+        (encoded(Image.new("F", (4, 4)), "TIFF"), "its pixels are fractions"),
+        (encoded(Image.new("I", (4, 4), 2**20), "TIFF"), "its pixels have 32 bits"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_in_words(content, words):
+    assert augment.problem(content).startswith(words)
+    if content:
+        with pytest.raises((tf.errors.OpError, InputError)):
+            augment.decode(content)
+
+
+def test_damaged_exif_data_turn_nothing():
+    photo = turned_photo("JPEG", 6)
+    place = photo.index(b"Exif") + 6
+    for damaged in (
+        photo[:place] + b"\xff" * 8 + photo[place + 8 :],
+        photo.replace(b"\x01\x12\x00\x03", b"\x01\x12\0\0"),
+    ):
+        assert viewing.orientation_of(damaged) == 1
+        assert augment.decode(damaged).shape == (40, 60, 3)

@@ -1,0 +1,128 @@
+"""The pages of what lies in data sets: what was done to them on purpose is found, counted and said."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from messy_photos import RARE, make_messy
+from PIL import Image
+from programs import run
+
+from keras_resnet import InputError
+from keras_resnet.data import open_data
+from keras_resnet.detection.anchors import make_anchors
+from keras_resnet.detection.boxes import iou
+from keras_resnet.detection.data import found_detection_sets
+from keras_resnet.inspection import inspect_boxes, inspect_photos
+from keras_resnet.inspection.box_inspection import anchor_overlaps, boxes_twice
+
+
+@pytest.mark.long
+def test_a_messy_folder_as_a_user_inspects_it(real_data, tmp_path):
+    messy = make_messy(real_data("imagenette") / "train", tmp_path / "pets")
+    done = run("tools/inspect_data.py", messy.folder, "--out", tmp_path / "look.html")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "look.json").read_text())
+    copies = {tuple(sorted(each["photo"] for each in group)) for group in found["exact_copies"]}
+    assert copies == {tuple(sorted(str(messy.folder / path) for path in pair)) for pair in messy.copies}
+    assert found["near_copies"] == []
+    assert sum(sum(each.values()) for each in found["classes"].values()) == 298
+    assert found["classes"][RARE] == {"train": 5, "val": 1}
+    for words in (
+        "Extra copies: 5, such as ",
+        f"{RARE} 5: a network that hardly ever answers with rare classes",
+        "3 files cannot be decoded",
+        "EXIF turns 1 of the photos",
+        "1 photo with a transparency or mask channel",
+        "HEIC photos, which are not read (convert them to JPEG): 1",
+    ):
+        assert words in done.stdout
+        assert any(words in sentence for sentence in found["advice"])
+    page = (tmp_path / "look.html").read_text(encoding="utf-8")
+    assert re.findall(r'(?:src|href)="(?!#|data:)', page) == []  # nothing from elsewhere
+    assert page.count("data:image/jpeg") == len(messy.copies) + 6
+    assert "<script" not in page
+
+
+def test_copies_in_both_parts_and_with_two_labels_are_said_first(photo_folder):
+    shutil.copyfile(photo_folder / "train" / "cat" / "2.JPEG", photo_folder / "val" / "dog" / "9.JPEG")
+    found = inspect_photos(open_data(str(photo_folder)))
+    assert found.advice[0].startswith("1 photo of validation or test is in training too, such as dog/9.JPEG")
+    assert found.advice[1].startswith("1 group of copies under different labels, such as cat/2.JPEG and dog/9.JPEG")
+
+
+def test_names_of_files_are_escaped(photo_folder, tmp_path):
+    (photo_folder / "train" / "cat").rename(photo_folder / "train" / "<b>cat")
+    (photo_folder / "val" / "cat").rename(photo_folder / "val" / "<b>cat")
+    done = run("tools/inspect_data.py", photo_folder, "--out", tmp_path / "look.html")
+    assert done.returncode == 0, done.stderr
+    assert "<b>cat" not in (tmp_path / "look.html").read_text()
+
+
+def test_data_without_files_are_refused(real_data):
+    with pytest.raises(InputError, match="cifar10 has no photos in files of their own"):
+        inspect_photos(open_data("cifar10", real_data("tfds")))
+
+
+def test_overlaps_with_anchors_are_those_of_the_detector_s_own_around_the_box(rng):
+    """Against all anchors of a map, for boxes around the centre of one of its cells."""
+    anchors = make_anchors(9, 9)
+    centre = anchors[4, 4, 0].reshape(2, 2).mean(axis=0)
+    sides = np.exp(rng.uniform(1, 7, (50, 2)))
+    boxes = np.concatenate([centre - sides / 2, centre + sides / 2], axis=1)
+    np.testing.assert_allclose(anchor_overlaps(sides), iou(boxes, anchors.reshape(-1, 4)).max(axis=1), rtol=1e-4)
+
+
+def test_boxes_twice_are_counted_once_each():
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 10.5], [0, 0, 10, 10], [50, 50, 60, 60]])
+    assert boxes_twice(boxes, np.array([0, 0, 0, 1, 0])) == 2
+
+
+@pytest.fixture
+def spoiled(rectangles, tmp_path):
+    """The rectangles with a box outside, one without area, one twice, a tiny one, a class without any, and a copy."""
+    folder = tmp_path / "spoiled"
+    shutil.copytree(rectangles, folder)
+    content = json.loads((folder / "train.json").read_text())
+    content["categories"].append({"id": 9, "name": "green"})
+    first = content["annotations"][0]
+    for number, box in enumerate(([80, 80, 40, 10], [5, 5, 0, 4], first["bbox"], [30, 90, 2, 2])):
+        category = first["category_id"]
+        content["annotations"].append(first | {"id": 1000 + number, "bbox": box, "category_id": category})
+    content["images"].append({"id": 99, "file_name": "99.png", "width": 96, "height": 96})
+    Image.new("RGB", (96, 96)).save(folder / "train" / "99.png")
+    (folder / "train.json").write_text(json.dumps(content))
+    shutil.copyfile(folder / "train" / "3.png", folder / "val" / "4.png")
+    val = json.loads((folder / "val.json").read_text())
+    val["categories"] = content["categories"]
+    (folder / "val.json").write_text(json.dumps(val))
+    return folder
+
+
+def test_a_spoiled_detection_set(spoiled):
+    found = inspect_boxes(found_detection_sets(str(spoiled)))
+    train = found.content["parts"]["train"]
+    counts = {key: train[key]["boxes"] for key in ("outside", "without_area", "twice", "tiny")}
+    assert counts == {"outside": 1, "without_area": 1, "twice": 1, "tiny": 1}
+    assert train["without_boxes"] == 1
+    assert train["classes"]["green"] == dict.fromkeys(train["classes"]["green"], 0)
+    assert train["boxes"] == sum(train["classes"][name]["boxes"] for name in train["classes"])
+    assert found.content["copies"] == [{"train": f"{spoiled}/train/3.png", "val": f"{spoiled}/val/4.png"}]
+    text = "\n".join(found.advice)
+    assert found.advice[0].startswith("1 photo is in two parts")
+    for words in ("1 box beyond the edge", "1 box without area", "1 box on another", "below 16 pixels", "is of green"):
+        assert words in text
+
+
+@pytest.mark.long
+def test_coco_photos_as_a_user_inspects_them(real_data, tmp_path):
+    """939 boxes, two photos without any, nine classes without any: as the data's README says."""
+    done = run("tools/inspect_data.py", real_data("coco128"), "--out", tmp_path / "look.html")
+    assert done.returncode == 0, done.stderr
+    train = json.loads((tmp_path / "look.json").read_text())["parts"]["train"]
+    assert (train["photos"], train["boxes"], train["without_boxes"]) == (128, 939, 2)
+    assert sum(about["boxes"] == 0 for about in train["classes"].values()) == 9
+    assert all(each["boxes"] == each["small"] + each["medium"] + each["large"] for each in train["classes"].values())
+    assert (tmp_path / "look.html").read_text().count("data:image/jpeg") == 12
