@@ -9,6 +9,7 @@ PHOTOS_IN_A_ROW = 4
 BOX_COLORS = (
     *("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#800000", "#808000", "#000075"),
 )
+HEAT = 0.6  # how much of a photo's picture under a map is the map
 MIN_DRAWN = 400  # pixels that a picture with boxes has at least along a side, so that names can be read
 
 
@@ -97,22 +98,43 @@ def rates(groups: dict[str, dict[str, float]], unit: str, path: Path) -> None:
     figure.savefig(path, dpi=110, format="png")
 
 
-def photo_grid(images, titles: list[str]):
-    """Photos, each uint8 ``[height, width, 3]``, four in a row under their titles: uint8 ``[height, width, 3]``."""
+def photo_grid(images, titles: list[str], in_a_row: int = PHOTOS_IN_A_ROW):
+    """Photos, each uint8 ``[height, width, 3]``, in rows under their titles: uint8 ``[height, width, 3]``."""
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = -(-len(images) // PHOTOS_IN_A_ROW)
-    figure = Figure(figsize=(2 * PHOTOS_IN_A_ROW, 2.3 * rows), dpi=110, layout="constrained")
+    rows = -(-len(images) // in_a_row)
+    figure = Figure(figsize=(2 * in_a_row, 2.3 * rows), dpi=110, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    for axes in figure.subplots(rows, PHOTOS_IN_A_ROW, squeeze=False).flat:
+    for axes in figure.subplots(rows, in_a_row, squeeze=False).flat:
         axes.set_axis_off()
     for axes, image, title in zip(figure.axes, images, titles, strict=False):
         axes.imshow(image, interpolation="nearest")
         axes.set_title(title, fontsize=8)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def heat(image, values):
+    """A photo under a map of it, bright where the map is largest and dark where it is not above zero.
+
+    Args:
+        image: uint8 ``[height, width, 3]``.
+        values: float ``[rows, columns]``, stretched over the whole photo; its largest value is the brightest colour.
+
+    Returns:
+        uint8 ``[height, width, 3]``.
+    """
+    import matplotlib
+    import numpy as np
+    from PIL import Image
+
+    stretched = Image.fromarray(np.asarray(values, np.float32)).resize(image.shape[1::-1], Image.Resampling.BICUBIC)
+    positive = np.maximum(np.asarray(stretched), 0)
+    colours = matplotlib.colormaps["inferno"](positive / (positive.max() or 1))[..., :3]
+    grey = image.mean(axis=-1, keepdims=True) / 255
+    return (255 * ((1 - HEAT) * grey + HEAT * colours)).round().astype(np.uint8)
 
 
 def boxes(image, corners, names: list[str], classes=None):

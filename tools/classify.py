@@ -2,6 +2,7 @@
 
 python tools/classify.py cat.jpg dog.png --model ResNet50:imagenet
 python tools/classify.py photos/ --model best.keras --draw answers.png --csv answers.csv
+python tools/classify.py photos/ --model best.keras --explain why.png
 
 A folder stands for the .jpg, .jpeg and .png files in it and below. A file that does not decode is named and left out.
 """
@@ -19,7 +20,7 @@ from PIL import Image
 from tyro.conf import Positional
 
 import keras_resnet
-from keras_resnet import evaluation, plots
+from keras_resnet import analysis, evaluation, plots
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import JsonFile, Output, PngFile, run_tool
 from keras_resnet.errors import InputError
@@ -42,6 +43,11 @@ class Classify:
     """How many classes to name."""
     draw: PngFile | None = None
     """A PNG file to draw the photos into, the first 100, under their classes."""
+    explain: PngFile | None = None
+    """A PNG file to draw into what the model saw of the photos, the first 100, and which places spoke for its answer."""
+    explain_at: str | None = None
+    """The block whose map --explain asks by gradients (Grad-CAM), such as conv4_block2; default: the last map, which
+    the classifier itself averages, so that the picture is exact (CAM)."""
     json: JsonFile | None = None
     """A file for the answers: a list of photos, each with its classes and their probabilities."""
     csv: Annotated[Path, Output(".csv")] | None = None
@@ -51,8 +57,9 @@ class Classify:
         files = [file for path in self.photos for file in _files(path)]
         if not files:
             raise InputError("Give one photo or more, or folders of them: classify.py PHOTO ... --model MODEL.")
-        answer = self._answerer()
-        answers, pictures = [], []
+        model = self._model()
+        answer = self._answerer(model)
+        answers, pictures, explained = [], [], []
         for first in range(0, len(files), BATCH):
             photos = dict(_decoded(files[first : first + BATCH]))
             for (path, photo), best in zip(photos.items(), answer(photos), strict=True):
@@ -61,22 +68,38 @@ class Classify:
                 answers.append({"photo": str(path), "classes": classes})
                 if self.draw is not None and len(pictures) < DRAWN:
                     pictures.append(_picture(photo))
+            if self.explain is not None and len(explained) < 2 * DRAWN:
+                explained += self._explained(model, photos)
         if not answers:
             raise InputError(f"None of the {len(files)} files is a photo that decodes: give JPEG or PNG files.")
         self._write(answers, pictures)
+        if self.explain is not None:
+            names = [
+                (Path(each["photo"]).name, "{class} {probability:.0%}".format(**each["classes"][0])) for each in answers
+            ]
+            _draw(self.explain, explained[: 2 * DRAWN], [title for pair in names for title in pair])
 
-    def _answerer(self) -> Callable[[dict], list]:
-        """From photos by path to the best classes of each, with their probabilities."""
-        from keras_resnet.data import augment
-
+    def _model(self):
+        """The model, which can do what is asked for."""
         model = keras_resnet.load_model(self.model)
-        size, classes = evaluation.input_size(model), evaluation.classifier_of(model).units
+        classes = evaluation.classifier_of(model).units
         if not 1 <= self.top <= classes:
             raise InputError(f"--top {self.top} must be from 1 to the model's {classes} classes.")
         if getattr(model, "preprocessing", None) is None:
             raise InputError(
                 f"{model.name} does not know its preprocessing: give NAME:WEIGHTS, a network and its file."
             )
+        if self.explain is not None:
+            self._explained(model, {})
+        elif self.explain_at is not None:
+            raise InputError("--explain-at says where --explain looks: give --explain FILE.png as well.")
+        return model
+
+    def _answerer(self, model) -> Callable[[dict], list]:
+        """From photos by path to the best classes of each, with their probabilities."""
+        from keras_resnet.data import augment
+
+        size = evaluation.input_size(model)
         network = evaluation.with_activation(model, "softmax")
 
         def answer(photos):
@@ -88,6 +111,20 @@ class Classify:
             return [self._best(model, scores) for scores in probabilities]
 
         return answer
+
+    def _explained(self, model, photos: dict) -> list[np.ndarray]:
+        """Of each photo what the model saw, in more detail, and the same under the map of the model's first choice."""
+        from keras_resnet.data import augment
+
+        size, prepare = evaluation.input_size(model), model.preprocessing
+        views = [augment.center_view(photo, size, prepare.crop).numpy() for photo in photos.values()]
+        images = prepare(np.reshape(views, (-1, size, size, 3)))
+        maps = analysis.activation_map(model, images, block=self.explain_at)
+        pictures = []
+        for photo, found in zip(photos.values(), maps, strict=True):
+            seen = augment.center_view(photo, DRAWN_SIDE, prepare.crop).numpy().clip(0, 255).astype(np.uint8)
+            pictures += [seen, plots.heat(seen, found)]
+        return pictures
 
     def _best(self, model, scores) -> list[tuple[str, float]]:
         order = np.argsort(-scores, kind="stable")[: self.top]
@@ -113,9 +150,7 @@ class Classify:
             titles = [
                 "\n".join(f"{best['class']} {best['probability']:.0%}" for best in each["classes"]) for each in answers
             ]
-            grid = plots.photo_grid(pictures, titles)
-            write_whole(self.draw, lambda part: Image.fromarray(grid).save(part, format="PNG"))
-            print(f"drawn into {self.draw}", file=sys.stderr)
+            _draw(self.draw, pictures, titles)
 
 
 def _files(path: Path) -> list[Path]:
@@ -145,6 +180,12 @@ def _picture(photo: bytes) -> np.ndarray:
     picture = Image.fromarray(augment.decode(photo).numpy())
     picture.thumbnail((DRAWN_SIDE, DRAWN_SIDE))
     return np.asarray(picture)
+
+
+def _draw(path: Path, pictures: list[np.ndarray], titles: list[str]) -> None:
+    grid = plots.photo_grid(pictures, titles)
+    write_whole(path, lambda part: Image.fromarray(grid).save(part, format="PNG"))
+    print(f"drawn into {path}", file=sys.stderr)
 
 
 def _write_csv(path: Path, rows: list[tuple]) -> None:

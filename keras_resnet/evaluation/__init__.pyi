@@ -2,6 +2,7 @@ from .classifier import (
     classifier_of as classifier_of,
     dense_scores as dense_scores,
     input_size as input_size,
+    last_map as last_map,
     pooled_window as pooled_window,
     with_activation as with_activation,
 )
