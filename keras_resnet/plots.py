@@ -1,8 +1,14 @@
 """Every figure the project draws."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FIG6_LIMIT = 20  # percent: where the paper's Fig. 6 cuts its vertical axis
 PHOTOS_IN_A_ROW = 4
@@ -98,14 +104,68 @@ def rates(groups: dict[str, dict[str, float]], unit: str, path: Path) -> None:
     figure.savefig(path, dpi=110, format="png")
 
 
+def confusion(matrix: np.ndarray, names: list[str], path: Path) -> None:
+    """A confusion matrix, each row as shares of its photos, into a PNG file; where there is room with its counts.
+
+    Args:
+        matrix: counts ``[classes, classes]``: a row a true class, a column an answer.
+        names: of the classes, or none to leave them out.
+        path: the file to write.
+    """
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    classes = len(matrix)
+    side = 2.2 + 0.42 * len(names) if names else 8
+    figure = Figure(figsize=(side + 1, side))
+    axes = figure.subplots()
+    shares = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
+    figure.colorbar(drawn, label="% of the photos of the true class")
+    axes.set(xlabel="answer", ylabel="true class")
+    if not names:
+        axes.set(xticks=[], yticks=[], title=f"{classes:,} classes, similar ones together")
+    else:
+        axes.set_xticks(range(classes), names, rotation=90)
+        axes.set_yticks(range(classes), names)
+        for row, column in np.argwhere(matrix):
+            color = "white" if shares[row, column] > 50 else "black"
+            text = f"{matrix[row, column]:,}"
+            axes.text(column, row, text, color=color, fontsize=8, ha="center", va="center", parse_math=False)
+    figure.savefig(path, dpi=110, format="png", bbox_inches="tight")
+
+
+def reliability(bins: dict, path: Path) -> None:
+    """Reliability diagrams side by side, by name, each a ``Reliability`` (Guo et al. 2017, Fig. 1), into a PNG file."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * len(bins), 5), layout="constrained")
+    panels = figure.subplots(2, len(bins), squeeze=False, height_ratios=(3, 1), sharex=True)
+    for (above, below), (name, each) in zip(panels.T, bins.items(), strict=True):
+        width = 100 / len(each.counts)
+        centers = width * (np.arange(len(each.counts)) + 0.5)
+        above.bar(centers, 100 * np.nan_to_num(each.accuracy), width, edgecolor="white", label="right")
+        above.plot([0, 100], [0, 100], "--", color="grey", linewidth=1)
+        above.plot(100 * each.confidence, 100 * each.accuracy, "o", color="C1", markersize=4, label="mean confidence")
+        above.set(title=f"{name}: calibration error {each.error:.1f} %", ylabel="right answers (%)", ylim=(0, 100))
+        above.legend(frameon=False, loc="upper left")
+        below.bar(centers, 100 * each.counts / max(1, each.counts.sum()), width, color="C7", edgecolor="white")
+        below.set(xlabel="probability of the answer (%)", ylabel="answers (%)", xlim=(0, 100))
+    figure.savefig(path, dpi=110, format="png")
+
+
 def photo_grid(images, titles: list[str], in_a_row: int = PHOTOS_IN_A_ROW):
     """Photos, each uint8 ``[height, width, 3]``, in rows under their titles: uint8 ``[height, width, 3]``."""
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = -(-len(images) // in_a_row)
-    figure = Figure(figsize=(2 * in_a_row, 2.3 * rows), dpi=110, layout="constrained")
+    rows, lines = -(-len(images) // in_a_row), 1 + max((title.count("\n") for title in titles), default=0)
+    words = 0.05 + 0.15 * lines  # inches that a title takes
+    width, height = 2.1 * in_a_row, (2.1 + words) * rows
+    figure = Figure(figsize=(width, height), dpi=110)  # spaced here: matplotlib's own layout takes three times as long
+    figure.subplots_adjust(0.01, 0.05 / height, 0.99, 1 - words / height, wspace=0.05, hspace=(0.05 + words) / 2)
     canvas = FigureCanvasAgg(figure)
     for axes in figure.subplots(rows, in_a_row, squeeze=False).flat:
         axes.set_axis_off()
@@ -116,7 +176,7 @@ def photo_grid(images, titles: list[str], in_a_row: int = PHOTOS_IN_A_ROW):
     return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
-def heat(image, values):
+def heat(image: np.ndarray, values: np.ndarray) -> np.ndarray:
     """A photo under a map of it, bright where the map is largest and dark where it is not above zero.
 
     Args:

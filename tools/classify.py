@@ -44,7 +44,7 @@ class Classify:
     draw: PngFile | None = None
     """A PNG file to draw the photos into, the first 100, under their classes."""
     explain: PngFile | None = None
-    """A PNG file to draw into what the model saw of the photos, the first 100, and which places spoke for its answer."""
+    """A PNG file to draw into what the model saw of the first 100 photos, and which places spoke for its answer."""
     explain_at: str | None = None
     """The block whose map --explain asks by gradients (Grad-CAM), such as conv4_block2; default: the last map, which
     the classifier itself averages, so that the picture is exact (CAM)."""

@@ -3,9 +3,12 @@
     python tools/evaluate.py --model ResNet50:imagenet --data DIR --view 10-crop
     python tools/evaluate.py --model resnet20.th resnet56.th --data cifar10 --data-dir TFDS --split test
     python tools/evaluate.py --model A.keras B.keras C.keras --data DIR --view multi-scale --choose 2
+    python tools/evaluate.py --model best.keras --data DIR --by-class classes/
 
 Prints top-1 and top-5 error with their exact 95 % intervals, for each model and for the average of all. Scores are kept
-in the cache folder, so that another question about the same models and photos costs nothing.
+in the cache folder, so that another question about the same models and photos costs nothing. --by-class says which
+classes fail, which are taken for which, and whether the probabilities are to be trusted; of several models that is
+said of their average.
 """
 
 import time
@@ -16,8 +19,9 @@ from typing import Annotated, Literal
 import keras_resnet
 from keras_resnet import evaluation
 from keras_resnet.bounds import Count, Length, Pixels
-from keras_resnet.command_line import JsonFile, run_tool
+from keras_resnet.command_line import Folder, JsonFile, run_tool
 from keras_resnet.data import open_data
+from keras_resnet.files import write_whole
 from keras_resnet.tables import Table, write_tables
 
 TOP_K = 5
@@ -46,6 +50,9 @@ class Evaluate:
     """Images of the model's own size in one forward pass."""
     choose: Count | None = None
     """Choose this many of the models greedily on the validation split, then report on --split."""
+    by_class: Folder | None = None
+    """A folder for the answers by class: classes.csv, confusion.csv and confusion.png, reliability.png, and the photos
+    of the most confused pairs, confused.png."""
     json: JsonFile | None = None
     """A file for the table as data, with the wrong answers counted, the command, commit and machine."""
 
@@ -74,7 +81,27 @@ class Evaluate:
         print(f"\n{seconds:.0f} s, scores of earlier runs included")
         wrong = {name: {key: error.wrong for key, error in each.items()} for name, each in errors.items()}
         about = {"data": found.name, "split": split.name, "photos": len(split), "view": self.view, "flips": self.flips}
-        write_tables(self.json, [table], **about, scales=self.scales, wrong=wrong)
+        tables, found_by_class = [table], {}
+        if self.by_class is not None:
+            validation = None
+            if self.split != "val":
+                validation = evaluation.joint(list(ensemble.member_scores(found, found.validation).values()))
+            report = evaluation.report_of(list(rows.values())[-1], found.classes, split, validation)
+            tables.append(report.table())
+            found_by_class = {"by_class": report.as_json()}
+            self._show(report, list(rows)[-1])
+        write_tables(self.json, tables, **about, scales=self.scales, wrong=wrong, **found_by_class)
+
+    def _show(self, report: "evaluation.ClassReport", name: str) -> None:
+        """Print the answers by class of the model of this name, and write their files."""
+        table, lines = report.table(), evaluation.in_words(report.as_json())
+        fewest = len(table.rows) < len(report.answers.classes)
+        print(f"\n{name}, {f'the {len(table.rows)} classes of lowest recall' if fewest else 'by class'}:\n")
+        print("\n".join([table.markdown(), "", *lines]))
+        self.by_class.mkdir(parents=True, exist_ok=True)
+        for file, write in report.writers().items():
+            write_whole(self.by_class / file, write)
+        print(f"{', '.join(report.writers())} in {self.by_class}")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,14 @@ class ArraySplit:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def photo(self, position: int) -> str:
+        """What reports call the image at ``position``: its place."""
+        return f"number {position} of {self.name}"
+
+    def picture(self, position: int) -> np.ndarray:
+        """The image at ``position`` to look at, uint8 ``[size, size, 3]``."""
+        return self.images[position]
+
     def spread(self, count: int) -> "ArraySplit":
         """``count`` of the images, evenly spaced, so that folders sorted by class give of each."""
         check_count(self, count)

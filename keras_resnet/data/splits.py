@@ -14,6 +14,7 @@ DATA_FORMS = (
     "a folder with train/<class>/*.JPEG and val/<class>/*.JPEG, one of record shards, "
     "the name of a TFDS data set, or demo"
 )
+PICTURE = 300  # pixels
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,17 @@ class Split:
     def photo(self, position: int) -> str:
         """What messages call the image at ``position``: its file, or its place."""
         return self.file(position) if self.file else f"number {position} of {self.name}"
+
+    def picture(self, position: int) -> np.ndarray:
+        """The image at ``position`` to look at, uint8 ``[height, width, 3]``, ``PICTURE`` pixels at most on a side."""
+        from PIL import Image
+
+        from keras_resnet.data import augment
+
+        encoded, _ = (self.read_whole or self.read)(position)
+        found = Image.fromarray(augment.decode(encoded).numpy())
+        found.thumbnail((PICTURE, PICTURE))
+        return np.asarray(found)
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,19 @@
+from .by_class import (
+    ByClass as ByClass,
+    ClassResult as ClassResult,
+    Confusion as Confusion,
+    Share as Share,
+    similar_order as similar_order,
+    write_matrix as write_matrix,
+)
+from .calibration import (
+    Reliability as Reliability,
+    at_temperature as at_temperature,
+    fit_temperature as fit_temperature,
+    reliability as reliability,
+)
+from .class_report import ClassReport as ClassReport, report_of as report_of
+from .class_words import in_words as in_words
 from .classifier import (
     classifier_of as classifier_of,
     dense_scores as dense_scores,

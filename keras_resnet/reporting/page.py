@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from keras_resnet import plots
+from keras_resnet.evaluation.class_words import in_words
 from keras_resnet.files import write_whole
 from keras_resnet.reporting.collecting import Found, collect, curves
 from keras_resnet.reporting.paper_values import paper_error
@@ -35,6 +36,12 @@ TITLES = {
     "cost": "Compute and memory",
 }
 PRECISIONS = ("val_AP50", "val_mAP")  # the first score of each detection benchmark
+CLASS_PICTURES = {
+    "confusion.png": "answers by true class",
+    "reliability.png": "how often answers are right, by their probability",
+    "confused.png": "photos of the most confused pairs, those the network is surest of first",
+    "mistakes.png": "the worst mistakes, with the places that speak for the answer and for the true class",
+}
 FIGURES = {"cifar10": "as Fig. 6", "imagenet2012": "as Fig. 4"}  # by data set
 
 
@@ -131,7 +138,30 @@ def _classifiers(found: Found) -> str:
             if rows_of:
                 caption = f"{data}, {words} {FIGURES.get(data, '')}: training (dashed) and validation error"
                 drawn.append(_figure(_drawn(lambda path, r=rows_of: plots.error_curves(r, path)), caption))
-    return _table(header, rows) + "".join(drawn) + _commands(groups)
+    return _table(header, rows) + "".join(drawn) + "".join(map(_by_class, groups)) + _commands(groups)
+
+
+def _by_class(group: dict) -> str:
+    """Which classes the first seed's network fails on, folded away; empty for runs of before it was kept."""
+    result, folder = group["result"], group["folders"][0]
+    part = next((part for part in ("val", "test") if f"{part}_by_class" in result), None)
+    if part is None:
+        return ""
+    found = result[f"{part}_by_class"]
+    classes = sorted(found["classes"], key=lambda each: (each["recall"][0] is None, each["recall"][0]))
+    rows = [
+        (each["class"], each["photos"], _interval(each["recall"]), each["answers"], _interval(each["precision"]))
+        for each in classes
+    ]
+    words = "".join(f"<p>{html.escape(line)}</p>" for line in in_words(found))
+    name = f"{group['settings']['model']} on {group['settings']['data']}, seed {result['seed']}: answers by class"
+    header = ("class", "photos", "recall, % (95 % interval)", "answers", "precision, % (95 % interval)")
+    body = words + _table(header, rows) + _pictures(folder, CLASS_PICTURES)
+    return f"<details><summary>{html.escape(name)}</summary>{body}</details>"
+
+
+def _interval(share: list) -> str:
+    return "" if share[0] is None else "{:.1f} ({:.1f} to {:.1f})".format(*share)
 
 
 def _error(mean_std, result: dict, part: str) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from keras_resnet.data import Shard
     from keras_resnet.data.reading import Reader
+    from keras_resnet.training.files.workdir import Workdir
     from keras_resnet.training.state import State
     from keras_resnet.training.stepping.step import Step
 
@@ -122,6 +123,10 @@ class Reporter(Protocol[Shown]):
 
     def validation_images(self, model: Shown, step: int) -> None:
         """Write for TensorBoard what the last validation looked at."""
+        ...
+
+    def end(self, model: Shown, step: int, workdir: Workdir) -> None:
+        """Show what the trained model gives, as files of the run's folder and for TensorBoard."""
         ...
 
     def result_lines(self, result: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from PIL import Image
 from programs import run
 
 import keras_resnet
-from keras_resnet import plots
+from keras_resnet import data, evaluation, plots
 from keras_resnet.analysis import activation_map
 from keras_resnet.data import augment
 from keras_resnet.weights import TORCH
@@ -75,6 +75,30 @@ def test_evaluate_prints_members_and_their_average(saved, photo_folder, tmp_path
     assert {"command", "commit", "versions", "hardware", "environment"} < set(content)
     status, _, error = tool("evaluate", "--model", saved, "--data", photo_folder, "--split", "test")
     assert (status, error) == (2, "evaluate.py: photos has no test split: choose --split val.")
+
+
+def test_evaluate_says_which_classes_fail(saved, photo_folder, tmp_path):
+    """The temperature is that of validation, whatever part the answers are of."""
+    out, kept = tmp_path / "classes", tmp_path / "errors.json"
+    how = ("--data", photo_folder, "--split", "train", "--by-class", out, "--json", kept)
+    status, text, error = tool("evaluate", "--model", saved, *how)
+    assert status == 0, error
+    content = json.loads(kept.read_text())
+    by_class = content["by_class"]
+    assert sum(each["photos"] - each["right"] for each in by_class["classes"]) == content["wrong"][str(saved)]["top-1"]
+    rows = [f"| {' | '.join(row)} |" for row in content["tables"]["classes"]["rows"]]
+    assert rows == [line for line in text.splitlines() if line.startswith(("| cat", "| dog"))]
+    table = list(csv.DictReader((out / "classes.csv").open(newline="")))
+    assert [int(row["right"]) for row in table] == [each["right"] for each in by_class["classes"]]
+    assert [float(row["recall, %"]) for row in table] == [each["recall"][0] for each in by_class["classes"]]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "classes.csv", "confused.png", "confusion.csv", "confusion.png", "reliability.png",
+    ]  # fmt: skip
+    assert all(Image.open(path).size[0] > 100 for path in out.glob("*.png"))
+    model, found = keras_resnet.load_model(str(saved)), data.open_data(str(photo_folder))
+    temperature = evaluation.fit_temperature(evaluation.score(model, found.validation))
+    assert by_class["calibration"]["temperature"] == pytest.approx(temperature, rel=1e-3)
+    assert f"at temperature {temperature:.2f}" in text
 
 
 def test_convert_weights_says_what_it_carries(saved, tmp_path):

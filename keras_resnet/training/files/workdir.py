@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_resnet.errors import InputError
+from keras_resnet.evaluation import class_report
 from keras_resnet.files import is_own_file, read_object, remedy, set_aside, sync, unfinished, write_whole
 from keras_resnet.network import Network
 from keras_resnet.training.files.checkpoints import RUNNING, CheckpointFolder, assign_model, assign_values, values_of
@@ -23,7 +24,8 @@ SETTINGS, METRICS, RESULT, BEST, LAST, CURVES = (
     *("best.keras", "last.keras", "curves.png"),
 )
 PHOTOS = {part: f"photos-{part}.npz" for part in ("train", "validation", "test")}  # written by photo_lists
-FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PHOTOS.values())
+MISTAKES = "mistakes.png"
+FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, MISTAKES, *class_report.FILES, *PHOTOS.values())
 CHECKPOINTS, EVENTS = "checkpoints", ("train", "validation")  # folders; EVENTS are TensorBoard's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 SAME_RUN = ("workdir", "data_dir", "save_every", "keep_every", "profile")  # may differ when a run continues

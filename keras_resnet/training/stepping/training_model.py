@@ -27,6 +27,7 @@ class TrainingModel(Step, keras.Model):
         self.running = [keras.metrics.Mean(name="loss"), ErrorRate()]
         self.running += [TopKErrorRate(TOP_K)] if self.values_size > 2 * TOP_K else []
         self.mistakes = WorstMistakes(network.input_shape[1:])
+        self.final: dict = {}  # FinalAnswers by part, at the end of a run
 
     def saved(self) -> Network:
         """The network."""
