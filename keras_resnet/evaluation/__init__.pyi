@@ -22,6 +22,16 @@ from .classifier import (
     pooled_window as pooled_window,
     with_activation as with_activation,
 )
+from .embeddings import (
+    Embeddings as Embeddings,
+    embed_split as embed_split,
+    embedder as embedder,
+    k_nn_error as k_nn_error,
+    linear_probe_error as linear_probe_error,
+    near_copies as near_copies,
+    nearest as nearest,
+    read_embeddings as read_embeddings,
+)
 from .ensemble import Ensemble as Ensemble, greedy as greedy, joint as joint
 from .error_rates import (
     ErrorRate as ErrorRate,
@@ -30,6 +40,7 @@ from .error_rates import (
     check_finite as check_finite,
     evaluate as evaluate,
 )
+from .projector import write_projector as write_projector
 from .recalibration import recalibrate_batch_norm as recalibrate_batch_norm
 from .scoring import (
     Estimate as Estimate,
