@@ -201,8 +201,10 @@ class Workdir:
         found, place = None, self.path / SETTINGS
         try:
             found = read_object(place)
-            fixed = {key: value for key, value in (kept or self.settings).items() if key not in self.growing}
-            if kept and differing(found, fixed, self.defaults):
+            both = (
+                {key: value for key, value in each.items() if key not in self.growing} for each in (found, kept or {})
+            )
+            if kept and differing(*both, self.defaults):
                 raise ValueError("it is not that of the checkpoints")
             if self.settings and not found.keys() & self.settings.keys():
                 raise ValueError("it has no setting of a run")
