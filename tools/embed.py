@@ -93,24 +93,15 @@ class Near:
         near_copies = embeddings.near_copies_of(found, own)
         answers = []
         for number, path in enumerate(self.photos):
-            same = np.nonzero(found.hashes == embeddings.hash_of(encoded[number]))[0].tolist()
-            near = [place for place in near_copies[number].tolist() if place not in same]
-            print(path)
-            for words, places in (("the same file as", same), ("nearly a copy of", near)):
-                print("".join(f"  {words} {found.photos[place]} ({found.parts[place]})\n" for place in places), end="")
-            alike = list(zip(positions[number].tolist(), similarities[number].tolist(), strict=True))
-            for place, similarity in alike:
-                print(f"  {similarity:7.4f}  {found.classes[found.labels[place]]}  {found.photos[place]}")
-            nearest = [
-                {
-                    "photo": str(found.photos[place]),
-                    "class": str(found.classes[found.labels[place]]),
-                    "similarity": value,
-                }
-                for place, value in alike
-            ]
-            copies = {"same": _names(found, same), "near_copies": _names(found, near)}
-            answers.append({"photo": str(path), **copies, "nearest": nearest})
+            is_same = found.hashes == embeddings.hash_of(encoded[number])
+            alike = zip(_rows(found, positions[number]), similarities[number].tolist(), strict=True)
+            answers.append({
+                "photo": str(path),
+                "same": _rows(found, np.nonzero(is_same)[0]),
+                "near_copies": _rows(found, [place for place in near_copies[number] if not is_same[place]]),
+                "nearest": [row | {"similarity": similarity} for row, similarity in alike],
+            })  # fmt: skip
+            print("\n".join(_lines(answers[-1])), flush=True)
         if self.json is not None:
             text = json.dumps(answers, indent=1) + "\n"
             write_whole(self.json, lambda part: part.write_text(text, encoding="utf-8"))
@@ -157,7 +148,7 @@ class Copies:
         print(f"{len(pairs):,} pairs among {len(found):,} photos, {same:,} of them of the same bytes")
         print(f"{across:,} pairs lie in two parts, {labels:,} in two classes")
         if self.json is not None:
-            rows = [{"kind": kind, "photos": _names(found, (first, second))} for kind, first, second in pairs]
+            rows = [{"kind": kind, "photos": _rows(found, (first, second))} for kind, first, second in pairs]
             write_whole(self.json, lambda part: part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8"))
 
 
@@ -210,8 +201,20 @@ class Project:
         print(f"{shown:,} photos: tensorboard --logdir {self.out}, then Projector")
 
 
-def _names(found, places) -> list[str]:
-    return [str(found.photos[place]) for place in places]
+def _rows(found, places) -> list[dict]:
+    """What is known of the photos at ``places``."""
+    return [
+        {"photo": str(found.photos[i]), "part": str(found.parts[i]), "class": str(found.classes[found.labels[i]])}
+        for i in places
+    ]
+
+
+def _lines(answer: dict) -> list[str]:
+    """What a photo is a copy of, and which are the most like it."""
+    lines = [answer["photo"]]
+    lines += ["  the same file as {photo} ({part})".format(**row) for row in answer["same"]]
+    lines += ["  nearly a copy of {photo} ({part})".format(**row) for row in answer["near_copies"]]
+    return lines + ["  {similarity:.4f}  {class}  {photo}".format(**row) for row in answer["nearest"]]
 
 
 def _picture(path: Path) -> np.ndarray:

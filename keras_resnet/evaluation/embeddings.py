@@ -107,7 +107,7 @@ def embed_split(model: keras.Model, split, part: str, batch_size: int = 32) -> d
     from keras_resnet.evaluation.classifier import input_size
     from keras_resnet.evaluation.error_rates import check_finite
 
-    size, preprocessing = input_size(model), model.preprocessing
+    size, preprocessing = input_size(model), getattr(model, "preprocessing", None)
     if preprocessing is None:
         raise InputError(f"{model.name} does not know its preprocessing: give NAME:WEIGHTS, a network and its file.")
     forward = tf.function(embedder(model), reduce_retracing=True)

@@ -54,7 +54,7 @@ def test_the_most_alike_and_the_same_file_are_named_and_drawn(written, tmp_path)
     assert len(lines) == 6
     assert all(line.split()[0] == "1.0000" for line in lines[3:5])
     (answer,) = json.loads((tmp_path / "near.json").read_text())
-    assert answer["same"] == [str(photo), str(copy)]
+    assert [each["photo"] for each in answer["same"]] == [str(photo), str(copy)]
     assert [each["photo"] for each in answer["nearest"]] == [line.split()[-1] for line in lines[3:]]
     assert Image.open(tmp_path / "near.png").size[0] == round(4 * 2.1 * 110)
 
