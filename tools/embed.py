@@ -145,8 +145,8 @@ class Copies:
         across = sum(found.parts[first] != found.parts[second] for _, first, second in pairs)
         labels = sum(found.labels[first] != found.labels[second] for _, first, second in pairs)
         same = sum(kind == SAME for kind, *_ in pairs)
-        print(f"{len(pairs):,} pairs among {len(found):,} photos, {same:,} of them of the same bytes")
-        print(f"{across:,} pairs lie in two parts, {labels:,} in two classes")
+        print(f"pairs among {len(found):,} photos: {len(pairs):,}, of the same bytes: {same:,}")
+        print(f"in two parts: {across:,}, in two classes: {labels:,}")
         if self.json is not None:
             rows = [{"kind": kind, "photos": _rows(found, (first, second))} for kind, first, second in pairs]
             write_whole(self.json, lambda part: part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8"))
