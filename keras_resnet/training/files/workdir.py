@@ -201,10 +201,7 @@ class Workdir:
         found, place = None, self.path / SETTINGS
         try:
             found = read_object(place)
-            both = (
-                {key: value for key, value in each.items() if key not in self.growing} for each in (found, kept or {})
-            )
-            if kept and differing(*both, self.defaults):
+            if kept and differing(self._fixed(found), self._fixed(kept), self.defaults):
                 raise ValueError("it is not that of the checkpoints")
             if self.settings and not found.keys() & self.settings.keys():
                 raise ValueError("it has no setting of a run")
@@ -214,6 +211,10 @@ class Workdir:
             set_aside(place, f"{error!s:.200}")
             found = None
         return kept or found or (read_result(self.path) or {}).get("settings")
+
+    def _fixed(self, settings: dict) -> dict:
+        """Those of ``settings`` that may not grow."""
+        return {key: value for key, value in settings.items() if key not in self.growing}
 
     def _check_there(self) -> None:
         """Raise :class:`InputError` if the folder was deleted or moved, or its lock, while the run went on."""
