@@ -6,12 +6,16 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.scoring import Estimate
+
+if TYPE_CHECKING:
+    from keras_resnet.data.splits import Split
 
 ARRAYS = {"features": 2, "labels": 1, "parts": 1, "photos": 1, "hashes": 1, "classes": 1, "model": 0}  # and their axes
 NEIGHBOURS = 5  # that vote
@@ -92,7 +96,7 @@ def embedder(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, classifier_of(model).input)
 
 
-def embed_split(model: keras.Model, split, part: str, batch_size: int = 32) -> dict[str, np.ndarray]:
+def embed_split(model: keras.Model, split: Split, part: str, batch_size: int = 32) -> dict[str, np.ndarray]:
     """The rows of :class:`Embeddings` for the center views of the photos of ``split``, called ``part``.
 
     Raises:
