@@ -1,29 +1,28 @@
-"""Every figure the project draws."""
+"""All figures of this package."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
-FIG6_LIMIT = 20  # percent: where the paper's Fig. 6 cuts its vertical axis
+FIG6_LIMIT = 20  # percent: the upper end of the vertical axis of the paper's Fig. 6
 PHOTOS_IN_A_ROW = 4
 BOX_COLORS = (
     *("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#800000", "#808000", "#000075"),
 )
-HEAT = 0.6  # how much of a photo's picture under a map is the map
-MIN_DRAWN = 400  # pixels that a picture with boxes has at least along a side, so that names can be read
+MAP_WEIGHT = 0.6  # of an activation map in its picture, beside the photo
+MIN_DRAWN = 400  # pixels along the longer side of a picture with boxes, so that names can be read
 
 
 def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
-    """Training (thin, dashed) and validation (bold) error over steps, as Fig. 6, into a PNG file.
+    """Draw training (thin, dashed) and validation (bold) error over steps, as in Fig. 6, into a PNG file.
 
     Args:
-        runs: name to the rows of a run's ``metrics.csv``.
+        runs: the rows of each run's ``metrics.csv``, by the run's name.
         path: the file to write.
     """
     from matplotlib.figure import Figure
@@ -50,8 +49,7 @@ def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
 
 
 def study(values: dict[str, list[float]], measure: str, path: Path) -> None:
-    """Errors in percent of each arm's runs as dots, with mean and standard deviation, into a PNG file."""
-    import numpy as np
+    """Draw the errors of each arm's runs, in percent, with mean and standard deviation, into a PNG file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 1.2 + 0.45 * len(values)), layout="constrained")
@@ -68,7 +66,7 @@ def study(values: dict[str, list[float]], measure: str, path: Path) -> None:
 
 
 def scaling(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
-    """Efficiency in percent over the number of accelerators, into a PNG file; ``curves`` by name, as points."""
+    """Draw efficiency in percent over the number of accelerators into a PNG file; ``curves`` holds points by name."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.6), layout="constrained")
@@ -86,7 +84,7 @@ def scaling(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
 
 
 def rates(groups: dict[str, dict[str, float]], unit: str, path: Path) -> None:
-    """Rates by group and name as bars, each group on a scale of its own, into a PNG file."""
+    """Draw rates by group and name as bars, each group on its own scale, into a PNG file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 0.6 + 0.3 * sum(map(len, groups.values())) + 0.3 * len(groups)), layout="constrained")
@@ -105,14 +103,13 @@ def rates(groups: dict[str, dict[str, float]], unit: str, path: Path) -> None:
 
 
 def confusion(matrix: np.ndarray, names: list[str], path: Path) -> None:
-    """A confusion matrix, each row as shares of its photos, into a PNG file; where there is room with its counts.
+    """Draw a confusion matrix into a PNG file; colours are shares of a row's photos, and named classes have counts.
 
     Args:
-        matrix: counts ``[classes, classes]``: a row a true class, a column an answer.
-        names: of the classes, or none to leave them out.
+        matrix: counts ``[classes, classes]``; rows are true classes, columns are answers.
+        names: class names; empty to leave them out.
         path: the file to write.
     """
-    import numpy as np
     from matplotlib.figure import Figure
 
     classes = len(matrix)
@@ -136,28 +133,28 @@ def confusion(matrix: np.ndarray, names: list[str], path: Path) -> None:
 
 
 def reliability(bins: dict, path: Path) -> None:
-    """Reliability diagrams side by side, by name, each a ``Reliability`` (Guo et al. 2017, Fig. 1), into a PNG file."""
-    import numpy as np
+    """Draw reliability diagrams (Guo et al. 2017, Fig. 1) side by side into a PNG file; ``bins`` has them by name."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * len(bins), 5), layout="constrained")
     panels = figure.subplots(2, len(bins), squeeze=False, height_ratios=(3, 1), sharex=True)
-    for (above, below), (name, each) in zip(panels.T, bins.items(), strict=True):
-        width = 100 / len(each.counts)
-        centers = width * (np.arange(len(each.counts)) + 0.5)
-        above.bar(centers, 100 * np.nan_to_num(each.accuracy), width, edgecolor="white", label="right")
+    for (above, below), (name, values) in zip(panels.T, bins.items(), strict=True):
+        width = 100 / len(values.counts)
+        centers = width * (np.arange(len(values.counts)) + 0.5)
+        above.bar(centers, 100 * np.nan_to_num(values.accuracy), width, edgecolor="white", label="right")
         above.plot([0, 100], [0, 100], "--", color="grey", linewidth=1)
-        above.plot(100 * each.confidence, 100 * each.accuracy, "o", color="C1", markersize=4, label="mean confidence")
-        above.set(title=f"{name}: calibration error {each.error:.1f} %", ylabel="right answers (%)", ylim=(0, 100))
+        above.plot(
+            100 * values.confidence, 100 * values.accuracy, "o", color="C1", markersize=4, label="mean confidence"
+        )
+        above.set(title=f"{name}: calibration error {values.error:.1f} %", ylabel="right answers (%)", ylim=(0, 100))
         above.legend(frameon=False, loc="upper left")
-        below.bar(centers, 100 * each.counts / max(1, each.counts.sum()), width, color="C7", edgecolor="white")
+        below.bar(centers, 100 * values.counts / max(1, values.counts.sum()), width, color="C7", edgecolor="white")
         below.set(xlabel="probability of the answer (%)", ylabel="answers (%)", xlim=(0, 100))
     figure.savefig(path, dpi=110, format="png")
 
 
-def photo_grid(images, titles: list[str], in_a_row: int = PHOTOS_IN_A_ROW):
-    """Photos, each uint8 ``[height, width, 3]``, in rows under their titles: uint8 ``[height, width, 3]``."""
-    import numpy as np
+def photo_grid(images: Sequence[np.ndarray], titles: list[str], in_a_row: int = PHOTOS_IN_A_ROW) -> np.ndarray:
+    """A picture of the photos in rows under their titles; all uint8 ``[height, width, 3]``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -177,29 +174,32 @@ def photo_grid(images, titles: list[str], in_a_row: int = PHOTOS_IN_A_ROW):
 
 
 def heat(image: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A photo under a map of it, bright where the map is largest and dark where it is not above zero.
+    """A photo under its activation map: bright where the map is largest, dark where it is not positive.
 
     Args:
         image: uint8 ``[height, width, 3]``.
-        values: float ``[rows, columns]``, stretched over the whole photo; its largest value is the brightest colour.
+        values: float ``[rows, columns]``, scaled to the whole photo; the largest value has the brightest colour.
 
     Returns:
         uint8 ``[height, width, 3]``.
     """
     import matplotlib
-    import numpy as np
     from PIL import Image
 
     stretched = Image.fromarray(np.asarray(values, np.float32)).resize(image.shape[1::-1], Image.Resampling.BICUBIC)
     positive = np.maximum(np.asarray(stretched), 0)
     colours = matplotlib.colormaps["inferno"](positive / (positive.max() or 1))[..., :3]
     grey = image.mean(axis=-1, keepdims=True) / 255
-    return (255 * ((1 - HEAT) * grey + HEAT * colours)).round().astype(np.uint8)
+    return (255 * ((1 - MAP_WEIGHT) * grey + MAP_WEIGHT * colours)).round().astype(np.uint8)
 
 
-def boxes(image, corners, names: list[str], classes=None):
-    """``image``, uint8 ``[height, width, 3]``, with ``corners`` ``[n, 4]`` in pixels, named; a colour a class."""
-    import numpy as np
+def boxes(
+    image: np.ndarray, corners: np.ndarray, names: list[str], classes: Sequence[int] | np.ndarray | None = None
+) -> np.ndarray:
+    """A copy of ``image``, uint8 ``[height, width, 3]``, with boxes and their names, in one colour per class.
+
+    ``corners`` ``[n, 4]`` holds x1, y1, x2, y2 in pixels. Images smaller than 400 pixels are enlarged.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     scale = max(1, round(MIN_DRAWN / max(image.shape[:2])))
@@ -215,10 +215,8 @@ def boxes(image, corners, names: list[str], classes=None):
     return np.asarray(picture)
 
 
-def tiled(images: list):
-    """Pictures of different sizes, four in a row on white: uint8 ``[height, width, 3]``."""
-    import numpy as np
-
+def tiled(images: list[np.ndarray]) -> np.ndarray:
+    """A picture of the images, which may differ in size, four to a row on white: uint8 ``[height, width, 3]``."""
     height, width = (max(image.shape[side] for image in images) for side in (0, 1))
     rows = -(-len(images) // PHOTOS_IN_A_ROW)
     sheet = np.full((rows * height, min(len(images), PHOTOS_IN_A_ROW) * width, 3), 255, np.uint8)
@@ -229,7 +227,7 @@ def tiled(images: list):
 
 
 def detection_curves(rows: list[dict], losses: tuple[str, ...], scores: tuple[str, ...], path: Path) -> None:
-    """Parts of the training loss, and validation scores in percent, over steps, into a PNG file."""
+    """Draw the parts of the training loss, and validation scores in percent, over steps, into a PNG file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
@@ -254,10 +252,10 @@ class Panel:
     """One pair of axes of :func:`panels`.
 
     Fields:
-        title, x_label, y_label: in words.
-        curves: name to y values, or to (x, y); x counts from 0 where it is left out.
-        log: a logarithmic y axis.
-        style: of all curves, for matplotlib: ``"-"``, ``"o"`` ...
+        title, x_label, y_label: the texts beside the axes.
+        curves: y values, or (x, y), of each curve by name; without x values, they count from 0.
+        log: whether the y axis is logarithmic.
+        style: matplotlib's style of all curves, such as ``"-"`` or ``"o"``.
         ticks: names of the x values.
     """
 
@@ -271,8 +269,7 @@ class Panel:
 
 
 def panels(drawn: list[Panel], path: Path) -> None:
-    """Pairs of axes side by side, two in a row, into a PNG file; a name has one colour in all of them."""
-    import numpy as np
+    """Draw the panels, two to a row, into a PNG file; a name has the same colour in all of them."""
     from matplotlib.figure import Figure
 
     columns = min(2, len(drawn))
@@ -296,9 +293,8 @@ def panels(drawn: list[Panel], path: Path) -> None:
     figure.savefig(path, dpi=110, format="png")
 
 
-def contour(distances, losses, title: str, path: Path) -> None:
-    """A loss surface ``[n, n]`` over ``distances`` ``[n]`` along two directions, as level lines, into a PNG file."""
-    import numpy as np
+def contour(distances: np.ndarray, losses: np.ndarray, title: str, path: Path) -> None:
+    """Draw a loss surface ``[n, n]`` over ``distances`` ``[n]`` along two directions as contours into a PNG file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.4, 4.6), layout="constrained")

@@ -1,10 +1,11 @@
-"""The five best classes of photos.
+"""The five most probable classes of each photo.
 
 python tools/classify.py cat.jpg dog.png --model ResNet50:imagenet
 python tools/classify.py photos/ --model best.keras --draw answers.png --csv answers.csv
 python tools/classify.py photos/ --model best.keras --explain why.png
 
-A folder stands for the .jpg, .jpeg and .png files in it and below. A file that does not decode is named and left out.
+A folder stands for the .jpg, .jpeg and .png files in it and below. A file that does not decode is reported and left
+out.
 """
 
 import csv
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from PIL import Image
@@ -26,14 +27,17 @@ from keras_resnet.command_line import JsonFile, Output, PngFile, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 
+if TYPE_CHECKING:
+    import keras
+
 IMAGENET_CLASSES = 1000
 BATCH = 32  # photos
-DRAWN, DRAWN_SIDE = 100, 300  # photos at most, and pixels of a photo's longer side
+MAX_DRAWN, DRAWN_SIDE = 100, 300  # photos in the picture, and pixels of a photo's longer side
 
 
 @dataclass(frozen=True)
 class Classify:
-    """Which photos, by which model."""
+    """The photos, the model, and the files to write."""
 
     photos: Positional[tuple[Path, ...]]
     """JPEG or PNG files, or folders of them."""
@@ -42,12 +46,12 @@ class Classify:
     top: Count = 5
     """How many classes to name."""
     draw: PngFile | None = None
-    """A PNG file to draw the photos into, the first 100, under their classes."""
+    """A PNG file for a picture of the first 100 photos under their classes."""
     explain: PngFile | None = None
-    """A PNG file to draw into what the model saw of the first 100 photos, and which places spoke for its answer."""
+    """A PNG file for a picture of the first 100 photos, as the model saw them, each beside its class activation map."""
     explain_at: str | None = None
-    """The block whose map --explain asks by gradients (Grad-CAM), such as conv4_block2; default: the last map, which
-    the classifier itself averages, so that the picture is exact (CAM)."""
+    """The block, such as conv4_block2, whose feature map --explain uses by gradients (Grad-CAM); default: the last
+    feature map, which the classifier itself averages, so that the picture is exact (CAM)."""
     json: JsonFile | None = None
     """A file for the answers: a list of photos, each with its classes and their probabilities."""
     csv: Annotated[Path, Output(".csv")] | None = None
@@ -56,7 +60,7 @@ class Classify:
     def run(self) -> None:
         files = [file for path in self.photos for file in _files(path)]
         if not files:
-            raise InputError("Give one photo or more, or folders of them: classify.py PHOTO ... --model MODEL.")
+            raise InputError("Give one or more photos, or folders of photos: classify.py PHOTO ... --model MODEL.")
         model = self._model()
         answer = self._answerer(model)
         answers, pictures, explained = [], [], []
@@ -66,21 +70,22 @@ class Classify:
                 print("\n".join([str(path), *(f"  {score:7.2%}  {name}" for name, score in best)]), flush=True)
                 classes = [{"class": name, "probability": score} for name, score in best]
                 answers.append({"photo": str(path), "classes": classes})
-                if self.draw is not None and len(pictures) < DRAWN:
+                if self.draw is not None and len(pictures) < MAX_DRAWN:
                     pictures.append(_picture(photo))
-            if self.explain is not None and len(explained) < 2 * DRAWN:
+            if self.explain is not None and len(explained) < 2 * MAX_DRAWN:
                 explained += self._explained(model, photos)
         if not answers:
             raise InputError(f"None of the {len(files)} files is a photo that decodes: give JPEG or PNG files.")
         self._write(answers, pictures)
         if self.explain is not None:
             names = [
-                (Path(each["photo"]).name, "{class} {probability:.0%}".format(**each["classes"][0])) for each in answers
+                (Path(answer["photo"]).name, "{class} {probability:.0%}".format(**answer["classes"][0]))
+                for answer in answers
             ]
-            _draw(self.explain, explained[: 2 * DRAWN], [title for pair in names for title in pair])
+            _draw(self.explain, explained[: 2 * MAX_DRAWN], [title for pair in names for title in pair])
 
-    def _model(self):
-        """The model, which can do what is asked for."""
+    def _model(self) -> "keras.Model":
+        """The model, after checks that it can do what the options ask for."""
         model = keras_resnet.load_model(self.model)
         classes = evaluation.classifier_of(model).units
         if not 1 <= self.top <= classes:
@@ -92,11 +97,11 @@ class Classify:
         if self.explain is not None:
             self._explained(model, {})
         elif self.explain_at is not None:
-            raise InputError("--explain-at says where --explain looks: give --explain FILE.png as well.")
+            raise InputError("--explain-at is an option of --explain: give --explain FILE.png as well.")
         return model
 
-    def _answerer(self, model) -> Callable[[dict], list]:
-        """From photos by path to the best classes of each, with their probabilities."""
+    def _answerer(self, model: "keras.Model") -> Callable[[dict], list]:
+        """A function from photos by path to the most probable classes of each, with their probabilities."""
         from keras_resnet.data import augment
 
         size = evaluation.input_size(model)
@@ -113,7 +118,7 @@ class Classify:
         return answer
 
     def _explained(self, model, photos: dict) -> list[np.ndarray]:
-        """Of each photo what the model saw, in more detail, and the same under the map of the model's first choice."""
+        """For each photo the view that the model saw, in higher resolution, without and with the map of its answer."""
         from keras_resnet.data import augment
 
         size, prepare = evaluation.input_size(model), model.preprocessing
@@ -121,9 +126,9 @@ class Classify:
         images = prepare(np.reshape(views, (-1, size, size, 3)))
         maps = analysis.activation_map(model, images, block=self.explain_at)
         pictures = []
-        for photo, found in zip(photos.values(), maps, strict=True):
+        for photo, values in zip(photos.values(), maps, strict=True):
             seen = augment.center_view(photo, DRAWN_SIDE, prepare.crop).numpy().clip(0, 255).astype(np.uint8)
-            pictures += [seen, plots.heat(seen, found)]
+            pictures += [seen, plots.heat(seen, values)]
         return pictures
 
     def _best(self, model, scores) -> list[tuple[str, float]]:
@@ -131,8 +136,8 @@ class Classify:
         if names := getattr(model, "class_names", None):
             return [(names[i], float(scores[i])) for i in order]
         if len(scores) == IMAGENET_CLASSES:
-            (found,) = keras_resnet.decode_predictions(scores[None], self.top)
-            return [(f"{name} ({wnid})", float(score)) for wnid, name, score in found]
+            (best,) = keras_resnet.decode_predictions(scores[None], self.top)
+            return [(f"{name} ({wnid})", float(score)) for wnid, name, score in best]
         return [(f"class {i}", float(scores[i])) for i in order]
 
     def _write(self, answers: list[dict], pictures: list) -> None:
@@ -141,20 +146,21 @@ class Classify:
             write_whole(self.json, lambda part: part.write_text(text, encoding="utf-8"))
         if self.csv is not None:
             rows = [
-                (each["photo"], rank, best["class"], best["probability"])
-                for each in answers
-                for rank, best in enumerate(each["classes"], start=1)
+                (answer["photo"], rank, best["class"], best["probability"])
+                for answer in answers
+                for rank, best in enumerate(answer["classes"], start=1)
             ]
             write_whole(self.csv, lambda part: _write_csv(part, [("photo", "rank", "class", "probability"), *rows]))
         if self.draw is not None:
             titles = [
-                "\n".join(f"{best['class']} {best['probability']:.0%}" for best in each["classes"]) for each in answers
+                "\n".join(f"{best['class']} {best['probability']:.0%}" for best in answer["classes"])
+                for answer in answers
             ]
             _draw(self.draw, pictures, titles)
 
 
 def _files(path: Path) -> list[Path]:
-    """The file itself, or the images in a folder and below, in order."""
+    """The file itself, or the images in the folder and below in the order of their names."""
     from keras_resnet.data.scan import is_image
 
     if not path.is_dir():
@@ -163,7 +169,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _decoded(files: list[Path]) -> Iterator[tuple[Path, bytes]]:
-    """The files that decode, with their bytes; a line on standard error for each of the others."""
+    """The files that decode, with their bytes; the others are reported on standard error."""
     from keras_resnet.data import augment
 
     for file in files:
@@ -174,7 +180,7 @@ def _decoded(files: list[Path]) -> Iterator[tuple[Path, bytes]]:
 
 
 def _picture(photo: bytes) -> np.ndarray:
-    """The whole photo, small."""
+    """The whole photo in a small size."""
     from keras_resnet.data import augment
 
     picture = Image.fromarray(augment.decode(photo).numpy())

@@ -1,4 +1,4 @@
-"""Which places of an image speak for a class: class activation maps.
+"""Class activation maps: the evidence for a class at each place of an image.
 
 CAM (Zhou et al. 2016, "Learning Deep Features for Discriminative Localization", Sec. 2) is exact for a network that
 ends in global average pooling and one fully connected layer. Grad-CAM (Selvaraju et al. 2017, "Grad-CAM: Visual
@@ -24,11 +24,11 @@ def activation_map(
     block: str | None = None,
     batch_size: int = 32,
 ) -> np.ndarray:
-    """How much each place of ``images`` speaks for a class, in one pass in inference.
+    """The evidence for a class at each place of ``images``, in one forward pass in inference.
 
     Without ``block`` it is the CAM of the last feature map f: sum over k of w_k f_k(y, x), where w are the class'
-    weights in the classifier. Its mean over places and the classifier's bias are the class' logit, so a negative value
-    speaks against the class. With ``block`` it is the Grad-CAM of what that block gives, A: the positive part of the
+    weights in the classifier. Its mean over places plus the classifier's bias is the class' logit, so a negative value
+    is evidence against the class. With ``block`` it is the Grad-CAM of that block's output A: the positive part of the
     sum over k of a_k A_k(y, x), where a_k is the mean over places of the logit's derivative by A_k. At the last feature
     map that is the positive part of the CAM, divided by the number of places.
 
@@ -36,12 +36,12 @@ def activation_map(
         model: any Functional classifier with a fully connected last layer: of this package, looped or not, folded, or
             another one, such as those of ``keras.applications``; of any precision.
         images: preprocessed, ``[count, height, width, channels]``.
-        classes: of each image the class that is asked about, int ``[count]``; None for the model's first choice.
-        block: a block by its name, such as ``"conv4_block2"``, in a loop too, or ``"stem"``; of another model a layer.
+        classes: a class for each image, int ``[count]``; None for the most probable class.
+        block: a block by its name, such as ``"conv4_block2"``, also in a loop, or ``"stem"``; for other models a layer.
         batch_size: images in one pass.
 
     Returns:
-        float32 ``[count, rows, columns]``, as large as the feature map.
+        float32 ``[count, rows, columns]``, with the size of the feature map.
 
     Raises:
         InputError: the model has no classifier on top or no average pooling under it, or there is no such class,
@@ -100,10 +100,10 @@ def _first(logits):
 
 
 def _maps_and_logits(model, block: str) -> Callable:
-    """From images to what ``block`` gives and the logits, so that a tape has the way from one to the other."""
+    """A function from images to the output of ``block`` and the logits that are computed from it."""
     parts = {part.name: part for part in structure_of(model).parts if part.layers}
     part = parts.get(block)
-    if part is not None and part.index is not None:  # what a loop's blocks give is no tensor of the network
+    if part is not None and part.index is not None:  # the output of a loop's block is not a tensor of the network
         return _along_parts(model, block)
     if part is None and block not in {layer.name for layer in model.layers}:
         known = ", ".join(parts) if parts else "any of its layers' names"

@@ -1,4 +1,4 @@
-"""How a model answers class by class: recall and precision with intervals, and which classes it takes for which."""
+"""Results by class: recall and precision with intervals, and the classes that a model confuses."""
 
 import csv
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from keras_resnet.evaluation.scoring import CONFIDENCE, Scores
 
 @dataclass(frozen=True)
 class Share:
-    """``count`` of ``total`` in percent, with Wilson's 95 % interval (Wilson 1927); of none both are None."""
+    """``count`` of ``total`` in percent, with Wilson's 95 % interval (Wilson 1927); both are None if ``total`` is 0."""
 
     count: int
     total: int
@@ -27,8 +27,8 @@ class Share:
 
         if not self.total:
             return None
-        found = binomtest(self.count, self.total).proportion_ci(CONFIDENCE, "wilson")
-        return 100 * found.low, 100 * found.high
+        interval = binomtest(self.count, self.total).proportion_ci(CONFIDENCE, "wilson")
+        return 100 * interval.low, 100 * interval.high
 
     def __str__(self):
         if self.interval is None:
@@ -38,12 +38,12 @@ class Share:
 
 @dataclass(frozen=True)
 class ClassResult:
-    """One class.
+    """The result of one class.
 
     Fields:
-        name: of the class.
-        recall: how many of its photos the model calls by its name.
-        precision: how many of the photos that the model calls so are of it.
+        name: the name of the class.
+        recall: the photos of the class for which the answer is right, of all its photos.
+        precision: the right ones of the answers that name the class.
     """
 
     name: str
@@ -53,9 +53,9 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class Confusion:
-    """``count`` photos of class ``label`` that the model calls ``answer``, numbers of classes.
+    """``count`` photos of class ``label`` whose answer is class ``answer``; both are numbers of classes.
 
-    ``positions`` are theirs in the split, those that the model is surest of first.
+    ``positions`` are the photos' positions in the split, in descending order of the answer's probability.
     """
 
     label: int
@@ -72,8 +72,8 @@ class ByClass:
     """The answers of a model to the photos of a split; an answer is the class of the highest probability.
 
     Args:
-        scores: of the split.
-        classes: names, in the order of the labels.
+        scores: the scores of the split.
+        classes: class names, in the order of the labels.
     """
 
     scores: Scores
@@ -81,7 +81,7 @@ class ByClass:
 
     @property
     def answers(self) -> np.ndarray:
-        """int ``[examples]``; of equal probabilities the first."""
+        """int ``[examples]``; of equal probabilities, the first class is the answer."""
         return self.scores.probabilities.argmax(axis=1)
 
     @property
@@ -93,7 +93,7 @@ class ByClass:
 
     @property
     def results(self) -> list[ClassResult]:
-        """Every class, in order."""
+        """The results of all classes, in order."""
         matrix = self.matrix
         right, photos, answers = (values.tolist() for values in (matrix.diagonal(), matrix.sum(1), matrix.sum(0)))
         rows = zip(self.classes, right, photos, answers, strict=True)
@@ -101,8 +101,9 @@ class ByClass:
 
     @property
     def balanced_error(self) -> float:
-        """The mean of the errors of the classes that have photos, in percent: each class counts alike."""
-        return 100 - float(np.mean([each.recall.percent for each in self.results if each.recall.percent is not None]))
+        """The mean of the errors of the classes that have photos, in percent; every class has the same weight."""
+        recalls = [result.recall.percent for result in self.results]
+        return 100 - float(np.mean([recall for recall in recalls if recall is not None]))
 
     def confusions(self, count: int) -> list[Confusion]:
         """The ``count`` pairs of true class and wrong answer with the most photos, the largest first."""
@@ -113,13 +114,13 @@ class ByClass:
         return [Confusion(*pair, self._positions(*pair)) for pair in pairs if wrong[pair]]
 
     def _positions(self, label: int, answer: int) -> tuple[int, ...]:
-        (found,) = np.nonzero((self.scores.labels == label) & (self.answers == answer))
-        surest = np.argsort(-self.scores.probabilities[found, answer], kind="stable")
-        return tuple(found[surest].tolist())
+        (positions,) = np.nonzero((self.scores.labels == label) & (self.answers == answer))
+        surest = np.argsort(-self.scores.probabilities[positions, answer], kind="stable")
+        return tuple(positions[surest].tolist())
 
 
 def similar_order(matrix: np.ndarray) -> np.ndarray:
-    """An order in which classes that are taken for one another stand together, int ``[classes]``.
+    """An order in which classes that are confused are neighbours, int ``[classes]``.
 
     Average linkage of the shares of photos that are confused either way, leaves ordered (Bar-Joseph et al. 2001).
     """

@@ -1,4 +1,4 @@
-"""Embeddings: what a network's last pooling makes of photos, to find photos that are alike and to judge features."""
+"""Embeddings: pooled features of photos, to find similar photos and to evaluate features."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ ITERATIONS = 1000  # of the linear probe, at most
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Features of photos, a row a photo.
+    """Features of photos, one row per photo.
 
     Fields:
         features: float16 ``[photos, features]``.
         labels: int32 ``[photos]``.
-        parts: the part of the data each is of, such as ``"train"``.
-        photos: their files, or their places where they have none.
+        parts: the part of the data to which each photo belongs, such as ``"train"``.
+        photos: their files, or their positions if they have no files.
         hashes: SHA-256 of each photo's bytes, in hexadecimal.
         classes: names of the labels.
-        model: what the features are of, as :func:`keras_resnet.load_model` takes it.
+        model: the model that gave the features, as :func:`keras_resnet.load_model` takes it.
     """
 
     features: np.ndarray
@@ -50,10 +50,10 @@ class Embeddings:
         return len(self.labels)
 
     def of_part(self, part: str) -> Embeddings:
-        """Those of one part.
+        """The embeddings of one part.
 
         Raises:
-            InputError: there are none.
+            InputError: there are no embeddings of this part.
         """
         chosen = self.parts == part
         if not chosen.any():
@@ -69,24 +69,24 @@ class Embeddings:
 
 
 def read_embeddings(path: Path) -> Embeddings:
-    """What :meth:`Embeddings.save` wrote.
+    """Read a file of :meth:`Embeddings.save`.
 
     Raises:
-        InputError: there is no such file, or it is another one.
+        InputError: the file does not exist, or has other contents.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in ARRAYS}
+            arrays = {name: file[name] for name in ARRAYS}
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): write it with tools/embed.py.") from error
     except (ValueError, KeyError, EOFError) as error:
         raise InputError(
             f"{path} holds no features of photos ({error!s:.100}): write it with tools/embed.py."
         ) from error
-    lengths = {len(found[name]) for name in ("features", "labels", "parts", "photos", "hashes") if found[name].ndim}
-    if len(lengths) != 1 or any(found[name].ndim != axes for name, axes in ARRAYS.items()):
+    lengths = {len(arrays[name]) for name in ("features", "labels", "parts", "photos", "hashes") if arrays[name].ndim}
+    if len(lengths) != 1 or any(arrays[name].ndim != axes for name, axes in ARRAYS.items()):
         raise InputError(f"{path} is damaged, its arrays do not belong together: write it again with tools/embed.py.")
-    return Embeddings(**found | {"model": str(found["model"])})
+    return Embeddings(**arrays | {"model": str(arrays["model"])})
 
 
 def embedder(model: keras.Model) -> keras.Model:
@@ -123,11 +123,11 @@ def embed_split(model: keras.Model, split: Split, part: str, batch_size: int = 3
     features, labels, hashes = [], [], []
     batches = parallel_map(tf.data.Dataset.range(len(split)), load).batch(batch_size).prefetch(AHEAD)
     with tqdm.tqdm(total=len(split), desc=f"{part}", unit=" images", disable=None, leave=False) as bar, in_our_words():
-        for images, own, encoded in batches:
+        for images, batch_labels, encoded in batches:
             features.append(tf.cast(forward(images, training=False), tf.float16).numpy())
-            labels.append(own.numpy())
-            hashes += [hash_of(each) for each in encoded.numpy()]
-            bar.update(len(own))
+            labels.append(batch_labels.numpy())
+            hashes += [hash_of(photo) for photo in encoded.numpy()]
+            bar.update(len(batch_labels))
     names = [split.photo(position) for position in range(len(split))]
     check_finite(model.name, np.concatenate(features), names)
     rows = {"features": np.concatenate(features), "labels": np.concatenate(labels).astype(np.int32)}
@@ -135,36 +135,36 @@ def embed_split(model: keras.Model, split: Split, part: str, batch_size: int = 3
 
 
 def hash_of(encoded: bytes) -> str:
-    """Of a photo's bytes."""
+    """The SHA-256 of a photo's bytes, in hexadecimal."""
     return hashlib.sha256(encoded).hexdigest()
 
 
-def nearest(found: Embeddings, features: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest(embeddings: Embeddings, features: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The ``count`` photos most similar to each of ``features``, ``[queries, features]``, the most similar first.
 
     Returns:
         similarities, the cosines of the angles between features, float64 ``[queries, count]``; and positions among
-        ``found``, int ``[queries, count]``.
+        ``embeddings``, int ``[queries, count]``.
     """
     from sklearn.neighbors import NearestNeighbors
 
-    index = NearestNeighbors(metric="cosine", algorithm="brute").fit(found.features.astype(np.float32))
-    distances, positions = index.kneighbors(features.astype(np.float32), min(count, len(found)))
+    index = NearestNeighbors(metric="cosine", algorithm="brute").fit(embeddings.features.astype(np.float32))
+    distances, positions = index.kneighbors(features.astype(np.float32), min(count, len(embeddings)))
     return 1 - distances.astype(np.float64), positions
 
 
-def near_copies(found: Embeddings, similarity: float = COPIES) -> list[tuple[int, int, float]]:
-    """Pairs of photos that are hardly more than encodings of one picture, the most similar first.
+def near_copies(embeddings: Embeddings, similarity: float = COPIES) -> list[tuple[int, int, float]]:
+    """Pairs of photos that are nearly copies of each other, the most similar first.
 
-    Features are whitened first, by their principal components, at most one for ten photos: what a network has learned
-    to tell apart is much alike for all photos of a class, and what is left tells one photo from another.
+    Features are first whitened by their principal components, at most one for ten photos: the largest components are
+    much alike for all photos of a class, and the smaller ones distinguish single photos.
 
     Returns:
         two positions, the lower one first, and the cosine of the angle between the whitened features.
     """
     from sklearn.neighbors import NearestNeighbors
 
-    index = NearestNeighbors(metric="cosine", algorithm="brute").fit(_whitening(found)(found.features))
+    index = NearestNeighbors(metric="cosine", algorithm="brute").fit(_whitening(embeddings)(embeddings.features))
     distances, positions = index.radius_neighbors(radius=1 - similarity)  # each photo's, but not itself
     pairs = [
         (first, int(second), 1 - float(distance))
@@ -175,29 +175,29 @@ def near_copies(found: Embeddings, similarity: float = COPIES) -> list[tuple[int
     return sorted(pairs, key=lambda pair: -pair[2])
 
 
-def near_copies_of(found: Embeddings, features: np.ndarray, similarity: float = COPIES) -> list[np.ndarray]:
+def near_copies_of(embeddings: Embeddings, features: np.ndarray, similarity: float = COPIES) -> list[np.ndarray]:
     """The positions of the photos of which each of ``features``, ``[queries, features]``, is a near copy, int."""
     from sklearn.metrics.pairwise import cosine_similarity
 
-    whitened = _whitening(found)
-    found_similarities = cosine_similarity(whitened(features), whitened(found.features))
-    order = np.argsort(-found_similarities, axis=1, kind="stable")
-    return [places[own[places] >= similarity] for places, own in zip(order, found_similarities, strict=True)]
+    whitened = _whitening(embeddings)
+    similarities = cosine_similarity(whitened(features), whitened(embeddings.features))
+    order = np.argsort(-similarities, axis=1, kind="stable")
+    return [places[own[places] >= similarity] for places, own in zip(order, similarities, strict=True)]
 
 
-def _whitening(found: Embeddings) -> Callable[[np.ndarray], np.ndarray]:
+def _whitening(embeddings: Embeddings) -> Callable[[np.ndarray], np.ndarray]:
     from sklearn.decomposition import PCA
 
-    photos, features = found.features.shape
+    photos, features = embeddings.features.shape
     components = min(features, photos - 1, max(FEWEST_COMPONENTS, photos // PHOTOS_A_COMPONENT))
     if components < 1:
-        raise InputError("One photo has no copies to look for: write the features of more.")
-    fitted = PCA(components, whiten=True, svd_solver="full").fit(found.features.astype(np.float32))
+        raise InputError("A single photo can have no copies: write the features of more photos.")
+    fitted = PCA(components, whiten=True, svd_solver="full").fit(embeddings.features.astype(np.float32))
     return lambda rows: fitted.transform(rows.astype(np.float32))
 
 
 def k_nn_error(train: Embeddings, test: Embeddings, neighbours: int = NEIGHBOURS) -> Estimate:
-    """How often the vote of the ``neighbours`` most similar training photos is wrong."""
+    """The error of a vote of the ``neighbours`` most similar training photos."""
     from sklearn.neighbors import KNeighborsClassifier
 
     vote = KNeighborsClassifier(min(neighbours, len(train)), metric="cosine", algorithm="brute")
@@ -205,7 +205,7 @@ def k_nn_error(train: Embeddings, test: Embeddings, neighbours: int = NEIGHBOURS
 
 
 def linear_probe_error(train: Embeddings, test: Embeddings) -> Estimate:
-    """How often a logistic regression on the standardized features of the training photos is wrong.
+    """The error of a logistic regression on the standardized features, fitted to the training photos.
 
     Raises:
         InputError: all training photos are of one class.
@@ -215,7 +215,7 @@ def linear_probe_error(train: Embeddings, test: Embeddings) -> Estimate:
     from sklearn.preprocessing import StandardScaler
 
     if len(set(train.labels.tolist())) < 2:
-        raise InputError("All training photos are of one class, which nothing can be told from: give two at least.")
+        raise InputError("All training photos are of one class: give at least two classes.")
     return _error(make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS)), train, test)
 
 
@@ -227,5 +227,5 @@ def _error(model, train: Embeddings, test: Embeddings) -> Estimate:
 
 def joined(parts: Sequence[dict[str, np.ndarray]], classes: Sequence[str], model: str) -> Embeddings:
     """The rows of several parts, as :func:`embed_split` gives them, in one."""
-    rows = {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
-    return Embeddings(**rows, classes=np.array(classes), model=model)
+    arrays = {name: np.concatenate([rows[name] for rows in parts]) for name in parts[0]}
+    return Embeddings(**arrays, classes=np.array(classes), model=model)

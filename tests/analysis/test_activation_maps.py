@@ -84,8 +84,8 @@ def test_a_cam_is_the_weighted_sum_of_the_last_maps_and_gives_the_logit(rng, kin
     maps, (kernel, bias) = last_feature_map(model, images), model.layers[-1].get_weights()
     if kind == "folded":
         model = fold_batch_norm(model)
-    found = activation_map(model, images, classes, batch_size=4)
-    np.testing.assert_allclose(found, cam_by_a_loop(maps, kernel, classes), rtol=1e-4, atol=1e-5)
+    activation = activation_map(model, images, classes, batch_size=4)
+    np.testing.assert_allclose(activation, cam_by_a_loop(maps, kernel, classes), rtol=1e-4, atol=1e-5)
     logits = np.stack([activation_map(model, images, [label] * 6).mean(axis=(1, 2)) for label in range(10)], 1) + bias
     expected = logits_of(model(images, training=False))
     np.testing.assert_allclose(logits - logits[:, :1], expected - expected[:, :1], rtol=1e-3, atol=1e-4)
@@ -106,14 +106,14 @@ def test_a_grad_cam_is_its_definition_at_any_block(rng, kind):
             maps = before.model(maps, training=False)
 
         def rest(x, after=parts[number + 1 :]):
-            for each in after[:-1]:
-                x = each.model(x, training=False)
+            for later in after[:-1]:
+                x = later.model(x, training=False)
             head = keras.Model(after[-1].input, after[-1].model.layers[-1].input)
             return head(x, training=False) @ top.layers[-1].kernel + top.layers[-1].bias
 
-        found = activation_map(model, images, classes, part.name)
+        activation = activation_map(model, images, classes, part.name)
         expected = grad_cam_by_a_loop(np.asarray(maps), rest, classes)
-        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5 * expected.max(), err_msg=part.name)
+        np.testing.assert_allclose(activation, expected, rtol=1e-3, atol=1e-5 * expected.max(), err_msg=part.name)
 
 
 def test_a_grad_cam_of_another_network_is_at_any_layer(rng):
@@ -128,8 +128,8 @@ def test_a_grad_cam_of_another_network_is_at_any_layer(rng):
         rest = keras.Model(tensor, logits.output)
         expected = grad_cam_by_a_loop(maps, lambda x, rest=rest: rest(x, training=False) @ kernel + bias, [4, 2])
         assert expected.max() > 0
-        found = activation_map(model, images, [4, 2], name)
-        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.max())
+        activation = activation_map(model, images, [4, 2], name)
+        np.testing.assert_allclose(activation, expected, rtol=1e-3, atol=1e-4 * expected.max())
 
 
 def test_blocks_of_kerass_own_resnet_are_known_by_their_names(rng):
@@ -172,10 +172,10 @@ def test_bfloat16_gives_nearly_the_same_map_in_float32(rng, unroll, block):
     rounded = keras_resnet.ResNet20(blocks=(2, 2), filters=(2, 4), input_shape=(8, 8, 3), unroll=unroll)
     rounded.set_weights(exact.get_weights())
     images, _ = batch(rng, exact)
-    expected, found = (activation_map(model, images, CLASSES, block) for model in (exact, rounded))
-    assert found.dtype == np.float32
-    assert not np.array_equal(found, expected)
-    np.testing.assert_allclose(found, expected, atol=0.05 * np.abs(expected).max())
+    expected, activation = (activation_map(model, images, CLASSES, block) for model in (exact, rounded))
+    assert activation.dtype == np.float32
+    assert not np.array_equal(activation, expected)
+    np.testing.assert_allclose(activation, expected, atol=0.05 * np.abs(expected).max())
 
 
 def test_what_cannot_be_explained_is_refused(rng):
@@ -235,8 +235,8 @@ def test_the_map_of_a_class_finds_its_objects_among_others(shapes_network):
         boxed = {label: np.zeros(picture.size[::-1], bool) for label in labels}
         for (left, top, right, bottom), label in zip(boxes.round().astype(int), labels, strict=True):
             boxed[label][top:bottom, left:right] = True
-        for found, label in zip(maps, labels, strict=True):
-            energy = np.maximum(Image.fromarray(found).resize(picture.size, Image.Resampling.BILINEAR), 0)
+        for activation, label in zip(maps, labels, strict=True):
+            energy = np.maximum(Image.fromarray(activation).resize(picture.size, Image.Resampling.BILINEAR), 0)
             shares.append(boxed[label].mean())
             energies.append(energy[boxed[label]].sum() / energy.sum())
             of_others += [energy[boxed[i]].sum() / energy.sum() / boxed[i].mean() for i in boxed if i != label]

@@ -13,31 +13,31 @@ NAMES = ("ant", "bee", "cat", "dog")
 
 
 @pytest.fixture
-def found(rng):
+def by_class(rng):
     """Answers of which many are wrong; no photo is of the last class."""
     return ByClass(Scores(rng.random((200, 4)).astype("float32"), rng.integers(0, 3, 200).astype("int32")), NAMES)
 
 
-def test_the_matrix_counts_each_answer(found):
+def test_the_matrix_counts_each_answer(by_class):
     expected = np.zeros((4, 4), int)
-    for probabilities, label in zip(found.scores.probabilities, found.scores.labels, strict=True):
+    for probabilities, label in zip(by_class.scores.probabilities, by_class.scores.labels, strict=True):
         expected[label, list(probabilities).index(max(probabilities))] += 1
-    np.testing.assert_array_equal(found.matrix, expected)
+    np.testing.assert_array_equal(by_class.matrix, expected)
 
 
-def test_recall_and_precision_are_scikit_learns(found):
-    labels = found.scores.labels
-    precision, recall, _, photos = precision_recall_fscore_support(labels, found.answers, zero_division=0)
-    for number, each in enumerate(found.results):
-        assert (each.name, each.recall.total) == (NAMES[number], photos[number])
-        assert each.precision.percent == pytest.approx(100 * precision[number])
+def test_recall_and_precision_are_scikit_learns(by_class):
+    labels = by_class.scores.labels
+    precision, recall, _, photos = precision_recall_fscore_support(labels, by_class.answers, zero_division=0)
+    for number, result in enumerate(by_class.results):
+        assert (result.name, result.recall.total) == (NAMES[number], photos[number])
+        assert result.precision.percent == pytest.approx(100 * precision[number])
         if photos[number]:
-            assert each.recall.percent == pytest.approx(100 * recall[number])
-    assert found.results[3].recall.percent is None
-    assert str(found.results[3].recall) == ""
+            assert result.recall.percent == pytest.approx(100 * recall[number])
+    assert by_class.results[3].recall.percent is None
+    assert str(by_class.results[3].recall) == ""
     with pytest.warns(UserWarning, match="classes not in y_true"):
-        accuracy = balanced_accuracy_score(labels, found.answers)
-    assert found.balanced_error == pytest.approx(100 - 100 * accuracy)
+        accuracy = balanced_accuracy_score(labels, by_class.answers)
+    assert by_class.balanced_error == pytest.approx(100 - 100 * accuracy)
 
 
 def test_intervals_are_wilsons():
@@ -51,15 +51,15 @@ def test_intervals_are_wilsons():
     assert Share(0, 0).interval is None
 
 
-def test_the_most_confused_pairs_come_first_and_their_surest_photos(found):
-    matrix, pairs = found.matrix, found.confusions(5)
+def test_the_most_confused_pairs_come_first_and_their_surest_photos(by_class):
+    matrix, pairs = by_class.matrix, by_class.confusions(5)
     wrong = sorted((matrix[i, j] for i in range(4) for j in range(4) if i != j), reverse=True)
     assert [pair.count for pair in pairs] == wrong[:5]
     for pair in pairs:
         assert matrix[pair.label, pair.answer] == pair.count
-        assert {int(found.scores.labels[p]) for p in pair.positions} == {pair.label}
-        assert {int(found.answers[p]) for p in pair.positions} == {pair.answer}
-        surest = [found.scores.probabilities[p, pair.answer] for p in pair.positions]
+        assert {int(by_class.scores.labels[p]) for p in pair.positions} == {pair.label}
+        assert {int(by_class.answers[p]) for p in pair.positions} == {pair.answer}
+        surest = [by_class.scores.probabilities[p, pair.answer] for p in pair.positions]
         assert surest == sorted(surest, reverse=True)
     right = ByClass(Scores(np.eye(4, dtype="float32"), np.arange(4, dtype="int32")), NAMES)
     assert right.confusions(5) == []

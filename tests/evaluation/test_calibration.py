@@ -19,19 +19,19 @@ def drawn(rng, count=20_000, classes=5, temperature=1.0):
 
 def test_reliability_is_scikit_learns(rng):
     scores = drawn(rng, 3000)
-    found = reliability(scores)
+    measured = reliability(scores)
     right = scores.probabilities.argmax(axis=1) == scores.labels
     accuracy, confidence = calibration_curve(right, scores.probabilities.max(axis=1), n_bins=15)
-    filled = found.counts > 0
+    filled = measured.counts > 0
     assert not filled.all()  # nothing below 1 / classes is a first choice
-    np.testing.assert_allclose(found.accuracy[filled], accuracy)
-    np.testing.assert_allclose(found.confidence[filled], confidence, rtol=1e-6)
-    assert found.counts.sum() == 3000
+    np.testing.assert_allclose(measured.accuracy[filled], accuracy)
+    np.testing.assert_allclose(measured.confidence[filled], confidence, rtol=1e-6)
+    assert measured.counts.sum() == 3000
 
 
 def test_the_expected_calibration_error_is_its_definition(rng):
     scores = drawn(rng, 500, temperature=3)
-    found, expected = reliability(scores, 10), 0.0
+    measured, expected = reliability(scores, 10), 0.0
     for number in range(10):
         inside = [
             (max(p), list(p).index(max(p)) == label)
@@ -40,7 +40,7 @@ def test_the_expected_calibration_error_is_its_definition(rng):
         ]
         if inside:
             expected += len(inside) / 500 * abs(np.mean([r for _, r in inside]) - np.mean([p for p, _ in inside]))
-    assert found.error == pytest.approx(100 * expected)
+    assert measured.error == pytest.approx(100 * expected)
 
 
 def test_probabilities_that_are_true_are_calibrated(rng):
@@ -51,14 +51,14 @@ def test_probabilities_that_are_true_are_calibrated(rng):
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_was_put_in_is_found_and_taken_out(rng, temperature):
     scores = drawn(rng, temperature=temperature)
-    found = fit_temperature(scores)
-    assert found == pytest.approx(temperature, rel=0.05)
-    calibrated = at_temperature(scores, found)
+    fitted = fit_temperature(scores)
+    assert fitted == pytest.approx(temperature, rel=0.05)
+    calibrated = at_temperature(scores, fitted)
     assert reliability(calibrated).error < 1.5
     np.testing.assert_array_equal(calibrated.probabilities.argmax(axis=1), scores.probabilities.argmax(axis=1))
     np.testing.assert_allclose(calibrated.probabilities.sum(axis=1), 1, rtol=1e-5)
     losses = [
-        log_loss(scores.labels, at_temperature(scores, t).probabilities) for t in (found, 0.9 * found, found / 0.9)
+        log_loss(scores.labels, at_temperature(scores, t).probabilities) for t in (fitted, 0.9 * fitted, fitted / 0.9)
     ]
     assert losses[0] == min(losses)
 

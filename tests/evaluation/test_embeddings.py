@@ -37,16 +37,16 @@ def embeddings(features, labels, parts=None, hashes=None):
 def digits():
     """Eight by eight pixels of handwritten digits, as features: 1,000 to learn from and 797 to judge on."""
     pixels, labels = load_digits(return_X_y=True)
-    found = embeddings(pixels, labels, np.array(["train"] * 1000 + ["val"] * 797))
-    return found.of_part("train"), found.of_part("val")
+    stored = embeddings(pixels, labels, np.array(["train"] * 1000 + ["val"] * 797))
+    return stored.of_part("train"), stored.of_part("val")
 
 
 def test_features_are_what_the_classifier_reads(photo_folder, rng, tmp_path):
     model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=2)
     model.preprocessing = TORCH
-    found = data.open_data(str(photo_folder))
-    rows = [embed_split(model, found.part(part), part, batch_size=5) for part in ("train", "val")]
-    made = joined(rows, found.classes, "the model")
+    folder = data.open_data(str(photo_folder))
+    rows = [embed_split(model, folder.part(part), part, batch_size=5) for part in ("train", "val")]
+    made = joined(rows, folder.classes, "the model")
     assert made.features.shape == (16, 64)
     kernel, bias = model.layers[-1].get_weights()
     for number in (0, 7, 15):
@@ -68,25 +68,25 @@ def test_features_are_what_the_classifier_reads(photo_folder, rng, tmp_path):
 
 def test_the_nearest_are_those_of_the_largest_cosine(rng):
     features, queries = rng.normal(size=(50, 8)), rng.normal(size=(3, 8))
-    found = embeddings(features, np.zeros(50))
-    similarities, positions = nearest(found, queries, 4)
+    stored = embeddings(features, np.zeros(50))
+    similarities, positions = nearest(stored, queries, 4)
     for query, own, values in zip(queries, positions, similarities, strict=True):
-        rows = found.features.astype(float)
+        rows = stored.features.astype(float)
         cosines = rows @ query / np.linalg.norm(rows, axis=1) / np.linalg.norm(query)
         assert own.tolist() == np.argsort(-cosines)[:4].tolist()
         np.testing.assert_allclose(values, np.sort(cosines)[::-1][:4], rtol=1e-5)
-    assert nearest(found, queries, 99)[1].shape == (3, 50)
+    assert nearest(stored, queries, 99)[1].shape == (3, 50)
 
 
 def test_errors_are_those_of_a_vote_by_hand_and_of_a_probe_that_learns(digits):
     train, test = digits
-    rows, queries = (each.features.astype(float) for each in digits)
+    rows, queries = (part.features.astype(float) for part in digits)
     cosines = queries @ rows.T / np.linalg.norm(rows, axis=1) / np.linalg.norm(queries, axis=1)[:, None]
     votes = train.labels[np.argsort(-cosines, axis=1)[:, :5]]
     answers = [np.bincount(own).argmax() for own in votes]
-    found = k_nn_error(train, test)
-    assert found.examples == 797
-    assert found.wrong == pytest.approx((answers != test.labels).sum(), abs=2)  # of equal cosines any may vote
+    error = k_nn_error(train, test)
+    assert error.examples == 797
+    assert error.wrong == pytest.approx((answers != test.labels).sum(), abs=2)  # of equal cosines any may vote
     assert linear_probe_error(train, test).percent < 12
     shuffled = embeddings(train.features, np.random.default_rng(0).permutation(train.labels))
     assert linear_probe_error(shuffled, test).percent > 70
@@ -110,9 +110,9 @@ def test_encodings_of_one_picture_are_near_copies_and_pictures_of_one_class_are_
     model.preprocessing = TORCH
     images = TORCH(np.stack([augment.center_view(file, 32, TORCH.crop).numpy() for file in files]))
     features = keras_resnet.evaluation.embedder(model)(images, training=False).numpy()
-    found = near_copies(embeddings(features, np.zeros(70)))
-    assert {pair[:2] for pair in found} == {(number, 60 + number) for number in range(10)}
-    assert [pair[2] for pair in found] == sorted((pair[2] for pair in found), reverse=True)
+    pairs = near_copies(embeddings(features, np.zeros(70)))
+    assert {pair[:2] for pair in pairs} == {(number, 60 + number) for number in range(10)}
+    assert [pair[2] for pair in pairs] == sorted((pair[2] for pair in pairs), reverse=True)
     whole = embeddings(features[:60], np.zeros(60))
     assert [places.tolist() for places in near_copies_of(whole, features[60:])] == [[number] for number in range(10)]
 

@@ -54,8 +54,8 @@ def test_the_most_alike_and_the_same_file_are_named_and_drawn(written, tmp_path)
     assert len(lines) == 6
     assert all(line.split()[0] == "1.0000" for line in lines[3:5])
     (answer,) = json.loads((tmp_path / "near.json").read_text())
-    assert [each["photo"] for each in answer["same"]] == [str(photo), str(copy)]
-    assert [each["photo"] for each in answer["nearest"]] == [line.split()[-1] for line in lines[3:]]
+    assert [row["photo"] for row in answer["same"]] == [str(photo), str(copy)]
+    assert [row["photo"] for row in answer["nearest"]] == [line.split()[-1] for line in lines[3:]]
     assert Image.open(tmp_path / "near.png").size[0] == round(4 * 2.1 * 110)
 
 
@@ -74,7 +74,7 @@ def test_simple_classifiers_are_judged(written, tmp_path):
     """Bright dogs and dark cats; the copied cat among the dogs is the one mistake."""
     status, text, error = embed("judge", written / "f.npz", "--neighbours", 1, "--json", tmp_path / "judged.json")
     assert status == 0, error
-    assert "learned from 12 photos of train, judged on 5 of val" in text
+    assert "trained on 12 photos of train, tested on 5 of val" in text
     content = json.loads((tmp_path / "judged.json").read_text())
     assert content["wrong"] == {"k-nn": 1, "linear probe": 1}
     assert all(f"| {' | '.join(row)} |" in text for row in content["tables"]["errors"]["rows"])

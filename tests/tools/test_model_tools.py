@@ -21,8 +21,12 @@ pytestmark = pytest.mark.long
 
 def tool(name, *arguments, whole=False):
     """Run a tool; its exit status, output and last line of errors, or all of them."""
-    done = run(f"tools/{name}.py", *arguments)
-    return done.returncode, done.stdout, done.stderr if whole else (done.stderr.strip().splitlines() or [""])[-1]
+    completed = run(f"tools/{name}.py", *arguments)
+    return (
+        completed.returncode,
+        completed.stdout,
+        completed.stderr if whole else (completed.stderr.strip().splitlines() or [""])[-1],
+    )
 
 
 @pytest.fixture
@@ -85,18 +89,18 @@ def test_evaluate_says_which_classes_fail(saved, photo_folder, tmp_path):
     assert status == 0, error
     content = json.loads(kept.read_text())
     by_class = content["by_class"]
-    assert sum(each["photos"] - each["right"] for each in by_class["classes"]) == content["wrong"][str(saved)]["top-1"]
+    assert sum(row["photos"] - row["right"] for row in by_class["classes"]) == content["wrong"][str(saved)]["top-1"]
     rows = [f"| {' | '.join(row)} |" for row in content["tables"]["classes"]["rows"]]
     assert rows == [line for line in text.splitlines() if line.startswith(("| cat", "| dog"))]
     table = list(csv.DictReader((out / "classes.csv").open(newline="")))
-    assert [int(row["right"]) for row in table] == [each["right"] for each in by_class["classes"]]
-    assert [float(row["recall, %"]) for row in table] == [each["recall"][0] for each in by_class["classes"]]
+    assert [int(row["right"]) for row in table] == [row["right"] for row in by_class["classes"]]
+    assert [float(row["recall, %"]) for row in table] == [row["recall"][0] for row in by_class["classes"]]
     assert sorted(path.name for path in out.iterdir()) == [
         "classes.csv", "confused.png", "confusion.csv", "confusion.png", "reliability.png",
     ]  # fmt: skip
     assert all(Image.open(path).size[0] > 100 for path in out.glob("*.png"))
-    model, found = keras_resnet.load_model(str(saved)), data.open_data(str(photo_folder))
-    temperature = evaluation.fit_temperature(evaluation.score(model, found.validation))
+    model, folder = keras_resnet.load_model(str(saved)), data.open_data(str(photo_folder))
+    temperature = evaluation.fit_temperature(evaluation.score(model, folder.validation))
     assert by_class["calibration"]["temperature"] == pytest.approx(temperature, rel=1e-3)
     assert f"at temperature {temperature:.2f}" in text
 
@@ -155,9 +159,9 @@ def test_classify_draws_what_the_model_saw_and_which_places_spoke_for_its_answer
     model, pictures, titles = keras_resnet.load_model(str(saved)), [], []
     for photo, (probability, name) in zip(photos, answers, strict=True):
         small, large = (augment.center_view(photo.read_bytes(), size, 7 / 8).numpy() for size in (32, 300))
-        (found,) = activation_map(model, TORCH(small[None]), [("cat", "dog").index(name)], block)
+        (values,) = activation_map(model, TORCH(small[None]), [("cat", "dog").index(name)], block)
         seen = large.clip(0, 255).astype(np.uint8)
-        pictures += [seen, plots.heat(seen, found)]
+        pictures += [seen, plots.heat(seen, values)]
         titles += [photo.name, f"{name} {float(probability.rstrip('%')):.0f}%"]
     expected = plots.photo_grid(pictures, titles).astype(int)
     drawn = np.asarray(Image.open(tmp_path / "why.png")).astype(int)
@@ -168,7 +172,7 @@ def test_classify_draws_what_the_model_saw_and_which_places_spoke_for_its_answer
 def test_classify_refuses_an_explanation_at_a_block_that_is_not_there(saved, photo_folder, tmp_path):
     photo = next((photo_folder / "val").rglob("*.JPEG"))
     for flags, words in (
-        (("--explain-at", "conv2_block1"), "--explain-at says where --explain looks: give --explain FILE.png as well."),
+        (("--explain-at", "conv2_block1"), "--explain-at is an option of --explain: give --explain FILE.png as well."),
         (
             ("--explain", tmp_path / "x.png", "--explain-at", "conv9"),
             "ResNet20 has no block or layer conv9: choose one",
@@ -181,7 +185,7 @@ def test_classify_refuses_an_explanation_at_a_block_that_is_not_there(saved, pho
 
 @pytest.mark.parametrize("name", ["classify", "export"])
 def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path, name):
-    """Scores of NaN would choose the same class for every photo, the first; weights of NaN are not even loaded."""
+    """Scores of NaN would choose the same class for every photo, the first; weights of NaN are refused at loading."""
     model = keras_resnet.load_model(str(saved))
     top = model.get_layer("predictions")
     top.kernel.assign(np.full(top.kernel.shape, 3e38))  # sums of which are beyond float32
@@ -205,7 +209,7 @@ def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path,
 
 
 def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, photo_folder, tmp_path):
-    """Of fewer than 20 photos, a single one that differs would be more than the 5 % that may."""
+    """With fewer than 20 photos, a single difference would be more than the 5 % allowed."""
     model = keras_resnet.load_model(str(saved))
     model.get_layer("predictions").bias.assign([50, -50])  # so far apart that int8 chooses the same
     model.save(saved)
@@ -214,7 +218,7 @@ def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, phot
     status, text, error = tool("export", *flags)
     assert (status, text) == (2, "")
     assert error == (
-        "export.py: --photos 200 of the 4 validation photos of photos are too few to judge int8: give 20 or more, or "
+        "export.py: --photos 200 of the 4 validation photos of photos are too few to compare int8: give 20 or more, or "
         "leave litert-int8 out of --formats."
     )
     for number in range(8):
@@ -222,7 +226,7 @@ def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, phot
             shutil.copy(photo_folder / "val" / name / "0.JPEG", photo_folder / "val" / name / f"more{number}.JPEG")
     status, text, error = tool("export", *flags)
     assert status == 0, error
-    assert "ResNet20 on 20 photos of photos, val, all there are of the 200 asked for" in text
+    assert "ResNet20 on 20 photos of photos, val, fewer than --photos 200" in text
     assert [entry.name for entry in out.iterdir()] == ["model-int8.tflite"]
     content = json.loads(kept.read_text())
     rows = content["tables"]["files"]["rows"]
@@ -270,7 +274,7 @@ def test_export_keeps_files_that_give_the_models_answers_on_photos(exported, tmp
     assert len(float_rows) == 3
     assert all(float(row[4]) < 1e-4 for row in float_rows)
     status, _, error, _ = exported(decide)
-    assert (status, "is there already: choose another --out" in error) == (2, True)
+    assert (status, "exists already: choose another --out" in error) == (2, True)
 
 
 def test_export_keeps_nothing_where_the_int8_file_chooses_otherwise(exported, tmp_path):
