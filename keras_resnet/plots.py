@@ -1,5 +1,7 @@
 """All figures of this package."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ PHOTOS_IN_A_ROW = 4
 BOX_COLORS = (
     *("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#800000", "#808000", "#000075"),
 )
+MAP_WEIGHT = 0.6  # of an activation map in its picture, beside the photo
 MIN_DRAWN = 400  # pixels along the longer side of a picture with boxes, so that names can be read
 
 
@@ -118,15 +121,69 @@ def photo_sizes(heights: Sequence[int], widths: Sequence[int], file: Any) -> Non
     figure.savefig(file, dpi=110, format="png")
 
 
-def photo_grid(images: Sequence[np.ndarray], titles: list[str]) -> np.ndarray:
-    """A picture of the photos, four to a row under their titles; all uint8 ``[height, width, 3]``."""
+def confusion(matrix: np.ndarray, names: list[str], path: Path) -> None:
+    """Draw a confusion matrix into a PNG file; colours are shares of a row's photos, and named classes have counts.
+
+    Args:
+        matrix: counts ``[classes, classes]``; rows are true classes, columns are answers.
+        names: class names; empty to leave them out.
+        path: the file to write.
+    """
+    from matplotlib.figure import Figure
+
+    classes = len(matrix)
+    side = 2.2 + 0.42 * len(names) if names else 8
+    figure = Figure(figsize=(side + 1, side))
+    axes = figure.subplots()
+    shares = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
+    figure.colorbar(drawn, label="% of the photos of the true class")
+    axes.set(xlabel="answer", ylabel="true class")
+    if not names:
+        axes.set(xticks=[], yticks=[], title=f"{classes:,} classes, similar ones together")
+    else:
+        axes.set_xticks(range(classes), names, rotation=90)
+        axes.set_yticks(range(classes), names)
+        for row, column in np.argwhere(matrix):
+            color = "white" if shares[row, column] > 50 else "black"
+            text = f"{matrix[row, column]:,}"
+            axes.text(column, row, text, color=color, fontsize=8, ha="center", va="center", parse_math=False)
+    figure.savefig(path, dpi=110, format="png", bbox_inches="tight")
+
+
+def reliability(bins: dict, path: Path) -> None:
+    """Draw reliability diagrams (Guo et al. 2017, Fig. 1) side by side into a PNG file; ``bins`` has them by name."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * len(bins), 5), layout="constrained")
+    panels = figure.subplots(2, len(bins), squeeze=False, height_ratios=(3, 1), sharex=True)
+    for (above, below), (name, values) in zip(panels.T, bins.items(), strict=True):
+        width = 100 / len(values.counts)
+        centers = width * (np.arange(len(values.counts)) + 0.5)
+        above.bar(centers, 100 * np.nan_to_num(values.accuracy), width, edgecolor="white", label="right")
+        above.plot([0, 100], [0, 100], "--", color="grey", linewidth=1)
+        above.plot(
+            100 * values.confidence, 100 * values.accuracy, "o", color="C1", markersize=4, label="mean confidence"
+        )
+        above.set(title=f"{name}: calibration error {values.error:.1f} %", ylabel="right answers (%)", ylim=(0, 100))
+        above.legend(frameon=False, loc="upper left")
+        below.bar(centers, 100 * values.counts / max(1, values.counts.sum()), width, color="C7", edgecolor="white")
+        below.set(xlabel="probability of the answer (%)", ylabel="answers (%)", xlim=(0, 100))
+    figure.savefig(path, dpi=110, format="png")
+
+
+def photo_grid(images: Sequence[np.ndarray], titles: list[str], in_a_row: int = PHOTOS_IN_A_ROW) -> np.ndarray:
+    """A picture of the photos in rows under their titles; all uint8 ``[height, width, 3]``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = -(-len(images) // PHOTOS_IN_A_ROW)
-    figure = Figure(figsize=(2 * PHOTOS_IN_A_ROW, 2.3 * rows), dpi=110, layout="constrained")
+    rows, lines = -(-len(images) // in_a_row), 1 + max((title.count("\n") for title in titles), default=0)
+    words = 0.05 + 0.15 * lines  # inches that a title takes
+    width, height = 2.1 * in_a_row, (2.1 + words) * rows
+    figure = Figure(figsize=(width, height), dpi=110)  # spaced here: matplotlib's own layout takes three times as long
+    figure.subplots_adjust(0.01, 0.05 / height, 0.99, 1 - words / height, wspace=0.05, hspace=(0.05 + words) / 2)
     canvas = FigureCanvasAgg(figure)
-    for axes in figure.subplots(rows, PHOTOS_IN_A_ROW, squeeze=False).flat:
+    for axes in figure.subplots(rows, in_a_row, squeeze=False).flat:
         axes.set_axis_off()
     for axes, image, title in zip(figure.axes, images, titles, strict=False):
         axes.imshow(image, interpolation="nearest")
@@ -135,6 +192,26 @@ def photo_grid(images: Sequence[np.ndarray], titles: list[str]) -> np.ndarray:
         warnings.filterwarnings("ignore", "Glyph")  # of class names in scripts that the font lacks
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def heat(image: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """A photo under its activation map: bright where the map is largest, dark where it is not positive.
+
+    Args:
+        image: uint8 ``[height, width, 3]``.
+        values: float ``[rows, columns]``, scaled to the whole photo; the largest value has the brightest colour.
+
+    Returns:
+        uint8 ``[height, width, 3]``.
+    """
+    import matplotlib
+    from PIL import Image
+
+    stretched = Image.fromarray(np.asarray(values, np.float32)).resize(image.shape[1::-1], Image.Resampling.BICUBIC)
+    positive = np.maximum(np.asarray(stretched), 0)
+    colours = matplotlib.colormaps["inferno"](positive / (positive.max() or 1))[..., :3]
+    grey = image.mean(axis=-1, keepdims=True) / 255
+    return (255 * ((1 - MAP_WEIGHT) * grey + MAP_WEIGHT * colours)).round().astype(np.uint8)
 
 
 def boxes(

@@ -10,7 +10,7 @@ import types
 import pytest
 from conftest import ROOT
 
-HEAVY = ("h5py", "keras", "keras_cv", "matplotlib", "scipy", "tensorflow", "tensorflow_datasets")
+HEAVY = ("h5py", "keras", "keras_cv", "matplotlib", "scipy", "sklearn", "tensorflow", "tensorflow_datasets")
 PROGRAMS = sorted(
     path.relative_to(ROOT)
     for folder in ("recipes", "recipes/studies", "tools")

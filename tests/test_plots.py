@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from keras_resnet.plots import Panel, boxes, contour, detection_curves, error_curves, panels, study, tiled
+from keras_resnet.plots import Panel, boxes, contour, detection_curves, error_curves, heat, panels, study, tiled
 
 
 def test_error_curves_draw_every_run(tmp_path):
@@ -31,6 +31,18 @@ def test_boxes_are_drawn_where_they_are_and_small_pictures_enlarged():
     assert rows.max() == 225
     assert not green[150, 200]  # hollow
     np.testing.assert_array_equal(boxes(np.full((500, 400, 3), 9, np.uint8), np.zeros((0, 4)), []), 9)
+
+
+def test_a_map_is_brightest_where_it_is_largest_and_dark_where_it_speaks_against():
+    image = np.full((40, 80, 3), 100, np.uint8)
+    values = np.array([[-5.0, -5, -5, -5], [-5, -5, -5, 3]])
+    drawn = heat(image, values).astype(int)
+    assert drawn.shape == image.shape
+    row, column = np.unravel_index(drawn.sum(axis=-1).argmax(), image.shape[:2])
+    assert row > 25
+    assert column > 65
+    assert np.ptp(drawn[:, :40], axis=(0, 1)).max() == 0  # one colour, however much it is below zero
+    np.testing.assert_array_equal(heat(image, -np.ones((2, 4))), np.broadcast_to(drawn[0, 0], image.shape))
 
 
 def test_pictures_of_different_sizes_are_tiled_on_white():

@@ -2,6 +2,7 @@
 
 python tools/classify.py cat.jpg dog.png --model ResNet50:imagenet
 python tools/classify.py photos/ --model best.keras --draw answers.png --csv answers.csv
+python tools/classify.py photos/ --model best.keras --explain why.png
 
 A folder stands for the photos in it and below. A file that does not decode is reported and left
 out.
@@ -13,18 +14,21 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from PIL import Image
 from tyro.conf import Positional
 
 import keras_resnet
-from keras_resnet import evaluation, plots
+from keras_resnet import analysis, evaluation, plots
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import JsonFile, Output, PngFile, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
+
+if TYPE_CHECKING:
+    import keras
 
 IMAGENET_CLASSES = 1000
 BATCH = 32  # photos
@@ -43,6 +47,11 @@ class Classify:
     """How many classes to name."""
     draw: PngFile | None = None
     """A PNG file for a picture of the first 100 photos under their classes."""
+    explain: PngFile | None = None
+    """A PNG file for a picture of the first 100 photos, as the model saw them, each beside its class activation map."""
+    explain_at: str | None = None
+    """The block, such as conv4_block2, whose feature map --explain uses by gradients (Grad-CAM); default: the last
+    feature map, which the classifier itself averages, so that the picture is exact (CAM)."""
     json: JsonFile | None = None
     """A file for the answers: a list of photos, each with its classes and their probabilities."""
     csv: Annotated[Path, Output(".csv")] | None = None
@@ -52,8 +61,9 @@ class Classify:
         files = [file for path in self.photos for file in _files(path)]
         if not files:
             raise InputError("Give one or more photos, or folders of photos: classify.py PHOTO ... --model MODEL.")
-        answer = self._answerer()
-        answers, pictures = [], []
+        model = self._model()
+        answer = self._answerer(model)
+        answers, pictures, explained = [], [], []
         for first in range(0, len(files), BATCH):
             photos = dict(_decoded(files[first : first + BATCH]))
             for (path, photo), best in zip(photos.items(), answer(photos), strict=True):
@@ -62,22 +72,39 @@ class Classify:
                 answers.append({"photo": str(path), "classes": classes})
                 if self.draw is not None and len(pictures) < MAX_DRAWN:
                     pictures.append(_picture(photo))
+            if self.explain is not None and len(explained) < 2 * MAX_DRAWN:
+                explained += self._explained(model, photos)
         if not answers:
             raise InputError(f"None of the {len(files)} files is a photo that decodes: give JPEG, PNG or other photos.")
         self._write(answers, pictures)
+        if self.explain is not None:
+            names = [
+                (Path(answer["photo"]).name, "{class} {probability:.0%}".format(**answer["classes"][0]))
+                for answer in answers
+            ]
+            _draw(self.explain, explained[: 2 * MAX_DRAWN], [title for pair in names for title in pair])
 
-    def _answerer(self) -> Callable[[dict], list]:
-        """A function from photos by path to the most probable classes of each, with their probabilities."""
-        from keras_resnet.data import augment
-
+    def _model(self) -> "keras.Model":
+        """The model, after checks that it can do what the options ask for."""
         model = keras_resnet.load_model(self.model)
-        size, classes = evaluation.input_size(model), evaluation.classifier_of(model).units
+        classes = evaluation.classifier_of(model).units
         if not 1 <= self.top <= classes:
             raise InputError(f"--top {self.top} must be from 1 to the model's {classes} classes.")
         if getattr(model, "preprocessing", None) is None:
             raise InputError(
                 f"{model.name} does not know its preprocessing: give NAME:WEIGHTS, a network and its file."
             )
+        if self.explain is not None:
+            self._explained(model, {})
+        elif self.explain_at is not None:
+            raise InputError("--explain-at is an option of --explain: give --explain FILE.png as well.")
+        return model
+
+    def _answerer(self, model: "keras.Model") -> Callable[[dict], list]:
+        """A function from photos by path to the most probable classes of each, with their probabilities."""
+        from keras_resnet.data import augment
+
+        size = evaluation.input_size(model)
         network = evaluation.with_activation(model, "softmax")
 
         def answer(photos):
@@ -89,6 +116,20 @@ class Classify:
             return [self._best(model, scores) for scores in probabilities]
 
         return answer
+
+    def _explained(self, model, photos: dict) -> list[np.ndarray]:
+        """For each photo the view that the model saw, in higher resolution, without and with the map of its answer."""
+        from keras_resnet.data import augment
+
+        size, prepare = evaluation.input_size(model), model.preprocessing
+        views = [augment.center_view(photo, size, prepare.crop).numpy() for photo in photos.values()]
+        images = prepare(np.reshape(views, (-1, size, size, 3)))
+        maps = analysis.activation_map(model, images, block=self.explain_at)
+        pictures = []
+        for photo, values in zip(photos.values(), maps, strict=True):
+            seen = augment.center_view(photo, DRAWN_SIDE, prepare.crop).numpy().clip(0, 255).astype(np.uint8)
+            pictures += [seen, plots.heat(seen, values)]
+        return pictures
 
     def _best(self, model, scores) -> list[tuple[str, float]]:
         order = np.argsort(-scores, kind="stable")[: self.top]
@@ -115,9 +156,7 @@ class Classify:
                 "\n".join(f"{best['class']} {best['probability']:.0%}" for best in answer["classes"])
                 for answer in answers
             ]
-            grid = plots.photo_grid(pictures, titles)
-            write_whole(self.draw, lambda part: Image.fromarray(grid).save(part, format="PNG"))
-            print(f"drawn into {self.draw}", file=sys.stderr)
+            _draw(self.draw, pictures, titles)
 
 
 def _files(path: Path) -> list[Path]:
@@ -147,6 +186,12 @@ def _picture(photo: bytes) -> np.ndarray:
     picture = Image.fromarray(augment.decode(photo).numpy())
     picture.thumbnail((DRAWN_SIDE, DRAWN_SIDE))
     return np.asarray(picture)
+
+
+def _draw(path: Path, pictures: list[np.ndarray], titles: list[str]) -> None:
+    grid = plots.photo_grid(pictures, titles)
+    write_whole(path, lambda part: Image.fromarray(grid).save(part, format="PNG"))
+    print(f"drawn into {path}", file=sys.stderr)
 
 
 def _write_csv(path: Path, rows: list[tuple]) -> None:

@@ -3,9 +3,12 @@
     python tools/evaluate.py --model ResNet50:imagenet --data DIR --view 10-crop
     python tools/evaluate.py --model resnet20.th resnet56.th --data cifar10 --data-dir TFDS --split test
     python tools/evaluate.py --model A.keras B.keras C.keras --data DIR --view multi-scale --choose 2
+    python tools/evaluate.py --model best.keras --data DIR --by-class classes/
 
 Prints top-1 and top-5 error with exact 95 % intervals, for each model and for the average of all. Scores are kept in
-the cache folder, so that the same models and photos are not scored again.
+the cache folder, so that the same models and photos are not scored again. --by-class reports recall and
+precision of each class, the classes that are confused, and the calibration of the probabilities; with several models,
+of their average.
 """
 
 import time
@@ -16,9 +19,10 @@ from typing import Annotated, Literal
 import keras_resnet
 from keras_resnet import evaluation
 from keras_resnet.bounds import Count, Length, Pixels
-from keras_resnet.command_line import JsonFile, run_tool
+from keras_resnet.command_line import Folder, JsonFile, run_tool
 from keras_resnet.data import open_data
 from keras_resnet.data.dividing import BY_SHARE, Division
+from keras_resnet.files import write_whole
 from keras_resnet.tables import Table, write_tables
 from keras_resnet.typing import ViewName
 
@@ -50,6 +54,9 @@ class Evaluate:
     """Images of the model's own size in one forward pass."""
     choose: Count | None = None
     """Choose this many of the models greedily on the validation split, then report on --split."""
+    by_class: Folder | None = None
+    """A folder for the answers by class: classes.csv, confusion.csv and confusion.png, reliability.png, and the photos
+    of the most confused pairs, confused.png."""
     json: JsonFile | None = None
     """A file for the table as data, with the counts of wrong answers, the command, commit and machine."""
 
@@ -78,7 +85,28 @@ class Evaluate:
         print(f"\n{seconds:.0f} s, including scores of earlier runs")
         wrong = {name: {key: error.wrong for key, error in of_model.items()} for name, of_model in errors.items()}
         about = {"data": data.name, "split": split.name, "photos": len(split), "view": self.view, "flips": self.flips}
-        write_tables(self.json, [table], **about, scales=self.scales, wrong=wrong)
+        tables, by_class = [table], {}
+        if self.by_class is not None:
+            validation = None
+            if self.split != "val":
+                validation = evaluation.joint(list(ensemble.member_scores(data, data.validation).values()))
+            name, of_model = list(scores.items())[-1]
+            report = evaluation.report_of(of_model, data.classes, split, validation)
+            tables.append(report.table())
+            by_class = {"by_class": report.as_json()}
+            self._show(report, name, self.by_class)
+        write_tables(self.json, tables, **about, scales=self.scales, wrong=wrong, **by_class)
+
+    def _show(self, report: "evaluation.ClassReport", name: str, folder: Path) -> None:
+        """Print the answers by class of the model of this name, and write their files."""
+        table, lines = report.table(), evaluation.in_words(report.as_json())
+        some = len(table.rows) < len(report.answers.classes)
+        print(f"\n{name}, {f'the {len(table.rows)} classes of lowest recall' if some else 'by class'}:\n")
+        print("\n".join([table.markdown(), "", *lines]))
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, write in report.writers().items():
+            write_whole(folder / file, write)
+        print(f"{', '.join(report.writers())} in {folder}")
 
 
 if __name__ == "__main__":

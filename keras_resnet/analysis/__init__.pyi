@@ -1,3 +1,4 @@
+from .activation_maps import activation_map as activation_map
 from .block_jacobians import (
     conditioning as conditioning,
     jacobian_grams as jacobian_grams,

@@ -40,6 +40,14 @@ class ArraySplit:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def photo(self, position: int) -> str:
+        """The name of the image at ``position`` in reports."""
+        return f"number {position} of {self.name}"
+
+    def picture(self, position: int) -> np.ndarray:
+        """The image at ``position`` as a picture, uint8 ``[size, size, 3]``."""
+        return self.images[position]
+
     def spread(self, count: int) -> "ArraySplit":
         """``count`` evenly spaced images, so that images sorted by class are drawn from every class."""
         check_count(self, count)

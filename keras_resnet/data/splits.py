@@ -15,6 +15,7 @@ DATA_FORMS = (
     "a folder of class folders, one with train/<class>/* and val/<class>/*, a CSV or TSV file of path,label[,split], "
     "a folder of record shards, the name of a TFDS data set, or demo"
 )
+MAX_SIDE = 300  # pixels of a picture
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,17 @@ class Split:
     def photo(self, position: int) -> str:
         """The name of the image at ``position`` in messages: its file or its number."""
         return self.file(position) if self.file else f"number {position} of {self.name}"
+
+    def picture(self, position: int) -> np.ndarray:
+        """The image at ``position`` as a picture with sides of at most 300 pixels, uint8 ``[height, width, 3]``."""
+        from PIL import Image
+
+        from keras_resnet.data import augment
+
+        encoded, _ = (self.read_whole or self.read)(position)
+        image = Image.fromarray(augment.decode(encoded).numpy())
+        image.thumbnail((MAX_SIDE, MAX_SIDE))
+        return np.asarray(image)
 
 
 @dataclass(frozen=True)

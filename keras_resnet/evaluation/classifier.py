@@ -38,12 +38,23 @@ def input_size(model: keras.Model) -> int:
     return height
 
 
+def last_map(model: keras.Model, way_out: str) -> keras.KerasTensor:
+    """The feature map that global average pooling takes in right under the classifier; dropout between does not count.
+
+    Raises:
+        InputError: there is no such pooling; the sentence ends in ``way_out``.
+    """
+    layer = classifier_of(model).input._keras_history.operation
+    while isinstance(layer, keras.layers.Dropout):
+        layer = layer.input._keras_history.operation
+    if not isinstance(layer, keras.layers.GlobalAveragePooling2D):
+        raise InputError(f"{model.name} has no global average pooling under its classifier: {way_out}.")
+    return layer.input
+
+
 def pooled_window(model: keras.Model) -> int:
     """The side of the last feature map, over which global average pooling averages."""
-    pool = classifier_of(model).input._keras_history.operation
-    if not isinstance(pool, keras.layers.GlobalAveragePooling2D):
-        raise InputError(f"{model.name} has no global average pooling under its classifier: use the center view.")
-    return pool.input.shape[1]
+    return last_map(model, "use the center view").shape[1]
 
 
 def dense_scores(model: keras.Model) -> Callable[[Tensor], Tensor]:
@@ -57,7 +68,7 @@ def dense_scores(model: keras.Model) -> Callable[[Tensor], Tensor]:
 
     window = pooled_window(model)
     top = classifier_of(with_activation(model, "softmax"))
-    features = keras.Model(model.input, top.input._keras_history.operation.input)
+    features = keras.Model(model.input, last_map(model, "use the center view"))
     body = keras.models.clone_model(  # the same layers, for inputs of any size
         features, input_tensors=keras.Input((None, None, model.input_shape[-1])), clone_function=lambda layer: layer
     )

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from keras_resnet import plots
+from keras_resnet.evaluation.class_words import in_words
 from keras_resnet.files import write_whole
 from keras_resnet.reporting.collecting import Found, collect, curves
 from keras_resnet.reporting.markup import document, figure, html_table
@@ -23,6 +24,12 @@ TITLES = {
     "cost": "Compute and memory",
 }
 PRECISIONS = ("val_AP50", "val_mAP")  # the first score of each detection benchmark
+CLASS_PICTURES = {
+    "confusion.png": "answers by true class",
+    "reliability.png": "how often answers are right, by their probability",
+    "confused.png": "photos of the most confused pairs, in descending order of probability",
+    "mistakes.png": "the worst mistakes, with activation maps of the answer and of the true class",
+}
 FIGURES = {"cifar10": "as Fig. 6", "imagenet2012": "as Fig. 4"}  # by data set
 
 
@@ -110,7 +117,30 @@ def _classifiers(results: Found) -> str:
             if runs:
                 caption = f"{data}, {words} {FIGURES.get(data, '')}: training (dashed) and validation error"
                 drawn.append(figure(_drawn(lambda path, r=runs: plots.error_curves(r, path)), caption))
-    return html_table(header, rows) + "".join(drawn) + _commands(groups)
+    return html_table(header, rows) + "".join(drawn) + "".join(map(_by_class, groups)) + _commands(groups)
+
+
+def _by_class(group: dict) -> str:
+    """The answers by class of the first seed's network, folded away; empty for older runs, which lack them."""
+    result, folder = group["result"], group["folders"][0]
+    part = next((part for part in ("val", "test") if f"{part}_by_class" in result), None)
+    if part is None:
+        return ""
+    by_class = result[f"{part}_by_class"]
+    classes = sorted(by_class["classes"], key=lambda row: (row["recall"][0] is None, row["recall"][0]))
+    rows = [
+        (row["class"], row["photos"], _interval(row["recall"]), row["answers"], _interval(row["precision"]))
+        for row in classes
+    ]
+    words = "".join(f"<p>{html.escape(line)}</p>" for line in in_words(by_class))
+    name = f"{group['settings']['model']} on {group['settings']['data']}, seed {result['seed']}: answers by class"
+    header = ("class", "photos", "recall, % (95 % interval)", "answers", "precision, % (95 % interval)")
+    body = words + html_table(header, rows) + _pictures(folder, CLASS_PICTURES)
+    return f"<details><summary>{html.escape(name)}</summary>{body}</details>"
+
+
+def _interval(share: list) -> str:
+    return "" if share[0] is None else "{:.1f} ({:.1f} to {:.1f})".format(*share)
 
 
 def _error(mean_std, result: dict, part: str) -> str:

@@ -12,13 +12,18 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from keras_resnet import plots
 from keras_resnet.data import Shard
 from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
+from keras_resnet.evaluation.class_report import report_of
+from keras_resnet.evaluation.class_words import in_words
 from keras_resnet.models import build
 from keras_resnet.network import Network
 from keras_resnet.training.display import tensorboard
+from keras_resnet.training.files.workdir import MISTAKES, Workdir
+from keras_resnet.training.final_answers import FinalAnswers, answer_all, explained
 from keras_resnet.training.settings import Settings
 from keras_resnet.training.state import State
 from keras_resnet.training.stepping.optimizer import SGD, Rates
@@ -26,6 +31,7 @@ from keras_resnet.training.stepping.schedules import WARM_UP_DEPTH
 from keras_resnet.training.stepping.training_model import TrainingModel, synchronize_batch_norm
 from keras_resnet.training.strategy import distribute
 from keras_resnet.training.task import Metrics, Part, Validate, never
+from keras_resnet.training.workers import is_chief, together
 from keras_resnet.weights.preprocessing import Preprocessing
 
 # Statistics are recalibrated on a tenth of an epoch: at most fifty of the paper's batches, and at least as many batches
@@ -151,7 +157,8 @@ class Classification:
         """Errors of the network on the validation and test parts, computed as in each validation."""
         strategy = model.distribute_strategy
         result: dict[str, Any] = {}
-        for key, part in (("val", self.validation), ("test", self.test)):
+        parts = {"val": self.validation, "test": self.test}
+        for key, part in parts.items():
             scores: Metrics = {}
             if part:
                 data = distribute(strategy, functools.partial(self.test_batches, part))
@@ -161,7 +168,20 @@ class Classification:
                 result[f"{key}_top5_error"] = scores["top5_error"]
             result[f"{key}_examples"] = len(part) if part else None
             result[f"{key}_split"] = part.name if part else None
+        model.final = together(strategy, lambda: self._final_answers(model, parts) if is_chief(strategy) else {})
+        result |= {f"{key}_by_class": answers.report.as_json() for key, answers in model.final.items()}
         return result | {"best_val_error": state.best_error if self.validation else None}
+
+    def _final_answers(self, model: TrainingModel, parts: dict[str, Any]) -> dict[str, FinalAnswers]:
+        """The answers for each part; the temperature is fitted on the first one, validation if there is one."""
+        answers: dict[str, FinalAnswers] = {}
+        first = None
+        for key, part in parts.items():
+            if part:
+                scores, mistakes = answer_all(model, self.test_batches(part, Shard()))
+                first = first or scores
+                answers[key] = FinalAnswers(report_of(scores, self.classes, part, first), mistakes)
+        return answers
 
 
 @dataclass(frozen=True)
@@ -194,7 +214,20 @@ class ClassificationReporter:
         ]
         if self.task.validation:
             lines[0] += f", of best.keras {result['best_val_error']:.2f} %"
-        return lines
+        first = next((key for key in ("val_by_class", "test_by_class") if key in result), None)
+        return lines + (in_words(result[first]) if first else [])
+
+    def end(self, model: TrainingModel, step: int, workdir: Workdir) -> None:
+        """Write the answers by class and the worst mistakes into the run's folder, for validation or else test data."""
+        for answers in list(model.final.values())[:1]:
+            grid = explained(model.network, answers.mistakes, self.task.classes)
+            writers = answers.report.writers()
+            writers[MISTAKES] = lambda path, grid=grid: Image.fromarray(grid).save(path, format="PNG")
+            for name, write in writers.items():
+                workdir.write(name, write)
+                if name.endswith(".png"):
+                    picture = np.asarray(Image.open(workdir.path / name).convert("RGB"))
+                    tf.summary.image(f"at the end/{name.removesuffix('.png')}", picture[None], step)
 
     def draw_curves(self, name: str, rows: list[dict[str, Any]], path: Path) -> None:
         """Draw the error curves, as in Fig. 6, into a PNG file."""

@@ -81,6 +81,7 @@ def run(
         if chief:
             with curves.writers["validation"].as_default():
                 tensorboard.settings(as_json(settings), result)
+                task.reporter.end(model, result["steps"], workdir)
             _report(task.reporter.result_lines(result), result, workdir)
     return result
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from keras_resnet.data import Shard
     from keras_resnet.data.reading import Reader
+    from keras_resnet.training.files.workdir import Workdir
     from keras_resnet.training.state import State
     from keras_resnet.training.stepping.step import Step
 
@@ -122,6 +123,10 @@ class Reporter(Protocol[ReportedModel]):
 
     def validation_images(self, model: ReportedModel, step: int) -> None:
         """Write images of the last validation for TensorBoard."""
+        ...
+
+    def end(self, model: ReportedModel, step: int, workdir: Workdir) -> None:
+        """Write reports on the trained model into the run's folder and for TensorBoard."""
         ...
 
     def result_lines(self, result: dict[str, Any]) -> list[str]:

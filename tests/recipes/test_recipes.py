@@ -70,6 +70,27 @@ def test_a_folder_of_photos_is_trained_on(trained):
     assert result["val_error"] == pytest.approx(100 * np.mean(wrong))  # of last.keras, with recalibrated statistics
 
 
+def test_the_result_of_a_run_has_the_answers_by_class(trained):
+    """The answers of ``last.keras`` give the same counts."""
+    photos, workdir, done = trained
+    result = json.loads((workdir / "result.json").read_text())
+    model, validation = keras_resnet.load_model(str(workdir / "last.keras")), data.open_data(str(photos)).validation
+    (batch,) = data.imagenet_batches(validation, data.ImageNetView(model.preprocessing, 32), 4)
+    probabilities, labels = np.asarray(model(batch[0])), batch[1].numpy()
+    right = probabilities.argmax(axis=1) == labels
+    by_class = result["val_by_class"]
+    assert [row["class"] for row in by_class["classes"]] == ["cat", "dog"]
+    assert [row["right"] for row in by_class["classes"]] == [right[labels == label].sum() for label in (0, 1)]
+    assert by_class["balanced_error"] == pytest.approx(result["val_error"])  # the classes are equally large
+    assert sum(pair["count"] for pair in by_class["confused"]) == (~right).sum()
+    assert all(Path(photo).is_file() for pair in by_class["confused"] for photo in pair["photos"])
+    assert f"balanced error {by_class['balanced_error']:.2f} %; most confused: " in done.stdout
+    rows = list(csv.reader((workdir / "confusion.csv").open(newline="")))
+    assert np.trace([[int(cell) for cell in row[1:]] for row in rows[1:]]) == right.sum()
+    for name in ("confusion.png", "reliability.png", "confused.png", "mistakes.png"):
+        assert Image.open(workdir / name).size[0] > 100
+
+
 def read_tags(folder):
     """The steps of every tag that TensorBoard reads from a folder, and the reader."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -88,7 +109,8 @@ def test_tensorboard_shows_curves_health_pictures_settings_and_graph(trained):
               for stage in ("conv1", "conv2", "conv3", "conv4", "predictions")}  # fmt: skip
     health |= {f"{name}/conv{n}" for name in ("stages_bn_mean", "stages_bn_deviation") for n in (1, 2, 3, 4)}
     assert train.keys() == curves | health | {"inputs after augmentation"}
-    assert validation.keys() - {"worst mistakes"} == {
+    at_the_end = {f"at the end/{name}" for name in ("confusion", "reliability", "confused", "mistakes")}
+    assert validation.keys() - {"worst mistakes"} == at_the_end | {
         "loss",
         "error",
         "final/val_error",

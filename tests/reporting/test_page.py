@@ -4,12 +4,15 @@ import html.parser
 import json
 import re
 
+import numpy as np
 import pytest
 from programs import run
 from run_results import write_run
 
 from keras_resnet import plots
 from keras_resnet.analysis.instrument_result import write_result
+from keras_resnet.data import ArraySplit
+from keras_resnet.evaluation import Scores, report_of
 from keras_resnet.reporting import paper_error, write_page
 from keras_resnet.studies import compare
 
@@ -80,6 +83,24 @@ def test_the_page_is_whole_and_self_contained(runs, tmp_path):
     assert "Do &lt;gates&gt; help?" in text
     assert "3 seeds, 1 core and 4 cores<" in text
     assert "cannot decide" in text
+
+
+def test_a_run_shows_which_classes_fail_worst_first(tmp_path):
+    write_run(tmp_path / "one", "ResNet20", 0, 13.0)
+    path = tmp_path / "one" / "result.json"
+    scores = Scores(np.eye(3, dtype=np.float32)[[0, 1, 2, 2, 1, 1]], np.array([0, 0, 0, 2, 1, 1], np.int32))
+    photos = ArraySplit("photos", np.zeros((6, 8, 8, 3), np.uint8), scores.labels)
+    report = report_of(scores, ("<ant>", "bee", "cat"), photos)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"val_by_class": report.as_json()}))
+    for name, write in report.writers().items():
+        write(tmp_path / "one" / name)
+    write_page(tmp_path, tmp_path / "report.html")
+    page = Outline((tmp_path / "report.html").read_text())
+    start = page.cells.index("<ant>")
+    assert page.cells[start : start + 5] == ["<ant>", "3", "33.3 (6.1 to 79.2)", "1", "100.0 (20.7 to 100.0)"]
+    assert page.cells[start + 5] == "bee"
+    assert len(page.images) == 1 + 3  # curves, matrix, reliability, confused pairs; there are no explained mistakes
+    assert "most confused: &lt;ant&gt; taken for bee (1)" in (tmp_path / "report.html").read_text()
 
 
 def test_detectors_have_a_table_of_their_own(tmp_path):

@@ -11,6 +11,9 @@ from PIL import Image
 from programs import run
 
 import keras_resnet
+from keras_resnet import data, evaluation, plots
+from keras_resnet.analysis import activation_map
+from keras_resnet.data import augment
 from keras_resnet.weights import TORCH
 
 pytestmark = pytest.mark.long
@@ -78,6 +81,30 @@ def test_evaluate_prints_members_and_their_average(saved, photo_folder, tmp_path
     assert (status, error) == (2, "evaluate.py: photos has no test split: choose --split val.")
 
 
+def test_evaluate_says_which_classes_fail(saved, photo_folder, tmp_path):
+    """The temperature is that of validation, whatever part the answers are of."""
+    out, kept = tmp_path / "classes", tmp_path / "errors.json"
+    how = ("--data", photo_folder, "--split", "train", "--by-class", out, "--json", kept)
+    status, text, error = tool("evaluate", "--model", saved, *how)
+    assert status == 0, error
+    content = json.loads(kept.read_text())
+    by_class = content["by_class"]
+    assert sum(row["photos"] - row["right"] for row in by_class["classes"]) == content["wrong"][str(saved)]["top-1"]
+    rows = [f"| {' | '.join(row)} |" for row in content["tables"]["classes"]["rows"]]
+    assert rows == [line for line in text.splitlines() if line.startswith(("| cat", "| dog"))]
+    table = list(csv.DictReader((out / "classes.csv").open(newline="")))
+    assert [int(row["right"]) for row in table] == [row["right"] for row in by_class["classes"]]
+    assert [float(row["recall, %"]) for row in table] == [row["recall"][0] for row in by_class["classes"]]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "classes.csv", "confused.png", "confusion.csv", "confusion.png", "reliability.png",
+    ]  # fmt: skip
+    assert all(Image.open(path).size[0] > 100 for path in out.glob("*.png"))
+    model, folder = keras_resnet.load_model(str(saved)), data.open_data(str(photo_folder))
+    temperature = evaluation.fit_temperature(evaluation.score(model, folder.validation))
+    assert by_class["calibration"]["temperature"] == pytest.approx(temperature, rel=1e-3)
+    assert f"at temperature {temperature:.2f}" in text
+
+
 def test_convert_weights_says_what_it_carries(saved, tmp_path):
     status, text, _ = tool("convert_weights", saved, tmp_path / "w.safetensors")
     assert status == 0
@@ -120,6 +147,40 @@ def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, p
     status, text, error = tool("classify", bad, tmp_path / "nothing.jpg", "--model", saved, "--top", "2")
     assert (status, text) == (2, "")
     assert error == "classify.py: None of the 2 files is a photo that decodes: give JPEG or PNG files."
+
+
+@pytest.mark.parametrize("block", [None, "conv3_block2"])
+def test_classify_draws_what_the_model_saw_and_which_places_spoke_for_its_answer(saved, photo_folder, tmp_path, block):
+    photos = sorted((photo_folder / "val").rglob("*.JPEG"))
+    where = ("--explain", tmp_path / "why.png", *(("--explain-at", block) if block else ()))
+    status, text, errors = tool("classify", *photos, "--model", saved, "--top", "1", *where)
+    assert status == 0, errors
+    answers = [line.split() for line in text.splitlines() if line.startswith(" ")]
+    model, pictures, titles = keras_resnet.load_model(str(saved)), [], []
+    for photo, (probability, name) in zip(photos, answers, strict=True):
+        small, large = (augment.center_view(photo.read_bytes(), size, 7 / 8).numpy() for size in (32, 300))
+        (values,) = activation_map(model, TORCH(small[None]), [("cat", "dog").index(name)], block)
+        seen = large.clip(0, 255).astype(np.uint8)
+        pictures += [seen, plots.heat(seen, values)]
+        titles += [photo.name, f"{name} {float(probability.rstrip('%')):.0f}%"]
+    expected = plots.photo_grid(pictures, titles).astype(int)
+    drawn = np.asarray(Image.open(tmp_path / "why.png")).astype(int)
+    assert drawn.shape == expected.shape
+    assert np.abs(drawn - expected).mean() < 1  # other sizes of batches round otherwise
+
+
+def test_classify_refuses_an_explanation_at_a_block_that_is_not_there(saved, photo_folder, tmp_path):
+    photo = next((photo_folder / "val").rglob("*.JPEG"))
+    for flags, words in (
+        (("--explain-at", "conv2_block1"), "--explain-at is an option of --explain: give --explain FILE.png as well."),
+        (
+            ("--explain", tmp_path / "x.png", "--explain-at", "conv9"),
+            "ResNet20 has no block or layer conv9: choose one",
+        ),
+    ):
+        status, text, error = tool("classify", photo, "--model", saved, "--top", "1", *flags)
+        assert (status, text) == (2, "")
+        assert words in error
 
 
 @pytest.mark.parametrize("name", ["classify", "export"])

@@ -85,6 +85,9 @@ class Regression:
     def begin(self, model, state):
         pass
 
+    def end(self, model, step, workdir):
+        pass
+
     def result_lines(self, result):
         return [f"slopes {result['slopes']}"]
 

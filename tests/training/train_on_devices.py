@@ -17,6 +17,7 @@ from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
 from keras_resnet.network import Network
 from keras_resnet.training import SGD, TrainingModel, choose_strategy, distribute
 from keras_resnet.training.files.checkpoints import values_of
+from keras_resnet.training.final_answers import answer_all
 from keras_resnet.training.final_weights import finalize, finalized
 from keras_resnet.training.stepping.training_model import synchronize_batch_norm
 from keras_resnet.training.workers import linger, worker_index
@@ -104,6 +105,9 @@ if NET == "resnet":
         np.testing.assert_array_equal(value, evaluated[name], err_msg=name)  # those that were evaluated
 tested = distribute(strategy, lambda shard: data.cifar_batches(split, preprocessing, BATCH, shard=shard))
 results |= {f"test {name}": value for name, value in evaluate(model, tested, CLASSES).items()}
+if worker_index(strategy) == 0:  # at the end of a run the first worker computes the answers alone
+    answers, _ = answer_all(model, data.cifar_batches(split, preprocessing, BATCH))
+    np.testing.assert_allclose(answers.error().percent, results["test error"], rtol=1e-5)
 if NET in FIRST_SCALE:
     results["scale"] = model.optimizer.dynamic_scale.numpy()
 results["worst losses"] = model.mistakes.values(model.local)[3]

@@ -20,6 +20,7 @@ from keras_resnet.training.task import Metrics
 
 if TYPE_CHECKING:
     from keras_resnet.detection.training.detection_task import DetectionTask
+    from keras_resnet.training.files.workdir import Workdir
 
 MONITORED = 1000  # photos of a validation, at most: ten are 7 % of the time of 80,000 images (docs/detection.md, Speed)
 PICTURES = 8
@@ -56,6 +57,9 @@ class DetectionReporter:
     def validation_images(self, model: FasterRCNN, step: int) -> None:
         """Write the first photos of the last validation with their detections for TensorBoard."""
         tf.summary.image("detections", plots.tiled(self.task.pictures)[None], step)
+
+    def end(self, model: FasterRCNN, step: int, workdir: Workdir) -> None:
+        """Do nothing: the last validation already wrote its photos."""
 
     def result_lines(self, result: dict[str, Any]) -> list[str]:
         """The scores in words."""

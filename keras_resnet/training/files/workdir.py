@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from keras_resnet.errors import InputError
+from keras_resnet.evaluation import class_report
 from keras_resnet.files import is_own_file, read_object, remedy, set_aside, sync, unfinished, write_whole
 from keras_resnet.network import Network
 from keras_resnet.training.files.checkpoints import CheckpointFolder, assign_model, assign_values, model_values
@@ -25,7 +26,8 @@ SETTINGS, METRICS, RESULT, BEST, LAST, CURVES = (
     *("best.keras", "last.keras", "curves.png"),
 )
 PHOTOS = {part: f"photos-{part}.npz" for part in ("train", "validation", "test")}  # written by photo_lists
-FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PHOTOS.values())
+MISTAKES = "mistakes.png"
+FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, MISTAKES, *class_report.FILES, *PHOTOS.values())
 CHECKPOINTS, EVENTS = "checkpoints", SPLITS  # folders; EVENTS are TensorBoard's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 MAY_CHANGE = ("workdir", "data_dir", "save_every", "keep_every", "profile", "strict")  # settings, when a run continues
@@ -201,8 +203,7 @@ class Workdir:
         in_file, place = None, self.path / SETTINGS
         try:
             in_file = read_object(place)
-            fixed = {key: value for key, value in (saved or self.settings).items() if key not in self.growing}
-            if saved and differing(in_file, fixed, self.defaults):
+            if saved and differing(self._fixed(in_file), self._fixed(saved), self.defaults):
                 raise ValueError("it does not match the checkpoints")
             if self.settings and not in_file.keys() & self.settings.keys():
                 raise ValueError("it has no setting of a run")
@@ -212,6 +213,10 @@ class Workdir:
             set_aside(place, f"{error!s:.200}")
             in_file = None
         return saved or in_file or (read_result(self.path) or {}).get("settings")
+
+    def _fixed(self, settings: dict) -> dict:
+        """The ``settings`` without those that may grow."""
+        return {key: value for key, value in settings.items() if key not in self.growing}
 
     def _check_present(self) -> None:
         """Raise :class:`InputError` if the folder or its lock was deleted or moved while the run went on."""

@@ -48,6 +48,7 @@ class TrainingModel(Step, keras.Model):
         self.train_metrics += [TopKErrorRate(TOP_K)] if self.values_size > 2 * TOP_K else []
         self.mistakes = WorstMistakes(network.input_shape[1:])
         self.class_weights = class_weights
+        self.final: dict = {}  # FinalAnswers by part, at the end of a run
 
     def saved(self) -> Network:
         """The network itself, with its softmax."""

@@ -187,3 +187,10 @@ def test_a_workdir_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"workdir .*file/run cannot be written .* choose another --workdir"):
         Workdir(tmp_path / "file" / "run", {})
+
+
+def test_settings_that_may_grow_are_no_damage(tmp_path):
+    run_of(tmp_path / "run")
+    for steps in (90, 180):
+        Workdir(tmp_path / "run", FULL | {"steps": steps}, growing=("steps",)).close()
+    assert not list((tmp_path / "run").glob("*.damaged*"))
