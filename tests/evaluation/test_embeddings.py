@@ -129,5 +129,5 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     made.save(tmp_path / "short.npz")
     with pytest.raises(InputError, match="its arrays do not belong together"):
         read_embeddings(tmp_path / "short.npz")
-    with pytest.raises(InputError, match="One photo has no copies"):
+    with pytest.raises(InputError, match="A single photo can have no copies"):
         near_copies(embeddings(np.ones((1, 2)), np.zeros(1)))
