@@ -177,15 +177,29 @@ def _view(encoded, shape, scale, fraction, mirrored, size: int):
     ``fraction`` in [0, 1]^2 is the crop's place between top left and bottom right. The crop is chosen first, in the
     file's own pixels, and only that window is decoded, mirrored and resized, once.
     """
-    extent = tf.cast(shape[:2], tf.float32)
-    side = tf.reduce_min(extent) / scale  # the crop in the file's pixels; the shorter side is scale crops long
-    window = tf.maximum(tf.cast(tf.round(side), tf.int32), 1)
-    corner = tf.cast(tf.round(fraction * (extent - tf.cast(window, tf.float32))), tf.int32)
-    pixels = _decode_window(encoded, shape, tf.stack([corner[0], corner[1], window, window]))
+    window = crop_window(shape, scale, fraction)
+    pixels = _decode_window(encoded, shape, window)
     pixels = tf.cond(mirrored, lambda: tf.reverse(pixels, [1]), lambda: pixels)
+    return resize_crop(pixels, size)
+
+
+def crop_window(shape: tf.Tensor | tuple[int, ...], scale: tf.Tensor | float, fraction: tf.Tensor | float) -> tf.Tensor:
+    """Top, left, height and width, int32 ``[4]``, of a square crop of an image of ``shape``, in the image's pixels.
+
+    The image's shorter side is ``scale`` crops long; ``fraction`` in [0, 1]^2 is the crop's place between top left and
+    bottom right.
+    """
+    extent = tf.cast(shape[:2], tf.float32)
+    side = tf.maximum(tf.cast(tf.round(tf.reduce_min(extent) / scale), tf.int32), 1)
+    corner = tf.cast(tf.round(fraction * (extent - tf.cast(side, tf.float32))), tf.int32)
+    return tf.stack([corner[0], corner[1], side, side])
+
+
+def resize_crop(pixels: tf.Tensor, size: int) -> tf.Tensor:
+    """A square crop, uint8, at ``size`` x ``size``, float32."""
     pixels = tf.cast(pixels, tf.float32)  # of which TensorFlow resizes a fifth faster than of bytes
     resized = tf.cond(  # a triangle filter is several times slower and gains nothing below (docs/deviations.md)
-        window > ALIASING * size,
+        tf.shape(pixels)[0] > ALIASING * size,
         lambda: tf.image.resize(pixels, [size, size], antialias=True),
         lambda: tf.image.resize(pixels, [size, size]),
     )

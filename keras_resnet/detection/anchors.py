@@ -1,10 +1,16 @@
 """Faster R-CNN's anchors and the coding of boxes against them (Ren et al. 2015, Sec. 3.1)."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_resnet.detection.defaults import RATIOS, SCALES
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 BASE = 16.0
 LARGEST_GROWTH = math.log(1000 / 16)  # of a side; what an untrained network asks beyond it is noise
@@ -22,6 +28,15 @@ def make_anchors(height: int, width: int, stride: int = 16, scales=SCALES, ratio
     )
     (anchors,) = generator(image_shape=(height * stride, width * stride, 3)).values()
     return np.asarray(anchors).reshape(height, width, len(scales) * len(ratios), 4)
+
+
+def spread(cell_anchors: np.ndarray, height: tf.Tensor, width: tf.Tensor, stride: int) -> tf.Tensor:
+    """The anchors ``[height x width x n, 4]`` of a map: those of its first cell ``[n, 4]``, moved to every cell."""
+    import tensorflow as tf
+
+    down, right = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
+    shifts = stride * tf.cast(tf.stack([right, down, right, down], axis=-1), tf.float32)
+    return tf.reshape(shifts[:, :, None] + cell_anchors, [-1, 4])
 
 
 def encode(boxes, anchors):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.detection import backbone as backbones
-from keras_resnet.detection.anchors import decode, make_anchors
+from keras_resnet.detection.anchors import decode, make_anchors, spread
 from keras_resnet.detection.backbone import Backbone
 from keras_resnet.detection.defaults import RATIOS, REGIONS, SCALES, SMALLEST
 from keras_resnet.detection.losses import BOX_WEIGHTS, proposal_losses, region_losses
@@ -110,9 +110,7 @@ class FasterRCNN(Step, keras.Model):
         """Anchors ``[anchors, 4]``, logits ``[batch, anchors]`` and deltas ``[batch, anchors, 4]``, in float32."""
         scores, deltas = self.rpn(features)
         batch, height, width = (tf.shape(features)[i] for i in range(3))
-        down, right = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
-        shifts = STRIDE * tf.cast(tf.stack([right, down, right, down], axis=-1), tf.float32)
-        anchors = tf.reshape(shifts[:, :, None] + self.cell_anchors, [-1, 4])
+        anchors = spread(self.cell_anchors, height, width, STRIDE)
         return anchors, tf.reshape(scores, [batch, -1]), tf.reshape(deltas, [batch, -1, 4])
 
     def propose(self, features, extents, counts: tuple[int, int] = TESTED):

@@ -20,7 +20,7 @@ def proposal_losses(scores, deltas, anchors, labels, match, boxes):
 
     Args:
         scores, deltas: float32 ``[batch, anchors]``, logits of an object, and ``[batch, anchors, 4]``.
-        anchors: ``[anchors, 4]``.
+        anchors: ``[anchors, 4]``, or each image's own, ``[batch, anchors, 4]``.
         labels, match: as :func:`sample_anchors` gives them.
         boxes: of the objects, ``[batch, objects, 4]``.
     """
@@ -28,7 +28,7 @@ def proposal_losses(scores, deltas, anchors, labels, match, boxes):
     sampled = tf.cast(labels != LEFT_OUT, tf.float32)
     count = tf.maximum(tf.reduce_sum(sampled, axis=1), 1.0)
     entropy = tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(positive, tf.float32), scores)
-    anchors = tf.broadcast_to(anchors[None], tf.shape(deltas))
+    anchors = tf.broadcast_to(anchors, tf.shape(deltas))
     wanted = tf.where(positive[..., None], tf.gather(boxes, match, batch_dims=1), anchors)
     distance = _smooth_l1(encode(wanted, anchors), deltas, PROPOSAL_DELTA)
     box_loss = tf.reduce_sum(tf.where(positive, distance, 0.0), axis=1)

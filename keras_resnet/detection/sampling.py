@@ -49,14 +49,18 @@ def sample_anchors(anchors, boxes, object_status, extents, draws, count: int = A
     Args:
         anchors: ``[anchors, 4]``.
         boxes, object_status: objects ``[batch, objects, 4]``, and what each of them is, int ``[batch, objects]``.
-        extents: ``[batch, 2]``, width and height of each image without its padding.
+        extents: ``[batch, 2]``, width and height of each image without its padding; None keeps the anchors that cross
+            the border.
         draws: ``[batch, anchors]`` in [0, 1).
 
     Returns:
         int32 ``[batch, anchors]`` labels, ``POSITIVE``, ``NEGATIVE`` or ``LEFT_OUT``, and the number of each anchor's
         object, int32 ``[batch, anchors]``.
     """
-    inside = tf.reduce_all((anchors[None, :, :2] >= 0) & (anchors[None, :, 2:] <= extents[:, None]), axis=2)
+    if extents is None:
+        inside = tf.ones([1, tf.shape(anchors)[0]], tf.bool)
+    else:
+        inside = tf.reduce_all((anchors[None, :, :2] >= 0) & (anchors[None, :, 2:] <= extents[:, None]), axis=2)
     overlaps, covered = pairwise(anchors[None], boxes)
     overlaps = tf.where((object_status == OBJECT)[:, None] & inside[:, :, None], overlaps, -1.0)
     best = tf.reduce_max(overlaps, axis=2)

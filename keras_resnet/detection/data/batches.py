@@ -59,7 +59,7 @@ def detection_batches(
         raise InputError(f"{data.name} has no photo with an object to learn from: annotate some, or give other data.")
     shapes = np.array([data.photos[i].width / data.photos[i].height for i in useful], np.float32)
     boxes, object_status, classes = (
-        _Rows([part(data.photos[i]) for i in useful]) for part in (_boxes, _object_status, _classes)
+        Rows([part(data.photos[i]) for i in useful]) for part in (_boxes, _object_status, _classes)
     )
     sides = tf.constant([[data.photos[i].height, data.photos[i].width] for i in useful], tf.float32)
     order, useful = useful, tf.constant(useful, tf.int64)
@@ -114,7 +114,7 @@ def _to_multiple(images, *rest):
     return tf.pad(images, [[0, 0], [0, height], [0, width], [0, 0]]), *rest
 
 
-class _Rows:
+class Rows:
     """Arrays of different lengths, by their position as a tensor."""
 
     def __init__(self, rows: list[np.ndarray]):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,8 +24,16 @@ LARGEST_OVERLAP = 0.05  # of two objects' boxes, so that none hides another
 TRIES = 20
 
 
-def render(seed: int) -> tuple[Image.Image, np.ndarray, list[int]]:
-    """A picture, its objects' boxes ``[objects, 4]`` and their classes; the same seed gives the same."""
+def render(
+    seed: int, objects: tuple[int, int] = OBJECTS, radii: tuple[float, float] = RADII
+) -> tuple[Image.Image, np.ndarray, list[int]]:
+    """A picture, its objects' boxes ``[objects, 4]`` and their classes; the same seed gives the same.
+
+    Args:
+        seed: of everything that is drawn by chance.
+        objects: the fewest and the most there may be; fewer where there is no room.
+        radii: of an object, the smallest and the largest, in shares of the picture's shorter side.
+    """
     rng = np.random.default_rng([VERSION, seed])
     width, height = (int(n) for n in rng.integers(*SIDES, size=2, endpoint=True))
     size = np.array([width, height]) * demo.SUPERSAMPLING
@@ -34,19 +43,19 @@ def render(seed: int) -> tuple[Image.Image, np.ndarray, list[int]]:
         demo.clutter(rng, draw, size)
     corners: list[tuple[float, ...]] = []
     labels: list[int] = []
-    for _ in range(rng.integers(*OBJECTS, endpoint=True)):
-        _add_object(rng, draw, size, corners, labels)
+    for _ in range(rng.integers(*objects, endpoint=True)):
+        _add_object(rng, draw, size, radii, corners, labels)
     for _ in range(rng.integers(1, 4)):
         demo.clutter(rng, draw, size, thin=True)
     boxes = np.array(corners).reshape(-1, 4) / demo.SUPERSAMPLING
     return picture.resize((width, height), Image.Resampling.BOX), boxes, labels
 
 
-def _add_object(rng, draw, size, boxes, labels) -> None:
+def _add_object(rng, draw, size, radii, boxes, labels) -> None:
     """Draw one shape where it lies inside and clear of the others, if some tries find such a place."""
     for _ in range(TRIES):
         label = int(rng.integers(len(demo.CLASSES)))
-        radius, center = rng.uniform(*RADII) * size.min(), rng.uniform(0, 1, 2) * size
+        radius, center = rng.uniform(*radii) * size.min(), rng.uniform(0, 1, 2) * size
         corners = demo.outline(label, center, radius, rng.uniform(-0.6, 0.6), rng.uniform(0.85, 1.15))
         box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
         inside = (box[:2] >= 0).all() and (box[2:] <= size).all()
@@ -63,14 +72,14 @@ def open_demo(split: str) -> DetectionData:
     return open_coco(folder / f"{split}.json", folder / split)
 
 
-def write(target: Path, sizes: dict[str, int] = SIZES) -> None:
-    """Render ``sizes`` pictures of each split under ``target``, beside its annotations."""
+def write(target: Path, sizes: dict[str, int] = SIZES, draw: Callable = render) -> None:
+    """Make ``sizes`` pictures of each split with ``draw(seed)`` under ``target``, beside its annotations."""
     for split, count in sizes.items():
         (target / split).mkdir(parents=True)
         seeds = range(FIRST_SEED[split], FIRST_SEED[split] + count)
 
         def save(seed, folder=target / split):
-            picture, boxes, labels = render(seed)
+            picture, boxes, labels = draw(seed)
             picture.save(folder / f"{seed:07d}.jpg", quality=90)
             return picture.size, boxes, labels
 

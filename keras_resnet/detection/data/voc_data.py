@@ -2,6 +2,7 @@
 
 import os
 import xml.etree.ElementTree as ElementTree
+import xml.parsers.expat as expat
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,32 @@ def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...]) -> DetectionData:
     return DetectionData(name, CLASSES, as_annotated(photos, devkit, MISMEASURED), annotated=annotated)
 
 
+class UnknownClass(InputError):
+    """An annotation names a class that is not in the list."""
+
+
+def read_xml(path: Path) -> ElementTree.Element:
+    """The root of an XML file.
+
+    Raises:
+        InputError: the file cannot be read.
+        ElementTree.ParseError: it is no XML, or declares a document type: annotations need no entities, which could
+            name other files, or expand to more than fits in memory.
+    """
+
+    def refuse(*_):
+        raise ElementTree.ParseError("it declares a document type")
+
+    content = read_regular(path)[0]
+    guard = expat.ParserCreate()
+    guard.StartDoctypeDeclHandler = refuse
+    try:
+        guard.Parse(content, True)
+    except expat.ExpatError as error:
+        raise ElementTree.ParseError(str(error)) from error
+    return ElementTree.fromstring(content)
+
+
 def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> Photo:
     """One photo and its objects from an XML file; ``shift`` is added to its corners.
 
@@ -78,7 +105,7 @@ def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> P
         InputError: a file that is missing, not VOC's, or names a class that is not among ``classes``.
     """
     try:
-        root = ElementTree.fromstring(read_regular(path)[0])
+        root = read_xml(path)
         height, width = (int(root.findtext(f"size/{side}", "")) for side in ("height", "width"))
         if not (0 < height <= MOST_PIXELS and 0 < width <= MOST_PIXELS):
             raise ValueError(f"its picture is {width} x {height}")
@@ -96,7 +123,7 @@ def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> P
         raise InputError(f"{path} is no annotation of VOC's: {str(error)[:200]}.") from error
     for called, _, _ in found:
         if called not in classes:
-            raise InputError(f"{path} has an object of the unknown class {str(called)[:100]!r}.")
+            raise UnknownClass(f"{path} has an object of the unknown class {str(called)[:100]!r}.")
     corners = [[corner + by for corner, by in zip(box, shift, strict=True)] for _, box, _ in found]
     boxes, kept = mending.mend(path.name, corners, height, width)
     numbers = np.array([classes.index(called) for called, _, _ in found], np.int64)

@@ -18,6 +18,8 @@ LAYERS = {  # what a paper's detector has, where a preset does not say otherwise
     "smallest": SMALLEST,
 }  # fmt: skip
 
+DEMO_CLASSIFIER = "python recipes/imagenet.py --model ResNet18 --image-size 96 --epochs 15"
+
 
 def check_backbone(name: str, spec: NetSpec) -> None:
     """Raise :class:`InputError` for a network that has no stride 16 to be cut at."""
@@ -25,6 +27,24 @@ def check_backbone(name: str, spec: NetSpec) -> None:
         raise InputError(
             f"{name} is a CIFAR network, of stride {spec.stride}: a detector needs an ImageNet network, ResNet18 to "
             "ResNet152 or PlainNet18 to PlainNet152."
+        )
+
+
+def check_classifier(model: str | None, demo: str) -> None:
+    """Raise :class:`InputError` unless ``model`` may be a trained ImageNet network; ``demo`` makes the demo set's."""
+    if model is None:
+        raise InputError(
+            "--model must name a trained classifier (NAME:WEIGHTS, or a .keras file); for the demo set make one with "
+            f"{demo}, and give its last.keras."
+        )
+    name, weights = split_name(model)
+    if name in SPECS:
+        check_backbone(name, SPECS[name])
+    if name is None and not Path(model).suffix:
+        find_spec(model)
+    if weights not in ("", "imagenet") and not expanded(weights).is_file():
+        raise InputError(
+            f"There is no weight file {weights}: give NAME, NAME:imagenet or NAME:FILE, or a .keras or weight file."
         )
 
 
@@ -61,20 +81,7 @@ class DetectionSettings(RunSettings):
     """Train on the first so many photos alone and validate on the same ones: a check that all parts learn."""
 
     def check_model(self) -> None:
-        if self.model is None:
-            raise InputError(
-                "--model must name a trained classifier (NAME:WEIGHTS, or a .keras file); for the demo set make one "
-                "with python recipes/imagenet.py --model ResNet18 --image-size 96 --epochs 15, and give its last.keras."
-            )
-        name, weights = split_name(self.model)
-        if name in SPECS:
-            check_backbone(name, SPECS[name])
-        if name is None and not Path(self.model).suffix:
-            find_spec(self.model)
-        if weights not in ("", "imagenet") and not expanded(weights).is_file():
-            raise InputError(
-                f"There is no weight file {weights}: give NAME, NAME:imagenet or NAME:FILE, or a .keras or weight file."
-            )
+        check_classifier(self.model, DEMO_CLASSIFIER)
 
     def check(self) -> None:
         super().check()

@@ -20,9 +20,8 @@ from keras_resnet.detection.detector import Detector
 from keras_resnet.detection.faster_rcnn import LEARNED, PARTS, FasterRCNN
 from keras_resnet.detection.scoring.benchmarks import Benchmark
 from keras_resnet.detection.training.detection_settings import DetectionSettings
-from keras_resnet.detection.training.photo_reading import first, pictures_of
+from keras_resnet.detection.training.photo_reading import first, missed, pictures_of
 from keras_resnet.detection.training.reporter import MONITORED, SHOWN, DetectionReporter, drawn
-from keras_resnet.errors import InputError
 from keras_resnet.training.state import State
 from keras_resnet.training.stepping.optimizer import SGD
 from keras_resnet.training.task import Metrics, Validate, never
@@ -162,7 +161,7 @@ class DetectionTask:
     def _look(self, detector, data, shard: Shard, stopping) -> tuple[np.ndarray, np.ndarray]:
         """Of a share of the photos what was found, rows of place, class, score and box; objects proposed, and all."""
         rows, counts = [np.zeros((0, 7))], np.zeros(2, np.int64)
-        for place, image in pictures_of(data, shard, functools.partial(_missed, data)):
+        for place, image in pictures_of(data, shard, functools.partial(missed, data)):
             if stopping():
                 break
             photo = data.photos[place]
@@ -194,9 +193,3 @@ class DetectionTask:
             "val_examples": len(self.validation),
             "val_split": self.validation.name,
         }
-
-
-def _missed(data: DetectionData, place: int, error: InputError) -> None:
-    if data.reader is None:
-        raise error
-    data.reader.note(place, error, "its objects count as missed")

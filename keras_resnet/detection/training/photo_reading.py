@@ -41,6 +41,13 @@ def pictures_of(data: DetectionData, shard: Shard, lost: Callable[[int, InputErr
         yield place, image
 
 
+def missed(data: DetectionData, place: int, error: InputError) -> None:
+    """What :func:`pictures_of` is to do with a lost photo while a run goes on; without a reader ``error`` is raised."""
+    if data.reader is None:
+        raise error
+    data.reader.note(place, error, "its objects count as missed")
+
+
 def _unreadable(data: DetectionData, place: int) -> InputError:
     """Why the photo at ``place`` gave no picture."""
     try:

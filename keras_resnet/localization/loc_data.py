@@ -1,0 +1,123 @@
+"""ILSVRC's localization data: photos of one class each, and XML files with the boxes of its instances."""
+
+import os
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from keras_resnet.data.reading import entries_of, read_text
+from keras_resnet.detection.boxes import Truths
+from keras_resnet.detection.data.det_data import INCLUSIVE_FROM_0
+from keras_resnet.detection.data.photo_files import as_annotated
+from keras_resnet.detection.data.photos import NAMED, DetectionData, Mending, Photo, unannotated
+from keras_resnet.detection.data.voc_data import MISMEASURED, UnknownClass, read_photo_file
+from keras_resnet.errors import InputError
+from keras_resnet.localization.one_class import one_class
+
+NAMES = "LOC_synset_mapping.txt"  # of Kaggle's archive: a class a line, its WordNet id and its name
+ENDINGS = (".JPEG", ".jpg", ".jpeg", ".png")
+
+
+def open_loc(root: Path, part: str) -> DetectionData:
+    """The photos of ``"train"``, ``"val"`` or ``"test"`` with their boxes, of one class each.
+
+    ``root`` holds ``ILSVRC/Annotations/CLS-LOC`` and ``ILSVRC/Data/CLS-LOC``, as the archive unpacks, or what is in
+    ``ILSVRC``. Training photos and their XML files lie in a folder for each class, the others in one folder for the
+    part. Classes are those of ``LOC_synset_mapping.txt`` in ``root``, else of the training folders, in order.
+
+    Photos that cannot be used are left out, and what is wrong with them is counted and named on standard error: those
+    without an XML file or without boxes in it, XML that does not parse or declares entities, class names that are not
+    in the list; and boxes of another class than the photo's are left out.
+
+    Raises:
+        InputError: there is nothing of the kind, or no photo that can be used.
+    """
+    root = Path(root)
+    names = root / NAMES
+    root = root / "ILSVRC" if (root / "ILSVRC").is_dir() else root
+    photos_below, boxes_below = (root / kind / "CLS-LOC" for kind in ("Data", "Annotations"))
+    ids, classes = _classes(names, photos_below / "train")
+    files = _files(photos_below / part, ids if part == "train" else None)
+    if part == "test":
+        photos = tuple(unannotated(file.stem, file) for _, file in files)
+        return DetectionData(part, classes, photos, annotated=False)
+    left, mending = _LeftOut(), Mending(boxes_below / part)
+    usable: list[Photo] = []
+    for folder, file in files:
+        try:
+            usable.append(_photo(file, boxes_below / part / folder / f"{file.stem}.xml", ids, mending))
+        except _Unusable as reason:
+            left.note(*reason.args)
+    mending.report()
+    left.report(boxes_below / part)
+    if not usable:
+        raise InputError(
+            f"{photos_below / part} has no photo with boxes below {boxes_below / part}: see what is named."
+        )
+    return one_class(DetectionData(part, classes, as_annotated(usable, boxes_below / part, MISMEASURED)))
+
+
+class _LeftOut:
+    """Counts what cannot be used, by what is wrong with it, and names the first of each kind."""
+
+    def __init__(self):
+        self.counts: Counter[str] = Counter()
+        self.first: dict[str, list[str]] = {}
+
+    def note(self, kind: str, name: object) -> None:
+        self.counts[kind] += 1
+        if self.counts[kind] <= NAMED:
+            self.first.setdefault(kind, []).append(str(name))
+
+    def report(self, source: Path) -> None:
+        for kind, count in self.counts.items():
+            print(f"{source}: {count:,} {kind}, left out: {'; '.join(self.first[kind])}", file=sys.stderr)
+
+
+def _classes(names: Path, train: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """WordNet ids, and ids with names."""
+    if os.path.isfile(names):
+        lines = [line.strip() for line in read_text(names).splitlines() if line.strip()]
+        return tuple(line.split()[0] for line in lines), tuple(lines)
+    ids = tuple(name for name, is_folder in entries_of(train) if is_folder)
+    if not ids:
+        raise InputError(
+            f"{train} has no folder a class, and there is no {names}: give the folder of ILSVRC's archive."
+        )
+    return ids, ids
+
+
+def _files(folder: Path, ids: tuple[str, ...] | None) -> list[tuple[str, Path]]:
+    """Photos with the folder that is before their names, such as ``"n01440764/"``."""
+    folders = [""] if ids is None else [f"{name}/" for name, is_folder in entries_of(folder) if is_folder]
+    return [
+        (each, folder / each / name)
+        for each in folders
+        for name, is_folder in entries_of(folder / each)
+        if not is_folder and name.endswith(ENDINGS)
+    ]
+
+
+class _Unusable(Exception):
+    """A photo that cannot be used: of which kind it is, in words, and what names it."""
+
+
+def _photo(file: Path, annotation: Path, ids: tuple[str, ...], mending: Mending) -> Photo:
+    if not os.path.isfile(annotation):
+        raise _Unusable("photos without an XML file of their boxes", file)
+    try:
+        photo = read_photo_file(file.stem, annotation, file, ids, INCLUSIVE_FROM_0, mending)
+    except UnknownClass as error:
+        raise _Unusable("photos with class names that are not in the list", error) from error
+    except InputError as error:
+        raise _Unusable("photos whose XML file cannot be used", error) from error
+    objects, folder = photo.objects, annotation.parent.name
+    if not len(objects.boxes):
+        raise _Unusable("photos without boxes in their XML file", annotation)
+    if folder in ids:  # a training photo's class is its folder's
+        own = objects.classes == ids.index(folder)
+        if not own.any():
+            raise _Unusable("photos with boxes of another class alone", annotation)
+        objects = Truths(objects.boxes[own], objects.classes[own], objects.ignored[own])
+    return replace(photo, objects=objects)
