@@ -25,7 +25,7 @@ PRESET = {
     "rcnn_steps": 120_000, "anchor_shares": SHARES, "anchor_ratios": RATIOS, "schedule": "steps",
 }  # fmt: skip
 DEMO = PRESET | {  # small pictures, few of them, on processors: minutes instead of days
-    "batch_size": 32, "base_lr": 0.4, "epochs": 15, "image_size": 96, "region_size": 64, "proposals": 16,
+    "batch_size": 32, "base_lr": 0.4, "epochs": 12, "image_size": 96, "region_size": 64, "proposals": 16,
     "rcnn_steps": 500, "schedule": "cosine",
 }  # fmt: skip
 

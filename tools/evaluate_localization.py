@@ -1,13 +1,13 @@
 """Errors of localization, in the rows of Table 13.
 
     python tools/evaluate_localization.py --rpn RUN/rpn/last.keras --classifier best.keras --data DIR
-    python tools/evaluate_localization.py --rpn A B --rcnn C D --classifier E F --data DIR --out results --json table.json
+    python tools/evaluate_localization.py --rpn A B --rcnn C D --classifier E F --data DIR --json table.json
 
-A photo is right if one of the answers has its class and a box that overlaps an object of it by half. Rows: the RPN with
-the true class, 1-crop and dense; the same with the R-CNN; with the classifier's five classes, without the R-CNN and with
-it; and all networks together. Rows whose networks are not given are left out. Each has the paper's error, its own with
-the exact 95 % interval, the difference to the first row of its kind with the paired bootstrap's interval, and the time a
-photo takes. --out writes submission files of every row; of a test part without boxes that is all there is.
+A photo is right if one of the answers has its class and a box that overlaps an object of it by half. The rows are: the
+RPN with the true class, 1-crop and dense; the same with the R-CNN; the classifier's five classes, without the R-CNN and
+with it; and all networks together. Rows whose networks are not given are left out. Each row has the paper's error, its
+own with the exact 95 % interval, the difference to the first row of its kind with the paired bootstrap's interval, and
+the time a photo takes. --out writes submission files of every row; of a test part without boxes that is all there is.
 """
 
 from dataclasses import dataclass

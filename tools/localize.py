@@ -43,8 +43,9 @@ class Localize:
     """The folder to write into."""
 
     def run(self) -> None:
-        from keras_resnet import localization
-        from keras_resnet.detection import drawn
+        from keras_resnet import detection, localization
+        from keras_resnet.data import augment
+        from keras_resnet.evaluation import View
         from keras_resnet.loading import load_model
 
         if not self.photos:
@@ -54,31 +55,38 @@ class Localize:
             raise InputError(f"Several photos are called {max(names, key=names.count)}: give them one after the other.")
         rpns = [localization.load_localizer(path, localization.LocalizationRPN) for path in self.rpn]
         rcnns = [localization.load_localizer(path, localization.LocalizationRCNN) for path in self.rcnn]
-        networks = localization.Networks(rpns, rcnns, [load_model(model) for model in self.classifier])
-        data = localization.photo_files(self.photos, networks.class_names)
-        localizer = localization.Localizer(
-            rpns, rcnns, localization.DENSE if self.dense else localization.CENTER, self.proposals
-        )
+        classifiers = [load_model(model) for model in self.classifier]
+        view = View("multi-scale", flips=True) if self.dense else View()
+        localizer = localization.Localizer(rpns, rcnns, view, self.proposals)
+        for path in self.photos:
+            augment.read_photo(path)  # refuses, before anything is written
+        data = localization.photo_data(self.photos, localizer.class_names)
+        probable = localization.probabilities(classifiers, data)
         self.out.mkdir(parents=True, exist_ok=True)
-        lines = []
-        for photo, image, found, probabilities in localization.answers(networks.classifiers, localizer, data):
-            picture = Image.fromarray(drawn(image, found, data.classes, least=0.0))
+        answers = []
+        for (photo, image), own in zip(detection.photos_of(data), probable, strict=True):
+            found = localizer(image, localization.top_classes(own[None])[0], photo.file)
+            picture = Image.fromarray(detection.drawn(image, found, data.classes, least=0.0))
             write_whole(self.out / f"{photo.id}.png", lambda part, picture=picture: picture.save(part, format="PNG"))
-            pairs = zip(found.classes, probabilities, found.scores, found.boxes, strict=True)
-            listed = [
-                {
-                    "class": data.classes[number],
-                    "probability": round(float(probability), 4),
-                    "score": round(float(score), 4),
-                    "box": [round(float(n), 1) for n in box],
-                }
-                for number, probability, score, box in pairs
-            ]
-            lines.append({"photo": str(photo.file), "answers": listed})
-            print(f"{photo.file}: {', '.join(f'{e["class"]} {e["probability"]:.2f}' for e in listed)}")
-        text = json.dumps(lines, indent=1)
+            answers.append({"photo": str(photo.file), "answers": _listed(found, own, data.classes)})
+            listed = ", ".join(f"{each['class']} {each['probability']:.2f}" for each in answers[-1]["answers"])
+            print(f"{photo.file}: {listed}")
+        text = json.dumps(answers, indent=1)
         write_whole(self.out / "localization.json", lambda part: part.write_text(text))
         print(f"pictures and localization.json in {self.out}")
+
+
+def _listed(found, probable, classes) -> list[dict]:
+    """Class, its probability, and score and ``x1, y1, x2, y2`` in pixels of its box, an answer each."""
+    return [
+        {
+            "class": classes[number],
+            "probability": round(float(probable[number]), 4),
+            "score": round(float(score), 4),
+            "box": [round(float(n), 1) for n in box],
+        }
+        for box, number, score in zip(found.boxes, found.classes, found.scores, strict=True)
+    ]
 
 
 if __name__ == "__main__":

@@ -52,9 +52,7 @@ def open_loc(root: Path, part: str) -> DetectionData:
     mending.report()
     left.report(boxes_below / part)
     if not usable:
-        raise InputError(
-            f"{photos_below / part} has no photo with boxes below {boxes_below / part}: see what is named."
-        )
+        raise InputError(f"No photo below {photos_below / part} has boxes below {boxes_below / part}: see the above.")
     return one_class(DetectionData(part, classes, as_annotated(usable, boxes_below / part, MISMEASURED)))
 
 
@@ -82,9 +80,7 @@ def _classes(names: Path, train: Path) -> tuple[tuple[str, ...], tuple[str, ...]
         return tuple(line.split()[0] for line in lines), tuple(lines)
     ids = tuple(name for name, is_folder in entries_of(train) if is_folder)
     if not ids:
-        raise InputError(
-            f"{train} has no folder a class, and there is no {names}: give the folder of ILSVRC's archive."
-        )
+        raise InputError(f"{train} has no folders of classes, and there is no {names}: unpack ILSVRC's archive there.")
     return ids, ids
 
 

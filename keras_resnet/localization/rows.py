@@ -9,17 +9,15 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from keras_resnet.data.splits import Split
 from keras_resnet.detection.boxes import Detections
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.training.photo_reading import photos_of
 from keras_resnet.errors import InputError
-from keras_resnet.evaluation.ensemble import joint
-from keras_resnet.evaluation.scoring import Estimate, check_model, score
+from keras_resnet.evaluation.scoring import Estimate
 from keras_resnet.evaluation.views import CENTER, View
-from keras_resnet.localization.defaults import PROPOSALS, TOP
+from keras_resnet.localization.classes import probabilities, top_classes
+from keras_resnet.localization.defaults import PROPOSALS
 from keras_resnet.localization.localizer import Localizer
 from keras_resnet.localization.networks import LocalizationRCNN, LocalizationRPN
 from keras_resnet.localization.row_names import ROWS, Row, RowName
@@ -95,7 +93,9 @@ def print_rows(networks: Networks, data: DetectionData, testing: Testing = Testi
     columns = ("row", "paper", "error, % (95 % interval)", "against the first, points", "s/photo")
     table = Table("rows", columns if data.annotated else ("row", "s/photo"))
     truths = [photo.objects for photo in data.photos]
-    predicted = {own: _top(networks.classifiers[:own], data) for own in _members(networks, chosen)}
+    predicted = {
+        own: top_classes(probabilities(networks.classifiers[:own], data)) for own in _members(networks, chosen)
+    }
     print(f"{data.name}: {len(data):,} photos\n")
     table.print_header()
     rows: list[dict] = []
@@ -126,36 +126,6 @@ def print_rows(networks: Networks, data: DetectionData, testing: Testing = Testi
 def _members(networks: Networks, chosen: Sequence[RowName]) -> set[int]:
     """How many classifiers the rows with predicted classes take."""
     return {len(networks.classifiers) if ROWS[name].ensemble else 1 for name in chosen if ROWS[name].top > 1}
-
-
-def _top(classifiers: Sequence[keras.Model], data: DetectionData) -> np.ndarray:
-    """The five classes of each photo that the classifiers together find most probable, int ``[photos, 5]``."""
-    return np.argsort(-probabilities(classifiers, data), axis=1, kind="stable")[:, :TOP]
-
-
-def probabilities(classifiers: Sequence[keras.Model], data: DetectionData) -> np.ndarray:
-    """Of each class in each photo, the mean over the classifiers, float32 ``[photos, classes]``.
-
-    Raises:
-        InputError: no classifier, or one of other classes.
-    """
-    if not classifiers:
-        raise InputError("Predicted classes need a classifier.")
-    for model in classifiers:
-        check_model(model, data)  # type: ignore[arg-type]  # it asks for name and classes
-    return joint([score(model, as_split(data)) for model in classifiers]).probabilities
-
-
-def as_split(data: DetectionData) -> Split:
-    """The photos of ``data`` as a classifier takes them, each labelled with its one class, 0 where it has none."""
-    labels = tf.constant([*(photo.objects.classes[0] if len(photo.objects.classes) else 0 for photo in data.photos)])
-    upright = all(photo.orientation == 1 for photo in data.photos)
-
-    def read(position):
-        encoded = data.read(position) if upright else tf.io.encode_png(data.picture(position))
-        return encoded, tf.cast(labels[position], tf.int32)
-
-    return Split(data.name, len(data), read, file=lambda position: str(data.photos[position].file))
 
 
 def _answers(localizer: Localizer, data: DetectionData, classes) -> tuple[list[Detections], float]:
