@@ -20,7 +20,10 @@ MAIN = ast.dump(ast.parse("__name__ == '__main__'", mode="eval").body)
 USAGE = "keras-resnet PROGRAM ARGUMENTS... runs a program; keras-resnet PROGRAM --help says what it takes."
 FOLDERS, OTHERS = {"recipes": "Train", "studies": "Studies"}, "Other tools"  # groups of the listing
 TOOLS = {  # more of them; a tool that none of them names is among the others
-    "Test and use": ("evaluate", "evaluate_detection", "classify", "detect", "export", "convert_weights"),
+    "Test and use": (
+        *("evaluate", "evaluate_detection", "evaluate_localization"),
+        *("classify", "detect", "localize", "export", "convert_weights"),
+    ),
     "Look into": ("analyze", "table1", "report", "paper_map"),
     "Prepare and run": ("make_records", "launch_local", "campaign"),
     "Measure": ("benchmark", "scaling", "crash_test"),

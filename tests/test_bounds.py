@@ -71,6 +71,7 @@ def declared() -> list[type]:
         ("training.settings", "Settings"),
         ("training.cifar", "CifarSettings"),
         ("detection.training.detection_settings", "DetectionSettings"),
+        ("localization.localization_settings", "LocalizationSettings"),
         ("studies.study_settings", "StudySettings"),
     ):
         found.append(getattr(importlib.import_module(f"keras_resnet.{module}"), name))

@@ -9,6 +9,7 @@ python tools/benchmark.py memory            resident memory of a run of 2,000 st
 python tools/benchmark.py inference         normalization folded, against unfolded and the same systems
 python tools/benchmark.py views --data DIR  the time of each test view against its multiply-adds
 python tools/benchmark.py detect            what proposals and regions cost; one image against its multiply-adds
+python tools/benchmark.py localize          what outputs of each of 1,000 classes cost in a training step
 """
 
 import os
@@ -24,6 +25,7 @@ import numpy as np
 from benchmark_contestant import batch_of, keras_turn
 from benchmark_detection import Detect
 from benchmark_input import Files, Input, Records
+from benchmark_localization import Localize
 from benchmark_networks import Inference, Train
 from benchmark_turns import Benchmark, Rounds, alternate
 from benchmark_views import Views
@@ -184,6 +186,7 @@ COMMANDS = {
     "inference": Inference,
     "views": Views,
     "detect": Detect,
+    "localize": Localize,
 }
 
 if __name__ == "__main__":
