@@ -37,11 +37,11 @@ def open_loc(root: Path, part: str) -> DetectionData:
     names = root / NAMES
     root = root / "ILSVRC" if (root / "ILSVRC").is_dir() else root
     photos_below, boxes_below = (root / kind / "CLS-LOC" for kind in ("Data", "Annotations"))
-    ids, classes = _classes(names, photos_below / "train")
+    ids = _classes(names, photos_below / "train")
     files = _files(photos_below / part, ids if part == "train" else None)
     if part == "test":
         photos = tuple(unannotated(file.stem, file) for _, file in files)
-        return DetectionData(part, classes, photos, annotated=False)
+        return DetectionData(part, ids, photos, annotated=False)
     left, mending = _LeftOut(), Mending(boxes_below / part)
     usable: list[Photo] = []
     for folder, file in files:
@@ -53,7 +53,7 @@ def open_loc(root: Path, part: str) -> DetectionData:
     left.report(boxes_below / part)
     if not usable:
         raise InputError(f"No photo below {photos_below / part} has boxes below {boxes_below / part}: see the above.")
-    return one_class(DetectionData(part, classes, as_annotated(usable, boxes_below / part, MISMEASURED)))
+    return one_class(DetectionData(part, ids, as_annotated(usable, boxes_below / part, MISMEASURED)))
 
 
 class _LeftOut:
@@ -73,15 +73,14 @@ class _LeftOut:
             print(f"{source}: {count:,} {kind}, left out: {'; '.join(self.first[kind])}", file=sys.stderr)
 
 
-def _classes(names: Path, train: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """WordNet ids, and ids with names."""
+def _classes(names: Path, train: Path) -> tuple[str, ...]:
+    """WordNet ids, as classifiers that are trained on such folders call their classes."""
     if os.path.isfile(names):
-        lines = [line.strip() for line in read_text(names).splitlines() if line.strip()]
-        return tuple(line.split()[0] for line in lines), tuple(lines)
+        return tuple(line.split()[0] for line in read_text(names).splitlines() if line.strip())
     ids = tuple(name for name, is_folder in entries_of(train) if is_folder)
     if not ids:
         raise InputError(f"{train} has no folders of classes, and there is no {names}: unpack ILSVRC's archive there.")
-    return ids, ids
+    return ids
 
 
 def _files(folder: Path, ids: tuple[str, ...] | None) -> list[tuple[str, Path]]:

@@ -61,7 +61,7 @@ def write_submission(folder: Path, data: DetectionData, answers: Sequence[Detect
         boxes = [f"{x1:.1f} {y1:.1f} {x2 - 1:.1f} {y2 - 1:.1f}" for x1, y1, x2, y2 in found.boxes]
         pairs = list(zip(found.classes, boxes, strict=True))
         texts.append(" ".join(f"{number + 1} {box}" for number, box in pairs) + "\n")
-        rows.append(f"{photo.id},{' '.join(f'{data.classes[n].split()[0]} {box}' for n, box in pairs)}\n")
+        rows.append(f"{photo.id},{' '.join(f'{data.classes[n]} {box}' for n, box in pairs)}\n")
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in (("localization.txt", texts), ("localization.csv", rows)):
         write = functools.partial(Path.write_text, data="".join(lines), encoding="utf-8")

@@ -41,9 +41,9 @@ def test_boxes_are_inclusive_from_zero_and_classes_the_folders(root):
     assert (val.photos[0].id, val.photos[0].objects.boxes.tolist()) == ("c", [[0, 0, 20, 10]])
 
 
-def test_names_of_classes_come_from_the_list_beside_the_archive(root):
+def test_the_order_of_classes_comes_from_the_list_beside_the_archive(root):
     (root / "LOC_synset_mapping.txt").write_text("n02 dog\nn01 cat, house cat\n")
-    assert open_loc(root, "val").classes == ("n02 dog", "n01 cat, house cat")
+    assert open_loc(root, "val").classes == (DOG, CAT)
     assert open_loc(root, "val").photos[0].objects.classes.tolist() == [0]
 
 
