@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_resnet.detection import backbone as backbones
@@ -14,6 +13,7 @@ from keras_resnet.detection.losses import BOX_WEIGHTS, proposal_losses, region_l
 from keras_resnet.detection.roi_pooling import POOLING
 from keras_resnet.detection.sampling import sample_anchors, sample_regions
 from keras_resnet.detection.suppression import STRIDE, clip_boxes, propose
+from keras_resnet.detection.trained_photos import TrainedPhotos
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.training.stepping.step import Step
 
@@ -24,7 +24,7 @@ RPN_CHANNELS = 512
 
 
 @keras.saving.register_keras_serializable("keras_resnet")
-class FasterRCNN(Step, keras.Model):
+class FasterRCNN(TrainedPhotos, Step, keras.Model):
     """A detector that shares a classification network's conv1 to conv4_x and gives each region a conv5_x of its own.
 
     ``compile`` takes :class:`keras_resnet.training.SGD`, ``fit`` the batches of ``detection_batches``, under any
@@ -93,7 +93,6 @@ class FasterRCNN(Step, keras.Model):
                 for layer in layers:
                     layer.trainable = False
         self.proposals_from: Callable | None = None
-        self.trained_on = np.zeros(0, np.uint64)
         self.values_size = len(PARTS)
         self.running = [keras.metrics.Mean(name=part) for part in ("loss", *PARTS)]
         self.built = True
@@ -215,26 +214,6 @@ class FasterRCNN(Step, keras.Model):
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
         return cls(backbones.rebuild(config.pop("backbone")), **config)
-
-    def save_own_variables(self, store):
-        """Keep what is not a layer's: the photos it has learned from."""
-        store["trained_on"] = self.trained_on
-
-    def load_own_variables(self, store):
-        """Take up what a file of :meth:`save_own_variables` holds; earlier files do not."""
-        if "trained_on" in store.keys():  # noqa: SIM118  a store of Keras' is no mapping
-            self.trained_on = np.array(store["trained_on"])
-
-    def get_compile_config(self):
-        """None: a file holds the detector, a run's checkpoints its optimizer."""
-
-    def save(self, filepath, *args, **kwargs):
-        """Save the detector, without its optimizer, as a ``.keras`` file."""
-        optimizer, self.optimizer = getattr(self, "optimizer", None), None  # none before it is compiled
-        try:
-            super().save(filepath, *args, **kwargs)
-        finally:
-            self.optimizer = optimizer
 
 
 def _draws(seeds, count, number: int):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_resnet.detection import backbone as backbones
@@ -15,6 +13,7 @@ from keras_resnet.detection.backbone import Backbone
 from keras_resnet.detection.losses import proposal_losses
 from keras_resnet.detection.sampling import LEFT_OUT, NEGATIVE, OBJECT, POSITIVE, pairwise, sample_anchors
 from keras_resnet.detection.suppression import clip_boxes
+from keras_resnet.detection.trained_photos import TrainedPhotos
 from keras_resnet.localization.defaults import ANCHORS_LEARNED, FOREGROUND, RATIOS, SHARES, SIZE
 from keras_resnet.localization.per_class import PerClass
 from keras_resnet.network import Network
@@ -26,7 +25,7 @@ PARTS = ("class_loss", "box_loss")
 Outputs = tuple[tf.Tensor, tf.Tensor]
 
 
-class LocalizationNetwork(Step, keras.Model):
+class LocalizationNetwork(TrainedPhotos, Step, keras.Model):
     """What both have: a classification network up to its last feature map, and outputs of each class's own.
 
     Normalization is a constant scale and offset, as in detection. ``trained_on``, the contents of the photos it has
@@ -54,7 +53,6 @@ class LocalizationNetwork(Step, keras.Model):
         self.upper = keras.Model(backbone.head.input, last, name="upper")
         self.outputs_of = PerClass(len(self.class_names), anchors, dtype="float32", name="outputs")
         self.outputs_of.build((None, None, last.shape[-1]))
-        self.trained_on = np.zeros(0, np.uint64)
         self.values_size = len(PARTS)
         self.running = [keras.metrics.Mean(name=part) for part in ("loss", *PARTS)]
         self.built = True
@@ -88,25 +86,6 @@ class LocalizationNetwork(Step, keras.Model):
         """The network that :meth:`get_config` describes."""
         config = dict(config)
         return cls(backbones.rebuild(config.pop("backbone")), **config)
-
-    def save_own_variables(self, store: Any) -> None:
-        """Keep what is not a layer's: the photos it has learned from."""
-        store["trained_on"] = self.trained_on
-
-    def load_own_variables(self, store: Any) -> None:
-        """Take up what a file of :meth:`save_own_variables` holds."""
-        self.trained_on = np.array(store["trained_on"])
-
-    def get_compile_config(self) -> None:
-        """None: a file holds the network, a run's checkpoints its optimizer."""
-
-    def save(self, filepath: str | Path, *args: Any, **kwargs: Any) -> None:
-        """Save the network, without its optimizer, as a ``.keras`` file."""
-        optimizer, self.optimizer = getattr(self, "optimizer", None), None
-        try:
-            super().save(filepath, *args, **kwargs)
-        finally:
-            self.optimizer = optimizer
 
 
 def _below_pooling(head: keras.Model):

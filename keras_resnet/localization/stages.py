@@ -50,6 +50,8 @@ def run_stages(settings: LocalizationSettings, sets: DetectionSets) -> None:
             f"{settings.model} knows other classes than {train.name} has: give a classifier of these, or leave out the "
             "stage test."
         )
+    if "test" in settings.stages and sets.validation is None:
+        raise InputError(f"{sets.name} has no val part to test on: add one, or give --stages rpn extract rcnn.")
     found = {part: (data, readable(data)) for part, data in (("train", train), ("validation", sets.validation)) if data}
     if sets.validation is not None:
         check_unseen(contents(with_files(*found["train"])), sets.validation, f"A network of {train.name}")
@@ -142,12 +144,9 @@ def _test(work: _Work) -> None:
     newest = max(file.stat().st_mtime for file in files if file.is_file())
     if not is_chief(choose_strategy()) or (path.is_file() and path.stat().st_mtime > newest):
         return
-    part = next((name for name in ("test", "val") if name in work.sets.open), None)
-    if part is None:
-        raise InputError(f"{work.sets.name} has no part to test on: leave out the stage test.")
     rcnns = [work.earlier(RCNN)] if files[1].is_file() else []
     networks = Networks([rpn], rcnns, [work.network])
-    print_rows(networks, work.sets.part(part), Testing(count=work.settings.proposals, json=path))
+    print_rows(networks, work.sets.part("val"), Testing(count=work.settings.proposals, json=path))
 
 
 DO: dict[str, Callable[[_Work], object]] = {"rpn": _rpn, "extract": _extracted, "rcnn": _rcnn, "test": _test}
