@@ -44,7 +44,7 @@ class EvaluateLocalization:
     scales: Annotated[tuple[Pixels, ...], Length(1, 100)] | None = None
     """Shorter sides of dense testing, in pixels; default 224 256 384 480 640, in proportion to the RPN's."""
     proposals: Annotated[int, Between(1, 2_000)] = PROPOSALS
-    """Boxes of each class that are merged into one, and scored again by the R-CNN."""
+    """Boxes of each class that the R-CNN scores again."""
     precision: Precision = "float32"
     """Number format of the layers."""
     out: Folder | None = None

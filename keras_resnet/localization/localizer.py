@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import augment
-from keras_resnet.detection.boxes import Detections, area
-from keras_resnet.detection.suppression import VOTING_OVERLAP, suppress, vote
+from keras_resnet.detection.boxes import Detections, area, iou
+from keras_resnet.detection.suppression import VOTING_OVERLAP, vote
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.error_rates import NOT_FINITE
 from keras_resnet.evaluation.views import CENTER, View, at_shorter_side
@@ -30,7 +30,7 @@ class Localizer:
         rpns: one or more.
         rcnns: none, to take the RPNs' scores and boxes as they are, or more.
         view: what the RPNs see of a photo: ``"center"`` is 1-crop testing, ``"multi-scale"`` dense testing.
-        proposals: how many boxes of a class are merged, and scored again.
+        proposals: how many boxes of a class, those of the highest scores, are merged into one; R-CNNs score them first.
 
     Raises:
         InputError: no RPN, networks of different classes, or a view that is neither.
@@ -104,17 +104,20 @@ class Localizer:
 def merged(boxes: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """One answer from the boxes ``[n, 4]`` and scores ``[n]`` of a class, over all positions, scales and mirror images.
 
-    The best box, on whose corners those that overlap it by half vote with their scores as weights (see :func:`vote`).
+    The box that those which overlap it by half support with the largest sum of scores, not the one of the highest score,
+    which at a large scale is often a part of the object; these boxes then vote on its corners (see :func:`vote`).
 
     Returns:
-        float64 ``[1, 4]`` and ``[1]``; where no box has an area, the best as it is.
+        float64 ``[1, 4]``, and the box's own score ``[1]``; where no box has an area, the best as it is.
     """
     (sized,) = np.nonzero(area(boxes) > 0)
     if not len(sized):
         best = [int(scores.argmax())]
         return boxes[best].astype(np.float64), scores[best].astype(np.float64)
     found = Detections(boxes[sized], np.zeros(len(sized)), scores[sized])
-    answer = vote(suppress(found, VOTING_OVERLAP, 1), found)
+    support = (iou(found.boxes, found.boxes) >= VOTING_OVERLAP) @ found.scores
+    best = [int(support.argmax())]
+    answer = vote(Detections(found.boxes[best], found.classes[best], found.scores[best]), found)
     return answer.boxes, answer.scores
 
 

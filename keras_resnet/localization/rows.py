@@ -52,7 +52,9 @@ class Networks:
         """What a row tests."""
         members = None if row.ensemble else 1
         rcnns = self.rcnns[:members] if row.rescored else ()
-        return Localizer(self.rpns[:members], rcnns, dense if row.dense else CENTER, count)
+        return Localizer(
+            self.rpns[:members], rcnns, dense if row.dense else CENTER, count if row.rescored else PROPOSALS
+        )
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Testing:
     Fields:
         rows: which, all that the networks allow if None.
         dense: the view of dense testing.
-        count: proposals of a photo and class.
+        count: proposals of a photo and class that the R-CNN scores again.
         submissions: a folder for submission files, one below it for each row; None for none.
         json: a file for the table as data, or None.
     """
