@@ -104,8 +104,8 @@ class Localizer:
 def merged(boxes: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """One answer from the boxes ``[n, 4]`` and scores ``[n]`` of a class, over all positions, scales and mirror images.
 
-    The box that those which overlap it by half support with the largest sum of scores, not the one of the highest score,
-    which at a large scale is often a part of the object; these boxes then vote on its corners (see :func:`vote`).
+    The box that most support: the sum of scores of those that overlap it by half is the largest. The one of the highest
+    score is often a part of the object, at large scales. Those that overlap it vote on its corners (see :func:`vote`).
 
     Returns:
         float64 ``[1, 4]``, and the box's own score ``[1]``; where no box has an area, the best as it is.
