@@ -1,6 +1,6 @@
 """Deep Residual Learning for Image Recognition (He, Zhang, Ren, Sun, 2015) for TensorFlow and Keras 3.
 
-Networks are here; the rooms ``data``, ``training``, ``evaluation``, ``deployment``, ``detection``, ``analysis``,
+The networks are in this namespace; ``data``, ``training``, ``evaluation``, ``deployment``, ``detection``, ``analysis``,
 ``studies``, ``reporting``, ``weights`` and ``plots`` are modules of their own. Everything is imported when it is first
 used, so that commands answer at once and networks also run without TensorFlow; ``__init__.pyi`` lists the names.
 """

@@ -1,4 +1,4 @@
-"""What the fields of a dataclass may be: types and ranges stand in each field's annotation and are checked here."""
+"""Checks of the fields of dataclasses against their annotations, which state each field's type and range."""
 
 import dataclasses
 import functools
@@ -22,17 +22,21 @@ from typing import (
 
 from keras_resnet.errors import InputError, shown
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 LONGEST_TEXT, LONGEST_NAME = 4096, 255  # bytes of a path, and of a file's name, on Linux
 
 
 @dataclasses.dataclass(frozen=True)
 class Between:
-    """In an annotation, ``Annotated[int, Between(1, 9)]``: the least and the most that the number may be."""
+    """The range of a number, both ends included, as in the annotation ``Annotated[int, Between(1, 9)]``."""
 
     least: float
     most: float
 
-    def holds(self, value) -> bool:
+    def holds(self, value: Any) -> bool:
+        """Whether ``value`` is in the range."""
         return self.least <= value <= self.most
 
     def __str__(self) -> str:
@@ -41,9 +45,9 @@ class Between:
 
 @dataclasses.dataclass(frozen=True)
 class Length(Between):
-    """In an annotation of a tuple: how few and how many values it may have."""
+    """The range of a tuple's length, in its annotation."""
 
-    def holds(self, value) -> bool:
+    def holds(self, value: Any) -> bool:
         return super().holds(len(value))
 
     def __str__(self) -> str:
@@ -51,11 +55,11 @@ class Length(Between):
 
 
 Count = Annotated[int, Between(1, 1_000_000)]
-"""Of things that are held in memory or gone through one by one."""
+"""A number of things that are held in memory or visited one by one."""
 Steps = Annotated[int, Between(1, 1_000_000_000)]
 Pixels = Annotated[int, Between(1, 10_000)]
 Positive = Annotated[float, Between(1e-30, 1e30)]
-"""A number above 0 that float32 holds."""
+"""A positive number within the range of float32."""
 
 T = TypeVar("T")
 BY_PRESET: Any = None
@@ -64,60 +68,60 @@ if TYPE_CHECKING:
 else:
 
     class ByPreset:
-        """``ByPreset[int]`` is the type of a setting that is left out, ``BY_PRESET``, until a preset fills it in.
+        """``ByPreset[int]`` is the type of a setting that is ``BY_PRESET`` until a preset fills it in.
 
-        Type checkers take it for what it is then, an int.
+        Type checkers see the type that it has then, an int.
         """
 
-        def __class_getitem__(cls, kind):
-            return kind | None
+        def __class_getitem__(cls, type_):
+            return type_ | None
 
 
-def check_fields(instance, flags: bool = True) -> None:
-    """Raise :class:`InputError` for the first field of a dataclass that is not what its annotation asks for.
+def check_fields(instance: "DataclassInstance", flags: bool = True) -> None:
+    """Raise :class:`InputError` for the first field of a dataclass whose value does not match its annotation.
 
-    Besides what ``Between`` and ``Length`` say: floats are finite, texts and paths are what a file system takes, and
-    a ``Literal`` is one of its choices. Fields that are dataclasses are checked as well.
+    Besides the ranges of ``Between`` and ``Length``: floats must be finite, strings and paths must be valid for a file
+    system, and a ``Literal`` must be one of its choices. Fields that are dataclasses are checked as well.
 
     Args:
-        instance: of the dataclass.
-        flags: fields are called as on the command line, ``--batch-size``.
+        instance: an instance of the dataclass.
+        flags: whether the message calls fields by their flag, ``--batch-size``, instead of their name.
     """
-    for name, hint in hints_of(type(instance)).items():  # type: ignore[arg-type]
+    for name, hint in hints_of(type(instance)).items():
         value = getattr(instance, name)
-        if dataclasses.is_dataclass(value):
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
             check_fields(value, flags)
         elif not fits(value, hint):
             raise InputError(f"{flag_of(name, hint) if flags else name} {shown(value)} must be {words(hint)}.")
 
 
-def flag_of(name: str, hint) -> str:
-    """What a command line calls the field ``name``: ``--batch-size``, or its name alone if it is positional."""
+def flag_of(name: str, hint: Any) -> str:
+    """The field ``name`` as a flag, ``--batch-size``, or its name alone if its annotation makes it positional."""
     return name if "Positional" in map(str, getattr(hint, "__metadata__", ())) else f"--{name.replace('_', '-')}"
 
 
 @functools.cache
 def hints_of(cls: type) -> dict[str, Any]:
-    """The annotations of a dataclass's fields by name."""
+    """The annotations of the fields of the dataclass ``cls``, by name."""
     hints = get_type_hints(cls, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
-def marks(hint, kind: type) -> Iterator:
-    """All instances of ``kind`` that stand anywhere in an annotation."""
+def marks(hint: Any, mark: type[T]) -> Iterator[T]:
+    """All instances of the class ``mark`` in the metadata of an annotation and of its parts."""
     if get_origin(hint) is Annotated:
-        yield from (each for each in hint.__metadata__ if isinstance(each, kind))
+        yield from (item for item in hint.__metadata__ if isinstance(item, mark))
     if get_origin(hint) is not Literal:
         for part in get_args(hint):
-            yield from marks(part, kind)
+            yield from marks(part, mark)
 
 
-def fits(value, hint) -> bool:
-    """Whether ``value`` is what the annotation ``hint`` asks for."""
+def fits(value: Any, hint: Any) -> bool:
+    """Whether ``value`` matches the annotation ``hint``."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        bounds = (each for each in hint.__metadata__ if isinstance(each, Between))
-        return fits(value, parts[0]) and all(each.holds(value) for each in bounds)
+        bounds = (bound for bound in hint.__metadata__ if isinstance(bound, Between))
+        return fits(value, parts[0]) and all(bound.holds(value) for bound in bounds)
     if origin in (Union, UnionType):
         return any(fits(value, part) for part in parts)
     if origin is Literal:
@@ -125,16 +129,16 @@ def fits(value, hint) -> bool:
     if origin is tuple:
         if not isinstance(value, (tuple, list)):
             return False
-        wanted = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
-        return len(wanted) == len(value) and all(map(fits, value, wanted))
+        hints = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+        return len(hints) == len(value) and all(map(fits, value, hints))
     return _SIMPLE[hint][1](value) if hint in _SIMPLE else True
 
 
-def words(hint) -> str:
-    """What ``hint`` asks for, as a sentence says it after "must be"."""
+def words(hint: Any) -> str:
+    """The values that the annotation ``hint`` allows, in words that follow "must be" in a message."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return " ".join([words(parts[0]), *(str(each) for each in hint.__metadata__ if isinstance(each, Between))])
+        return " ".join([words(parts[0]), *(str(bound) for bound in hint.__metadata__ if isinstance(bound, Between))])
     if origin in (Union, UnionType):
         return " or ".join(words(part) for part in parts if part is not type(None))
     if origin is Literal:
@@ -158,14 +162,14 @@ def _is_finite(value) -> bool:
 def _is_text(value) -> bool:
     try:
         data = os.fspath(value).encode()
-    except (TypeError, AttributeError, UnicodeEncodeError):  # no text, or bytes of another encoding
+    except (TypeError, AttributeError, UnicodeEncodeError):  # not a string, or bytes of another encoding
         return False
     names = (len(name) <= LONGEST_NAME for name in data.split(b"/"))
     return 0 < len(data) <= LONGEST_TEXT and b"\0" not in data and all(names)
 
 
 _TEXT = f"in UTF-8 of 1 to {LONGEST_TEXT:,} bytes, at most {LONGEST_NAME} between slashes"
-_SIMPLE = {  # of each type what it asks for, in words, and whether a value is that
+_SIMPLE = {  # the values of each type in words, and the test whether a value is one of them
     int: ("a whole number", _is_whole),
     float: ("a finite number", _is_finite),
     bool: ("true or false", lambda value: isinstance(value, bool)),

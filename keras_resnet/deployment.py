@@ -1,9 +1,9 @@
-"""A network as files for other runtimes: SavedModel, LiteRT in float32 and int8, ONNX (needs the extra ``export``)."""
+"""Exports for other runtimes: SavedModel, LiteRT in float32 and int8, and ONNX (needs the extra ``export``)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,43 +20,45 @@ CALIBRATION = 100  # photos
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """``model`` with its weights and float32 arithmetic, which every runtime has; itself if it has that already."""
+    """A copy of ``model`` that computes in float32, which every runtime has; ``model`` itself if it already does."""
     from keras_resnet.weights.folding import copied
 
     if all(layer.compute_dtype == "float32" for layer in model.layers):
         return model
-    found = copied(model, lambda layer: type(layer).from_config({**layer.get_config(), "dtype": "float32"}))
-    found.set_weights(model.get_weights())
-    return found
+    converted = copied(model, lambda layer: type(layer).from_config({**layer.get_config(), "dtype": "float32"}))
+    converted.set_weights(model.get_weights())
+    return converted
 
 
 def deployable(model: keras.Model) -> keras.Model:
-    """``model`` from float32 RGB ``[batch, size, size, 3]``, 0 to 255, to logits ``[batch, classes]``, in float32.
+    """A float32 copy of ``model`` that does its own preprocessing and gives logits.
 
-    Its normalizations are folded, and of its preprocessing only the mean is an operation of its own: order and scale of
-    the channels are in the first convolution, since int8 would round them once more.
+    It maps RGB values from 0 to 255, ``[batch, size, size, 3]``, to ``[batch, classes]``. Batch normalization is folded
+    into the convolutions. Of the preprocessing, only the subtraction of the mean is a separate operation; the first
+    convolution includes the order and scale of the channels, which int8 would otherwise round once more.
 
     Raises:
-        InputError: the model has no classifier, no square input size, or no convolution to begin with.
+        InputError: the model has no classifier or no square input size, or its first layer is not a convolution.
     """
     import keras
 
-    size, how = evaluation.input_size(model), model.preprocessing
+    size, preprocessing = evaluation.input_size(model), model.preprocessing
     folded = weights.fold_batch_norm(evaluation.with_activation(in_float32(model), None))
     first = next(layer for layer in folded.layers if layer.weights)
     if not isinstance(first, keras.layers.Conv2D):
-        raise InputError(f"{model.name} does not begin with a convolution: it cannot take its preprocessing in.")
-    order = slice(None, None, -1 if how.channels == "BGR" else 1)
-    first.kernel.assign((first.kernel.numpy() / np.reshape(how.std, (-1, 1)))[:, :, order])
+        raise InputError(f"{model.name} does not begin with a convolution, so its preprocessing cannot be included.")
+    order = slice(None, None, -1 if preprocessing.channels == "BGR" else 1)
+    first.kernel.assign((first.kernel.numpy() / np.reshape(preprocessing.std, (-1, 1)))[:, :, order])
     images = keras.Input((size, size, 3), name="images")
-    return keras.Model(images, folded(images - how.mean_for(size, size)[..., order]), name=model.name)
+    return keras.Model(images, folded(images - preprocessing.mean_for(size, size)[..., order]), name=model.name)
 
 
 def save_saved_model(model: keras.Model, folder: Path) -> None:
-    """A TensorFlow SavedModel whose ``serving_default`` classifies JPEG or PNG files.
+    """Write a TensorFlow SavedModel with two signatures.
 
-    It takes ``jpeg``, strings ``[batch]``, and gives the five best: ``classes`` int32 and ``scores`` float32
-    ``[batch, 5]``, and ``names`` where the model has class names. ``logits`` takes ``images`` as :func:`deployable`.
+    ``serving_default`` classifies JPEG or PNG files: from ``jpeg``, strings ``[batch]``, to the five best ``classes``
+    (int32) and ``scores`` (float32), ``[batch, 5]``, and their ``names`` if the model has class names. ``logits`` maps
+    ``images`` to ``logits`` as :func:`deployable` does.
     """
     import tensorflow as tf
 
@@ -73,8 +75,8 @@ def save_saved_model(model: keras.Model, folder: Path) -> None:
                 fn_output_signature=tf.TensorSpec([size, size, 3], tf.float32),
             )
         scores, classes = tf.math.top_k(tf.nn.softmax(inner(views)), min(TOP, model.output_shape[-1]))
-        found = {"scores": scores, "classes": classes}
-        return found | ({"names": tf.gather(tf.constant(names), classes)} if names else {})
+        answer = {"scores": scores, "classes": classes}
+        return answer | ({"names": tf.gather(tf.constant(names), classes)} if names else {})
 
     module = tf.Module()  # Keras' ExportArchive would write every weight twice
     module.weights = [variable.value for variable in inner.variables]
@@ -87,9 +89,10 @@ def save_saved_model(model: keras.Model, folder: Path) -> None:
 
 
 def save_litert(saved_model: Path, file: Path, calibration: Iterable[np.ndarray] | None = None) -> None:
-    """A LiteRT file of a SavedModel's ``logits``: float32, or with ``calibration`` int8 with uint8 images.
+    """Write the ``logits`` of a SavedModel as a LiteRT file: in float32, or in int8 if there is ``calibration``.
 
-    ``calibration`` are images ``[size, size, 3]`` from which the ranges of all activations are measured.
+    ``calibration`` holds images ``[size, size, 3]`` on which the ranges of all activations are measured. An int8 file
+    takes uint8 images.
     """
     import tensorflow as tf
 
@@ -103,7 +106,7 @@ def save_litert(saved_model: Path, file: Path, calibration: Iterable[np.ndarray]
 
 
 def save_onnx(model: keras.Model, file: Path) -> None:
-    """An ONNX file of :func:`deployable`: ``images`` to logits."""
+    """Write :func:`deployable` of ``model`` as an ONNX file, from ``images`` to logits."""
     import keras
 
     inner = deployable(model)
@@ -111,41 +114,41 @@ def save_onnx(model: keras.Model, file: Path) -> None:
     inner.export(file, format="onnx", verbose=False, input_signature=signature)
 
 
-def run_saved_model(folder: Path):
-    """A function from images ``[batch, size, size, 3]`` to logits, by the file's ``logits`` signature."""
+def run_saved_model(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from images ``[batch, size, size, 3]`` to logits ``[batch, classes]``: the ``logits`` signature."""
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(folder))  # the function needs it alive
+    loaded = tf.saved_model.load(str(folder))  # must stay alive as long as the function
     return lambda images: loaded.signatures["logits"](tf.constant(images, tf.float32))["logits"].numpy()
 
 
-def run_served(folder: Path):
-    """A function from encoded photos, a list of bytes, to (classes, scores) ``[photos, 5]``, by ``serving_default``."""
+def run_served(folder: Path) -> Callable[[Sequence[bytes]], tuple[np.ndarray, np.ndarray]]:
+    """A function from encoded photos to (classes, scores), each ``[photos, 5]``: the signature ``serving_default``."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
 
     def classify(photos):
-        found = loaded.signatures["serving_default"](jpeg=tf.constant(photos))
-        return found["classes"].numpy(), found["scores"].numpy()
+        answer = loaded.signatures["serving_default"](jpeg=tf.constant(photos))
+        return answer["classes"].numpy(), answer["scores"].numpy()
 
     return classify
 
 
-def run_litert(file: Path):
-    """The same by LiteRT's interpreter, one image at a time on all cores."""
+def run_litert(file: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from images ``[batch, size, size, 3]`` to logits, one image at a time on all cores."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(file), num_threads=os.cpu_count())
     interpreter.allocate_tensors()
-    (given,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    (argument,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
 
-    def one(image):
-        interpreter.set_tensor(given["index"], _quantized(image[None], given))
+    def logits_of_one(image):
+        interpreter.set_tensor(argument["index"], _quantized(image[None], argument))
         interpreter.invoke()
         return interpreter.get_tensor(result["index"])[0].astype(np.float32)
 
-    return lambda images: np.stack([one(image) for image in images])
+    return lambda images: np.stack([logits_of_one(image) for image in images])
 
 
 def _quantized(values, tensor):
@@ -156,10 +159,10 @@ def _quantized(values, tensor):
     return np.clip(np.round(values / scale + zero), limits.min, limits.max).astype(tensor["dtype"])
 
 
-def run_onnx(file: Path):
-    """The same by ONNX Runtime on the CPU."""
+def run_onnx(file: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from images ``[batch, size, size, 3]`` to logits, by ONNX Runtime on the CPU."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    (given,) = session.get_inputs()
-    return lambda images: session.run(None, {given.name: images.astype(np.float32)})[0]
+    (argument,) = session.get_inputs()
+    return lambda images: session.run(None, {argument.name: images.astype(np.float32)})[0]

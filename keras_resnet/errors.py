@@ -1,28 +1,29 @@
-"""The one exception for what a user can put right."""
+"""The exception for mistakes that the user can correct, and how its messages are put together."""
 
 import contextlib
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 LONGEST_SHOWN = 200  # characters of a wrong value
 
 
 class InputError(ValueError):
-    """A wrong argument, file, folder or setting; the message names it and the way out in one sentence.
+    """A wrong argument, file, folder or setting; its message says in one sentence what is wrong and what to do.
 
-    The recipes and tools print the message alone; in Python it is a ``ValueError``.
+    Recipes and tools print the message without a traceback; in Python it is a ``ValueError``.
     """
 
 
-def one_of(what: str, value, valid) -> None:
-    """Raise :class:`InputError` naming the valid choices unless ``value`` is one of them."""
+def one_of(what: str, value: object, valid: Iterable[object]) -> None:
+    """Raise :class:`InputError`, which lists the valid choices, unless ``value`` is one of them."""
     valid = list(valid)
     if value not in valid:
         raise InputError(f"{what} {shown(value)} is not known: choose one of {', '.join(map(str, valid))}.")
 
 
-def shown(value) -> str:
-    """A wrong value as a sentence names it: texts in quotes, tuples as their values, and all that is long cut short."""
+def shown(value: object) -> str:
+    """A wrong value for a message: strings in quotes, tuples as their values, and cut short if it is long."""
     if isinstance(value, (tuple, list)) and value:
         text = " ".join(map(shown, value))
     elif isinstance(value, int) and value.bit_length() > LONGEST_SHOWN:
@@ -33,24 +34,21 @@ def shown(value) -> str:
 
 
 @contextlib.contextmanager
-def in_our_words():
-    """While entered, what TensorFlow raises for unusable data in a pipeline becomes an :class:`InputError`.
+def in_our_words() -> Iterator[None]:
+    """Turn TensorFlow's errors for unusable data in a pipeline into :class:`InputError`, within a ``with`` block.
 
-    Its sentence is that of the :class:`InputError` which TensorFlow wrapped or, as for a photo that does not decode,
-    TensorFlow's own.
+    The message is that of the :class:`InputError` that TensorFlow wrapped, or else TensorFlow's own, such as that for
+    a photo that does not decode.
     """
     try:
         yield
     except Exception as error:
         if not type(error).__module__.startswith("tensorflow"):
             raise
-        ours = re.search(rf"{InputError.__name__}: (.+)", str(error))
-        theirs = re.search(r"in user-defined function passed to \w+.* with iterator: [\w:\[\]]+: (.+)", str(error))
-        if ours is None and theirs is None:
+        if wrapped := re.search(rf"{InputError.__name__}: (.+)", str(error)):
+            raise InputError(wrapped[1]) from error
+        reason = re.search(r"in user-defined function passed to \w+.* with iterator: [\w:\[\]]+: (.+)", str(error))
+        if reason is None:
             raise
-        words = (
-            ours[1]
-            if ours
-            else f"An example of the data cannot be used: {theirs[1].split('}} ')[-1].split(' [Op:')[0][:300]}"
-        )
-        raise InputError(words) from error
+        words = reason[1].split("}} ")[-1].split(" [Op:")[0][:300]
+        raise InputError(f"An example of the data cannot be used: {words}") from error

@@ -1,6 +1,7 @@
-"""Files that are whole or absent, and what is done with damaged ones."""
+"""Writing files so that they are whole or absent, and setting damaged files aside."""
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -9,11 +10,11 @@ from collections.abc import Callable, Collection
 from itertools import count
 from pathlib import Path
 
-LARGEST_JSON = 2**26  # bytes; the largest this package writes are checkpoints' state.json, below 1 MiB
+LARGEST_JSON = 2**26  # bytes; the largest that this package writes, a checkpoint's state.json, is below 1 MiB
 
 
 def write_whole(target: Path, write: Callable[[Path], object]) -> None:
-    """Call ``write(path)`` on a new file beside ``target``, then put it in ``target``'s place."""
+    """Call ``write(path)`` for a new file beside ``target``, then move it to ``target``."""
     part = part_of(target)
     try:
         write(part)
@@ -24,23 +25,23 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
 
 
 def part_of(target: Path) -> Path:
-    """Where this process writes what becomes ``target``."""
+    """The path that this process writes to before it moves the file to ``target``."""
     return target.with_name(f"part-{os.getpid()}-{target.name}")
 
 
 def unfinished(folder: Path, names: Collection[str]) -> list[Path]:
-    """What killed processes left in ``folder`` of :func:`write_whole` of files with these ``names``."""
+    """The partial files of ``names`` that processes left in ``folder`` when they were killed in :func:`write_whole`."""
     parts = {path: re.fullmatch(r"part-[0-9]+-(.+)", path.name, re.ASCII) for path in folder.iterdir()}
     return [path for path, part in parts.items() if part and part[1] in names and is_own_file(path)]
 
 
 def is_own_file(path: Path) -> bool:
-    """Whether ``path`` is a regular file and no link to one."""
+    """Whether ``path`` is a regular file, and not a link to one."""
     return path.is_file() and not path.is_symlink()
 
 
 def sync(path: Path) -> None:
-    """Bring a file or folder to the disk."""
+    """Flush a file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -48,14 +49,20 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def remedy(error: OSError) -> str:
-    """What helps against an error of writing."""
+    """What the user can do about an error while writing, for the end of a message."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return "make room there" if full else "make it a place that can be written to"
 
 
 def read_object(path: Path) -> dict:
-    """The object that a JSON file holds; raises OSError where there is no such file, ValueError where it is damaged."""
+    """The object in a JSON file; raises OSError if there is no such file and ValueError if it is damaged."""
     if path.exists() and not path.is_file():
         raise ValueError("it is not a regular file")
     if path.stat().st_size > LARGEST_JSON:
@@ -70,7 +77,7 @@ def read_object(path: Path) -> dict:
 
 
 def set_aside(path: Path, why: str) -> None:
-    """Rename what is in a place it cannot be used in, and say so on standard error; nothing is overwritten."""
+    """Rename a file or folder that cannot be used, and report that on standard error; nothing is overwritten."""
     names = (f"{path.name}.damaged{f'-{number}' if number > 1 else ''}" for number in count(1))
     target = next(path.with_name(name) for name in names if not os.path.lexists(path.with_name(name)))
     os.rename(path, target)

@@ -1,45 +1,52 @@
-"""What happens when Keras and TensorFlow are imported for the first time, by whomever."""
+"""Hooks that run when Keras and TensorFlow are first imported, by this package or by other code."""
 
 import importlib
 import importlib.abc
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 from keras_resnet import processor
 from keras_resnet.messages import at_log_level
 
 
 class FirstImport(importlib.abc.MetaPathFinder):
-    """Imports the module ``name`` by ``run(execute)``, where ``execute()`` runs its own code.
+    """Imports the module ``name`` by calling ``run(execute)``, where ``execute()`` runs the module's code.
 
-    It stands at the head of ``sys.meta_path`` until then, also where others only ask whether the module is there.
+    It stays at the head of ``sys.meta_path`` until the import, and also answers code that only asks for the spec.
     """
 
     def __init__(self, name: str, run: Callable[[Callable[[], None]], None]):
-        self.name, self.run, self.looking = name, run, False
+        self.name, self.run, self.searching = name, run, False
 
-    def find_spec(self, name, path=None, target=None):
-        if name != self.name or self.looking:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != self.name or self.searching:
             return None
-        self.looking = True  # for the others' answer
+        self.searching = True  # the other finders answer the search below
         try:
             spec = importlib.util.find_spec(name)
         finally:
-            self.looking = False
-        if spec is not None:
+            self.searching = False
+        if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def first(module):
                 sys.meta_path.remove(self)
                 self.run(lambda: execute(module))
 
-            spec.loader.exec_module = first
+            spec.loader.exec_module = first  # type: ignore[method-assign]
         return spec
 
 
 def watch() -> None:
-    """Have TensorFlow use oneDNN and keep its messages at their level, and Keras know the classes of saved networks."""
+    """Arrange what the first imports do.
+
+    TensorFlow turns oneDNN on and hides messages below the chosen level; Keras registers the classes of saved networks.
+    """
     if "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, FirstImport("tensorflow", _with_our_settings))
     else:
@@ -51,9 +58,9 @@ def watch() -> None:
 
 
 def register() -> None:
-    """Import what Keras must know to load a saved network.
+    """Import the classes that Keras needs to load a saved network.
 
-    That may be in the midst of any module which imports Keras, so none of these may need one that does.
+    This may happen in the middle of any module that imports Keras, so these modules must not need any such module.
     """
     for name in ("network", "layers.batch_normalization", "layers.block_loop", "layers.identity_shortcut",
                  "layers.maxout", "layers.stochastic_depth"):  # fmt: skip

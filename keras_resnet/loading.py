@@ -1,4 +1,4 @@
-"""Models as the command line names them."""
+"""Loading models by name or from files, as the command line gives them."""
 
 import math
 from pathlib import Path
@@ -37,32 +37,32 @@ OTHERS = {  # models of rooms that this one does not know, and what takes them
 
 
 def load_model(model: str | Path, check_values: bool = True) -> keras.Model:
-    """The model called ``NAME``, ``NAME:WEIGHTS`` (a file, or imagenet), or saved in a file.
+    """The model ``NAME``, ``NAME:WEIGHTS`` (a file, or imagenet), or the model saved in a file.
 
-    A ``.keras`` file gives the model as it was saved. Of other weight files the network is built that they need, with
-    their classes and, where the file tells it, their input size.
+    A ``.keras`` file gives the model as it was saved. For other weight files, the network that they need is built, with
+    their number of classes and, if the file states it, their input size.
 
     Args:
         model: the name or the file.
-        check_values: refuse weights that make outputs which are no numbers, as :func:`keras_resnet.weights.read`.
+        check_values: refuse weights such as NaN, as :func:`keras_resnet.weights.read` does.
 
     Raises:
-        InputError: no such network or file, or weights that do not fit or are refused.
+        InputError: there is no such network or file, or the weights do not fit or are refused.
     """
     name, path = split_name(str(model))
     if name is None and not path.endswith((*READERS, SHARDED)):
         find_spec(path)
-    wanted = find_spec(name) if name else None
-    if wanted and not path:
-        return build(wanted)
+    named = find_spec(name) if name else None
+    if named and not path:
+        return build(named)
     if path.endswith(".keras") and name is None:
         return _saved(expanded(path), check_values)
     checkpoint = weights.read(fetch(name) if name and path == "imagenet" else path, check_values)
     spec = checkpoint.spec
-    if wanted:
-        spec = change_spec(wanted, **checkpoint.needs)
+    if named:
+        spec = change_spec(named, **checkpoint.needs)
         for key in ("stem", "block", "residual"):
-            checkpoint.check_spec(change_spec(spec, **{key: getattr(wanted, key)}))
+            checkpoint.check_spec(change_spec(spec, **{key: getattr(named, key)}))
     return build(
         spec,
         include_top=checkpoint.classes is not None,
@@ -73,10 +73,10 @@ def load_model(model: str | Path, check_values: bool = True) -> keras.Model:
 
 
 def _saved(path: Path, check_values: bool) -> keras.Model:
-    """The model in a ``.keras`` file, as ``keras.saving.load_model`` in its safe mode, which bounds no sizes."""
+    """The model in a ``.keras`` file, loaded as by ``keras.saving.load_model`` in safe mode, but with bounded sizes."""
     check_file(path, "model file", "give NAME, NAME:WEIGHTS, or a .keras or weight file")
     with (
-        reading(path, "is damaged or no Keras model that can be loaded safely"),
+        reading(path, "is damaged or not a Keras model that can be loaded safely"),
         keras_file.open_archive(path) as (archive, directory),
     ):
         config = parse_json(content(archive, directory[keras_file.CONFIG], TEXT))
@@ -95,11 +95,14 @@ def _saved(path: Path, check_values: bool) -> keras.Model:
 
 
 def _described(path: Path, config: dict, stored: int) -> keras.Model:
-    """The untrained model of a ``config``, whose weights take ``stored`` bytes; no memory is spent on one too large."""
+    """The untrained model of ``config``, whose weights have ``stored`` bytes in the file.
+
+    A model that is too large for its file is refused before it gets memory.
+    """
     with unallocated(), ObjectSharingScope():
         model = keras.saving.deserialize_keras_object(config | {"compile_config": None}, safe_mode=True)
         if not isinstance(model, keras.Model):
-            raise ValueError("it describes no model")
+            raise ValueError("it does not describe a model")
         size = sum(math.prod(variable.shape) * np.dtype(variable.dtype).itemsize for variable in model.variables)
         Budget(path).take("its network", size)
         if stored > NETWORKS * size + FREE:

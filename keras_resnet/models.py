@@ -1,6 +1,9 @@
 """Networks from specs: ``build`` and the named builders."""
 
 import numbers
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
 
 import keras
 from keras import layers
@@ -18,15 +21,17 @@ from keras_resnet.weights.known import fetch
 
 CLASSES = {"imagenet": 1000, "cifar": 10}
 SIZE = {"imagenet": 224, "cifar": 32}
+Weights = str | Path | weight_files.TrainedWeights | None
+Pooling = Literal["avg", "max"] | None
 
 
 def build(
     spec: NetSpec,
     include_top: bool = True,
-    weights=None,
-    input_tensor=None,
-    input_shape: tuple | None = None,
-    pooling: str | None = None,
+    weights: Weights = None,
+    input_tensor: keras.KerasTensor | None = None,
+    input_shape: tuple[int | None, ...] | None = None,
+    pooling: Pooling = None,
     classes: int | None = None,
     classifier_activation: str | None = "softmax",
     name: str | None = None,
@@ -35,32 +40,36 @@ def build(
 
     Args:
         spec: a row of ``SPECS``, or any ``NetSpec``.
-        include_top: end in global average pooling and a classifier.
+        include_top: whether the network ends in global average pooling and a classifier.
         weights: None for random weights (the default, unlike ``keras.applications``), a weight file, a
-            :class:`keras_resnet.weights.TrainedWeights`, or ``"imagenet"`` to download published ones (18 to 152).
+            :class:`keras_resnet.weights.TrainedWeights`, or ``"imagenet"`` to download published weights (18 to 152
+            layers).
         input_tensor: a Keras tensor to use as the input.
-        input_shape: ``(height, width, channels)``; sizes may be None. The default is 224x224x3 for ImageNet
-            networks and 32x32x3 for CIFAR networks, or sizes None without the top.
-        pooling: without the top, ``"avg"`` or ``"max"`` over positions, or None for the feature map.
-        classes: outputs of the classifier; 1000 for ImageNet networks and 10 for CIFAR networks by default.
+        input_shape: ``(height, width, channels)``; height and width may be None. The default is (224, 224, 3) for
+            ImageNet networks and (32, 32, 3) for CIFAR networks; without the top, height and width are None.
+        pooling: without the top, ``"avg"`` or ``"max"`` pools over positions, and None gives the feature map.
+        classes: number of outputs of the classifier; by default 1000 for ImageNet networks and 10 for CIFAR networks.
         classifier_activation: ``"softmax"`` by default; None gives logits. Both are float32 in mixed precision.
         name: the model's name, ``spec.name`` by default.
 
     Returns:
-        A model from ``[batch, height, width, channels]`` to ``[batch, classes]``, to ``[batch, features]`` with
-        ``pooling``, or to ``[batch, height / stride, width / stride, features]``; stride is 32, or 4 for CIFAR.
+        A model from ``[batch, height, width, channels]`` to ``[batch, classes]``; without the top to
+        ``[batch, height / stride, width / stride, features]``, or to ``[batch, features]`` with ``pooling``. The stride
+        is 32, or 4 for CIFAR networks.
 
     Raises:
-        InputError: a wrong argument, or weights that do not fit; it names what is wrong and what is right.
+        InputError: an argument is wrong, or the weights do not fit; the message says what would be right.
     """
     if keras.config.image_data_format() != "channels_last":
-        raise InputError("keras_resnet builds channels_last networks: call keras.config.set_image_data_format.")
+        raise InputError(
+            "keras_resnet builds channels_last networks only: call keras.config.set_image_data_format('channels_last')."
+        )
     checkpoint = _checkpoint(weights, spec.name)
     if checkpoint is None:
         return _network(spec, include_top, input_tensor, input_shape, pooling, classes, classifier_activation, name)
     _check_channels(checkpoint, input_tensor, input_shape)
     checkpoint.check_spec(spec)
-    with unallocated():  # a network that does not fit its file may be of any size
+    with unallocated():  # a network that does not fit its file may have any size
         model = _network(spec, include_top, input_tensor, input_shape, pooling, classes, classifier_activation, name)
         checkpoint.check_fit(model)
     checkpoint.assign_to(model)
@@ -77,33 +86,33 @@ def _network(spec, include_top, input_tensor, input_shape, pooling, classes, cla
             raise InputError("pooling is for networks without the top: give include_top=False as well.")
         x = _classifier(x, spec, classes, classifier_activation)
     elif pooling is not None:
-        one_of("pooling", pooling, ("avg", "max"))
+        one_of("pooling", pooling, POOLS)
         pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[pooling]
         x = pool(name=POOLS[pooling])(x)
     return Network(inputs, x, name=name or spec.name, spec=spec)
 
 
-def _checkpoint(weights, name: str):
-    """The checkpoint that the argument ``weights`` stands for, or None."""
+def _checkpoint(weights: Weights, name: str) -> weight_files.TrainedWeights | None:
+    """The trained weights that a builder's argument ``weights`` stands for."""
     if weights is None or isinstance(weights, weight_files.TrainedWeights):
         return weights
     return weight_files.read(fetch(name) if weights == "imagenet" else weights)
 
 
 def _check_channels(checkpoint, input_tensor, input_shape):
-    """A trained first convolution reads its own channels; other inputs need a decision of the caller's."""
+    """Raise :class:`InputError` for images with other channels than the trained first convolution reads."""
     shape = input_tensor.shape[1:] if input_tensor is not None else input_shape
     if checkpoint.channels is None or shape is None or len(shape) != 3:
-        return  # what is wrong is said where it is looked at
+        return  # an invalid shape is reported where it is used
     if shape[-1] not in (checkpoint.channels, None):
         raise InputError(
-            f"input_shape {tuple(shape)}: {checkpoint.name} reads {checkpoint.channels} channels: turn the images into "
-            "such, or build with weights=None."
+            f"input_shape {tuple(shape)}: {checkpoint.name} reads {checkpoint.channels} channels: convert the images, "
+            "or build with weights=None."
         )
 
 
 def _inputs(spec, include_top, input_tensor, input_shape):
-    """The model's inputs and the image tensor, with the image's shape checked."""
+    """The model's inputs and the image tensor, whose shape is checked."""
     if input_tensor is not None:
         if not keras.utils.is_keras_tensor(input_tensor):
             raise InputError(f"input_tensor must be a Keras tensor, not {type(input_tensor).__name__}.")
@@ -121,20 +130,20 @@ def _stem(x, spec):
     if spec.stem == "cifar":
         return normalize_activate(convolution(x, filters, 3, 1, STEM), ("bn", "relu"), spec, STEM)
     x = normalize_activate(convolution(x, filters, 7, 2, STEM), ("bn", "relu"), spec, STEM)
-    x = layers.ZeroPadding2D(1, name=f"{POOL}_pad")(x)  # after a ReLU zeros never win a maximum
+    x = layers.ZeroPadding2D(1, name=f"{POOL}_pad")(x)  # after a ReLU zeros never exceed the maximum
     return layers.MaxPooling2D(3, strides=2, name=f"{POOL}_pool")(x)
 
 
 def _stages(x, spec):
-    total, done = sum(spec.blocks), 0
+    total, before = sum(spec.blocks), 0
     for stage, repeats, base in zip(STAGES[1:], spec.blocks, spec.filters, strict=False):
         filters = spec.channels(base)
-        rates = [spec.stochastic_depth * (done + i + 1) / total for i in range(repeats)]
-        done += repeats
+        rates = [spec.stochastic_depth * (before + i + 1) / total for i in range(repeats)]
+        before += repeats
         stride = 1 if stage == STAGES[1] else 2
         preactivated = stride == 1 and bool(PLACEMENTS[spec.placement].before)
         changes = stride > 1 or x.shape[-1] != filters * EXPANSION[spec.block]
-        # Blocks that differ from the run behind them stand alone; in an unrolled network every block does.
+        # A block that differs from the ones after it is a run of its own; in an unrolled network every block is.
         alone = repeats if spec.unrolled else int(changes or preactivated)
         runs = [1] * alone + [repeats - alone] * (alone < repeats)
         first = 0
@@ -165,15 +174,15 @@ def _classifier(x, spec, classes, activation):
     )(x)
 
 
-def convert(model: Network, **spec_changes) -> Network:
-    """``model`` rebuilt with ``unroll`` or ``remat`` changed, carrying the same weights and moving statistics."""
+def convert(model: Network, **spec_changes: bool | None) -> Network:
+    """``model`` rebuilt with another ``unroll`` or ``remat``, and with the same weights and moving statistics."""
     spec = change_spec(model.spec, **spec_changes)
     top = structure_of(model).classifier
     converted = build(
         spec,
         include_top=top is not None,
         input_shape=model.input_shape[1:],
-        pooling={name: pooling for pooling, name in POOLS.items()}.get(model.layers[-1].name),
+        pooling={name: pooling for pooling, name in POOLS.items()}.get(model.layers[-1].name),  # type: ignore[arg-type]
         classes=top.units if top else None,
         classifier_activation=top.activation if top else None,
         name=model.name,
@@ -184,22 +193,16 @@ def convert(model: Network, **spec_changes) -> Network:
     return converted
 
 
-def replace_classifier(model: Network, classes: int, size: int | None = None, class_names=None) -> Network:
-    """``model`` with a new, random classifier of ``classes`` outputs on the same weights, for fine-tuning.
+def replace_classifier(model: Network, classes: int, size: int | None = None) -> Network:
+    """A copy of ``model`` with a new classifier of random weights, for fine-tuning.
+
+    It keeps the class names if there are as many classes.
 
     Args:
         model: a network of this package.
-        classes: outputs of the new classifier.
-        size: side of the new network's images in pixels, the old one's if None.
-        class_names: names of the new outputs; if None, the old ones where there are as many.
-
-    Raises:
-        InputError: another number of names than of classes.
+        classes: number of outputs of the new classifier.
+        size: side of the new network's images in pixels; None keeps the shape of ``model``'s images.
     """
-    if class_names is None and len(model.class_names or ()) == classes:
-        class_names = model.class_names
-    if class_names is not None and len(class_names) != classes:
-        raise InputError(f"{len(class_names)} class names for {classes} classes: give one name for each class.")
     shape = (size, size, 3) if size else model.input_shape[1:]
     replaced = build(model.spec, input_shape=shape, classes=classes, name=model.name)
     old, new = weight_files.named_arrays(model), weight_files.named_arrays(replaced)
@@ -207,34 +210,34 @@ def replace_classifier(model: Network, classes: int, size: int | None = None, cl
     weight_files.assign_arrays(replaced, new | kept, model.name)
     for key in ("preprocessing", "source", "licence"):
         setattr(replaced, key, getattr(model, key))
-    replaced.class_names = tuple(class_names) if class_names is not None else None
+    replaced.class_names = model.class_names if len(model.class_names or ()) == classes else None
     return replaced
 
 
 def pyramid(model: keras.Model) -> keras.Model:
-    """The same network up to its feature maps: ``{"C2": ..., "C5": ...}``, the output of each stage's last block.
+    """A model on the same layers that gives the output of each stage's last block: ``{"C2": ..., "C5": ...}``.
 
     ``C2`` has stride 4 and ``C5`` stride 32; CIFAR networks have ``C2`` (stride 1) to ``C4`` (stride 4).
     """
-    if getattr(model, "spec", None) is None:  # as of another model, or of a clone, which Keras makes without it
+    if getattr(model, "spec", None) is None:  # another model, or a clone, which Keras makes without its spec
         raise InputError(f"pyramid takes a network that keras_resnet built or loaded, not this {type(model).__name__}.")
     outputs = {f"C{i}": stage.output for i, stage in enumerate(structure_of(model).stages, start=2)}
     return keras.Model(model.inputs, outputs, name=f"{model.name}_pyramid")
 
 
-def _builder(spec_name: str):
+def _builder(spec_name: str) -> Callable[..., Network]:
     stem = SPECS[spec_name].stem
 
     def builder(
         include_top: bool = True,
-        weights=None,
-        input_tensor=None,
-        input_shape: tuple | None = None,
-        pooling: str | None = None,
+        weights: Weights = None,
+        input_tensor: keras.KerasTensor | None = None,
+        input_shape: tuple[int | None, ...] | None = None,
+        pooling: Pooling = None,
         classes: int = CLASSES[stem],
         classifier_activation: str | None = "softmax",
         name: str | None = None,
-        **spec_changes,
+        **spec_changes: Any,
     ) -> Network:
         weights = _checkpoint(weights, spec_name)
         if weights is not None:
@@ -245,13 +248,13 @@ def _builder(spec_name: str):
         )
 
     builder.__name__ = builder.__qualname__ = spec_name
-    kind = "Residual" if SPECS[spec_name].residual else "Plain"
-    where = "ImageNet network (Table 1)" if stem == "imagenet" else "CIFAR-10 network (Sec. 4.2)"
-    builder.__doc__ = f"""{kind} {where} of {SPECS[spec_name].depth} layers.
+    family = "Residual" if SPECS[spec_name].residual else "Plain"
+    network = "ImageNet network (Table 1)" if stem == "imagenet" else "CIFAR-10 network (Sec. 4.2)"
+    builder.__doc__ = f"""{family} {network} of {SPECS[spec_name].depth} layers.
 
-    Arguments as :func:`keras_resnet.build` and ``keras.applications``; further keywords change fields of
+    The arguments are those of :func:`keras_resnet.build` and ``keras.applications``; further keywords change fields of
     ``SPECS["{spec_name}"]`` (see :class:`keras_resnet.NetSpec`), such as ``shortcut="C"``. With ``weights``, fields
-    left unset follow the file.
+    that are left out follow the file.
     """
     return builder
 

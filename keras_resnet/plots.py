@@ -1,22 +1,25 @@
-"""Every figure the project draws."""
+"""All figures of this package."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-FIG6_LIMIT = 20  # percent: where the paper's Fig. 6 cuts its vertical axis
+import numpy as np
+
+FIG6_LIMIT = 20  # percent: the upper end of the vertical axis of the paper's Fig. 6
 PHOTOS_IN_A_ROW = 4
 BOX_COLORS = (
     *("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#800000", "#808000", "#000075"),
 )
-MIN_DRAWN = 400  # pixels that a picture with boxes has at least along a side, so that names can be read
+MIN_DRAWN = 400  # pixels along the longer side of a picture with boxes, so that names can be read
 
 
 def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
-    """Training (thin, dashed) and validation (bold) error over steps, as Fig. 6, into a PNG file.
+    """Draw training (thin, dashed) and validation (bold) error over steps, as in Fig. 6, into a PNG file.
 
     Args:
-        runs: name to the rows of a run's ``metrics.csv``.
+        runs: the rows of each run's ``metrics.csv``, by the run's name.
         path: the file to write.
     """
     from matplotlib.figure import Figure
@@ -43,8 +46,7 @@ def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
 
 
 def study(values: dict[str, list[float]], measure: str, path: Path) -> None:
-    """Errors in percent of each arm's runs as dots, with mean and standard deviation, into a PNG file."""
-    import numpy as np
+    """Draw the errors of each arm's runs, in percent, with mean and standard deviation, into a PNG file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 1.2 + 0.45 * len(values)), layout="constrained")
@@ -61,7 +63,7 @@ def study(values: dict[str, list[float]], measure: str, path: Path) -> None:
 
 
 def scaling(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
-    """Efficiency in percent over the number of accelerators, into a PNG file; ``curves`` by name, as points."""
+    """Draw efficiency in percent over the number of accelerators into a PNG file; ``curves`` holds points by name."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.6), layout="constrained")
@@ -79,7 +81,7 @@ def scaling(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
 
 
 def rates(groups: dict[str, dict[str, float]], unit: str, path: Path) -> None:
-    """Rates by group and name as bars, each group on a scale of its own, into a PNG file."""
+    """Draw rates by group and name as bars, each group on its own scale, into a PNG file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 0.6 + 0.3 * sum(map(len, groups.values())) + 0.3 * len(groups)), layout="constrained")
@@ -97,9 +99,8 @@ def rates(groups: dict[str, dict[str, float]], unit: str, path: Path) -> None:
     figure.savefig(path, dpi=110, format="png")
 
 
-def photo_grid(images, titles: list[str]):
-    """Photos, each uint8 ``[height, width, 3]``, four in a row under their titles: uint8 ``[height, width, 3]``."""
-    import numpy as np
+def photo_grid(images: Sequence[np.ndarray], titles: list[str]) -> np.ndarray:
+    """A picture of the photos, four to a row under their titles; all uint8 ``[height, width, 3]``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -115,9 +116,13 @@ def photo_grid(images, titles: list[str]):
     return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
-def boxes(image, corners, names: list[str], classes=None):
-    """``image``, uint8 ``[height, width, 3]``, with ``corners`` ``[n, 4]`` in pixels, named; a colour a class."""
-    import numpy as np
+def boxes(
+    image: np.ndarray, corners: np.ndarray, names: list[str], classes: Sequence[int] | np.ndarray | None = None
+) -> np.ndarray:
+    """A copy of ``image``, uint8 ``[height, width, 3]``, with boxes and their names, in one colour per class.
+
+    ``corners`` ``[n, 4]`` holds x1, y1, x2, y2 in pixels. Images smaller than 400 pixels are enlarged.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     scale = max(1, round(MIN_DRAWN / max(image.shape[:2])))
@@ -133,10 +138,8 @@ def boxes(image, corners, names: list[str], classes=None):
     return np.asarray(picture)
 
 
-def tiled(images: list):
-    """Pictures of different sizes, four in a row on white: uint8 ``[height, width, 3]``."""
-    import numpy as np
-
+def tiled(images: list[np.ndarray]) -> np.ndarray:
+    """A picture of the images, which may differ in size, four to a row on white: uint8 ``[height, width, 3]``."""
     height, width = (max(image.shape[side] for image in images) for side in (0, 1))
     rows = -(-len(images) // PHOTOS_IN_A_ROW)
     sheet = np.full((rows * height, min(len(images), PHOTOS_IN_A_ROW) * width, 3), 255, np.uint8)
@@ -147,7 +150,7 @@ def tiled(images: list):
 
 
 def detection_curves(rows: list[dict], losses: tuple[str, ...], scores: tuple[str, ...], path: Path) -> None:
-    """Parts of the training loss, and validation scores in percent, over steps, into a PNG file."""
+    """Draw the parts of the training loss, and validation scores in percent, over steps, into a PNG file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
@@ -172,10 +175,10 @@ class Panel:
     """One pair of axes of :func:`panels`.
 
     Fields:
-        title, x_label, y_label: in words.
-        curves: name to y values, or to (x, y); x counts from 0 where it is left out.
-        log: a logarithmic y axis.
-        style: of all curves, for matplotlib: ``"-"``, ``"o"`` ...
+        title, x_label, y_label: the texts beside the axes.
+        curves: y values, or (x, y), of each curve by name; without x values, they count from 0.
+        log: whether the y axis is logarithmic.
+        style: matplotlib's style of all curves, such as ``"-"`` or ``"o"``.
         ticks: names of the x values.
     """
 
@@ -189,8 +192,7 @@ class Panel:
 
 
 def panels(drawn: list[Panel], path: Path) -> None:
-    """Pairs of axes side by side, two in a row, into a PNG file; a name has one colour in all of them."""
-    import numpy as np
+    """Draw the panels, two to a row, into a PNG file; a name has the same colour in all of them."""
     from matplotlib.figure import Figure
 
     columns = min(2, len(drawn))
@@ -214,9 +216,8 @@ def panels(drawn: list[Panel], path: Path) -> None:
     figure.savefig(path, dpi=110, format="png")
 
 
-def contour(distances, losses, title: str, path: Path) -> None:
-    """A loss surface ``[n, n]`` over ``distances`` ``[n]`` along two directions, as level lines, into a PNG file."""
-    import numpy as np
+def contour(distances: np.ndarray, losses: np.ndarray, title: str, path: Path) -> None:
+    """Draw a loss surface ``[n, n]`` over ``distances`` ``[n]`` along two directions as contours into a PNG file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.4, 4.6), layout="constrained")

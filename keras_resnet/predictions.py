@@ -6,13 +6,13 @@ import numpy as np
 from keras_resnet.errors import InputError
 
 
-def decode_predictions(p, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """The ``top`` (wnid, name, score) of each row of ``p``, ``[batch, 1000]`` scores in ImageNet's class order.
+def decode_predictions(p: "np.typing.ArrayLike", top: int = 5) -> list[list[tuple[str, str, float]]]:
+    """The ``top`` highest (wnid, name, score) of each row of ``p``, scores ``[batch, 1000]`` in ImageNet's class order.
 
-    Keras' class index, downloaded once with its published hash, gives the names.
+    The names are those of Keras' class index, which is downloaded once and checked by its published hash.
 
     Raises:
-        InputError: ``p`` is not ``[batch, 1000]``, or ``top`` is not from 1 to 1000.
+        InputError: ``p`` is not ``[batch, 1000]``, ``top`` is not from 1 to 1000, or the download failed.
     """
     p = np.asarray(p)
     if p.ndim != 2 or p.shape[1] != 1000:

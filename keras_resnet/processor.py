@@ -1,11 +1,11 @@
-"""What the processor can do, and which of TensorFlow's kernels it is given."""
+"""The processor's instruction sets, and the kernels that TensorFlow uses on it."""
 
 import logging
 import os
 import platform
 from pathlib import Path
 
-INSTRUCTION_SETS = {  # flag in /proc/cpuinfo: name, of those that decide which kernels run
+INSTRUCTION_SETS = {  # flag in /proc/cpuinfo: name; the sets that decide which kernels run
     "avx2": "AVX2",
     "avx512f": "AVX-512",
     "avx512_vnni": "AVX-512 VNNI",
@@ -25,46 +25,46 @@ def name() -> str:
 
 
 def instruction_sets() -> list[str]:
-    """The names of the ``INSTRUCTION_SETS`` that the processor has; none where the system does not tell."""
+    """The names of the ``INSTRUCTION_SETS`` that the processor has; empty if the system does not list them."""
     flags = _cpuinfo("flags").split()
     return [name for flag, name in INSTRUCTION_SETS.items() if flag in flags]
 
 
 def prefer_onednn() -> None:
-    """Have TensorFlow, not imported yet, use oneDNN's kernels, unless the environment says otherwise.
+    """Make TensorFlow use oneDNN's kernels unless the environment says otherwise; call it before TensorFlow's import.
 
-    By itself TensorFlow leaves them off on x86 processors without AVX-512.
+    By default, TensorFlow leaves them off on x86 processors without AVX-512.
     """
     if platform.machine() in ("x86_64", "AMD64"):
         os.environ.setdefault(ONEDNN, "1")
 
 
 def say_if_onednn_is_off() -> None:
-    """Log what it costs that TensorFlow, imported already, has left oneDNN's kernels off without being told to."""
+    """Log a warning if TensorFlow is already imported and has left oneDNN's kernels off by default."""
     try:
         from tensorflow.python.util import _pywrap_util_port as port
-    except ImportError:  # no public name tells; a version without this one says nothing
+    except ImportError:  # there is no public name for it; without this one, nothing is logged
         return
     if ONEDNN not in os.environ and "AVX2" in instruction_sets() and not port.IsMklEnabled():
         logging.getLogger("keras_resnet").warning(LEFT_OFF)
 
 
 def advice_on(precision: str) -> str | None:
-    """A sentence if ``precision`` is mixed_bfloat16 and the processor is slower at that than at float32; else None."""
+    """A sentence if ``precision`` is mixed_bfloat16 and the processor is faster in float32; None otherwise."""
     sets = instruction_sets()
     if precision != "mixed_bfloat16" or not sets or "AMX BF16" in sets:
         return None
     if "AVX-512 BF16" not in sets:
         why = "has no bfloat16 arithmetic (AVX-512 BF16 or AMX), and is several times slower with AVX2 alone"
     elif _cpuinfo("vendor_id") == "GenuineIntel":  # whose instruction runs at half the rate of float32's
-        why = "has bfloat16 arithmetic of AVX-512 alone, without AMX, which on Intel's processors is slow"
+        why = "has bfloat16 arithmetic of AVX-512 only, without AMX, which is slow on Intel's processors"
     else:
         return None
     return f"This processor {why}: --precision mixed_bfloat16 takes longer than float32 here; use --precision float32."
 
 
 def _cpuinfo(key: str) -> str:
-    """The first value of ``key`` in ``/proc/cpuinfo``; empty where there is none."""
+    """The first value of ``key`` in ``/proc/cpuinfo``; empty if there is none."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == key), "")

@@ -1,7 +1,7 @@
 """The command ``keras-resnet``: the programs of ``recipes/`` and ``tools/``, listed, found by name, and run.
 
-The library imports none of them. In a checkout both folders stand beside the package; an installation has them there
-too, as ``keras_resnet_recipes`` and ``keras_resnet_tools``.
+The library imports none of them. In a checkout, both folders are beside the package; in an installation they are there
+too, called ``keras_resnet_recipes`` and ``keras_resnet_tools``.
 """
 
 import ast
@@ -17,9 +17,9 @@ from keras_resnet.errors import InputError, shown
 HOME = Path(__file__).resolve().parents[1]
 INSTALLED = (HOME / "keras_resnet_recipes").is_dir()
 MAIN = ast.dump(ast.parse("__name__ == '__main__'", mode="eval").body)
-USAGE = "keras-resnet PROGRAM ARGUMENTS... runs a program; keras-resnet PROGRAM --help says what it takes."
+USAGE = "keras-resnet PROGRAM ARGUMENTS... runs a program; keras-resnet PROGRAM --help lists its arguments."
 FOLDERS, OTHERS = {"recipes": "Train", "studies": "Studies"}, "Other tools"  # groups of the listing
-TOOLS = {  # more of them; a tool that none of them names is among the others
+TOOLS = {  # more groups; a tool in none of them is among the other tools
     "Test and use": (
         *("evaluate", "evaluate_detection", "evaluate_localization"),
         *("classify", "detect", "localize", "export", "convert_weights"),
@@ -31,7 +31,7 @@ TOOLS = {  # more of them; a tool that none of them names is among the others
 
 
 def main() -> None:
-    """``keras-resnet PROGRAM ARGUMENTS...`` is ``python FILE ARGUMENTS...``; without a program, all are listed."""
+    """``keras-resnet PROGRAM ARGUMENTS...`` runs ``python FILE ARGUMENTS...``; ``keras-resnet`` lists all programs."""
     if sys.argv[1:] in ([], ["-h"], ["--help"]):
         print(listing())
         return
@@ -55,21 +55,23 @@ def listing() -> str:
 
 
 def find(name: str) -> Path:
-    """The file of a program, by its name or, of a study, by the name with or without ``studies/``.
+    """The file of the program called ``name``; ``studies/`` may be left out.
 
     Raises:
-        InputError: there is none; it names the closest one.
+        InputError: there is no such program; the message names the closest one.
     """
     files = programs()
     by_stem = {path.stem: path for path in files.values()}
     if name not in files | by_stem:
         (closest,) = difflib.get_close_matches(Path(name).stem, by_stem, n=1, cutoff=0)
-        raise InputError(f"There is no program {shown(name)}: did you mean {closest}? keras-resnet alone lists them.")
+        raise InputError(
+            f"There is no program {shown(name)}: did you mean {closest}? keras-resnet without a program lists them."
+        )
     return (files | by_stem)[name]
 
 
 def programs() -> dict[str, Path]:
-    """Files by name, such as ``imagenet``, ``studies/seeds`` and ``evaluate``: those with a block for ``__main__``."""
+    """The files with a block for ``__main__``, by name, such as ``imagenet``, ``studies/seeds`` and ``evaluate``."""
     return {
         path.relative_to(folder).with_suffix("").as_posix(): path
         for folder in map(_folder, ("recipes", "tools"))
@@ -79,19 +81,19 @@ def programs() -> dict[str, Path]:
 
 
 def checkout(what: str) -> Path:
-    """The root of the checkout that this is.
+    """The root folder of this checkout.
 
     Raises:
-        InputError: it is an installation, and ``what``, as the sentence begins, needs a checkout.
+        InputError: this is an installation; the message begins with ``what``, which needs a checkout.
     """
     if INSTALLED:
-        raise InputError(f"{what} needs a checkout of keras_resnet, which an installation is not: run it in one.")
+        raise InputError(f"{what} needs a checkout of keras_resnet, and this is an installation: run it in a checkout.")
     return HOME
 
 
 def _group_of(name: str, path: Path) -> str:
-    found = [group for group, tools in TOOLS.items() if name in tools]
-    return found[0] if found else FOLDERS.get(path.parent.name.removeprefix("keras_resnet_"), OTHERS)
+    group = next((group for group, tools in TOOLS.items() if name in tools), None)
+    return group or FOLDERS.get(path.parent.name.removeprefix("keras_resnet_"), OTHERS)
 
 
 def _folder(name: str) -> Path:

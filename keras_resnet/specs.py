@@ -1,10 +1,11 @@
-"""Every network of the paper as one row of data (Table 1 and Sec. 4.2)."""
+"""Every network of the paper as a row of data (Table 1 and Sec. 4.2)."""
 
 import contextlib
 import json
 import numbers
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from keras_resnet.bounds import Between, Length, check_fields, fits, hints_of, words
 from keras_resnet.errors import InputError, one_of
@@ -13,39 +14,40 @@ Placement = Literal[
     "original", "bn_after_addition", "relu_before_addition", "relu_only_preactivation", "full_preactivation"
 ]
 PLACEMENTS: tuple[str, ...] = get_args(Placement)
+Shortcut = Literal["A", "B", "C", "highway"]
 Stages = Length(1, 10)
 Probability = Annotated[float, Between(0, 0.999999)]
 LOOPED_FROM_DEPTH = 1001
-MOST_BLOCKS = 10_000  # ResNet1202 has 600
-MOST_CHANNELS = 2**16  # of one convolution, before a bottleneck's expansion; ResNet152 has 512
+MAX_BLOCKS = 10_000  # ResNet1202 has 600
+MAX_CHANNELS = 2**16  # of one convolution, before a bottleneck's expansion; ResNet152 has 512
 EXPANSION = {"basic": 1, "bottleneck": 4}
 
 
 @dataclass(frozen=True)
 class NetSpec:
-    """What a network is made of; change fields with ``dataclasses.replace`` or a builder's keywords.
+    """The architecture of a network; change fields with ``dataclasses.replace`` or a builder's keywords.
 
     Fields:
         name: the network's name.
         stem: ``"imagenet"`` (7x7 convolution, stride 2, and 3x3 max pooling) or ``"cifar"`` (3x3 convolution).
-        blocks: residual blocks in each stage.
+        blocks: number of residual blocks in each stage.
         filters: channels of the 3x3 convolutions in each stage, before ``width``.
         block: ``"basic"`` (3x3, 3x3) or ``"bottleneck"`` (1x1, 3x3, 1x1 with four times the channels; Fig. 5).
-        residual: False gives the plain net, the same layers without shortcuts.
+        residual: False gives the plain network: the same layers without shortcuts.
         shortcut: ``"A"`` (identity, zero channels), ``"B"`` (1x1 projection where dimensions change), ``"C"``
             (projection in every block; Table 3) or ``"highway"`` (a learned gate with bias -2 between A's shortcut
             and the branch; Srivastava et al. 2015).
-        zero_channels: where option A puts the new zero channels: ``"after"`` the old ones, as the paper, or
+        zero_channels: where option A puts the new zero channels: ``"after"`` the old ones, as in the paper, or
             half on ``"both_sides"``, as some trained CIFAR weights need.
-        placement: where normalization and ReLU sit (Fig. 2 is ``"original"``; the others are Fig. 4 of He et
-            al. 2016, *Identity Mappings*). Plain nets have only ``"original"``.
-        stride_in: the convolution of a bottleneck that strides: ``"1x1"`` (the authors' models) or ``"3x3"``.
+        placement: positions of normalization and ReLU: ``"original"`` is Fig. 2, and the others are those of Fig. 4
+            of He et al. 2016, *Identity Mappings*. Plain networks have only ``"original"``.
+        stride_in: which convolution of a bottleneck has the stride: ``"1x1"`` (the authors' models) or ``"3x3"``.
         width: multiplier of all channel counts.
-        activation: ``"relu"``, or ``"maxout"``: the activations between a block's convolutions become the maximum
-            of two linear pieces (Goodfellow et al. 2013); the stem's and those on the shortcut path stay ReLU.
+        activation: ``"relu"``, or ``"maxout"``, which replaces the activations between a block's convolutions by the
+            maximum of two linear pieces (Goodfellow et al. 2013); the stem and the shortcut path keep ReLU.
         dropout: rate of dropout before the last convolution of each branch.
-        stochastic_depth: drop probability of the last branch, rising linearly with depth (Huang et al. 2016).
-        bn_epsilon, bn_momentum: of every batch normalization.
+        stochastic_depth: drop probability of the last branch; it rises linearly with depth (Huang et al. 2016).
+        bn_epsilon, bn_momentum: parameters of every batch normalization.
         remat: recompute each block in the backward pass instead of keeping its activations.
         unroll: False makes each run of identical blocks one layer with a loop; None decides by depth.
     """
@@ -56,7 +58,7 @@ class NetSpec:
     filters: Annotated[tuple[Annotated[int, Between(1, 10_000)], ...], Stages]
     block: Literal["basic", "bottleneck"] = "basic"
     residual: bool = True
-    shortcut: Literal["A", "B", "C", "highway"] = "A"
+    shortcut: Shortcut = "A"
     zero_channels: Literal["after", "both_sides"] = "after"
     placement: Placement = "original"
     stride_in: Literal["1x1", "3x3"] = "1x1"
@@ -72,19 +74,21 @@ class NetSpec:
     def __post_init__(self):
         check_fields(self, flags=False)
         if not self.name or "/" in self.name:
-            raise InputError(f"name {self.name[:80]!r} must be a word without slashes.")
+            raise InputError(f"name {self.name[:80]!r} must not be empty or contain slashes.")
         object.__setattr__(self, "blocks", tuple(self.blocks))  # lists come from JSON
         object.__setattr__(self, "filters", tuple(self.filters))
         if len(self.blocks) != len(self.filters):
-            raise InputError(f"blocks {self.blocks} and filters {self.filters} must name one number for each stage.")
+            raise InputError(f"blocks {self.blocks} and filters {self.filters} must have one number for each stage.")
         if not self.residual and self.placement != "original":
             raise InputError(
-                f"placement {self.placement!r} needs shortcuts: a plain net has only placement 'original'."
+                f"placement {self.placement!r} needs shortcuts: a plain network has only placement 'original'."
             )
         if not self.residual and self.stochastic_depth:
-            raise InputError("stochastic_depth needs shortcuts: a plain net without its branch passes nothing on.")
-        if sum(self.blocks) > MOST_BLOCKS or self.channels(max(self.filters)) > MOST_CHANNELS:
-            raise InputError(f"A network has {MOST_BLOCKS:,} blocks and {MOST_CHANNELS:,} channels at most.")
+            raise InputError(
+                "stochastic_depth needs shortcuts: a dropped branch would leave a plain network no signal."
+            )
+        if sum(self.blocks) > MAX_BLOCKS or self.channels(max(self.filters)) > MAX_CHANNELS:
+            raise InputError(f"A network has {MAX_BLOCKS:,} blocks and {MAX_CHANNELS:,} channels at most.")
 
     @property
     def depth(self) -> int:
@@ -93,12 +97,12 @@ class NetSpec:
 
     @property
     def unrolled(self) -> bool:
-        """``unroll``, or its default: one layer a convolution below depth 1001, loops from there on."""
+        """``unroll``, or if that is None whether the depth is below 1001: deeper networks use loops of blocks."""
         return self.depth < LOOPED_FROM_DEPTH if self.unroll is None else self.unroll
 
     @property
     def stride(self) -> int:
-        """Input pixels for one position of the last feature map."""
+        """The distance, in input pixels, between positions of the last feature map."""
         return 2 ** (len(self.blocks) - 1) * (4 if self.stem == "imagenet" else 1)
 
     def channels(self, filters: int) -> int:
@@ -106,7 +110,7 @@ class NetSpec:
         return max(1, round(filters * self.width))
 
     def check_shape(self, shape: tuple) -> None:
-        """Raise :class:`InputError` for images ``(height, width, channels)`` that the network cannot take."""
+        """Raise :class:`InputError` unless the network can take images of ``shape``, ``(height, width, channels)``."""
         if len(shape) != 3:
             raise InputError(f"input_shape {shape} must be (height, width, channels).")
         if not all(size is None or isinstance(size, numbers.Integral) for size in shape):
@@ -155,40 +159,41 @@ _ANY_CASE = {name.lower(): name for name in (*SPECS, VGG16)}
 
 
 def find_spec(name: str) -> NetSpec:
-    """The row of ``SPECS`` called ``name`` in any case; raises :class:`InputError` listing the names otherwise."""
-    found = _ANY_CASE.get(name.lower(), name)
-    one_of("model", found, SPECS)
-    return SPECS[found]
+    """The row of ``SPECS`` called ``name``, in any case; raises :class:`InputError` with all names if there is none."""
+    known = _ANY_CASE.get(name.lower(), name)
+    one_of("model", known, SPECS)
+    return SPECS[known]
 
 
 def split_name(model: str) -> tuple[str | None, str]:
-    """``NAME[:WEIGHTS]`` as the network's own name, given in any case, and its weights; None and all of another text.
+    """The network's name and the weights in ``NAME[:WEIGHTS]``, or None and ``model`` if it does not begin with a name.
 
-    The names are those of ``SPECS`` and ``VGG16``.
+    The names are those of ``SPECS`` and ``VGG16``; ``model`` may give them in any case.
     """
     name, _, weights = model.partition(":")
-    found = _ANY_CASE.get(name.lower())
-    return (None, model) if found is None else (found, weights)
+    known = _ANY_CASE.get(name.lower())
+    return (None, model) if known is None else (known, weights)
 
 
-def change_spec(spec: NetSpec, **changes) -> NetSpec:
-    """``spec`` with ``changes``; raises :class:`InputError` listing the fields for an unknown name."""
+def change_spec(spec: NetSpec, **changes: Any) -> NetSpec:
+    """``spec`` with ``changes``; raises :class:`InputError`, which lists the fields, for an unknown one."""
     for field in changes:
         one_of(f"{spec.name} option", field, hints_of(NetSpec))
     return replace(spec, **changes)
 
 
-def parse_changes(texts) -> dict:
+def parse_changes(texts: Iterable[str]) -> dict[str, Any]:
     """Changes of a spec from the command line, ``("placement=full_preactivation", "width=0.5")``, as keywords.
 
     Raises:
-        InputError: naming what is no field or given twice, or no value that the field may have.
+        InputError: a field is unknown, given twice, or has a value that it may not have.
     """
-    hints, changes = hints_of(NetSpec), {}
+    hints: dict[str, Any] = hints_of(NetSpec)
+    changes: dict[str, Any] = {}
     for text in texts:
         field, equals, value = text.partition("=")
         if not equals:
-            raise InputError(f"--change {text} must be FIELD=VALUE, as width=0.5.")
+            raise InputError(f"--change {text} must be FIELD=VALUE, such as width=0.5.")
         one_of("--change", field, hints)
         if field in changes:
             raise InputError(f"--change gives {field} twice: give it once.")
@@ -196,6 +201,7 @@ def parse_changes(texts) -> dict:
             with contextlib.suppress(ValueError, RecursionError):
                 value = json.loads(value.lower())
         if not fits(value, hints[field]):
-            raise InputError(f"--change {text}: {field} must be {words(hints[field])}.")
+            flag = " (or use --shortcut)" if field == "shortcut" else ""
+            raise InputError(f"--change {text}: {field} must be {words(hints[field])}{flag}.")
         changes[field] = value
     return changes

@@ -1,8 +1,8 @@
-"""What a network is made of: a stem, stages of blocks and a head; and the names of its layers and weights.
+"""A network's stem, stages of blocks and head, and the names of its layers and weights.
 
-Only this module reads such names. A layer is called ``conv3_block2_1_conv`` and its weight, in a network and in a file,
-``conv3_block2_1_conv/kernel``. A loop is called as its last block's output, ``conv3_block4_out``, and its stacked
-weights ``block_1_conv_kernel``.
+Only this module parses such names. A layer is called ``conv3_block2_1_conv``, and its weight
+``conv3_block2_1_conv/kernel``, both in a network and in a file. A loop has the name of its last block's output,
+``conv3_block4_out``, and its stacked weights have names such as ``block_1_conv_kernel``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from keras_resnet import layers
 if TYPE_CHECKING:
     import keras
 
+    from keras_resnet.typing import Tensor
+
 STAGES = tuple(f"conv{number}" for number in range(1, 12))  # as in Table 1: the stem, and at most ten stages of blocks
 STEM, POOL, POST, CLASSIFIER = STAGES[0], "pool1", "post", "predictions"
 POOLS = {"avg": "avg_pool", "max": "max_pool"}  # a head's global pooling
 TEMPLATE, OUTPUT = "block", "out"
-WEIGHTS = {  # what a layer's name ends in, and its weights in Keras' order
+WEIGHTS = {  # the last part of a layer's name, and the layer's weights in Keras' order
     "conv": ("kernel", "bias"),
     "gate": ("kernel", "bias"),
     CLASSIFIER: ("kernel", "bias"),
@@ -39,11 +41,11 @@ _IN_TEMPLATE = re.compile(rf"{TEMPLATE}_(?P<layer>\w+?)(?:_(?P<weight>{_WEIGHT})
 
 @dataclass(frozen=True)
 class Name:
-    """The name of a layer, or of a weight, in its parts; ``str`` puts them together again.
+    """The parts of the name of a layer or weight; ``str`` puts them together again.
 
     Fields:
         stage: ``"conv1"``, ``"conv2"`` ..., ``"post"``, ``"predictions"`` ...
-        block: its number in the stage, from 1; None in the stem and the head.
+        block: the block's number in the stage, from 1; None in the stem and the head.
         position: ``"1"``, ``"2"``, ``"3"`` on the branch, ``"0"`` on the shortcut, ``"preact"`` before both.
         kind: a key of ``WEIGHTS``, or another word for a layer without weights, such as ``"relu"``.
         weight: one of the layer's weights, such as ``"kernel"``; None for the layer itself.
@@ -62,7 +64,7 @@ class Name:
 
 
 def read_name(text: str) -> Name | None:
-    """The parts of the name of a layer or weight; None for a name that no network here has."""
+    """The parts of the name of a layer or weight; None for a name that no network of this package has."""
     match = _NAME.fullmatch(text)
     if match is None:
         return None
@@ -71,42 +73,42 @@ def read_name(text: str) -> Name | None:
 
 
 def known_name(text: str) -> Name:
-    """The same of a name that networks here have; raises ValueError for another one."""
+    """Like :func:`read_name`, but raises ValueError for a name that no network of this package has."""
     name = read_name(text)
     if name is None:
-        raise ValueError(f"{text} is the name of no layer or weight")
+        raise ValueError(f"{text} is not the name of a layer or weight")
     return name
 
 
 def stage_of(name: str) -> str:
-    """The stage of a layer, a weight, or a Keras variable by its path; of another network the first word."""
+    """The stage in the name of a layer or weight or in a Keras variable's path; in other networks the first word."""
     return re.split("[_/]", name, maxsplit=1)[0]
 
 
 def is_classifier(name: str) -> bool:
-    """Whether a layer or weight is the classifier's."""
+    """Whether ``name`` is that of the classifier or of one of its weights."""
     return stage_of(name) == CLASSIFIER
 
 
 def weight_of(name: str) -> str | None:
-    """Which weight of its layer this one is, such as ``"kernel"``, stacked or not; None for no weight known here."""
+    """The last part of a weight's name, stacked or not, such as ``"kernel"``; None if it is not a weight's name."""
     match = re.search(rf"({_WEIGHT})$", name)
     return match and match[1]
 
 
 def stacked_name(path: str) -> str:
-    """The name of the stack that a loop makes of a variable of its template, which has this path in Keras."""
+    """The name of a loop's stacked weight; ``path`` is the Keras path of the template's variable."""
     return "_".join(path.split("/")[-2:])
 
 
 def in_block(block: str, name: str) -> str | None:
-    """The name in ``block`` of a layer of a loop's template or of a stacked weight; None for another name."""
+    """The name in ``block`` of a layer of a loop's template or of a stacked weight; None for any other ``name``."""
     match = _IN_TEMPLATE.fullmatch(name)
     return match and "/".join(filter(None, (f"{block}_{match['layer']}", match["weight"])))
 
 
 def looped_blocks(loop: str, repeats: int) -> list[str] | None:
-    """The names of the ``repeats`` blocks in the loop so called; None if that is no name of a loop."""
+    """The names of the ``repeats`` blocks in the loop called ``loop``; None if that is not the name of a loop."""
     last = read_name(loop)
     if last is None or last != Name(last.stage, last.block, kind=OUTPUT) or last.block is None:
         return None
@@ -115,7 +117,7 @@ def looped_blocks(loop: str, repeats: int) -> list[str] | None:
 
 @dataclass(frozen=True)
 class Slot:
-    """Where one array lives: a variable, or one slice of a loop's stacked variable."""
+    """The place of one array in a network: a variable, or one slice of a loop's stacked variable."""
 
     variable: keras.Variable
     index: int | None = None
@@ -131,9 +133,9 @@ class Part:
 
     Fields:
         name: ``"stem"``, ``"conv3_block2"`` ... or ``"head"``.
-        stage: ``"conv1"``, ``"conv2"`` ... or ``"head"``; the blocks' are ``"conv2"`` and up.
-        layers: its Keras layers, in the network's order; of a block in a loop the loop alone.
-        index: its place in the loop, None for a part of layers of its own.
+        stage: ``"conv1"``, ``"conv2"`` ... or ``"head"``; blocks are in ``"conv2"`` and up.
+        layers: its Keras layers, in the network's order; for a block in a loop, the loop is the only one.
+        index: its position in the loop; None for a part that is not in a loop.
     """
 
     name: str
@@ -142,14 +144,14 @@ class Part:
     index: int | None = None
 
     @property
-    def output(self):
-        """The Keras tensor of the last layer; of a block in a loop that of the loop's template."""
+    def output(self) -> Tensor:
+        """The output of the last layer, a Keras tensor; for a block in a loop, the output of the loop's template."""
         last = self.layers[-1]
         return last.output if self.index is None else last.block.output
 
     @property
     def weights(self) -> dict[str, Slot]:
-        """Canonical name to :class:`Slot` of every trainable weight and moving statistic."""
+        """The :class:`Slot` of every trainable weight and moving statistic, by canonical name."""
         if self.index is None:
             return {f"{layer.name}/{v.name}": Slot(v) for layer in self.layers for v in layer.weights}
         (loop,) = self.layers
@@ -158,20 +160,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Stage:
-    """``"conv2"`` ... with its blocks, in order."""
+    """A stage, ``"conv2"`` and up, with its blocks in order."""
 
     name: str
     blocks: tuple[Part, ...]
 
     @property
-    def output(self):
-        """The Keras tensor of the network that the last block gives."""
+    def output(self) -> Tensor:
+        """The last block's output in the network, a Keras tensor."""
         return self.blocks[-1].layers[-1].output
 
 
 @dataclass(frozen=True)
 class Structure:
-    """A network's parts. Layers that an ``input_tensor`` brought belong to none."""
+    """A network's parts. Layers before an ``input_tensor`` belong to none of them."""
 
     stem: Part
     stages: tuple[Stage, ...]
@@ -183,13 +185,13 @@ class Structure:
         return [self.stem, *(block for stage in self.stages for block in stage.blocks), self.head]
 
     @property
-    def classifier(self):
-        """The fully connected layer; None without one."""
+    def classifier(self) -> keras.layers.Layer | None:
+        """The fully connected layer; None if the network has none."""
         return next((layer for layer in self.head.layers if layer.name == CLASSIFIER), None)
 
 
-def structure_of(model) -> Structure:
-    """The parts of a network of this package, looped or not; of another model none has layers."""
+def structure_of(model: keras.Model) -> Structure:
+    """The parts of a network of this package, looped or not; for any other model they are empty."""
     parts: dict[str, Part] = {}
     for layer in model.layers:
         name = read_name(layer.name)

@@ -1,9 +1,10 @@
-"""Tables of measurements: printed as Markdown row by row, and kept in a result file with how they came about."""
+"""Tables of measurements, printed as Markdown row by row and written to result files with their provenance."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from keras_resnet.files import write_whole
 
@@ -13,21 +14,23 @@ class Table:
     """A table of text cells.
 
     Fields:
-        name: what a result file calls it.
+        name: its name in result files.
         columns: the header.
-        rows: the cells, as they are shown.
+        rows: the cells as text.
+        right_aligned: whether Markdown aligns all columns but the first to the right.
     """
 
     name: str
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]] = field(default_factory=list)
+    right_aligned: bool = True
 
     def markdown(self) -> str:
-        """The table as Markdown; all columns but the first are aligned to the right."""
+        """The table as Markdown."""
         return "\n".join([self._header(), *map(_line, self.rows)])
 
     def aligned(self) -> str:
-        """The table for a terminal, in columns of equal width; all but the first are aligned to the right."""
+        """The table for a terminal, each column as wide as its cells; all but the first are aligned to the right."""
         lines = [self.columns, *self.rows]
         first, *others = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
         text = []
@@ -37,7 +40,7 @@ class Table:
         return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
 
     def print_header(self) -> None:
-        """Print the header; :meth:`add` then prints the rows as they come."""
+        """Print the header; :meth:`add` then prints each row."""
         print(self._header(), flush=True)
 
     def add(self, *cells: object) -> None:
@@ -46,14 +49,14 @@ class Table:
         print(_line(self.rows[-1]), flush=True)
 
     def _header(self) -> str:
-        return f"{_line(self.columns)}\n|---|{'--:|' * (len(self.columns) - 1)}"
+        return f"{_line(self.columns)}\n|---|{('--:|' if self.right_aligned else '---|') * (len(self.columns) - 1)}"
 
 
-def write_tables(path: Path | None, tables: Iterable[Table], **about) -> None:
-    """Write ``tables`` and ``about`` as a JSON result file, with the provenance of this process; nothing if no path.
+def write_tables(path: Path | None, tables: Iterable[Table], **about: Any) -> None:
+    """Write ``tables`` and ``about`` to a JSON result file, with this process' provenance; nothing without a path.
 
     Raises:
-        OSError: the file cannot be written; one that was there is as it was.
+        OSError: the file cannot be written; an earlier file at that path is unchanged.
     """
     if path is None:
         return

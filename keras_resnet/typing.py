@@ -1,7 +1,13 @@
-"""Names for the types that annotations of several rooms share."""
+"""Types that several packages share in their annotations."""
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Tensor: TypeAlias = Any
-"""A tensor of the Keras backend, symbolic or not. Neither Keras nor TensorFlow has types that tell more; shapes, dtypes
-and units stand in the docstring."""
+"""A tensor of the Keras backend, symbolic or with values. Neither Keras nor TensorFlow has a more precise type; the
+docstrings give shapes, dtypes and units."""
+
+Normalization = Literal["moving", "batch"]
+"""Which statistics batch normalization uses: the moving ones, or those of each batch."""
+
+ViewName = Literal["center", "10-crop", "multi-scale"]
+"""Which parts of a test photo the network is applied to (Sec. 3.4)."""

@@ -2,9 +2,9 @@
 
     python recipes/cifar10.py --model ResNet20 --data-dir DIR
 
-trains 64,000 steps of batch 128 on 45,000 images with 5,000 held out, augmented by 4-pixel shifts and flips, at rate
-0.1, divided by 10 after one half and three quarters. Paper (all 50,000 images, full test set): ResNet-20 8.75 % error,
-32 7.51, 44 7.17, 56 6.97, 110 6.43. DIR holds the data set as TensorFlow Datasets prepares it.
+trains 64,000 steps of batch 128 on 45,000 images with 5,000 held out, augmented by shifts of up to 4 pixels and flips,
+at rate 0.1, divided by 10 after one half and three quarters of the run. Test errors in the paper, trained on all 50,000
+images: ResNet-20 8.75 %, 32 7.51, 44 7.17, 56 6.97, 110 6.43. DIR holds the data set as prepared by TFDS.
 """
 
 from keras_resnet import training

@@ -4,11 +4,11 @@
     python recipes/finetune.py --model best.keras --data DIR --freeze conv4 --freeze-bn
     python recipes/finetune.py --model best.keras --data DIR --unfreeze-every 2
 
-puts a new classifier on the network's weights and trains all of it, batches of 32, for 15 epochs at rate 0.01, divided
-by 10 at 30, 60 and 80 of 90 parts. The classifier learns at the whole rate and each stage below at --layer-decay times
-that of the stage above. --freeze keeps stages as they are, --freeze-bn all normalizations (as Sec. 4.3 does);
---unfreeze-every N lets the classifier learn alone first, and one stage more every N epochs (statistics of normalization
-stand still only with --freeze-bn). Inputs are prepared as the weights expect them.
+puts a new classifier on the network's weights and trains all of it in batches of 32, for 15 epochs at rate 0.01,
+divided by 10 after 30/90, 60/90 and 80/90 of the run. The classifier learns at the full rate, and each stage below it
+at --layer-decay times the rate of the stage above. --freeze keeps stages unchanged, --freeze-bn all normalization
+layers (as in Sec. 4.3); --unfreeze-every N trains the classifier alone first, and one more stage every N epochs
+(normalization statistics still change unless --freeze-bn is given). Inputs are preprocessed as the weights expect.
 """
 
 import functools
@@ -24,24 +24,24 @@ from keras_resnet.specs import find_spec, split_name
 from keras_resnet.training.stepping import schedules
 from keras_resnet.weights.file_bounds import check_file, expanded
 
-UNTRAINED = "{} is no trained network of keras_resnet: convert it with convert_weights.py."
+UNTRAINED = "{} is not a trained network of keras_resnet: convert it with convert_weights.py."
 PRESET = {"batch_size": 32, "base_lr": 0.01, "schedule": "steps", "epochs": 15}
 
 
 @dataclass(frozen=True)
 class Settings(training.Settings):
-    """What to fine-tune, on what, and how."""
+    """What to fine-tune, on what data, and how."""
 
     model: ByPreset[str] = BY_PRESET
     """The trained network: NAME:WEIGHTS (a file, or imagenet), a .keras file, or another weight file."""
     freeze: Literal["conv1", "conv2", "conv3", "conv4", "conv5"] | None = None
-    """The last stage that does not learn; all below it do not either."""
+    """The last frozen stage; all stages below it are frozen too."""
     freeze_bn: bool = False
-    """Keep all normalizations as they are: scale, offset and statistics."""
+    """Freeze all normalization layers: scale, offset and statistics."""
     layer_decay: Annotated[float, Between(1e-30, 1)] = 0.7
-    """Rate of each stage, as a share of that of the stage above it."""
+    """Learning rate of each stage as a share of the rate of the stage above it."""
     unfreeze_every: Annotated[float, Between(1e-6, 1_000_000)] | None = None
-    """Epochs after which one stage more begins to learn, from the top down; default: all learn from the start."""
+    """Epochs after which one more stage begins to learn, from the top down; default: all learn from the start."""
 
     def check_model(self) -> None:
         if self.model is None:
@@ -58,42 +58,42 @@ class Settings(training.Settings):
 
 
 def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -> dict[str, tuple[float, int]]:
-    """Share of the learning rate and first update of each stage."""
+    """For each stage, its share of the learning rate and the update at which it begins to learn."""
     wait = 0 if settings.unfreeze_every is None else max(1, round(settings.unfreeze_every * epoch_steps))
     below = enumerate(reversed(stages), start=1)
     return {stage: (settings.layer_decay**distance, distance * wait) for distance, stage in below}
 
 
-def prepare(settings: Settings, found: "data.Data", trained: "keras_resnet.Network") -> "training.Classification":
-    """A new classifier on ``trained``, fed with what its weights expect."""
-    found = training.with_first_photos(found, settings.workdir)
-    size, batch, preprocessing = settings.image_size, settings.batch_size, trained.preprocessing
+def prepare(settings: Settings, data_set: "data.Data", trained: "keras_resnet.Network") -> "training.Classification":
+    """The task of fine-tuning ``trained`` with a new classifier."""
+    data_set = training.with_first_photos(data_set, settings.workdir)
+    batch, view = settings.batch_size, data.ImageNetView(trained.preprocessing, settings.image_size)
 
     def network():
-        tuned = keras_resnet.replace_classifier(trained, len(found.classes), size)
+        tuned = keras_resnet.replace_classifier(trained, len(data_set.classes), settings.image_size)
         training.freeze(tuned, settings.freeze, settings.freeze_bn)
         return tuned
 
     return training.Classification(
         settings=settings,
-        classes=found.classes,
-        train=found.train,
-        validation=found.validation,
-        test=found.test,
-        preprocessing=preprocessing,
+        classes=data_set.classes,
+        train=data_set.train,
+        validation=data_set.validation,
+        test=data_set.test,
+        preprocessing=view.preprocessing,
         train_batches=lambda start_step, shard: data.imagenet_batches(
-            found.train, preprocessing, batch, size, settings.seed, start_step, shard
+            data_set.train, view, batch, settings.seed, start_step, shard
         ),
-        test_batches=lambda split, shard: data.imagenet_batches(split, preprocessing, batch, size, shard=shard),
+        test_batches=lambda split, shard: data.imagenet_batches(split, view, batch, shard=shard),
         reference_batch=PRESET["batch_size"],
         milestones=schedules.IMAGENET_MILESTONES,
         network=network,
-        rates=stage_rates(settings, training.stages_of(trained), max(1, round(len(found.train) / batch))),
+        rates=stage_rates(settings, training.stages_of(trained), max(1, round(len(data_set.train) / batch))),
     )
 
 
 def main(settings: Settings) -> None:
-    found = data.open_data(settings.data, settings.data_dir)
+    data_set = data.open_data(settings.data, settings.data_dir)
     trained = keras_resnet.load_model(settings.model)
     if getattr(trained, "spec", None) is None or trained.preprocessing is None:
         raise InputError(UNTRAINED.format(settings.model))
@@ -101,7 +101,7 @@ def main(settings: Settings) -> None:
         raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
     settings = training.resolve(settings, PRESET | {"image_size": evaluation.input_size(trained)}, "finetune")
     trained.spec.check_shape((settings.image_size, settings.image_size, 3))
-    training.run(settings, functools.partial(prepare, found=found, trained=trained))
+    training.run(settings, functools.partial(prepare, data_set=data_set, trained=trained))
 
 
 if __name__ == "__main__":

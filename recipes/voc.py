@@ -5,37 +5,42 @@
     python recipes/voc.py --model ResNet101:imagenet --data VOCdevkit --train 07++12 --test none
     python recipes/voc.py --model ResNet101:imagenet --data voc --data-dir TFDS
 
-trains on the trainval parts of VOC 2007 and 2012 and scores on VOC 2007 test by its 11-point rule: 80,000 steps of one
-image at rate 0.001, divided by 10 after 60,000, decay 5e-4; --scheme alternating takes two images for regions. Other
-batches take their share of the rate, and as many images. Paper (Table 7, mAP): VOC 07 VGG-16 73.2, ResNet-101 76.4;
-VOC 12 (trained on 07++12) 70.4, 73.8: the server scores VOC 2012 test, for which tools/evaluate_detection.py --model
-last.keras --benchmark voc2012 --data VOCdevkit --split test --out FOLDER writes the files.
+The default trains on the trainval parts of VOC 2007 and 2012 and scores on VOC 2007 test by its 11-point rule. It takes
+80,000 steps of one image at a learning rate of 0.001, divided by 10 after 60,000, with weight decay 5e-4; --scheme
+alternating takes two images per step for regions. With another batch size the rate changes in proportion, and the
+number of images stays the same.
+
+Paper (Table 7, mAP): VOC 07 VGG-16 73.2, ResNet-101 76.4; VOC 12 (trained on 07++12) 70.4, 73.8. The server scores VOC
+2012 test; tools/evaluate_detection.py --model last.keras --benchmark voc2012 --data VOCdevkit --split test --out FOLDER
+writes the files for it.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from keras_resnet import detection, training
+from keras_resnet.detection.data.voc_sets import TestSet, TrainingSet
 
 
 @dataclass(frozen=True)
 class Settings(detection.DetectionSettings):
-    """What detector to train on which parts of VOC, and how."""
+    """The detector to train on parts of VOC, and how."""
 
     data: str = "VOCdevkit"
     """The folder that holds VOC2007 and VOC2012, or voc for TFDS."""
-    train: Literal["07", "07+12", "07++12", "07+12train", "07++12train"] = "07+12"
-    """The training set: 2007's trainval; 2012's too; 2007's test too. With 12train, 2012's val part is left out."""
-    test: Literal["07", "12", "none"] = "07"
-    """What it is scored on: VOC 2007 test, or VOC 2012 val, for want of its test part's objects; a part trained on is
-    refused. none: trained without a validation part, as 07++12 for the server; last.keras is the network then."""
+    train: TrainingSet = "07+12"
+    """The training set: 07 is 2007's trainval, 07+12 adds 2012's trainval, 07++12 also 2007's test. 12train takes
+    2012's train instead of its trainval, which leaves its val part for scoring."""
+    test: TestSet = "07"
+    """The validation part: 07 is VOC 2007 test, and 12 is VOC 2012 val, as the objects of its test part are not public;
+    a part that shares photos with the training set is refused. none: no validation, as for 07++12 and the server; the
+    result is last.keras."""
 
 
 def main(settings: Settings) -> None:
-    found = detection.open_voc_sets(settings.data, settings.data_dir, settings.train, settings.test)
+    data = detection.open_voc_sets(settings.data, settings.data_dir, settings.train, settings.test)
     protocol = detection.PROTOCOLS["voc2007" if settings.test == "07" else "voc2012"]
-    settings = training.resolve(settings, protocol.preset(settings.batch_size, len(found.train)), "voc")
-    detection.train(settings, found.train, found.validation, protocol)
+    settings = training.resolve(settings, protocol.preset(settings.batch_size, len(data.part("train"))), "voc")
+    detection.train(settings, data.part("train"), data.validation, protocol)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What several tests share."""
+"""Fixtures and helpers that several tests share."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ REAL_DATA = ROOT.parent / "shared" / "data"
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):
-    """Scans and the demo set of the tests go into a folder of their own, one for all of xdist's workers."""
+    """Keep scans and the demo set of the tests in a separate folder, which all of xdist's workers share."""
     previous = os.environ.get("XDG_CACHE_HOME")
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
@@ -61,13 +61,13 @@ def rng(seed):
 
 @pytest.fixture(scope="session")
 def real_data():
-    """A function from a name to its path among the real data; skips the test where it is absent."""
+    """A function from a name to its path among the real data; skips the test if it is missing."""
 
     def path(name: str) -> Path:
-        found = REAL_DATA / name
-        if not found.exists():
-            pytest.skip(f"needs the real data {found}")
-        return found
+        real = REAL_DATA / name
+        if not real.exists():
+            pytest.skip(f"needs the real data {real}")
+        return real
 
     return path
 
@@ -92,7 +92,7 @@ def write_photos(parent):
 
 
 def randomize(model, rng, keep=()):
-    """Give every weight of ``model`` random values, normalization too, so that nothing hides behind zeros and ones."""
+    """Give every weight of ``model`` random values, normalization too, so that zeros and ones hide no errors."""
     for variable in model.weights:
         name = variable.path.split("/")[-1]
         if any(name.endswith(kept) for kept in keep):

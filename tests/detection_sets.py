@@ -1,5 +1,6 @@
-"""A small detection set and a network for it, which tests of the package, the recipes and the tools share."""
+"""A small detection set and a network for it, shared by the tests of the package, the recipes and the tools."""
 
+import io
 import json
 
 import keras
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 import keras_resnet
+from keras_resnet.detection import open_coco
 from keras_resnet.evaluation import recalibrate_batch_norm
 from keras_resnet.weights import Preprocessing
 
@@ -38,10 +40,54 @@ def rectangles(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def classifier(rectangles):
-    """A narrow random network with the statistics of normalization that such pictures have."""
+    """A narrow random network whose normalization has the statistics of these pictures."""
     keras.utils.set_random_seed(0)
     network = keras_resnet.ResNet18(width=0.125, classes=2, input_shape=(96, 96, 3))
     network.preprocessing = Preprocessing(mean=[60, 40, 60], std=(50, 50, 50))
     pictures = np.stack([np.asarray(Image.open(path)) for path in sorted((rectangles / "train").iterdir())])
     recalibrate_batch_norm(network, [(network.preprocessing(pictures),)])
     return network
+
+
+@pytest.fixture(scope="session")
+def tfds_rectangles(rectangles, tmp_path_factory):
+    """The folder of two TFDS sets of the rectangles, with COCO's features and with VOC's, and the rectangles."""
+    import tensorflow_datasets as tfds
+
+    folder = tmp_path_factory.mktemp("tfds")
+    data = open_coco(rectangles / "train.json", rectangles / "train")
+    box, flag = tfds.features.BBoxFeature(), np.bool_
+    feature_sets = {
+        "coco_like": ({"image/id": np.int64}, {"area": np.int64, "is_crowd": flag}),
+        "voc_like": ({}, {"is_difficult": flag}),
+    }
+    for name, (image_features, object_features) in feature_sets.items():
+        features = tfds.features.FeaturesDict(
+            {
+                "image": tfds.features.Image(encoding_format="jpeg"),
+                "image/filename": tfds.features.Text(),
+                **image_features,
+                "objects": tfds.features.Sequence(
+                    {"bbox": box, "label": tfds.features.ClassLabel(names=data.classes), **object_features}
+                ),
+            }
+        )
+
+        def records(image_features=image_features, object_features=object_features):
+            for photo in data.photos:
+                buffer = io.BytesIO()
+                Image.open(photo.file).save(buffer, "JPEG", quality=95)
+                objects = []
+                for number, ((x1, y1, x2, y2), label) in enumerate(
+                    zip(photo.objects.boxes / 96, photo.objects.classes, strict=True)
+                ):
+                    more = {key: 7 if key == "area" else number == 1 for key in object_features}
+                    objects.append({"bbox": tfds.features.BBox(y1, x1, y2, x2), "label": int(label), **more})
+                image = {"image": io.BytesIO(buffer.getvalue()), "objects": objects}
+                image |= {"image/filename": f"{photo.id}.jpg"} | dict.fromkeys(image_features, photo.id + 100)
+                yield str(photo.id), image
+
+        tfds.dataset_builders.store_as_tfds_dataset(
+            name=name, version="1.0.0", features=features, split_datasets={"train": records()}, data_dir=folder
+        )
+    return folder, data

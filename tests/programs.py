@@ -1,4 +1,4 @@
-"""Recipes and tools as a user starts them: each in a process of its own, its words in and its status and sentences out.
+"""Recipes and tools as a user starts them, each in a separate process, with its exit status, output and errors.
 
 The processes are forked from one that has imported what is heavy, so that none of them imports TensorFlow again; that
 each program also starts from nothing is in test_imports.py.

@@ -1,4 +1,4 @@
-"""Folders as a run leaves them, without training."""
+"""Run folders as training would leave them, made without training."""
 
 from types import SimpleNamespace
 
@@ -27,17 +27,17 @@ class Variable:
 
 
 class Model:
-    """As much of a compiled model as is saved and restored."""
+    """The part of a compiled model that is saved and restored."""
 
     bad_step = SimpleNamespace(assign=lambda value: None)
 
     def __init__(self):
         self.variable, self.metric = Variable(), Variable()
 
-    def own_variables(self):
+    def checkpoint_variables(self):
         return [self.variable]
 
-    def running_variables(self):
+    def metric_variables(self):
         return [self.metric]
 
 
@@ -51,14 +51,14 @@ def go_on(workdir: Workdir, steps) -> tuple[int, list[dict], float]:
     model = Model()
     state, _ = workdir.restore(model) or (State(), {})
     workdir.restore_rows(state.step, Classification.metric_names)
-    found = state.step, list(workdir.metrics.rows), float(model.variable.value[0])
+    position = state.step, list(workdir.metrics.rows), float(model.variable.value[0])
     for step in steps:
         if step:
             workdir.add_row(row(step))
         model.variable.value = np.full(3, step, np.float32)
         workdir.save_checkpoint(model, State(step=step, validated=step))
     workdir.close()
-    return found
+    return position
 
 
 def run_of(path, settings=FULL, steps=(0, 5)):

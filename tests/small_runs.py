@@ -1,4 +1,4 @@
-"""Runs of the ImageNet recipe that take seconds, and waiting for them."""
+"""Runs of the ImageNet recipe that take seconds, and functions that wait for their checkpoints."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Public functions say what they take and give, so that mypy checks their bodies and an editor shows their types."""
+"""Public functions have annotations, so that mypy checks their bodies and editors show their types."""
 
 import ast
 from pathlib import Path
@@ -14,13 +14,13 @@ BUILDERS = ("build",)  # of networks: they have the signature of keras.applicati
 
 def public_functions(body: list[ast.stmt], prefix: str = "") -> list[tuple[str, FUNCTION]]:
     """Functions and methods whose names, and whose classes' names, have no leading underscore; and ``__init__``."""
-    found = []
+    functions = []
     for node in body:
         if isinstance(node, FUNCTION) and (not node.name.startswith("_") or node.name == "__init__"):
-            found.append((prefix + node.name, node))
+            functions.append((prefix + node.name, node))
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-            found += public_functions(node.body, f"{node.name}.")
-    return found
+            functions += public_functions(node.body, f"{node.name}.")
+    return functions
 
 
 def parameters(function: FUNCTION, method: bool) -> list[ast.arg]:

@@ -1,4 +1,4 @@
-"""Networks on other backends: outputs and one training step as on TensorFlow.
+"""Networks on other backends give the same outputs and the same training step as on TensorFlow.
 
 In float64, where nothing but a difference of the arithmetic is left to see. In float32 a ReLU here and there falls to
 its other side on another processor, or with other threads, and a gradient with it: a bound for that is a coin.
@@ -31,7 +31,7 @@ JOBS = [
 
 @pytest.fixture(scope="module")
 def train(tmp_path_factory):
-    """A function from backend, dtype and number of networks to what a step makes of each, from the same weights."""
+    """A function from backend, dtype and number of networks to the results of a step from the same weights."""
     folder, rng = tmp_path_factory.mktemp("backends"), np.random.default_rng(0)
     np.savez(folder / "batch.npz", x=rng.normal(size=(8, 32, 32, 3)), y=rng.integers(0, 10, 8))
     for number, (name, changes) in enumerate(JOBS):
@@ -55,7 +55,7 @@ def train(tmp_path_factory):
 
 
 def compare(there, here):
-    """Outputs to 1e-9; each tensor's change in the step to a millionth of itself."""
+    """Outputs agree to 1e-9, and the change of each tensor in the step to a millionth of itself."""
     for job, (before, after), (_, expected) in zip(JOBS[: len(there)], there, here, strict=True):
         np.testing.assert_allclose(after.pop("outputs"), expected.pop("outputs"), rtol=1e-9, err_msg=str(job))
         assert after.keys() == expected.keys()

@@ -1,4 +1,4 @@
-"""Fields are what their annotations ask for, and every number of every setting has a range."""
+"""Fields are checked against their annotations, and every number in every setting has a range."""
 
 import ast
 import importlib
@@ -59,12 +59,12 @@ def test_what_fits_is_left_alone():
 
 def declared() -> list[type]:
     """The dataclasses of settings of all recipes and tools."""
-    found = []
+    classes = []
     sys.path.insert(0, str(ROOT / "tools"))
     for file in [*ROOT.glob("recipes/**/*.py"), *ROOT.glob("tools/*.py")]:
         names = [n.name for n in ast.parse(file.read_text()).body if isinstance(n, ast.ClassDef) and n.decorator_list]
         values = runpy.run_path(str(file)) if names else {}
-        found += [values[name] for name in names if is_dataclass(values[name])]
+        classes += [values[name] for name in names if is_dataclass(values[name])]
     sys.path.remove(str(ROOT / "tools"))
     for module, name in (
         ("specs", "NetSpec"),
@@ -74,8 +74,8 @@ def declared() -> list[type]:
         ("localization.localization_settings", "LocalizationSettings"),
         ("studies.study_settings", "StudySettings"),
     ):
-        found.append(getattr(importlib.import_module(f"keras_resnet.{module}"), name))
-    return found
+        classes.append(getattr(importlib.import_module(f"keras_resnet.{module}"), name))
+    return classes
 
 
 def test_every_number_of_every_recipe_and_tool_has_a_range():

@@ -1,4 +1,4 @@
-"""How a tool ends: what it is to write is tried first, and what goes wrong is one sentence and status 2."""
+"""A tool first checks that it can write its files, and an error ends it with one sentence and status 2."""
 
 import os
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Tool:
 
 @pytest.fixture
 def ended(tmp_path, monkeypatch, capsys):
-    """A function of the tool's words to its status, output and errors; it must leave nothing behind."""
+    """A function from the tool's arguments to its status, output and errors; no files may be left behind."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "d.json").mkdir()
     (tmp_path / "file").write_text("")
@@ -52,22 +52,25 @@ def ended(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--json", "none/x.json"], "--json 'none/x.json' must be a .json file in a folder that is there."),
-        (["--json", "d.json"], "--json 'd.json' must be a .json file in a folder that is there."),
-        (["--json", "p.json"], "--json 'p.json' must be a .json file in a folder that is there."),
-        (["--json", "x.txt"], "--json 'x.txt' must be a .json file in a folder that is there."),
+        (["--json", "none/x.json"], "--json 'none/x.json' must be a .json file in an existing folder."),
+        (["--json", "d.json"], "--json 'd.json' must be a .json file in an existing folder."),
+        (["--json", "p.json"], "--json 'p.json' must be a .json file in an existing folder."),
+        (["--json", "x.txt"], "--json 'x.txt' must be a .json file in an existing folder."),
         (["--json", "/proc/x.json"], "--json '/proc/x.json' cannot be written"),
         (["--json", f"{'x' * 250}.json"], "cannot be written (File name too long): choose another place."),
-        (["x.d"], "target 'x.d' must be a .a or .b.c file in a folder that is there."),
-        (["--out", "file"], "--out 'file' cannot be written (file is no folder): choose another place."),
-        (["--out", "file/deep/er"], "file is no folder): choose another place."),
+        (["x.d"], "target 'x.d' must be a .a or .b.c file in an existing folder."),
+        (["--out", "file"], "--out 'file' cannot be written (file is not a folder): choose another place."),
+        (["--out", "file/deep/er"], "file is not a folder): choose another place."),
         (["--count", "4"], "--count 4 must be a whole number from 1 to 3."),
-        (["--read", "none"], "none: No such file or directory: see that it is there, may be used and has room."),
+        (
+            ["--read", "none"],
+            "none: No such file or directory: make sure that it exists, that you may use it",
+        ),
     ],
 )
 def test_what_cannot_be_done_ends_in_one_sentence(ended, words, sentence):
-    status, said, errors = ended(*words)
-    assert (status, said) == (2, "")
+    status, output, errors = ended(*words)
+    assert (status, output) == (2, "")
     assert errors.startswith("tool.py: ")
     assert sentence in errors
     assert errors.count("\n") == 1

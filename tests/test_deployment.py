@@ -63,8 +63,8 @@ def test_a_network_of_mixed_precision_is_exported_in_float32(model, images, tmp_
     expected = evaluation.with_activation(model, None)(model.preprocessing(images)).numpy()
     deployment.save_saved_model(mixed, tmp_path / "saved_model")
     deployment.save_litert(tmp_path / "saved_model", tmp_path / "m.tflite")
-    found = deployment.run_litert(tmp_path / "m.tflite")(images)
-    assert np.abs(found - expected).max() < 1e-4 * np.ptp(expected)
+    logits = deployment.run_litert(tmp_path / "m.tflite")(images)
+    assert np.abs(logits - expected).max() < 1e-4 * np.ptp(expected)
     same = deployment.in_float32(mixed)
     assert (same.spec, same.preprocessing, same.class_names) == (mixed.spec, mixed.preprocessing, mixed.class_names)
     assert deployment.in_float32(model) is model

@@ -1,4 +1,4 @@
-"""What is imported when: a command line answers before Keras and TensorFlow are loaded."""
+"""Command lines answer before Keras and TensorFlow are imported."""
 
 import ast
 import importlib
@@ -32,9 +32,9 @@ except SystemExit as end:  # recipes that refuse would end the process themselve
 
 
 def imported(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stderr
+    return json.loads(completed.stdout.splitlines()[-1])
 
 
 def test_the_package_imports_nothing_heavy():
@@ -78,7 +78,7 @@ PACKAGES = sorted(path.parent.relative_to(ROOT) for path in (ROOT / "keras_resne
 
 @pytest.mark.parametrize("package", PACKAGES, ids=str)
 def test_every_name_that_a_stub_lists_is_there(package):
-    """And is what its stub says: a function with the name of a module would be hidden by it."""
+    """Each name is what its stub says: a module would hide a function of the same name."""
     module = importlib.import_module(".".join(package.parts))
     listed = {}
     for line in ast.parse((ROOT / package / "__init__.pyi").read_text()).body:

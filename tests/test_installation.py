@@ -1,4 +1,4 @@
-"""Package, recipes and tools are installed together, and ``keras-resnet`` runs them where there is no checkout."""
+"""Package, recipes and tools are installed together, and ``keras-resnet`` runs them without a checkout."""
 
 import configparser
 import json
@@ -34,14 +34,14 @@ def run(*words, **how):
 
 def listed(command, folder):
     """The programs that ``keras-resnet`` lists in ``folder``."""
-    done = run(command, cwd=folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    return {line.split()[0].rpartition("/")[2] for line in done.stdout.splitlines() if line.startswith("  ")}
+    completed = run(command, cwd=folder)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    return {line.split()[0].rpartition("/")[2] for line in completed.stdout.splitlines() if line.startswith("  ")}
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """A copy of what is installed, since pip leaves folders in the tree that it builds."""
+    """A copy of the installed files, because pip leaves folders in the tree that it builds."""
     folder = tmp_path_factory.mktemp("source")
     for name in FILES:
         shutil.copy(ROOT / name, folder)
@@ -54,8 +54,8 @@ def source(tmp_path_factory):
 def wheel(source, tmp_path_factory):
     out = tmp_path_factory.mktemp("wheel")
     pip = (sys.executable, "-m", "pip", "wheel", source, "--no-deps", "--no-build-isolation", "--wheel-dir", out)
-    done = run(*pip, cwd=out)
-    assert done.returncode == 0, done.stderr
+    completed = run(*pip, cwd=out)
+    assert completed.returncode == 0, completed.stderr
     (path,) = out.glob("*.whl")
     return path
 
@@ -68,17 +68,17 @@ def environment(folder, wheel):
     venv.create(folder)
     programs = folder / "bin"
     pip = (sys.executable, "-m", "pip", "--python", programs / "python", "install", "--no-deps", wheel)
-    done = run(*pip, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    completed = run(*pip, cwd=folder)
+    assert completed.returncode == 0, completed.stderr
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     packages = run(programs / "python", "-c", ask).stdout.strip()
     others = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     with open(f"{packages}/others.pth", "w") as file:  # whose own .pth files, of a checkout, are not read
         file.write("\n".join(others))
     ask = "import keras_resnet, keras_resnet_recipes.studies, keras_resnet_tools; print(keras_resnet.__file__)"
-    done = run(programs / "python", "-c", ask, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return programs, done.stdout.strip()
+    completed = run(programs / "python", "-c", ask, cwd=folder)
+    assert completed.returncode == 0, completed.stderr
+    return programs, completed.stdout.strip()
 
 
 @pytest.fixture(scope="module")
@@ -102,25 +102,25 @@ def test_every_folder_with_programs_or_modules_is_a_package():
 @pytest.mark.long
 def test_the_wheel_has_every_file_once_and_no_other(wheel):
     with zipfile.ZipFile(wheel) as archive:
-        found = {name: archive.read(name) for name in archive.namelist()}
-    about = {name for name in found if ".dist-info/" in name}
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    about = {name for name in contents if ".dist-info/" in name}
     expected = {
         f"{package}/{path.relative_to(ROOT / folder).as_posix()}": path.read_bytes()
         for folder, package in FOLDERS.items()
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    assert {name: found[name] for name in found.keys() - about} == expected
-    (licence,) = [found[name] for name in about if name.endswith("/LICENSE")]
+    assert {name: contents[name] for name in contents.keys() - about} == expected
+    (licence,) = [contents[name] for name in about if name.endswith("/LICENSE")]
     assert licence == (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.mark.long
 def test_an_installation_lists_its_programs_and_says_what_needs_a_checkout(installed, tmp_path):
     assert listed(installed, tmp_path) == PROGRAMS
-    done = run(installed, "evalute", cwd=tmp_path)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert done.stderr.startswith("keras-resnet: There is no program 'evalute': did you mean evaluate?")
+    completed = run(installed, "evalute", cwd=tmp_path)
+    assert (completed.returncode, completed.stderr.count("\n")) == (2, 1)
+    assert completed.stderr.startswith("keras-resnet: There is no program 'evalute': did you mean evaluate?")
     for words, sentence in (
         (["paper_map"], "paper_map.py: Writing docs/ needs a checkout of keras_resnet"),
         (["campaign", "queue.txt", "--commit", "HEAD"], "campaign.py: --commit needs a checkout of keras_resnet"),
@@ -128,19 +128,19 @@ def test_an_installation_lists_its_programs_and_says_what_needs_a_checkout(insta
         (["degradation", "--seeds", 0], "degradation.py: --seeds 0 must be"),
     ):
         (tmp_path / "queue.txt").write_text("one: keras-resnet --help\n")
-        done = run(installed, *words, cwd=tmp_path)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith(sentence)
-    done = run(installed, "campaign", "queue.txt", cwd=tmp_path)
-    assert done.stdout.startswith("one: done"), done.stderr
+        completed = run(installed, *words, cwd=tmp_path)
+        assert (completed.returncode, completed.stdout) == (2, "")
+        assert completed.stderr.startswith(sentence)
+    completed = run(installed, "campaign", "queue.txt", cwd=tmp_path)
+    assert completed.stdout.startswith("one: done"), completed.stderr
     assert "  imagenet " in (tmp_path / "queue.txt.d" / "one.log").read_text()
 
 
 @pytest.mark.long
 def test_an_editable_installation_runs_what_its_checkout_has(source, tmp_path):
     build = "import sys; from setuptools.build_meta import build_editable; build_editable(sys.argv[1])"
-    done = run(sys.executable, "-c", build, tmp_path, cwd=source)  # as pip install --editable has it built
-    assert done.returncode == 0, done.stderr
+    completed = run(sys.executable, "-c", build, tmp_path, cwd=source)  # as pip install --editable has it built
+    assert completed.returncode == 0, completed.stderr
     programs, file = environment(tmp_path / "environment", *tmp_path.glob("*.whl"))
     assert file == str(source / "keras_resnet" / "__init__.py")
     assert listed(programs / "keras-resnet", tmp_path) == PROGRAMS
@@ -155,16 +155,16 @@ def test_an_editable_installation_runs_what_its_checkout_has(source, tmp_path):
 @pytest.mark.slow
 def test_an_installation_trains_refuses_and_evaluates(installed, tmp_path):
     words = ("--steps", 3, "--batch-size", 8, "--change", "blocks=[1,1,1]", "--workdir", "run")
-    done = run(installed, "imagenet", *words, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    completed = run(installed, "imagenet", *words, cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert (result["steps"], result["commit"]) == (3, "unknown")
-    done = run(installed, "imagenet", *words, "--base-lr", -1, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.startswith("imagenet.py: --base-lr -1")
+    completed = run(installed, "imagenet", *words, "--base-lr", -1, cwd=tmp_path)
+    assert completed.returncode == 2
+    assert completed.stderr.startswith("imagenet.py: --base-lr -1")
     words = ("--model", "run/last.keras", "--data", "demo", "--json", "errors.json")
-    done = run(installed, "evaluate", *words, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    completed = run(installed, "evaluate", *words, cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
     errors = json.loads((tmp_path / "errors.json").read_text())
     (wrong,) = errors["wrong"].values()
     assert 100 * wrong["top-1"] / errors["photos"] == pytest.approx(result["val_error"])

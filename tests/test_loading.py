@@ -1,4 +1,4 @@
-"""Models as the command line names them, and files that must not load."""
+"""Models are loaded by the names of the command line, and harmful files are refused."""
 
 import keras
 import numpy as np
@@ -41,14 +41,14 @@ def test_a_name_and_weights_that_conflict_are_refused(tmp_path):
     keras_resnet.ResNet20().save(tmp_path / "m.keras")
     with pytest.raises(InputError, match=r"m.keras does not fit ResNet32: conv2_block4_1_conv/kernel is no such key"):
         load_model(f"ResNet32:{tmp_path / 'm.keras'}")
-    with pytest.raises(InputError, match=r"m.keras needs stem='cifar', and the ResNet18 asked for has stem='imagenet'"):
+    with pytest.raises(InputError, match=r"m.keras needs stem='cifar', but the requested ResNet18 has stem='imagenet'"):
         load_model(f"ResNet18:{tmp_path / 'm.keras'}")
 
 
 def test_code_in_a_keras_file_is_refused(tmp_path):
     inputs = keras.Input((4,))
     keras.Model(inputs, keras.layers.Lambda(lambda x: x + 1)(inputs)).save(tmp_path / "evil.keras")
-    with pytest.raises(InputError, match=r"evil.keras is damaged or no Keras model that can be loaded safely"):
+    with pytest.raises(InputError, match=r"evil.keras is damaged or not a Keras model that can be loaded safely"):
         load_model(tmp_path / "evil.keras")
 
 
@@ -58,5 +58,5 @@ def test_damage_is_named(tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 3 : len(content) // 3 + 1000] = bytes(1000)
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"m.keras is damaged or no Keras model"):
+    with pytest.raises(InputError, match=r"m.keras is damaged or not a Keras model"):
         load_model(path)

@@ -1,4 +1,4 @@
-"""What keeps ``make`` from installing is said in one sentence, before anything is installed."""
+"""If ``make`` cannot install, it says so in one sentence before it installs anything."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from conftest import ROOT
     ],
 )
 def test_what_is_missing_is_said(module, content, words, tmp_path):
-    """This Python, which takes itself for another one or finds no ``ensurepip``, as Debian's without python3-venv."""
+    """This Python, but with another version number or without ``ensurepip``, as Debian's without python3-venv."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     for name in ("setup.cfg", "pyproject.toml", "constraints.txt"):
         (tmp_path / name).touch()
@@ -26,8 +26,8 @@ def test_what_is_missing_is_said(module, content, words, tmp_path):
     python = f"env PYTHONPATH={tmp_path} {sys.executable}"
     command = ["make", "--no-print-directory", "test", f"PYTHON={python}"]  # as a make within make prints directories
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 2
-    (sentence,) = done.stdout.splitlines()
+    completed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert completed.returncode == 2
+    (sentence,) = completed.stdout.splitlines()
     assert words in sentence
     assert not (tmp_path / ".venv").exists()

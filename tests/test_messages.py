@@ -1,4 +1,4 @@
-"""TensorFlow's messages at import: lower levels are left out, whatever else is written is heard."""
+"""TensorFlow's messages at import: those of lower levels are hidden, and all other output is printed."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ os.write(2, b"after\\n")
 """
 
 
-def said(level, last="pass"):
+def errors_at(level, last="pass"):
     """What a process writes to its standard error at this level."""
     code = LINES.format(module=str(MODULE), last=last)
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": level}
@@ -31,13 +31,13 @@ def said(level, last="pass"):
 
 
 def test_the_level_decides():
-    heard = {level: [line[0] for line in said(level).splitlines()] for level in "0123"}
-    assert heard == {"0": list("WIWEIa"), "1": list("WEIa"), "2": list("EIa"), "3": list("EIa")}
+    lines = {level: [line[0] for line in errors_at(level).splitlines()] for level in "0123"}
+    assert lines == {"0": list("WIWEIa"), "1": list("WEIa"), "2": list("EIa"), "3": list("EIa")}
 
 
 def test_the_last_words_of_a_crash_are_heard():
-    heard = said("2", "os.write(2, b'F0000 00:00:1 no such instruction\\n'); os.abort()")
-    assert heard.splitlines()[:3] == [
+    lines = errors_at("2", "os.write(2, b'F0000 00:00:1 no such instruction\\n'); os.abort()")
+    assert lines.splitlines()[:3] == [
         "E0000 00:00:1 29175 port.cc:153] an error",
         "In other words",
         "F0000 00:00:1 no such instruction",
@@ -48,10 +48,10 @@ def test_the_last_words_of_a_crash_are_heard():
 @pytest.mark.parametrize("command", ["table1.py", "benchmark.py inference --help", "analyze.py cost --help"])
 @pytest.mark.long
 def test_tools_say_nothing_of_tensorflow_s(command):
-    """Also those that import it themselves, and where it looks for GPUs that are not there."""
+    """This includes programs that import TensorFlow themselves, and its search for GPUs on machines without any."""
     name, *arguments = command.split()
-    done = without_a_level([ROOT / "tools" / name, *arguments])
-    assert (done.returncode, done.stderr) == (0, "")
+    completed = without_a_level([ROOT / "tools" / name, *arguments])
+    assert (completed.returncode, completed.stderr) == (0, "")
 
 
 def test_programs_lower_the_level_and_importing_the_package_does_not():

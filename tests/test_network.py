@@ -1,4 +1,4 @@
-"""Files of a network: whole with this package, a plain Keras model in a process that never imported it."""
+"""Files of a network: complete with this package, and a plain Keras model in a process that never imports it."""
 
 import json
 import pickle
@@ -50,7 +50,7 @@ assert "keras_resnet" not in sys.modules
 
 
 def network(rng, **changes):
-    """A small network in which nothing is at its start, with all that is remembered."""
+    """A small network with random values everywhere and all remembered attributes."""
     model = keras_resnet.ResNet20(
         **{"blocks": (2, 2), "filters": (4, 8), "input_shape": (8, 8, 3), "classes": 3} | changes
     )
@@ -61,7 +61,7 @@ def network(rng, **changes):
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
-    """The networks by name, their folder, and what a process with Keras alone says of each file."""
+    """The networks by name, their folder, and the answer of a process with only Keras for each file."""
     rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("files")
     np.save(folder / "images.npy", rng.normal(size=(2, 8, 8, 3)).astype("float32"))
     models = {name: network(rng, **changes) for name, changes in (NETWORKS | IMPORTS_NEEDED).items()}
@@ -73,32 +73,32 @@ def opened(tmp_path_factory):
     models["mean-image"].save(folder / "mean-image.keras")
     pyramid = keras_resnet.pyramid(models["option-a"])
     keras.Model(pyramid.input, pyramid.outputs[-1]).save(folder / "part.keras")
-    done = subprocess.run([sys.executable, "-c", ALONE, folder], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return models, folder, dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    completed = subprocess.run([sys.executable, "-c", ALONE, folder], cwd=folder, capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stderr
+    return models, folder, dict(line.split(" ", 1) for line in completed.stdout.splitlines())
 
 
 @pytest.mark.parametrize("file", [*(f"{name}.keras" for name in (*NETWORKS, "mean-image")), "option-a.h5"])
 @pytest.mark.long
 def test_keras_alone_opens_a_file(file, opened):
-    models, folder, said = opened
+    models, folder, answers = opened
     model, images = models[file.split(".")[0]], np.load(folder / "images.npy")
-    assert said[file] == "Functional"
+    assert answers[file] == "Functional"
     np.testing.assert_allclose(np.load(folder / f"{file}.npy"), model(images), rtol=1e-5, atol=1e-6)
 
 
 def test_keras_alone_opens_a_part_of_a_network(opened):
-    models, folder, said = opened
+    models, folder, answers = opened
     expected = keras_resnet.pyramid(models["option-a"])(np.load(folder / "images.npy"))["C3"]
-    assert said["part.keras"] == "Functional"
+    assert answers["part.keras"] == "Functional"
     np.testing.assert_allclose(np.load(folder / "part.keras.npy"), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("layer", IMPORTS_NEEDED)
 def test_keras_alone_says_what_to_import_for_layers_it_lacks(layer, opened):
-    _, _, said = opened
-    assert f"{layer}, which is known after `import keras_resnet`" in said[f"{layer}.keras"]
-    assert len(said[f"{layer}.keras"]) < 200
+    _, _, answers = opened
+    assert f"{layer}, which is known after `import keras_resnet`" in answers[f"{layer}.keras"]
+    assert len(answers[f"{layer}.keras"]) < 200
 
 
 @pytest.mark.parametrize("name", NETWORKS | IMPORTS_NEEDED)
@@ -140,7 +140,7 @@ def test_weights_spread_over_several_files_are_refused_and_the_way_out_is_named(
     assert len(list(tmp_path.glob("w_0000?.weights.h5"))) > 1
     before = model.get_weights()
     for load in (model.load_weights, keras_resnet.load_model, weights.read):
-        with pytest.raises(InputError, match=r"over several files: save them in one, with model\.save_weights\("):
+        with pytest.raises(InputError, match=r"over several files: save them in one file, with model\.save_weights\("):
             load(path)
     with pytest.raises(InputError, match=r"w_00000\.weights\.h5 is damaged or does not fit"):
         model.load_weights(tmp_path / "w_00000.weights.h5")
@@ -225,7 +225,7 @@ def test_the_class_is_named_as_keras_names_its_own():
 
 @pytest.mark.long
 def test_importing_the_package_leaves_kerass_settings_open():
-    """A dtype policy is settled by the first layer or input that is made; a float type set later would be ignored."""
+    """The first layer or input fixes the dtype policy; a float type that is set later would be ignored."""
     code = "import keras, keras_resnet; keras.config.set_floatx('float64'); print(keras.config.dtype_policy().name)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.split()[-1:] == ["float64"], done.stderr
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert completed.stdout.split()[-1:] == ["float64"], completed.stderr

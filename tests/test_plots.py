@@ -56,9 +56,9 @@ def has_colour(path, colour):
 
 
 def test_panels_give_a_name_one_colour_everywhere(tmp_path):
-    """The second panel draws only "b", in the colour it has in the first."""
-    both = Panel("both", "x", "y", {"a": [1.0, 2.0], "b": ([0, 5], [3.0, 1.0])})
-    panels([both, Panel("b alone", "x", "y", {"b": [1.0, 10.0]}, log=True)], tmp_path / "two.png")
+    """The second panel draws only "b", in the same colour as in the first."""
+    first = Panel("both", "x", "y", {"a": [1.0, 2.0], "b": ([0, 5], [3.0, 1.0])})
+    panels([first, Panel("b alone", "x", "y", {"b": [1.0, 10.0]}, log=True)], tmp_path / "two.png")
     picture = np.asarray(Image.open(tmp_path / "two.png").convert("RGB"), int)
     right = picture[:, picture.shape[1] // 2 :]
     assert (np.abs(right - [255, 127, 14]).sum(axis=-1) < 30).any()

@@ -1,4 +1,4 @@
-"""Which kernels TensorFlow is given, and what is said where they are slow."""
+"""oneDNN is turned on, and slow kernels are reported."""
 
 import os
 import subprocess
@@ -14,9 +14,9 @@ ENABLED = "from tensorflow.python.util import _pywrap_util_port as port; print(p
 def run(code, **variables):
     """What a new process prints to its standard output and its standard error."""
     environment = {k: v for k, v in os.environ.items() if k != processor.ONEDNN} | variables
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split(), done.stderr
+    completed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout.split(), completed.stderr
 
 
 @pytest.mark.skipif("AVX2" not in processor.instruction_sets(), reason="needs an x86 processor with AVX2")
@@ -30,7 +30,7 @@ def test_onednn_is_on_and_a_user_s_own_setting_wins():
 @pytest.mark.skipif("AVX2" not in processor.instruction_sets(), reason="needs an x86 processor with AVX2")
 @pytest.mark.long
 def test_what_it_costs_is_said_once_where_tensorflow_came_first_and_left_it_off():
-    """As on a processor with AVX2 alone: off, and by nobody's wish."""
+    """As on a processor with AVX2 but not AVX-512: off, though nobody asked for that."""
     off = "import os, tensorflow; del os.environ['TF_ENABLE_ONEDNN_OPTS']; import keras_resnet, keras_resnet.models"
     assert run(off, TF_ENABLE_ONEDNN_OPTS="0")[1].count(processor.LEFT_OFF) == 1
     assert processor.LEFT_OFF not in run("import tensorflow, keras_resnet", TF_ENABLE_ONEDNN_OPTS="0")[1]
@@ -51,7 +51,7 @@ def test_instruction_sets_are_read_from_whole_words(monkeypatch, flags, expected
         ("avx2", "AuthenticAMD", "mixed_bfloat16", "has no bfloat16 arithmetic"),
         ("avx2 avx512f", "GenuineIntel", "mixed_bfloat16", "has no bfloat16 arithmetic"),
         ("avx2 avx512f avx512_bf16", "AuthenticAMD", "mixed_bfloat16", ""),
-        ("avx2 avx512f avx512_bf16", "GenuineIntel", "mixed_bfloat16", "of AVX-512 alone"),
+        ("avx2 avx512f avx512_bf16", "GenuineIntel", "mixed_bfloat16", "of AVX-512 only"),
         ("avx2 avx512f avx512_bf16 amx_bf16", "GenuineIntel", "mixed_bfloat16", ""),
         ("avx2", "GenuineIntel", "float32", ""),
         ("", "", "mixed_bfloat16", ""),  # a system that does not tell

@@ -1,4 +1,4 @@
-"""``keras-resnet`` lists every program in its own words, runs it as Python would, and knows what was meant."""
+"""``keras-resnet`` lists every program with its docstring, runs it as Python would, and suggests the closest name."""
 
 import ast
 import json
@@ -39,20 +39,20 @@ def test_every_program_is_found_under_one_name():
 
 
 def test_the_listing_has_a_line_of_each_program_s_own_words():
-    done = started()
-    assert (done.returncode, done.stderr) == (0, "")
-    assert started("--help").stdout == done.stdout
-    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines() if line.startswith("  ")]
+    completed = started()
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert started("--help").stdout == completed.stdout
+    lines = [line.split(maxsplit=1) for line in completed.stdout.splitlines() if line.startswith("  ")]
     words = {path.stem: path.read_text().removeprefix('"""').splitlines()[0] for path in STARTED}
     assert {name.removeprefix("studies/"): said for name, said in lines} == words
-    groups = [line for line in done.stdout.splitlines()[1:] if line and not line.startswith(" ")]
+    groups = [line for line in completed.stdout.splitlines()[1:] if line and not line.startswith(" ")]
     assert groups == [*programs.FOLDERS.values(), *programs.TOOLS]  # no tool has been left to the others
 
 
 def test_listing_imports_nothing_heavy():
     code = f"{START}; import sys; sys.exit(' '.join(name for name in {HEAVY!r} if name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert (done.stdout.count("\n") > 30, done.stderr.strip()) == (True, "")
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (completed.stdout.count("\n") > 30, completed.stderr.strip()) == (True, "")
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_an_unknown_name_ends_in_a_sentence_with_the_closest_one(wrong, meant):
 
 
 def test_an_unknown_name_is_status_2():
-    done = started("evalute")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.endswith(
-        "There is no program 'evalute': did you mean evaluate? keras-resnet alone lists them.\n"
+    completed = started("evalute")
+    assert (completed.returncode, completed.stdout) == (2, "")
+    assert completed.stderr.endswith(
+        "There is no program 'evalute': did you mean evaluate? keras-resnet without a program lists them.\n"
     )
 
 
@@ -95,13 +95,17 @@ def test_a_program_says_and_ends_as_python_would_have_it(words, tmp_path):
     direct = subprocess.run(
         [sys.executable, str(file), *words[1:]], env=environment, capture_output=True, text=True, cwd=tmp_path
     )
-    found = started(*words, cwd=tmp_path)
-    assert (found.returncode, found.stdout, found.stderr) == (direct.returncode, direct.stdout, direct.stderr)
-    assert found.stdout + found.stderr
+    by_command = started(*words, cwd=tmp_path)
+    assert (by_command.returncode, by_command.stdout, by_command.stderr) == (
+        direct.returncode,
+        direct.stdout,
+        direct.stderr,
+    )
+    assert by_command.stdout + by_command.stderr
 
 
 def test_a_program_sees_the_words_and_the_folder_that_python_gives_it(tmp_path, monkeypatch):
-    """A program of a folder that looks like an installation, whose helper lies beside it."""
+    """A program in a folder that looks like an installation, with a helper module beside it."""
     folder = tmp_path / "keras_resnet_tools"
     folder.mkdir()
     (tmp_path / "keras_resnet_recipes").mkdir()
@@ -119,16 +123,16 @@ programs.main()
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code, "probe", "a", "--b"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    completed = subprocess.run(command, env=environment, capture_output=True, text=True)
     file = str(folder / "probe.py")
-    assert json.loads(done.stdout) == [[file, "a", "--b"], str(folder), "helped", file]
+    assert json.loads(completed.stdout) == [[file, "a", "--b"], str(folder), "helped", file]
     assert programs.listing().splitlines()[-2:] == ["Other tools", "  probe  "]
 
 
 def test_what_needs_a_checkout_says_so_in_an_installation(monkeypatch):
     assert programs.checkout("This") == ROOT
     monkeypatch.setattr(programs, "INSTALLED", True)
-    with pytest.raises(InputError, match=r"^This needs a checkout of keras_resnet, which an installation is not"):
+    with pytest.raises(InputError, match=r"^This needs a checkout of keras_resnet, and this is an installation"):
         programs.checkout("This")
 
 

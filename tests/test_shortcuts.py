@@ -4,15 +4,17 @@ import keras
 import numpy as np
 from conftest import randomize
 
-from keras_resnet.shortcuts import JOINS, subsample
+from keras_resnet.shortcuts import subsample, summands
 from keras_resnet.specs import SPECS, change_spec
 
 
 def join(option, x_shape, branch_shape, stride, **changes):
+    """A model from a block's input and branch to their sum with the shortcut ``option``."""
     spec = change_spec(SPECS["ResNet20"], shortcut=option, **changes)
     x, branch = keras.Input(x_shape), keras.Input(branch_shape)
-    shortcut = subsample(x, stride, "b_0") if stride > 1 else x  # as a block gives it
-    return keras.Model([x, branch], JOINS[option](shortcut, branch, stride, spec, "b", "b_add", True))
+    shortcut = subsample(x, stride, "b_0") if stride > 1 else x  # as a block does
+    summed = summands(shortcut, branch, spec, "b", stride > 1 or x_shape != branch_shape, normalized=True)
+    return keras.Model([x, branch], keras.layers.Add(name="b_add")(summed))
 
 
 def test_option_a_subsamples_and_appends_zeros(rng):

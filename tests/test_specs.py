@@ -1,4 +1,4 @@
-"""The table of networks against the paper's, and its guards."""
+"""The table of networks equals the paper's, and invalid specs are refused."""
 
 from dataclasses import replace
 
@@ -68,6 +68,7 @@ def test_changes_are_read_from_words():
     [
         ("width", "must be FIELD=VALUE"),
         ("wide=2", "--change 'wide'"),
+        ("shortcut=D", r"shortcut must be one of A, B, C, highway \(or use --shortcut\)"),
         ("width=big", "width must be a finite number"),
         ("width=true", "width must be a finite number"),
         ("width=nan", "width must be a finite number"),

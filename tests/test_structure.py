@@ -1,4 +1,4 @@
-"""A network's parts are those of Table 1, each weight belongs to one of them, and names are read as they are built."""
+"""A network's parts are those of Table 1, each weight belongs to one part, and all names are parsed correctly."""
 
 import collections
 
@@ -40,7 +40,7 @@ NETWORKS = {  # its builder and options, the blocks in each stage, and the sides
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def known(request):
-    """A network without memory, its structure, and what the paper says of it."""
+    """An unallocated network, its structure, and the paper's values."""
     builder, options, *paper = NETWORKS[request.param]
     with keras.StatelessScope(initialize_variables=False):
         model = getattr(keras_resnet, builder)(**options)
@@ -48,27 +48,27 @@ def known(request):
 
 
 def test_blocks_and_their_outputs_are_those_of_table_1(known):
-    model, found, (blocks, sides, channels) = known
-    assert [stage.name for stage in found.stages] == ["conv2", "conv3", "conv4", "conv5"][: len(blocks)]
-    assert tuple(len(stage.blocks) for stage in found.stages) == blocks
+    model, structure, (blocks, sides, channels) = known
+    assert [stage.name for stage in structure.stages] == ["conv2", "conv3", "conv4", "conv5"][: len(blocks)]
+    assert tuple(len(stage.blocks) for stage in structure.stages) == blocks
     for stage, side, width in zip(model.stages, sides, channels, strict=True):
         assert {block.output.shape for block in stage.blocks} == {(None, side, side, width)}
         assert stage.output.shape == (None, side, side, width)
         model.layers.index(stage.output._keras_history.operation)  # the network's own tensor
-    assert found.stem.output.shape == (None, sides[0], sides[0], 64 if len(blocks) == 4 else 16)
-    assert found.classifier is model.layers[-1]
-    assert found.head.output is model.output
+    assert structure.stem.output.shape == (None, sides[0], sides[0], 64 if len(blocks) == 4 else 16)
+    assert structure.classifier is model.layers[-1]
+    assert structure.head.output is model.output
 
 
 def test_each_weight_belongs_to_one_part(known):
-    """Of a stacked variable each slice does."""
-    model, found, _ = known
+    """In a stacked variable, each slice belongs to one part."""
+    model, structure, _ = known
     owners = collections.defaultdict(list)
-    for part in found.parts:
+    for part in structure.parts:
         for name, slot in part.weights.items():
             owners[id(slot.variable), slot.index].append(part.name)
-            own = {"stem": "conv1", "head": name.split("_bn/")[0].split("/")[0]}.get(part.name, part.name)
-            assert name.startswith(own), name
+            prefix = {"stem": "conv1", "head": name.split("_bn/")[0].split("/")[0]}.get(part.name, part.name)
+            assert name.startswith(prefix), name
             assert str(read_name(name)) == name
     expected = set()
     for layer in model.layers:
@@ -80,17 +80,17 @@ def test_each_weight_belongs_to_one_part(known):
 
 
 def test_each_layer_belongs_to_one_part_and_to_its_stage(known):
-    model, found, _ = known
-    layers = {id(layer): layer for part in found.parts for layer in part.layers}
+    model, structure, _ = known
+    layers = {id(layer): layer for part in structure.parts for layer in part.layers}
     assert set(layers) == {id(layer) for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)}
-    unrolled = [layer for part in found.parts if part.index is None for layer in part.layers]
+    unrolled = [layer for part in structure.parts if part.index is None for layer in part.layers]
     assert len(unrolled) == len({id(layer) for layer in unrolled})
-    for stage in found.stages:
+    for stage in structure.stages:
         assert {stage_of(layer.name) for block in stage.blocks for layer in block.layers} == {stage.name}
 
 
 def test_what_a_stage_gives_is_read_by_the_next(known):
-    """The last block of the third stage, which detection cuts behind, is where the fourth begins."""
+    """Detection cuts after the last block of the third stage, whose output is the input of the fourth."""
     model, _, (blocks, _, _) = known
     last = model.stages[2].blocks[blocks[2] - 1]
     assert last.name == f"conv4_block{blocks[2]}"

@@ -1,4 +1,4 @@
-"""Small networks with everything random, and explicit matrices, to compare the instruments with."""
+"""Small random networks and explicit matrices, with which the instruments are compared."""
 
 import numpy as np
 import tensorflow as tf
@@ -20,14 +20,14 @@ def batch(rng, model, count=6):
 
 
 def matrix_of(function, shape):
-    """The matrix of a linear ``function`` of ``[batch, *shape]``, a column an input."""
+    """The matrix of a linear ``function`` of ``[batch, *shape]``, with one column per input."""
     size = int(np.prod(shape))
     basis = np.eye(size, dtype=np.float32).reshape(size, *shape)
     return np.asarray(function(basis)).reshape(size, -1).T
 
 
 def jacobian(function, x):
-    """The Jacobian of ``function`` at one input ``[1, ...]``, a row an output, by TensorFlow's own jacobian."""
+    """The Jacobian of ``function`` at one input ``[1, ...]``, one row per output, by TensorFlow's ``jacobian``."""
     x = tf.constant(x)
     with tf.GradientTape() as tape:
         tape.watch(x)

@@ -1,12 +1,12 @@
-"""Instruments for networks: what their layers give, how they learn, and what they cost.
+"""Instruments for networks: responses of their layers, how they learn, and what they cost.
 
     python tools/analyze.py responses --model A.keras B.keras --data cifar10 --data-dir DIR     Fig. 7
     python tools/analyze.py gradients --model A.keras ...     norms by layer and stage, flow over depth, shattering
     python tools/analyze.py training --workdir runs/RUN ...   gradients and update/weight ratios at its checkpoints
-    python tools/analyze.py curvature --model A.keras ...     the Hessian's eigenvalues, density, trace; loss surface
+    python tools/analyze.py curvature --model A.keras ...     eigenvalues, trace and density of the Hessian; surface
     python tools/analyze.py lipschitz --model A.keras ...     spectral norms, bounds, measured constants
     python tools/analyze.py conditioning --model A.keras ...  singular values of blocks and of their product
-    python tools/analyze.py lesions --model A.keras ...       errors without blocks, or with others' places; paths
+    python tools/analyze.py lesions --model A.keras ...       errors with blocks deleted or reordered; paths
     python tools/analyze.py cost --model ResNet50 ...         parameters, multiply-adds, memory, seconds
 
 Each writes result.json and figure.png into --out (default: runs/analysis/INSTRUMENT).

@@ -1,4 +1,4 @@
-"""What the instruments' commands share: models, images, and where results go."""
+"""Flags and functions that the instruments' commands share: models, images, and result files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from keras_resnet.training.files.run_result import provenance
 
 @dataclass(frozen=True, kw_only=True)
 class Instrument:
-    """What every instrument takes."""
+    """The flags of every instrument."""
 
     out: Folder | None = None
-    """Where result.json and figure.png go. Default: runs/analysis/<instrument>."""
+    """The folder for result.json and figure.png. Default: runs/analysis/<instrument>."""
     json: JsonFile | None = None
-    """Write result.json to this file too."""
+    """A file for another copy of result.json."""
 
     def keep(self, folder: Path, instrument: str, result: dict, tables: Iterable[Table]) -> None:
         """Write the result with its tables and provenance."""
@@ -31,40 +31,40 @@ class Instrument:
 
 @dataclass(frozen=True)
 class OnImages(Instrument):
-    """Which models, on which images."""
+    """The models and the images."""
 
     model: tuple[str, ...]
     """NAME (random weights), NAME:WEIGHTS, a .keras file or another weight file; several are compared."""
     data: str = "demo"
     """A folder with train/<class>/* and val/<class>/*, record shards, the name of a TFDS data set, or demo."""
     data_dir: Path | None = None
-    """Where TFDS data sets are prepared."""
+    """The folder of prepared TFDS data sets."""
     split: Literal["train", "val", "test"] = "val"
-    """Which part of the data."""
+    """The part of the data."""
     images: Count = 256
-    """How many images, the first of the part."""
+    """How many images to take, from the beginning of the part."""
 
     def load(self) -> dict:
-        """Name to (model, images, labels) of each model, the images as its weights expect them."""
-        found = data.open_data(self.data, self.data_dir)
-        part = found.part(self.split)
+        """(model, images, labels) of each model by name; the images are preprocessed as its weights expect."""
+        dataset = data.open_data(self.data, self.data_dir)
+        part = dataset.part(self.split)
         loaded = {}
         for name in self.model:
             model = keras_resnet.load_model(name)
             if getattr(model, "spec", None) is None:
-                raise InputError(f"{name} is no network of keras_resnet: convert it with convert_weights.py.")
-            size = evaluation.input_size(model)
-            if model.output_shape[-1] < len(found.classes):
-                raise InputError(f"{name} has {model.output_shape[-1]} classes and {found.name} {len(found.classes)}.")
-            # an untrained network gets what training would give it
-            preprocessing = model.preprocessing or weights.Preprocessing(data.mean_image(found.train, size), crop=1.0)
-            batches = data.imagenet_batches(part, preprocessing, self.images, size)
+                raise InputError(f"{name} is not a network of keras_resnet: convert it with convert_weights.py.")
+            size, outputs, classes = evaluation.input_size(model), model.output_shape[-1], len(dataset.classes)
+            if outputs < classes:
+                raise InputError(f"{name} has {outputs} classes and {dataset.name} {classes}: give other data.")
+            # an untrained network gets the preprocessing that training would give it
+            preprocessing = model.preprocessing or weights.Preprocessing(data.mean_image(dataset.train, size), crop=1.0)
+            batches = data.imagenet_batches(part, data.ImageNetView(preprocessing, size), self.images)
             images, labels = (values.numpy() for values in next(iter(batches)))
             loaded[label_of(name, loaded)] = (model, images, labels)
         return loaded
 
     def write(self, instrument: str, result: dict, tables: Iterable[Table]) -> Path:
-        """Write the result; returns the folder, for the figure."""
+        """Write the result, and return the folder for the figure."""
         folder = self.out or Path("runs/analysis") / instrument
         about = {"models": list(self.model), "data": self.data, "split": self.split, "images": self.images}
         self.keep(folder, instrument, about | result, tables)
@@ -73,7 +73,7 @@ class OnImages(Instrument):
 
 
 def label_of(name: str, taken) -> str:
-    """A model's name in figures: its file's or run's, made its own."""
+    """A model's name in figures: that of its file or run, with a number if it is ``taken``."""
     path = Path(name.split(":")[-1])
     label = path.parent.name if path.stem in ("best", "last") else path.stem
     return label if label not in taken else f"{label} ({len(taken) + 1})"

@@ -1,4 +1,4 @@
-"""The instrument of cost: parameters, multiply-adds and memory, estimated and measured."""
+"""The instrument for cost: parameters, multiply-adds and memory, estimated and measured."""
 
 import json
 from dataclasses import dataclass
@@ -22,26 +22,26 @@ EPOCH = {"imagenet": 1_281_167, "cifar": 45_000}  # training images
 
 @dataclass(frozen=True)
 class Cost(Instrument):
-    """What networks cost by layer and as a whole; with --measure, what a step of theirs really takes."""
+    """The cost of networks by layer and as a whole, estimated, and with --measure the measured cost of a step."""
 
     model: tuple[str, ...] = ("ResNet18", "ResNet34", "ResNet50", "ResNet101", "ResNet152")
     """Names of networks."""
     shortcuts: tuple[Literal["A", "B", "C"], ...] | None = None
-    """Compare these shortcuts of each network; default: each network's own."""
+    """Shortcuts to compare for each network; default: each network's own."""
     change: tuple[str, ...] = ()
-    """Fields of their NetSpec, as remat=true."""
+    """Fields of their NetSpec, such as remat=true; for shortcut=, use --shortcuts."""
     batch_size: Count = 32
-    """Images a step."""
+    """Images per step."""
     image_size: Pixels | None = None
     """Side of the images; default: 224, or 32 for CIFAR networks."""
     precision: Precision = "float32"
     """Number format of the layers."""
     memory_gib: Annotated[float, Between(0.001, 1_000_000)] = 16.0
-    """The memory that the largest batch is to fit into."""
+    """The memory into which the largest batch must fit."""
     measure: bool = False
-    """Train for a few steps in a process of its own: peak memory, seconds a step and an epoch."""
+    """Train for a few steps in a separate process, and measure peak memory and seconds."""
     layers: bool = False
-    """Print each layer's row too, after the network's."""
+    """Print a table of each network's layers too."""
 
     def run(self) -> None:
         changes = parse_changes(self.change)
@@ -55,7 +55,7 @@ class Cost(Instrument):
         for name, change in variants:
             label = name + "".join(f" {key}={value}" for key, value in change.items())
             row, layers = self._row(name, change)
-            result[label], rows[label] = row, [vars(each) for each in layers]
+            result[label], rows[label] = row, [vars(layer) for layer in layers]
             table.add(label, *self._cells(row))
             if self.layers:
                 self._print_layers(layers)
@@ -65,9 +65,9 @@ class Cost(Instrument):
         self.keep(folder, "cost", self._about() | {"cost": result}, [table])
         write_whole(folder / "layers.json", lambda path: path.write_text(json.dumps(rows) + "\n"))
         names = list(parts)
-        kinds = {kind: [parts[n][kind] / MIB for n in names] for kind in parts[names[0]] if kind != "total"}
+        terms = {term: [parts[n][term] / MIB for n in names] for term in parts[names[0]] if term != "total"}
         drawn = [
-            plots.Panel(f"peak of a step of {self.batch_size}", "", "MiB", kinds, log=True, style="o-", ticks=names),
+            plots.Panel(f"peak of a step of {self.batch_size}", "", "MiB", terms, log=True, style="o-", ticks=names),
             plots.Panel("kept for the backward pass", "layer", "MiB/image", kept),
         ]
         plots.panels(drawn, folder / "figure.png")
@@ -104,7 +104,7 @@ class Cost(Instrument):
     def _cells(self, row) -> list[str]:
         estimate, measured = row["estimate"], row.get("measured")
         cells = [f"{row['parameters']:,}", f"{row['multiply_adds']:,}", f"{row['kept_per_image'] / MIB:.2f}"]
-        cells += [f"{estimate[kind] / MIB:,.0f}" for kind in ("optimizer", "total")] + [f"{row['largest_batch']:,}"]
+        cells += [f"{estimate[term] / MIB:,.0f}" for term in ("optimizer", "total")] + [f"{row['largest_batch']:,}"]
         if measured is None:
             return cells
         ratio = estimate["total"] / measured["peak"]
@@ -116,7 +116,7 @@ class Cost(Instrument):
         table = Table("layers", columns)
         print()
         table.print_header()
-        for each in layers:
-            counts = (each.parameters, each.multiply_adds, each.output, each.kept)
-            table.add(each.name, "x".join(map(str, each.shape)), *(f"{count:,}" for count in counts))
+        for layer in layers:
+            counts = (layer.parameters, layer.multiply_adds, layer.output, layer.kept)
+            table.add(layer.name, "x".join(map(str, layer.shape)), *(f"{count:,}" for count in counts))
         print()

@@ -1,8 +1,8 @@
-"""Instruments that differentiate the loss: gradients, training over time, curvature."""
+"""Instruments that differentiate the loss: gradients, gradients over a run, and curvature."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from analyze_common import Instrument, OnImages
@@ -13,23 +13,24 @@ from keras_resnet.errors import InputError
 from keras_resnet.structure import weight_of
 from keras_resnet.tables import Table
 from keras_resnet.training.cifar import CifarSettings, cifar_task
+from keras_resnet.typing import Normalization
 
-DISTANCES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # of an image's own norm
+DISTANCES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # as fractions of an image's norm
 GRID = 25  # points along a line of the loss surface, and along each side of a plane
 BINS = 200  # of the density's figure
 
 
 @dataclass(frozen=True)
 class Gradients(OnImages):
-    """Gradient norms by layer and stage over batches, their flow over depth, and how alike nearby inputs' are."""
+    """Gradient norms by layer and stage over batches, their flow over depth, and their correlation at nearby inputs."""
 
-    normalization: Literal["moving", "batch"] = "moving"
-    """Batch normalization by its moving statistics, or by each batch's, as in training."""
+    normalization: Normalization = "moving"
+    """Normalize by the moving statistics, or by those of each batch, as in training."""
     batch_size: Count = 32
-    """Images in a batch."""
+    """Images per batch."""
 
     def run(self) -> None:
-        result, flows, alike, layers = {}, {}, {}, {}
+        result, flows, correlations, layers = {}, {}, {}, {}
         table = Table("gradients", ("network", "stage", "gradient norm, median", "smallest", "largest"))
         table.print_header()
         for name, (model, x, y) in self.load().items():
@@ -39,28 +40,30 @@ class Gradients(OnImages):
                 table.add(name, stage, *(f"{f(values):.4g}" for f in (np.median, np.min, np.max)))
             flow = analysis.flow(model, x[: self.batch_size], y[: self.batch_size], self.normalization)
             near = analysis.shattering(model, x[: self.batch_size], y[: self.batch_size], DISTANCES)
-            result[name] = {"norms": {each.weight: each.norms for each in norms}, "flow": flow}
+            result[name] = {"norms": {row.weight: row.norms for row in norms}, "flow": flow}
             result[name]["correlation"] = dict(zip(map(str, DISTANCES), near.mean(axis=1), strict=True))
-            flows[name], alike[name] = list(flow.values()), (DISTANCES, near.mean(axis=1))
-            layers[name] = [float(np.median(e.norms)) for e in norms if weight_of(e.weight) == "kernel"]
+            flows[name], correlations[name] = list(flow.values()), (DISTANCES, near.mean(axis=1))
+            layers[name] = [float(np.median(row.norms)) for row in norms if weight_of(row.weight) == "kernel"]
         folder = self.write("gradients", {"normalization": self.normalization, "gradients": result}, [table])
         drawn = [
             plots.Panel("kernels, median over batches", "layer", "gradient norm", layers, log=True),
             plots.Panel("with respect to each part's output", "part", "gradient norm", flows, log=True),
-            plots.Panel("nearby inputs", "distance / norm", "correlation of gradients", alike, style="o-"),
+            plots.Panel("nearby inputs", "distance / norm", "correlation of gradients", correlations, style="o-"),
         ]
         plots.panels(drawn, folder / "figure.png")
 
 
 @dataclass(frozen=True)
 class Training(Instrument):
-    """Gradient norms and update/weight ratios of a CIFAR run, at the checkpoints its folder has."""
+    """Gradient norms and update/weight ratios of a CIFAR run at the checkpoints in its folder.
+
+    The default of --out is <workdir>/analysis.
+    """
 
     workdir: Path
     """The folder of a run of recipes/cifar10.py or of a study."""
     images: Count = 256
-    """Training images, not augmented."""
-    """Default of --out: <workdir>/analysis."""
+    """How many training images to use, without augmentation."""
 
     def run(self) -> None:
         from keras_resnet.training.files.checkpoints import CheckpointFolder, assign_model
@@ -69,7 +72,7 @@ class Training(Instrument):
 
         values = read_settings(self.workdir)
         if "augmentation" not in values or values.keys() - {field.name for field in fields(CifarSettings)}:
-            raise InputError(f"{self.workdir} is no run of recipes/cifar10.py: use gradients on its last.keras.")
+            raise InputError(f"{self.workdir} is not a run of recipes/cifar10.py: use gradients on its last.keras.")
         values |= {key: Path(values[key]) for key in ("data_dir", "workdir") if values[key] is not None}
         settings = CifarSettings(**values)
         task = cifar_task(settings)
@@ -88,7 +91,7 @@ class Training(Instrument):
             records.append({"step": step, "norms": norms, "ratios": ratios})
             table.add(step, *(f"{values.mean():.4g}" for values in norms.values()))
         if not records:
-            raise InputError(f"{self.workdir} has no whole checkpoint: continue the run, or use gradients on a model.")
+            raise InputError(f"{self.workdir} has no valid checkpoint: continue the run, or use gradients on a model.")
         folder = self.out or self.workdir / "analysis"
         last = {stage: norms.mean() for stage, norms in records[-1]["norms"].items()}
         result = {"run": self.workdir.name, "normalization": "batch", "last": last, "records": records}
@@ -108,16 +111,16 @@ class Training(Instrument):
 class Curvature(OnImages):
     """Largest eigenvalues, trace and density of the Hessian of the loss, and the loss along random directions."""
 
-    normalization: Literal["moving", "batch"] = "moving"
-    """Batch normalization by its moving statistics, or by each batch's, as in training."""
+    normalization: Normalization = "moving"
+    """Normalize by the moving statistics, or by those of each batch, as in training."""
     eigenvalues: Annotated[int, Between(0, 1_000)] = 3
-    """How many of the largest; 0 leaves them out."""
+    """How many of the largest eigenvalues to compute."""
     probes: Annotated[int, Between(1, 10_000)] = 4
-    """Random vectors of trace and density."""
+    """Random vectors for trace and density."""
     steps: Annotated[int, Between(1, 10_000)] = 30
-    """Of Lanczos' method."""
+    """Steps of Lanczos' method."""
     plane: bool = False
-    """Draw the loss over two directions of the first model as well, in surface.png."""
+    """Draw the first model's loss over two directions too, in surface.png."""
 
     def run(self) -> None:
         result, densities, lines = {}, {}, {}
@@ -142,7 +145,7 @@ class Curvature(OnImages):
             if self.plane and plane is None:
                 plane = analysis.surface(loss, distances, 2)
                 result[name]["plane"] = plane
-        top = {name: each["top"][0] for name, each in result.items() if len(each["top"])}
+        top = {name: row["top"][0] for name, row in result.items() if len(row["top"])}
         about = {"normalization": self.normalization, "top": top}
         folder = self.write("curvature", about | {"curvature": result}, [table])
         words = f"{self.normalization} statistics"

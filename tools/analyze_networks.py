@@ -1,4 +1,4 @@
-"""Instruments that look at a network as it is: responses, Lipschitz constants, conditioning, lesions."""
+"""Instruments for networks in inference: responses, Lipschitz constants, conditioning, lesions."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +10,7 @@ from keras_resnet import analysis, plots
 from keras_resnet.bounds import Between, Count
 from keras_resnet.tables import Table
 
-MOST_LENGTHS = 20  # of paths, spread evenly
+MAX_LENGTHS = 20  # of paths, spread evenly
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class Responses(OnImages):
     """Standard deviation of each 3x3 layer's output (Fig. 7)."""
 
     def run(self) -> None:
-        found = {name: analysis.responses(model, x) for name, (model, x, _) in self.load().items()}
-        stds = {name: [each.std for each in responses] for name, responses in found.items()}
+        results = {name: analysis.responses(model, x) for name, (model, x, _) in self.load().items()}
+        stds = {name: [response.std for response in responses] for name, responses in results.items()}
         table = Table("responses", ("network", "3x3 layers", "mean std", "median", "largest"))
         table.print_header()
         for name, values in stds.items():
             table.add(name, len(values), *(f"{f(values):.3f}" for f in (np.mean, np.median, np.max)))
-        layers = {name: {each.layer: each.std for each in responses} for name, responses in found.items()}
+        layers = {name: {response.layer: response.std for response in rows} for name, rows in results.items()}
         means = {name: np.mean(values) for name, values in stds.items()}
         folder = self.write("responses", {"mean": means, "responses": layers}, [table])
         sizes = {name: sorted(values, reverse=True) for name, values in stds.items()}
@@ -37,16 +37,16 @@ class Responses(OnImages):
 
 @dataclass(frozen=True)
 class LipschitzConstants(OnImages):
-    """Spectral norms of layers, bounds of blocks, and constants measured at images; in inference."""
+    """Spectral norms of layers, bounds for blocks, and constants measured at images, in inference."""
 
     images: Count = 8
 
     def run(self) -> None:
-        found = {name: analysis.lipschitz(model, x) for name, (model, x, _) in self.load().items()}
+        results = {name: analysis.lipschitz(model, x) for name, (model, x, _) in self.load().items()}
         table = Table("lipschitz", ("network", "part", "bound", "measured, mean", "measured, largest"))
         table.print_header()
         result, bounds, measured, layers, largest = {}, {}, {}, {}, {}
-        for name, parts in found.items():
+        for name, parts in results.items():
             for part in parts:
                 table.add(name, part.name, *(f"{v:.3f}" for v in (part.bound, part.local.mean(), part.local.max())))
             result[name] = [vars(part) for part in parts]
@@ -70,14 +70,14 @@ class Conditioning(OnImages):
 
     images: Count = 1
     steps: Annotated[int, Between(1, 10_000)] = 30
-    """Of Lanczos' method."""
+    """Steps of Lanczos' method."""
     probes: Annotated[int, Between(1, 10_000)] = 2
-    """Random starts."""
+    """Random start vectors."""
 
     def run(self) -> None:
         result, spread, products = {}, {}, {}
         quantiles = ("5 %", "median", "largest")
-        columns = ("network", "block", *quantiles, *(f"product: {each}" for each in quantiles))
+        columns = ("network", "block", *quantiles, *(f"product: {quantile}" for quantile in quantiles))
         table = Table("conditioning", columns)
         table.print_header()
         for name, (model, x, _) in self.load().items():
@@ -100,13 +100,13 @@ class Conditioning(OnImages):
 
 @dataclass(frozen=True)
 class Lesions(OnImages):
-    """Errors without blocks and with blocks in other places; of residual nets, the gradients their paths carry."""
+    """Errors with blocks deleted or reordered, and the gradients along the paths of residual networks."""
 
     images: Count = 1000
     draws: Annotated[int, Between(1, 10_000)] = 10
-    """Random deletions of each size, orders, and paths of each length."""
+    """How many deletions of each size, orders, and paths of each length to draw."""
     path_images: Count = 32
-    """Images for the gradients of paths."""
+    """How many images to use for the gradients of paths."""
 
     def run(self) -> None:
         result, deletions, counts, orders, lengths = {}, {}, {}, {}, {}
@@ -115,18 +115,18 @@ class Lesions(OnImages):
         table.print_header()
         for name, (model, x, y) in self.load().items():
             lesions = analysis.Lesions(model, x, y)
-            one = {each.block: each.error for each in lesions.deletions()}
+            one = {deletion.block: deletion.error for deletion in lesions.deletions()}
             some = sorted({1, 2, 3, 5, 8, 12, 20} & set(range(1, len(one))))
             several = lesions.delete_random(some, self.draws)
             swapped = [lesions.permute(swaps, seed) for seed in range(self.draws) for swaps in (1, 2, 4, 8)]
             result[name] = {"error": lesions.error(), "without": one, "without_several": several}
-            result[name]["permuted"] = [vars(each) for each in swapped]
+            result[name]["permuted"] = [vars(permutation) for permutation in swapped]
             deletions[name], on_path = list(one.values()), ""
             counts[name] = (some, [np.mean(several[count]) for count in some])
-            orders[name] = ([each.tau for each in swapped], [each.error for each in swapped])
+            orders[name] = tuple(zip(*((permutation.tau, permutation.error) for permutation in swapped), strict=True))
             if model.spec.residual:
                 few = x[: self.path_images], y[: self.path_images]
-                some_lengths = np.unique(np.linspace(0, len(one), MOST_LENGTHS).round().astype(int))
+                some_lengths = np.unique(np.linspace(0, len(one), MAX_LENGTHS).round().astype(int))
                 paths = analysis.paths(model, *few, some_lengths, self.draws)
                 result[name]["paths"] = vars(paths) | {"effective_length": paths.effective_length}
                 on_path = f"{paths.effective_length:.1f}"
@@ -138,7 +138,7 @@ class Lesions(OnImages):
         drawn = [
             plots.Panel("without one block", "block", "error (%)", deletions, style="o-"),
             plots.Panel("without several, mean", "blocks deleted", "error (%)", counts, style="o-"),
-            plots.Panel("in another order", "Kendall's tau with the own order", "error (%)", orders, style="o"),
+            plots.Panel("reordered", "Kendall's tau with the original order", "error (%)", orders, style="o"),
         ]
         if lengths:
             drawn.append(plots.Panel("paths", "branches on the path", "share of the gradient", lengths, style="o-"))

@@ -1,17 +1,19 @@
-"""Speed as ratios in one run: each contestant in turn, several rounds, medians.
+"""Speed as ratios within one run: the contestants take turns for several rounds, and medians are compared.
 
 python tools/benchmark.py train             training steps against keras.applications, and PyTorch with --peer torch
 python tools/benchmark.py input --data DIR  the ImageNet training pipeline against decode, resize, crop
-python tools/benchmark.py files             a folder of 200,000 photos opened, for the first time and again
-python tools/benchmark.py records           what verifying checksums costs where records are read
+python tools/benchmark.py files             opening a folder of 200,000 photos, the first time and again
+python tools/benchmark.py records           the share of checksums in the time to read records
 python tools/benchmark.py fit               MirroredStrategy with one replica against none; the cost of checkpoints
 python tools/benchmark.py memory            resident memory of a run of 2,000 steps
-python tools/benchmark.py inference         normalization folded, against unfolded and the same systems
+python tools/benchmark.py depth             building ResNet-1202, and its first training steps
+python tools/benchmark.py inference         folded normalization against unfolded, and against the systems of train
 python tools/benchmark.py views --data DIR  the time of each test view against its multiply-adds
-python tools/benchmark.py detect            what proposals and regions cost; one image against its multiply-adds
-python tools/benchmark.py localize          what outputs of each of 1,000 classes cost in a training step
+python tools/benchmark.py detect            the cost of proposals and regions; one image against its multiply-adds
+python tools/benchmark.py localize          the cost of separate outputs for 1,000 classes in a training step
 """
 
+import itertools
 import os
 import resource
 import subprocess
@@ -42,7 +44,7 @@ from keras_resnet.weights import Preprocessing
 
 @dataclass(frozen=True)
 class Depth(Benchmark):
-    """Seconds that ResNet-1202 takes to build and to reach its first training step."""
+    """Seconds until ResNet-1202 is built, and until its first training step is done."""
 
     batch_size: Count = 16
 
@@ -67,12 +69,13 @@ class Depth(Benchmark):
 
 @dataclass(frozen=True)
 class Fit(Benchmark):
-    """``fit`` of ResNet-20 at batch 128: under a strategy of one replica, and the share checkpoints take."""
+    """``fit`` of ResNet-20 at batch 128: the cost of a strategy with one replica, and of checkpoints."""
 
     rounds: Rounds = 7
     steps: Steps = 20
-    """Steps of one turn."""
+    """Steps per turn."""
     save_every: Steps = 200
+    """Steps between checkpoints."""
 
     def measure(self) -> None:
         import tensorflow as tf
@@ -88,7 +91,7 @@ class Fit(Benchmark):
             name: lambda model=model: model.fit(batches, steps_per_epoch=self.steps, verbose=0, shuffle=False)
             for name, model in models.items()
         }
-        # By processor time: the steps are the same, and what a shared machine takes away is not theirs.
+        # Processor time excludes the time that other processes of a shared machine take.
         rates = alternate(turns, 128 * self.steps, self.rounds, 0, time.process_time)
         ratio = rates["MirroredStrategy"] / rates["no strategy"]
         table = Table("fit", ("fit, ResNet-20, batch 128", "images a CPU second", "ratio"))
@@ -107,7 +110,7 @@ class Fit(Benchmark):
             model.compile(SGD(0.01))
         return model
 
-    def _checkpoints(self, model, step_seconds) -> Table:  # at best: all cores busy
+    def _checkpoints(self, model, step_seconds) -> Table:  # step_seconds assumes that all cores are busy
         from keras_resnet.training.files.workdir import Workdir
         from keras_resnet.training.state import State
 
@@ -143,18 +146,11 @@ class Memory(Benchmark):
 
     def measure(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            command = [
-                sys.executable,
-                find("imagenet"),
-                "--steps",
-                self.steps,
-                "--batch-size",
-                self.batch_size,
-                "--save-every",
-                100,
-            ]
-            command = [*map(str, command), "--workdir", folder]
-            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            flags = {"--steps": self.steps, "--batch-size": self.batch_size, "--save-every": 100, "--workdir": folder}
+            command = [sys.executable, find("imagenet"), *itertools.chain.from_iterable(flags.items())]
+            with subprocess.Popen(
+                list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ) as process:
                 samples = self._watch(process, Path(folder) / "metrics.csv")
         table = Table("memory", ("steps", "peak resident memory, MiB"))
         table.print_header()

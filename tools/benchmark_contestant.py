@@ -1,7 +1,7 @@
-"""One contestant of `benchmark.py train` and `inference`, in a process of its own.
+"""A contestant of `benchmark.py train` and `inference`, in a separate process.
 
-It says "ready" once a step has run; then each line of its input is a number of seconds, and it answers with the
-images/s of that long, or, as the matrix peak, with GFLOP/s.
+It prints "ready" after its first steps. Then, for each line of its input, a number of seconds, it works for that long
+and prints its rate in images/s, or in GFLOP/s if it measures the matrix peak.
 """
 
 import sys
@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_resnet.specs import find_spec
 
-MATRIX = 4096  # side of the product whose rate is called the peak
+MATRIX = 4096  # side of the matrices whose product gives the peak
 CLASSES = {"imagenet": 1000, "cifar": 10}
 SIZES = {"imagenet": 224, "cifar": 32}
 
@@ -26,7 +26,7 @@ def batch_of(spec, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def keras_turn(model, work: str, images, labels) -> Callable[[], object]:
-    """A training step, or an inference, of a Keras model on the backend that is there."""
+    """A training step, or an inference, of a Keras model on the current backend."""
     import keras
 
     from keras_resnet.network import Network
@@ -50,8 +50,8 @@ def keras_turn(model, work: str, images, labels) -> Callable[[], object]:
 def _tensorflow_inference(model, images) -> Callable[[], object]:
     import tensorflow as tf
 
-    function, given = tf.function(lambda x: model(x, training=False)), tf.constant(images)
-    return lambda: function(given)
+    function, batch = tf.function(lambda x: model(x, training=False)), tf.constant(images)
+    return lambda: function(batch)
 
 
 def _tensorflow_training(model, images, labels) -> Callable[[], object]:
@@ -62,7 +62,8 @@ def _tensorflow_training(model, images, labels) -> Callable[[], object]:
     return lambda: model.train_function(batches)
 
 
-def ours(name: str, work: str):
+def of_this_package(name: str, work: str):
+    """This package's network, with folded normalization for inference."""
     import keras_resnet
     from keras_resnet.weights import fold_batch_norm
 
@@ -71,13 +72,14 @@ def ours(name: str, work: str):
 
 
 def unfolded(name: str, work: str):
+    """This package's network."""
     import keras_resnet
 
     return keras_resnet.build(find_spec(name))
 
 
 def with_stock_normalization(name: str, work: str):
-    """This package's network with Keras' own batch normalization layers and training step."""
+    """This package's network with Keras' own batch normalization and training step."""
     import keras
 
     from keras_resnet.layers import BatchNormalization
@@ -91,14 +93,14 @@ def with_stock_normalization(name: str, work: str):
 
 
 def of_applications(name: str, work: str):
-    """keras.applications' network of that name."""
+    """The network of that name in keras.applications."""
     import keras
 
     return getattr(keras.applications, name)(weights=None)
 
 
 def torch_turn(name: str, work: str, precision: str, count: int, compiled: bool) -> Callable[[], None]:
-    """A step, or an inference, of PyTorch: channels last, autocast for bfloat16."""
+    """A training step, or an inference, of PyTorch's network: channels last, and autocast for bfloat16."""
     import torch
     from torch_networks import TorchNetwork
 
@@ -132,8 +134,8 @@ def matrix_turn(precision: str) -> Callable[[], None]:
     return lambda: tf.matmul(a, a).numpy().item(0)
 
 
-SYSTEMS = {  # what is shown, and the Keras model where it is one
-    "keras_resnet": ours,
+SYSTEMS = {  # name in tables: the function that builds it, for Keras models
+    "keras_resnet": of_this_package,
     "keras_resnet, unfolded": unfolded,
     "stock normalization": with_stock_normalization,
     "keras.applications": of_applications,
@@ -144,7 +146,7 @@ SYSTEMS = {  # what is shown, and the Keras model where it is one
 
 
 def main(system: str, work: str, name: str, precision: str, count: int) -> None:
-    """Be ``system``, a name of ``SYSTEMS``, at ``"train"`` or ``"inference"`` with batches of ``count``."""
+    """Run ``system``, a name in ``SYSTEMS``, at the work ``"train"`` or ``"inference"`` with batches of ``count``."""
     unit = count
     if system == "matrix peak":
         turn, unit = matrix_turn(precision), 2 * MATRIX**3 / 1e9
@@ -159,8 +161,8 @@ def main(system: str, work: str, name: str, precision: str, count: int) -> None:
         turn()
     print("ready", flush=True)
     for line in sys.stdin:
-        start, done = time.perf_counter(), 0
+        start, turns = time.perf_counter(), 0
         while time.perf_counter() - start < float(line):
             turn()
-            done += 1
-        print(unit * done / (time.perf_counter() - start), flush=True)
+            turns += 1
+        print(unit * turns / (time.perf_counter() - start), flush=True)

@@ -1,4 +1,4 @@
-"""Speed of detection: what proposals and regions cost in a training step, and an image against its multiply-adds."""
+"""Speed of detection: the cost of proposals and regions in a training step, and an image against its multiply-adds."""
 
 import resource
 import time
@@ -14,13 +14,13 @@ from keras_resnet.specs import find_spec
 from keras_resnet.tables import Table, write_tables
 
 OBJECTS = 8
-MORE = 2  # images, to see what one takes
+MORE_IMAGES = 2  # in a step, to measure the memory of one
 TOGETHER = "proposals with suppression, and RoI align"
 
 
 @dataclass(frozen=True)
 class Detect(Benchmark):
-    """Faster R-CNN on ResNet-50 at 600 x 1000 pixels: shares of a training step, and detection of one image."""
+    """Faster R-CNN on ResNet-50 at 600 x 1000 pixels: the parts of a training step, and detection in one image."""
 
     model: str = "ResNet50"
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
@@ -28,14 +28,14 @@ class Detect(Benchmark):
     width: Pixels = 1000
     classes: Count = 80
     rounds: Rounds = 5
-    """How often everything takes its turn; the medians count."""
+    """How often each part is measured; medians are compared."""
 
     def measure(self) -> None:
         import keras
         import tensorflow as tf
 
-        from keras_resnet.detection import Detector, FasterRCNN
-        from keras_resnet.detection.faster_rcnn import TRAINED
+        from keras_resnet.detection import Detector, FasterRCNN, ImageSize
+        from keras_resnet.detection.faster_rcnn import TRAINING_PROPOSALS
         from keras_resnet.detection.sampling import sample_anchors, sample_regions
         from keras_resnet.detection.suppression import STRIDE
         from keras_resnet.training import SGD
@@ -43,31 +43,29 @@ class Detect(Benchmark):
         keras.config.set_dtype_policy(self.precision)
         keras.utils.set_random_seed(0)
         network = keras_resnet.build(find_spec(self.model), input_shape=(None, None, 3), include_top=False)
-        model = FasterRCNN(network, self.classes, shorter=self.height, longer=self.width)
-        deltas = model.rpn.get_layer(
-            "rpn_deltas"
-        )  # of a random map they would make all boxes one, and suppression easy
+        model = FasterRCNN(network, self.classes, image_size=ImageSize(self.height, self.width))
+        # Random offsets would make all boxes alike, and suppression too easy.
+        deltas = model.rpn.get_layer("rpn_deltas")
         deltas.kernel.assign(tf.zeros_like(deltas.kernel))
-        model.compile(SGD(1e-9))  # the weights should stay where they are
+        model.compile(SGD(1e-9))  # the weights should hardly change
         batch = self._batch()
         step = model._function(model.train_step)
         forever = iter(tf.data.Dataset.from_tensors(batch).repeat())
-        images, extents, boxes, kinds, classes, _ = batch
-        features = model.features(images)
+        images, extents, boxes, object_status, classes, _ = batch
+        features = model.shared(images)
         anchors = model.anchor_scores(features)[0]
-        regions, _, there = model.propose(features, extents, TRAINED)
-        draws = tf.random.uniform([1, tf.shape(anchors)[0]]), tf.random.uniform([1, TRAINED[1] + OBJECTS])
-        chosen = sample_regions(regions, there, boxes, kinds, classes, draws[1])[0]
+        regions, _, valid = model.propose(features, extents, TRAINING_PROPOSALS)
+        draws = tf.random.uniform([1, tf.shape(anchors)[0]]), tf.random.uniform([1, TRAINING_PROPOSALS[1] + OBJECTS])
+        chosen = sample_regions(regions, valid, boxes, object_status, classes, draws[1])[0]
 
         @tf.function
         def proposals():
-            return model.propose(features, extents, TRAINED)
+            return model.propose(features, extents, TRAINING_PROPOSALS)
 
         @tf.function
         def samples():
-            return sample_anchors(anchors, boxes, kinds, extents, draws[0]), sample_regions(
-                regions, there, boxes, kinds, classes, draws[1]
-            )
+            sampled_anchors = sample_anchors(anchors, boxes, object_status, extents, draws[0])
+            return sampled_anchors, sample_regions(regions, valid, boxes, object_status, classes, draws[1])
 
         @tf.function
         def align():
@@ -82,7 +80,7 @@ class Detect(Benchmark):
 
         @tf.function
         def shared():
-            return model.features(images)
+            return model.shared(images)
 
         detector = Detector([model])
         photo = np.random.default_rng(0).integers(0, 256, (self.height, self.width, 3)).astype(np.uint8)
@@ -97,7 +95,7 @@ class Detect(Benchmark):
                 start = time.perf_counter()
                 turn()
                 seconds[name].append(time.perf_counter() - start)
-        times = {name: float(np.median(found[1:])) for name, found in seconds.items()}  # the first one compiles
+        times = {name: float(np.median(values[1:])) for name, values in seconds.items()}  # the first one compiles
         whole = times["training step"]
         print(f"{self.model}, {self.height} x {self.width}, {self.precision}, one image a step, 128 regions")
         step_table = Table("step", ("part of a training step", "seconds", "of the step"))
@@ -130,31 +128,31 @@ class Detect(Benchmark):
         )
 
     def _memory(self, model, batch) -> float:
-        """MiB that the peak grows by for each image more in a training step."""
+        """The MiB by which each additional image in a training step raises the peak."""
         import tensorflow as tf
 
         peaks = []
-        for count in (1, 1 + MORE):
+        for count in (1, 1 + MORE_IMAGES):
             step = model._function(model.train_step)
             whole = [tf.repeat(part, count, axis=0) for part in batch]
             images = iter(tf.data.Dataset.from_tensors(tuple(whole)).repeat())
             step(images)
             step(images)
             peaks.append(_peak())
-        return (peaks[1] - peaks[0]) / MORE
+        return (peaks[1] - peaks[0]) / MORE_IMAGES
 
     def _comparison(self, model, times) -> dict[str, str]:
-        """One image's time against that of its multiply-adds at the shared layers' rate."""
+        """The time of one image against that of its multiply-adds at the rate of the shared layers."""
         import tensorflow as tf
 
         from keras_resnet.analysis import multiply_adds
-        from keras_resnet.detection.faster_rcnn import TESTED
+        from keras_resnet.detection.faster_rcnn import TEST_PROPOSALS
 
         shared = multiply_adds(model.shared, (self.height, self.width, 3))
         cells = tuple(int(side) for side in model.shared(tf.zeros([1, self.height, self.width, 3])).shape[1:3])
         rpn = multiply_adds(model.rpn, (*cells, model.shared.output.shape[-1]))
         region = multiply_adds(model.head, (model.size, model.size, model.shared.output.shape[-1]))
-        work = shared + rpn + (TESTED[1] + 1) * region
+        work = shared + rpn + (TEST_PROPOSALS[1] + 1) * region
         rate = shared / times["shared layers"]
         expected = work / rate
         return {
@@ -165,5 +163,5 @@ class Detect(Benchmark):
 
 
 def _peak() -> float:
-    """Most memory this process has held, in MiB."""
+    """The peak resident memory of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,4 +1,4 @@
-"""Speed of the input: the training pipeline, folders of many files, records."""
+"""Speed of the input: the training pipeline, folders of many files, and records."""
 
 import io
 import os
@@ -43,7 +43,7 @@ class Input(Benchmark):
     image_size: Pixels = 224
     batch_size: Count = 64
     shorter_side: Pixels = 512
-    """Photos made smaller, as make_records.py --shorter-side makes them, are a contestant."""
+    """One contestant reads photos reduced to this shorter side, as make_records.py --shorter-side does."""
 
     def measure(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -51,13 +51,14 @@ class Input(Benchmark):
 
     def _measure(self, split: Split, folder: Path) -> None:
         preprocessing = Preprocessing(np.zeros(3))
+        view = data.ImageNetView(preprocessing, self.image_size)
 
         def naive(position, seed):
             encoded, label = split.read(position)
             return preprocessing(naive_training_view(encoded, seed, self.image_size)), label
 
         def crop_first(split):
-            return data.imagenet_batches(split, preprocessing, self.batch_size, self.image_size, seed=0)
+            return data.imagenet_batches(split, view, self.batch_size, seed=0)
 
         differences = [self._write_smaller(split, position, folder) for position in range(len(split))]
         pipelines = {
@@ -65,11 +66,11 @@ class Input(Benchmark):
             f"crop first, shorter side {self.shorter_side}": crop_first(data.folder_split(str(folder), "train")[1]),
             "decode, resize, crop": data.training_batches(naive, len(split), self.batch_size, 0, 0),
         }
-        found = {name: [] for name in pipelines}
+        measured = {name: [] for name in pipelines}
         for _ in range(self.rounds):
             for name, pipeline in pipelines.items():
-                found[name].append(self._rate(pipeline))
-        rates = {name: float(np.median(of_name)) for name, of_name in found.items()}
+                measured[name].append(self._rate(pipeline))
+        rates = {name: float(np.median(values)) for name, values in measured.items()}
         table = Table("input", ("pipeline", "images/s", "images/s per core", "ratio"))
         table.print_header()
         for name, rate in rates.items():
@@ -82,7 +83,7 @@ class Input(Benchmark):
         write_tables(self.json, [table, crops])
 
     def _write_smaller(self, split: Split, position: int, folder: Path) -> float | None:
-        """Write a photo at the shorter side; the mean difference of a crop of it, None if it is the same file."""
+        """Write a photo at the shorter side, and return the mean difference of a crop; None if the file is the same."""
         encoded, label = split.read(position)
         smaller = data.augment.at_most(encoded, self.shorter_side)
         path = folder / f"{int(label):04}" / f"{position}.JPEG"
@@ -94,10 +95,10 @@ class Input(Benchmark):
         return float(np.abs(crops[0] - crops[1]).mean())
 
     def _rate(self, pipeline) -> float:
-        """Images/s once it runs: what an iterator takes to begin, and what it makes ahead in vain, is not counted."""
+        """Images/s of the running pipeline, without its start and the batches that it prepares in advance."""
         from keras_resnet.data.parallel import AHEAD  # which imports TensorFlow
 
-        batches = iter(pipeline)  # a new one each turn: an idle one would go on making batches ahead
+        batches = iter(pipeline)  # a new one for each turn: an idle iterator would go on preparing batches
         for _ in range(1 + AHEAD):
             next(batches)
         start, count, seconds = time.perf_counter(), 0, 0.0
@@ -108,7 +109,7 @@ class Input(Benchmark):
 
 
 def naive_training_view(encoded, seed, size: int):
-    """The same augmentation the plain way: decode all, resize all, crop, flip, colour."""
+    """The same augmentation in the obvious order: decode all, resize all, crop, flip, colour."""
     import tensorflow as tf
 
     image = tf.cast(data.augment.decode(encoded), tf.float32)
@@ -122,46 +123,35 @@ def naive_training_view(encoded, seed, size: int):
 
 @dataclass(frozen=True)
 class Files(Benchmark):
-    """Seconds and memory to open a folder of small photos, each in a process of its own; then with the scan kept."""
+    """Seconds and memory to open a folder of small photos in a new process, without and then with a stored scan."""
 
     files: Count = 200_000
     """How many photos."""
     classes: Count = 1000
 
     def measure(self) -> None:
-        columns = (
-            f"{self.files:,} photos in {self.classes:,} classes",
-            "s",
-            "s for a million",
-            "MiB above the imports",
-        )
-        table = Table("files", columns)
+        title = f"{self.files:,} photos in {self.classes:,} classes"
+        table = Table("files", (title, "s", "s for a million", "MiB above the imports"))
         with tempfile.TemporaryDirectory() as parent:
             folder = Path(parent) / "photos"
             self._write(folder)
             table.print_header()
             for name in ("first start", "second start"):
                 environment = os.environ | {"XDG_CACHE_HOME": f"{parent}/cache"}
-                done = subprocess.run(
-                    [sys.executable, "-c", OPEN, str(folder)],
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                    env=environment,
-                )
-                count, seconds, memory = map(float, done.stdout.splitlines()[-1].split())
+                command = [sys.executable, "-c", OPEN, str(folder)]
+                completed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+                count, seconds, memory = map(float, completed.stdout.splitlines()[-1].split())
                 if count != self.files:
                     raise RuntimeError(f"{count} of {self.files} photos were found")
                 table.add(name, f"{seconds:.1f}", f"{1e6 * seconds / self.files:.0f}", f"{memory:.0f}")
         write_tables(self.json, [table])
 
     def _write(self, folder: Path) -> None:
-        """Photos of 16 x 16 pixels, all of other bytes."""
+        """Write different photos of 16 x 16 pixels."""
         rng = np.random.default_rng(0)
-        for name in [f"train/{each:04}" for each in range(self.classes)] + ["val/0000"]:
-            (folder / name).mkdir(parents=True)
-        for each in range(1, self.classes):
-            (folder / f"val/{each:04}").mkdir()
+        for name in range(self.classes):
+            for part in ("train", "val"):
+                (folder / f"{part}/{name:04}").mkdir(parents=True)
         for number in range(self.files):
             encoded = io.BytesIO()
             Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(encoded, "JPEG")
@@ -170,11 +160,11 @@ class Files(Benchmark):
 
 @dataclass(frozen=True)
 class Records(Benchmark):
-    """Processor time of reading records at random positions; verifying their checksums is a part of it."""
+    """Processor time of reading records at random positions, and of verifying their checksums."""
 
     records: Count = 2000
     kilobytes: Count = 115
-    """Of one record; ImageNet's photos have 115 on average."""
+    """Size of a record; ImageNet's photos have 115 on average."""
     rounds: Rounds = 7
     seconds: Seconds = 3.0
 
@@ -184,8 +174,8 @@ class Records(Benchmark):
         def parse(record):
             image, label = records.FEATURES
             features = {image: tf.io.FixedLenFeature([], tf.string), label: tf.io.FixedLenFeature([], tf.int64)}
-            found = tf.io.parse_single_example(record, features)
-            return found[image], found[label]
+            values = tf.io.parse_single_example(record, features)
+            return values[image], values[label]
 
         rng = np.random.default_rng(0)
         photos = rng.integers(0, 256, (64, 1000 * self.kilobytes), np.uint8)

@@ -1,4 +1,4 @@
-"""Training and inference of whole networks against other systems, each in a process of its own, in turns."""
+"""Training and inference of whole networks against other systems, each in a separate process, in turns."""
 
 import contextlib
 import importlib.util
@@ -29,32 +29,34 @@ COLUMNS = ("network", "precision", "system", "images/s", "least", "most", "GFLOP
 
 @dataclass(frozen=True, kw_only=True)
 class Networks(Benchmark):
-    """What both take; the rate of a large matrix product, measured in the same turns, is the peak."""
+    """The flags of both comparisons; the peak is the rate of a large matrix product, measured in the same turns."""
 
     models: tuple[str, ...] = ("ResNet50", "ResNet20")
+    """Names of networks."""
     precisions: tuple[Literal["float32", "mixed_bfloat16"], ...] = ("float32", "mixed_bfloat16")
+    """Number formats of the layers."""
     peer: Literal["torch"] | None = None
     """Compare with PyTorch too, eager and compiled (`make peers` installs it)."""
     batch_size: Count | None = None
-    """Default: 16, of CIFAR networks 128."""
+    """Default: 16, or 128 for CIFAR networks."""
     rounds: Rounds = 5
-    """How often the contestants take turns."""
+    """How often each contestant takes a turn."""
     seconds: Seconds = 6.0
-    """About how long one turn lasts."""
+    """The approximate length of a turn."""
     plot: PngFile | None = None
-    """Draw the rates as bars into this PNG file."""
+    """A PNG file for a bar chart of the rates."""
 
     def __post_init__(self):
         if self.peer and importlib.util.find_spec(self.peer) is None:
             raise InputError(f"--peer {self.peer} needs PyTorch, which is not installed: make peers installs it.")
 
     def compare(self, work: Literal["train", "inference"], systems: dict[str, tuple[str, ...]], passes: int) -> None:
-        """Print and keep the table.
+        """Print the table, and write it.
 
         Args:
-            work: what a turn does.
-            systems: names of ``SYSTEMS``, and the networks each has; () is all.
-            passes: how many times the multiply-adds of the forward pass a turn takes.
+            work: the work of a turn.
+            systems: names in ``SYSTEMS``, each with the networks that it has; () means all networks.
+            passes: the multiply-adds of a turn as a multiple of those of the forward pass.
         """
         specs = [find_spec(name) for name in self.models]
         systems = systems | ({"PyTorch": (), "PyTorch, compiled": ()} if self.peer else {})
@@ -65,12 +67,12 @@ class Networks(Benchmark):
             chosen = [name for name, networks in systems.items() if not networks or spec.name in networks]
             for precision in self.precisions:
                 rates = self._rates(work, [PEAK, *chosen], spec, precision)
-                peak, ours = (statistics.median(rates[name]) for name in (PEAK, OURS))
+                peak, of_this_package = (statistics.median(rates[name]) for name in (PEAK, OURS))
                 group = bars.setdefault(f"{spec.name}, {precision}", {})
                 for name in chosen:
                     group[name] = rate = statistics.median(rates[name])
                     least, most = (f"{end(rates[name]):.1f}" for end in (min, max))
-                    achieved, ratio = operations * rate, "" if name == OURS else f"{ours / rate:.2f}"
+                    achieved, ratio = operations * rate, "" if name == OURS else f"{of_this_package / rate:.2f}"
                     table.add(spec.name, precision, name, f"{rate:.1f}", least, most, f"{achieved:.0f}",
                               f"{achieved / peak:.0%}", ratio)  # fmt: skip
                 table.add(spec.name, precision, PEAK, "", "", "", f"{peak:.0f}", "", "")
@@ -81,7 +83,7 @@ class Networks(Benchmark):
             plots.rates(bars, "images/s", self.plot)
 
     def _rates(self, work: str, systems: list[str], spec: NetSpec, precision: str) -> dict[str, list[float]]:
-        """Images/s of each system in each round; GFLOP/s of the peak."""
+        """The images/s of each system in each round, and the GFLOP/s of the peak."""
         rates, batch = {name: [] for name in systems}, self.batch_size or BATCHES[spec.stem]
         with contextlib.ExitStack() as stack:
             contestants = [stack.enter_context(Contestant(name, work, spec.name, precision, batch)) for name in systems]
@@ -92,10 +94,10 @@ class Networks(Benchmark):
 
 
 class Contestant:
-    """A process that runs its first steps and then waits for its turns; leaving ``with`` ends it.
+    """A process that runs its first steps and then waits for its turns; the end of the ``with`` block kills it.
 
     Raises:
-        InputError: it ended by itself; with its last words.
+        InputError: the process ended early; the message has its last line.
     """
 
     def __init__(self, system: str, *words: object):
@@ -120,7 +122,7 @@ class Contestant:
         self._errors.close()
 
     def rate(self, seconds: float) -> float:
-        """What it does a second, in a turn that lasts so long."""
+        """Its rate, in a turn of this many seconds."""
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(f"{seconds}\n")
             self._process.stdin.flush()
@@ -130,8 +132,8 @@ class Contestant:
         line = self._process.stdout.readline()
         if not line:
             self._errors.seek(0)
-            last = (self._errors.read().strip().splitlines() or ["it said nothing"])[-1]
-            raise InputError(f"{self.system} ended: {last}.")
+            last = (self._errors.read().strip().splitlines() or ["no message"])[-1]
+            raise InputError(f"{self.system} ended early: {last}.")
         return line.strip()
 
 

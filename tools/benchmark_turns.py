@@ -1,4 +1,4 @@
-"""Contestants in turns, so that the machine's moods meet all alike, and what every benchmark has."""
+"""Contestants that take turns, so that changes in the machine's speed affect all of them, and benchmarks' flags."""
 
 import platform
 import time
@@ -18,13 +18,13 @@ Seconds = Annotated[float, Between(0, 100_000)]
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """What every benchmark takes."""
+    """The flags of every benchmark."""
 
     json: JsonFile | None = None
-    """Write the tables, and how they came about, into this file too."""
+    """A file for the tables and their provenance."""
 
     def run(self) -> None:
-        """Say on what it is measured, and measure."""
+        """Print the hardware and versions, and measure."""
         import keras
         import tensorflow as tf
 
@@ -36,7 +36,15 @@ class Benchmark:
 def alternate(
     turns: dict[str, Callable], batch: int, rounds: int, seconds: float, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, float]:
-    """Median images/s of each contestant, taken in turns so that the machine's moods meet all alike."""
+    """The median images/s of each contestant, which take turns.
+
+    Args:
+        turns: for each contestant, a function that processes one batch.
+        batch: images per batch.
+        rounds: turns of each contestant.
+        seconds: approximate length of a turn.
+        clock: the clock, in seconds.
+    """
     counts = {}
     for name, turn in turns.items():
         for _ in range(2):

@@ -15,11 +15,12 @@ from keras_resnet.tables import Table, write_tables
 
 @dataclass(frozen=True)
 class Views(Benchmark):
-    """Seconds of each test view, and how they compare with its multiply-adds."""
+    """The time of each test view, compared with its multiply-adds."""
 
     data: str
     """A folder with <class>/*.JPEG."""
     model: str = "ResNet18"
+    """The name of a network."""
     photos: Count = 32
     rounds: Rounds = 3
 
@@ -38,18 +39,18 @@ class Views(Benchmark):
                 start = time.perf_counter()
                 evaluation.score(model, split, view)
                 seconds[name].append(time.perf_counter() - start)
-        times = {name: float(np.median(found[1:])) for name, found in seconds.items()}  # the first one traces
+        times = {name: float(np.median(values[1:])) for name, values in seconds.items()}  # the first one traces
         work = {name: self._work(model, split, view) for name, view in views.items()}
         columns = (f"{self.model}, {len(split)} photos", "seconds", "of center", "multiply-adds of center")
         table = Table("views", columns)
         table.print_header()
         for name in views:
-            ratios = (f"{each[name] / each['center']:.2f}" for each in (times, work))
+            ratios = (f"{quantity[name] / quantity['center']:.2f}" for quantity in (times, work))
             table.add(name, f"{times[name]:.1f}", *ratios)
         write_tables(self.json, [table])
 
     def _work(self, model, split, view) -> int:
-        """Multiply-adds of all photos under a view."""
+        """The multiply-adds of a view for all photos."""
         from keras_resnet.analysis import multiply_adds
 
         size = evaluation.input_size(model)

@@ -1,14 +1,14 @@
-"""Run a list of commands one after another in the background, and go on where it stopped.
+"""Run a list of commands one after another in the background, and continue where it stopped.
 
-    python tools/campaign.py queue.txt --results docs/results         run what is left
+    python tools/campaign.py queue.txt --results docs/results         run the remaining commands
     python tools/campaign.py queue.txt --commit HEAD --cores 0 1      from a clone of that commit, on these cores
-    python tools/campaign.py queue.txt --show                         what is done, running, failed and left
+    python tools/campaign.py queue.txt --show                         show what is done, running, failed and left
 
-Each line of queue.txt is NAME: COMMAND, as ``resnet20: python recipes/cifar10.py --workdir runs/resnet20``; lines that
-begin with # are left out. Commands run at the lowest priority. SIGTERM and Ctrl-C reach the running command, which
-saves where it is; the same call goes on with it. What a command leaves as result.json in its --workdir or --out is
-copied to --results as NAME.json at once. Logs, times and locks are in queue.txt.d beside the list: several machines
-that share it take different entries.
+Each line of queue.txt is NAME: COMMAND, such as ``resnet20: python recipes/cifar10.py --workdir runs/resnet20``; lines
+that begin with # are skipped. Commands run at the lowest priority. SIGTERM and Ctrl-C are passed to the running
+command, which saves a checkpoint; the same call continues it. The result.json that a command writes to its --workdir or
+--out is copied to --results as NAME.json. Logs, times and locks are in queue.txt.d beside the list, so that several
+machines that share it take different entries.
 """
 
 import contextlib
@@ -39,19 +39,19 @@ STOPPED = (128 + signal.SIGTERM, 128 + signal.SIGINT, -signal.SIGTERM, -signal.S
 
 @dataclass(frozen=True)
 class Campaign:
-    """Which list, and where its commands run."""
+    """The list, and where its commands run."""
 
     queue: tyro.conf.Positional[Path]
-    """The list."""
+    """The file that lists the commands."""
     results: Folder | None = None
-    """The folder that gets each finished result.json, as NAME.json."""
+    """Folder to which each finished result.json is copied, as NAME.json."""
     commit: str | None = None
-    """Run from a clone of this repository at that commit, beside the list; default: from this checkout; of
-    an installation, which has no commits, from the current folder."""
+    """Run from a clone of this repository at that commit, made beside the list; default: from this checkout, or from
+    the current folder if the package is installed."""
     cores: tuple[Annotated[int, Between(0, 100_000)], ...] | None = None
-    """The processor cores to run on; default: all."""
+    """Processor cores to run on; default: all."""
     show: bool = False
-    """Only tell what is done, running, failed and left."""
+    """Only show what is done, running, failed and left."""
 
     def run(self) -> None:
         entries, state = read_queue(self.queue), self.queue.with_name(f"{self.queue.name}.d")
@@ -75,7 +75,9 @@ class Campaign:
         before, start = read_state(state, name).get("seconds", 0.0), time.time()
         with open(state / f"{name}.log", "a") as log:
             command = [sys.executable if word == "python" else word for word in words]
-            search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # keras-resnet
+            search = (
+                f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # for keras-resnet
+            )
             environment = os.environ | {"PYTHONPATH": str(folder), "PATH": search}
             nice = ["nice", "-n", "19", *command]
             child = subprocess.Popen(nice, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True)
@@ -93,9 +95,9 @@ class Campaign:
 
 
 def read_queue(path: Path) -> dict[str, list[str]]:
-    """The commands of a list by name, as words; raises :class:`InputError` for a line without a command."""
+    """The commands of a list by name, split into words; raises :class:`InputError` for a line without a command."""
     if not path.is_file():
-        raise InputError(f"There is no list {path}: give a file with a line NAME: COMMAND for each command.")
+        raise InputError(f"There is no list {path}: give a file with one line NAME: COMMAND for each command.")
     entries: dict[str, list[str]] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         name, colon, command = line.partition(":")
@@ -104,13 +106,13 @@ def read_queue(path: Path) -> dict[str, list[str]]:
         if not colon or not name.strip().replace("-", "").replace("_", "").isalnum() or not command.strip():
             raise InputError(f"Line {number} of {path} is not NAME: COMMAND, with a name of letters, digits, - and _.")
         if name.strip() in entries:
-            raise InputError(f"Line {number} of {path} has the name {name.strip()} again: give each command its own.")
+            raise InputError(f"Line {number} of {path} uses the name {name.strip()} again: give each command its own.")
         entries[name.strip()] = shlex.split(command)
     return entries
 
 
 def clone(commit: str, state: Path) -> Path:
-    """A clone of this repository at ``commit`` in ``state``, made once."""
+    """A clone of this repository at ``commit``, in the folder ``state``; made only once."""
     root = str(checkout("--commit"))
     done = subprocess.run(["git", "-C", root, "rev-parse", "--short", commit], capture_output=True, text=True)
     if done.returncode:
@@ -123,13 +125,13 @@ def clone(commit: str, state: Path) -> Path:
 
 
 def give_way(process: int) -> None:
-    """Let all other processes of the machine go first: Linux weighs sessions first, and nice only within one."""
+    """Give priority to all other processes of the machine: Linux weighs sessions first, and nice only within one."""
     with contextlib.suppress(OSError):  # another system
         Path(f"/proc/{process}/autogroup").write_text("19")
 
 
 def wait(child: subprocess.Popen) -> int:
-    """The status of ``child`` when it ends; SIGTERM and SIGINT go on to its process group."""
+    """The exit status of ``child`` when it ends; SIGTERM and SIGINT are passed on to its process group."""
     handlers = {
         number: signal.signal(number, lambda received, frame: os.killpg(child.pid, received))
         for number in (signal.SIGTERM, signal.SIGINT)
@@ -142,7 +144,7 @@ def wait(child: subprocess.Popen) -> int:
 
 
 def read_state(state: Path, name: str) -> dict:
-    """What is known of an entry: status, seconds and command; empty before it has ended once."""
+    """Status, seconds and command of an entry; empty before it has ended for the first time."""
     try:
         return json.loads((state / f"{name}.json").read_text())
     except (OSError, ValueError):
@@ -150,14 +152,14 @@ def read_state(state: Path, name: str) -> dict:
 
 
 def status_line(state: Path, name: str, ended: bool = False) -> str:
-    """An entry's name, where it is, and the hours it took; ``ended`` for one that this process still holds."""
-    known = read_state(state, name)
-    status = known.get("status")
+    """The name of an entry, its status, and the hours it took; ``ended`` if this process still holds its lock."""
+    last = read_state(state, name)
+    status = last.get("status")
     words = "left" if status is None else "done" if status == 0 else "stopped" if status in STOPPED else "failed"
     if not ended and _is_locked(state / f"{name}.lock"):
         words = "running"
     log = f", see {state / name}.log" if words == "failed" else ""
-    return f"{name}: {words}, {known.get('seconds', 0) / 3600:.2f} h{log}"
+    return f"{name}: {words}, {last.get('seconds', 0) / 3600:.2f} h{log}"
 
 
 def _is_locked(path: Path) -> bool:
@@ -172,11 +174,11 @@ def _is_locked(path: Path) -> bool:
 
 
 def result_file(words: list[str], folder: Path) -> Path | None:
-    """The ``result.json`` that a command leaves; None if it names no folder or left none."""
+    """The ``result.json`` that a command has written; None if it names no folder or has written none."""
     for flag in ("--workdir", "--out"):
         if flag in words[:-1]:
-            found = folder / words[words.index(flag) + 1] / "result.json"
-            return found if found.is_file() else None
+            path = folder / words[words.index(flag) + 1] / "result.json"
+            return path if path.is_file() else None
     return None
 
 

@@ -1,9 +1,10 @@
-"""The five best classes of photos.
+"""The five most probable classes of each photo.
 
 python tools/classify.py cat.jpg dog.png --model ResNet50:imagenet
 python tools/classify.py photos/ --model best.keras --draw answers.png --csv answers.csv
 
-A folder stands for the .jpg, .jpeg and .png files in it and below. A file that does not decode is named and left out.
+A folder stands for the .jpg, .jpeg and .png files in it and below. A file that does not decode is reported and left
+out.
 """
 
 import csv
@@ -27,12 +28,12 @@ from keras_resnet.files import write_whole
 
 IMAGENET_CLASSES = 1000
 BATCH = 32  # photos
-DRAWN, DRAWN_SIDE = 100, 300  # photos at most, and pixels of a photo's longer side
+MAX_DRAWN, DRAWN_SIDE = 100, 300  # photos in the picture, and pixels of a photo's longer side
 
 
 @dataclass(frozen=True)
 class Classify:
-    """Which photos, by which model."""
+    """The photos, the model, and the files to write."""
 
     photos: Positional[tuple[Path, ...]]
     """JPEG or PNG files, or folders of them."""
@@ -41,7 +42,7 @@ class Classify:
     top: Count = 5
     """How many classes to name."""
     draw: PngFile | None = None
-    """A PNG file to draw the photos into, the first 100, under their classes."""
+    """A PNG file for a picture of the first 100 photos under their classes."""
     json: JsonFile | None = None
     """A file for the answers: a list of photos, each with its classes and their probabilities."""
     csv: Annotated[Path, Output(".csv")] | None = None
@@ -50,7 +51,7 @@ class Classify:
     def run(self) -> None:
         files = [file for path in self.photos for file in _files(path)]
         if not files:
-            raise InputError("Give one photo or more, or folders of them: classify.py PHOTO ... --model MODEL.")
+            raise InputError("Give one or more photos, or folders of photos: classify.py PHOTO ... --model MODEL.")
         answer = self._answerer()
         answers, pictures = [], []
         for first in range(0, len(files), BATCH):
@@ -59,14 +60,14 @@ class Classify:
                 print("\n".join([str(path), *(f"  {score:7.2%}  {name}" for name, score in best)]), flush=True)
                 classes = [{"class": name, "probability": score} for name, score in best]
                 answers.append({"photo": str(path), "classes": classes})
-                if self.draw is not None and len(pictures) < DRAWN:
+                if self.draw is not None and len(pictures) < MAX_DRAWN:
                     pictures.append(_picture(photo))
         if not answers:
             raise InputError(f"None of the {len(files)} files is a photo that decodes: give JPEG or PNG files.")
         self._write(answers, pictures)
 
     def _answerer(self) -> Callable[[dict], list]:
-        """From photos by path to the best classes of each, with their probabilities."""
+        """A function from photos by path to the most probable classes of each, with their probabilities."""
         from keras_resnet.data import augment
 
         model = keras_resnet.load_model(self.model)
@@ -94,8 +95,8 @@ class Classify:
         if names := getattr(model, "class_names", None):
             return [(names[i], float(scores[i])) for i in order]
         if len(scores) == IMAGENET_CLASSES:
-            (found,) = keras_resnet.decode_predictions(scores[None], self.top)
-            return [(f"{name} ({wnid})", float(score)) for wnid, name, score in found]
+            (best,) = keras_resnet.decode_predictions(scores[None], self.top)
+            return [(f"{name} ({wnid})", float(score)) for wnid, name, score in best]
         return [(f"class {i}", float(scores[i])) for i in order]
 
     def _write(self, answers: list[dict], pictures: list) -> None:
@@ -104,14 +105,15 @@ class Classify:
             write_whole(self.json, lambda part: part.write_text(text, encoding="utf-8"))
         if self.csv is not None:
             rows = [
-                (each["photo"], rank, best["class"], best["probability"])
-                for each in answers
-                for rank, best in enumerate(each["classes"], start=1)
+                (answer["photo"], rank, best["class"], best["probability"])
+                for answer in answers
+                for rank, best in enumerate(answer["classes"], start=1)
             ]
             write_whole(self.csv, lambda part: _write_csv(part, [("photo", "rank", "class", "probability"), *rows]))
         if self.draw is not None:
             titles = [
-                "\n".join(f"{best['class']} {best['probability']:.0%}" for best in each["classes"]) for each in answers
+                "\n".join(f"{best['class']} {best['probability']:.0%}" for best in answer["classes"])
+                for answer in answers
             ]
             grid = plots.photo_grid(pictures, titles)
             write_whole(self.draw, lambda part: Image.fromarray(grid).save(part, format="PNG"))
@@ -119,7 +121,7 @@ class Classify:
 
 
 def _files(path: Path) -> list[Path]:
-    """The file itself, or the images in a folder and below, in order."""
+    """The file itself, or the images in the folder and below in the order of their names."""
     from keras_resnet.data.scan import is_image
 
     if not path.is_dir():
@@ -128,7 +130,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _decoded(files: list[Path]) -> Iterator[tuple[Path, bytes]]:
-    """The files that decode, with their bytes; a line on standard error for each of the others."""
+    """The files that decode, with their bytes; the others are reported on standard error."""
     from keras_resnet.data import augment
 
     for file in files:
@@ -139,7 +141,7 @@ def _decoded(files: list[Path]) -> Iterator[tuple[Path, bytes]]:
 
 
 def _picture(photo: bytes) -> np.ndarray:
-    """The whole photo, small."""
+    """The whole photo in a small size."""
     from keras_resnet.data import augment
 
     picture = Image.fromarray(augment.decode(photo).numpy())

@@ -5,7 +5,7 @@
     python tools/convert_weights.py imagenet resnet34.keras --model ResNet34       downloads the published file
 
 Reads keras.applications' .h5, torchvision's and timm's .pth and .safetensors, akamaster's CIFAR .th, and this
-package's .keras, .weights.h5, .safetensors and .npz; writes the last four. What is written is read again and compared.
+package's .keras, .weights.h5, .safetensors and .npz; writes the last four. The written file is read again and compared.
 """
 
 from dataclasses import dataclass
@@ -24,36 +24,36 @@ from keras_resnet.weights.writing import WRITERS
 
 @dataclass(frozen=True)
 class Convert:
-    """What to read and what to write."""
+    """The file to read and the file to write."""
 
     source: Positional[str]
     """The weight file to read, or imagenet."""
     target: Positional[Annotated[Path, Output(*WRITERS)]]
     """The file to write: .keras, .weights.h5, .safetensors (torchvision's layout) or .npz."""
     model: str | None = None
-    """The network, where the file does not tell: ResNet18 ... ResNet1202."""
+    """The network, if the file does not state it: ResNet18 ... ResNet1202."""
     check_values: bool = True
     """Refuse NaN, infinite numbers, numbers beyond float32, negative variances and two keys for one weight."""
 
     def run(self) -> None:
         if self.source == "imagenet" and self.model is None:
-            raise InputError("imagenet has weights of several networks: give --model NAME.")
+            raise InputError("There are imagenet weights for several networks: give --model NAME.")
         model = keras_resnet.load_model(f"{self.model}:{self.source}" if self.model else self.source, self.check_values)
         if getattr(model, "spec", None) is None:  # a model of keras.applications
-            held = weights.from_model(model)
-            model = keras_resnet.build(held.spec, weights=held, classes=held.classes)
+            trained = weights.from_model(model)
+            model = keras_resnet.build(trained.spec, weights=trained, classes=trained.classes)
         weights.write(model, self.target)
         written, arrays = weights.read(self.target, self.check_values).arrays, weights.named_arrays(model)
         if written.keys() != arrays.keys() or any(
             not np.array_equal(written[k], arrays[k], equal_nan=True) for k in arrays
         ):
-            raise InputError(f"{self.target} does not hold what was written to it: is the disk sound?")
+            raise InputError(f"{self.target} does not hold the weights that were written to it: check the disk.")
         print(f"{model.spec.name}, {model.count_params():,} parameters: {self.source} -> {self.target}")
         print(f"needs: {', '.join(f'{k}={v!r}' for k, v in weights.from_model(model).needs.items())}")
         print(f"preprocessing: {_in_words(model.preprocessing)}")
         print(f"source: {model.source}\nlicence: {model.licence or 'not known'}")
         if self.target.name.endswith(".safetensors") and model.spec.stride_in == "1x1" and model.spec.depth >= 50:
-            print("note: torchvision's own ResNet strides in the 3x3 convolution: there it gives other outputs")
+            print("note: torchvision's ResNets stride in the 3x3 convolution, so they give other outputs")
 
 
 def _in_words(preprocessing) -> str:

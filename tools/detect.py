@@ -3,14 +3,14 @@
     python tools/detect.py street.jpg cat.png --model best.keras
     python tools/detect.py photos/*.jpg --model A.keras B.keras --refine --out found
 
-Writes each photo with its boxes, and detections.json with all of them, into a folder. Several models are an ensemble.
-Photos are turned as their EXIF orientation says, as a viewer shows them, and boxes are in pixels of the turned picture.
+Writes each photo with its boxes, and detections.json with all boxes, into a folder. Several models form an ensemble.
+Photos are turned by their EXIF orientation, as a viewer shows them, and boxes are in pixels of the turned picture.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from PIL import Image
 from tyro.conf import Positional
@@ -20,10 +20,13 @@ from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 
+if TYPE_CHECKING:
+    from keras_resnet.detection import Detections
+
 
 @dataclass(frozen=True)
 class Detect:
-    """Which photos, by which detectors."""
+    """The photos, the detectors, and how they are tested."""
 
     photos: Positional[tuple[Path, ...]]
     """JPEG or PNG files."""
@@ -36,7 +39,7 @@ class Detect:
     refine: bool = False
     """Box refinement (Table 9)."""
     flip: bool = False
-    """Look at mirror images too."""
+    """Score regions in the mirrored photo too."""
     scales: tuple[Pixels, ...] = ()
     """Shorter sides of multi-scale testing, in pixels, such as 200 400 600 800 1000."""
 
@@ -45,34 +48,34 @@ class Detect:
         from keras_resnet.data import augment
 
         if not self.photos:
-            raise InputError("Give one photo or more: detect.py PHOTO ... --model MODEL.")
+            raise InputError("Give at least one photo: detect.py PHOTO ... --model MODEL.")
         names = [path.stem for path in self.photos]
         if len(set(names)) < len(names):
-            raise InputError(f"Several photos are called {max(names, key=names.count)}: give them one after the other.")
+            raise InputError(f"Several photos are called {max(names, key=names.count)}: detect in them one by one.")
         models = [detection.load_detector(path) for path in self.model]
         detector = detection.Detector(models, detection.Options(self.refine, self.scales, self.flip))
-        encoded = {path: augment.read_photo(path) for path in self.photos}  # all of them, before anything is written
+        encoded = {path: augment.read_photo(path) for path in self.photos}  # of all photos, before anything is written
         self.out.mkdir(parents=True, exist_ok=True)
         answers = []
         for path, photo in encoded.items():
-            image = detection.viewed(photo)
-            found = detector(image, path)
-            picture = Image.fromarray(detection.drawn(image, found, detector.classes, self.score))
+            image = detection.decode_upright(photo)
+            detections = detector(image, path)
+            picture = Image.fromarray(detection.draw_detections(image, detections, detector.classes, self.score))
             write_whole(self.out / f"{path.stem}.png", lambda part, picture=picture: picture.save(part, format="PNG"))
-            answers.append({"photo": str(path), "objects": _listed(found, detector.classes, self.score)})
-            listed = ", ".join(f"{each['class']} {each['score']:.2f}" for each in answers[-1]["objects"]) or "nothing"
-            print(f"{path}: {listed}")
+            objects = _objects(detections.select(detections.scores >= self.score), detector.classes)
+            answers.append({"photo": str(path), "objects": objects})
+            summary = ", ".join(f"{found['class']} {found['score']:.2f}" for found in objects) or "nothing"
+            print(f"{path}: {summary}")
         text = json.dumps(answers, indent=1)
         write_whole(self.out / "detections.json", lambda part: part.write_text(text))
         print(f"pictures and detections.json in {self.out}")
 
 
-def _listed(found, classes, least: float) -> list[dict]:
-    """Class, score and ``x1, y1, x2, y2`` in pixels of each box."""
+def _objects(detections: "Detections", classes: tuple[str, ...]) -> list[dict]:
+    """The class, score and box of each detection; boxes are ``x1, y1, x2, y2`` in pixels."""
     return [
         {"class": classes[number], "score": round(float(score), 4), "box": [round(float(n), 1) for n in box]}
-        for box, number, score in zip(found.boxes, found.classes, found.scores, strict=True)
-        if score >= least
+        for box, number, score in detections
     ]
 
 

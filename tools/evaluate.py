@@ -1,11 +1,11 @@
-"""Errors of models, alone and averaged, on test photos (Tables 3 to 6).
+"""Errors of models and of their average on test photos (Tables 3 to 6).
 
     python tools/evaluate.py --model ResNet50:imagenet --data DIR --view 10-crop
     python tools/evaluate.py --model resnet20.th resnet56.th --data cifar10 --data-dir TFDS --split test
     python tools/evaluate.py --model A.keras B.keras C.keras --data DIR --view multi-scale --choose 2
 
-Prints top-1 and top-5 error with their exact 95 % intervals, for each model and for the average of all. Scores are kept
-in the cache folder, so that another question about the same models and photos costs nothing.
+Prints top-1 and top-5 error with exact 95 % intervals, for each model and for the average of all. Scores are kept in
+the cache folder, so that the same models and photos are not scored again.
 """
 
 import time
@@ -19,61 +19,62 @@ from keras_resnet.bounds import Count, Length, Pixels
 from keras_resnet.command_line import JsonFile, run_tool
 from keras_resnet.data import open_data
 from keras_resnet.tables import Table, write_tables
+from keras_resnet.typing import ViewName
 
 TOP_K = 5
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Which models on which photos, seen how."""
+    """The models, the photos, and the views of each photo."""
 
     model: tuple[str, ...]
     """NAME:WEIGHTS (a file, or imagenet), a .keras file or another weight file; several make an ensemble."""
     data: str
     """A folder with train/<class>/* and val/<class>/*, record shards, the name of a TFDS data set, or demo."""
     data_dir: Path | None = None
-    """Where TFDS data sets are prepared."""
+    """The folder of prepared TFDS data sets."""
     split: Literal["val", "test", "train"] = "val"
-    """Which part of the data."""
-    view: Literal["center", "10-crop", "multi-scale"] = "center"
-    """How each photo is shown: its center, four corners and center with flips, or whole at several scales."""
+    """The part of the data."""
+    view: ViewName = "center"
+    """The views of each photo: its center, four corners and center with flips, or the whole photo at several scales."""
     scales: Annotated[tuple[Pixels, ...], Length(1, 100)] | None = None
-    """Shorter sides of multi-scale, in pixels; default 224 256 384 480 640, in proportion to the model's size,
+    """Shorter sides for multi-scale, in pixels; default 224 256 384 480 640, in proportion to the model's size and
     rounded up to multiples of its stride."""
     flips: bool = False
-    """Show mirror images too, with center and multi-scale."""
+    """Use mirror images too, with center and multi-scale."""
     batch_size: Count = 32
     """Images of the model's own size in one forward pass."""
     choose: Count | None = None
     """Choose this many of the models greedily on the validation split, then report on --split."""
     json: JsonFile | None = None
-    """A file for the table as data, with the wrong answers counted, the command, commit and machine."""
+    """A file for the table as data, with the counts of wrong answers, the command, commit and machine."""
 
     def run(self) -> None:
         view = evaluation.View(self.view, self.scales, self.flips)
         ensemble = evaluation.Ensemble(self.model, keras_resnet.load_model, view, self.batch_size)
-        found = open_data(self.data, self.data_dir)
+        data = open_data(self.data, self.data_dir)
         members = list(self.model)
         if self.choose is not None:
-            members = evaluation.greedy(ensemble.member_scores(found, found.validation), self.choose)
-            print(f"chosen on {found.validation.name}, in this order: {', '.join(members)}")
+            members = evaluation.greedy(ensemble.member_scores(data, data.validation), self.choose)
+            print(f"chosen on {data.validation.name}, in this order: {', '.join(members)}")
             ensemble = evaluation.Ensemble(members, keras_resnet.load_model, view, self.batch_size)
-        split = found.part(self.split)
+        split = data.part(self.split)
         start = time.perf_counter()
-        scores = ensemble.member_scores(found, split)
+        scores = ensemble.member_scores(data, split)
         seconds = time.perf_counter() - start
-        print(f"{found.name}, {split.name}: {len(split):,} images; view {self.view}{' with flips' * self.flips}")
-        rows = scores | ({"average of all": evaluation.joint(list(scores.values()))} if len(scores) > 1 else {})
-        counted = (1, TOP_K) if len(found.classes) > TOP_K else (1,)
-        errors = {name: {f"top-{k}": each.error(k) for k in counted} for name, each in rows.items()}
-        table = Table("errors", ("model", *(f"top-{k} error (95 % interval)" for k in counted)))
+        print(f"{data.name}, {split.name}: {len(split):,} images; view {self.view}{' with flips' * self.flips}")
+        scores |= {"average of all": evaluation.joint(list(scores.values()))} if len(scores) > 1 else {}
+        ks = (1, TOP_K) if len(data.classes) > TOP_K else (1,)
+        errors = {name: {f"top-{k}": of_model.error(k) for k in ks} for name, of_model in scores.items()}
+        table = Table("errors", ("model", *(f"top-{k} error (95 % interval)" for k in ks)))
         print()
         table.print_header()
-        for name, each in errors.items():
-            table.add(name, *each.values())
-        print(f"\n{seconds:.0f} s, scores of earlier runs included")
-        wrong = {name: {key: error.wrong for key, error in each.items()} for name, each in errors.items()}
-        about = {"data": found.name, "split": split.name, "photos": len(split), "view": self.view, "flips": self.flips}
+        for name, of_model in errors.items():
+            table.add(name, *of_model.values())
+        print(f"\n{seconds:.0f} s, including scores of earlier runs")
+        wrong = {name: {key: error.wrong for key, error in of_model.items()} for name, of_model in errors.items()}
+        about = {"data": data.name, "split": split.name, "photos": len(split), "view": self.view, "flips": self.flips}
         write_tables(self.json, [table], **about, scales=self.scales, wrong=wrong)
 
 

@@ -2,9 +2,10 @@
 
     python tools/export.py --model runs/.../best.keras --data DIR --out exported
 
-writes saved_model/ (JPEG bytes to the five best classes), model.tflite, model-int8.tflite (calibrated on 100 training
-photos) and model.onnx. Float files must give the model's logits to 1e-4 of their spread on the validation photos; the
-int8 file must agree with its first choice on 95 % of at least 20. Otherwise nothing is kept and the tool fails.
+This writes saved_model/ (JPEG bytes to the five best classes), model.tflite, model-int8.tflite (calibrated on 100
+training photos) and model.onnx. On the validation photos, float files must give the model's logits to 1e-4 of their
+spread, and the int8 file must agree with the model's first choice on 95 % of at least 20 photos. Otherwise nothing is
+kept and the tool fails.
 """
 
 import shutil
@@ -24,7 +25,7 @@ from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, write_tables
 
 FLOAT_DIFFERENCE = 1e-4  # of the logits' spread
-AGREEMENT, FEWEST_PHOTOS = 0.95, 20  # of fewer, one that differs would be more than the 5 % that may
+AGREEMENT, MIN_PHOTOS = 0.95, 20  # with fewer photos, a single difference would be more than 5 %
 SERVED = 32  # encoded photos
 TIMED = 16  # images
 FILES = {
@@ -37,54 +38,53 @@ FILES = {
 
 @dataclass(frozen=True)
 class Export:
-    """What to export, and the photos to compare on."""
+    """The model, the photos for calibration and comparison, and the files to write."""
 
     model: str
     """NAME:WEIGHTS, a .keras file, or another weight file."""
     data: str
-    """Calibration and comparison: a folder with train/<class>/* and val/<class>/*, shards, a TFDS data set, or demo."""
+    """Photos: a folder with train/<class>/* and val/<class>/*, record shards, the name of a TFDS data set, or demo."""
     out: Folder
     """The folder to write."""
     data_dir: Path | None = None
-    """Where TFDS data sets are prepared."""
+    """The folder of prepared TFDS data sets."""
     formats: tuple[Literal["saved-model", "litert", "litert-int8", "onnx"], ...] = tuple(FILES)
-    """Which files."""
+    """The files to write."""
     photos: Count = 200
-    """Validation photos to compare on, or all where there are fewer; for int8 20 or more."""
+    """How many validation photos to compare on, at least 20 for int8; all if there are fewer."""
     json: JsonFile | None = None
-    """A file to write the table into as data, with the command, versions and hardware."""
+    """A file for the table as data, with the command, versions and hardware."""
 
     def run(self) -> None:
         if self.out.exists():
-            raise InputError(f"{self.out} is there already: choose another --out, or remove it.")
+            raise InputError(f"{self.out} exists already: choose another --out, or remove it.")
         loaded = keras_resnet.load_model(self.model)
         model = deployment.in_float32(loaded)
         if model is not loaded:
-            print(f"{model.name} is of mixed precision: it is exported, and compared, in float32")
-        found = data.open_data(self.data, self.data_dir)
-        evaluation.check_model(model, found)
-        if "litert-int8" in self.formats and min(self.photos, len(found.validation)) < FEWEST_PHOTOS:
+            print(f"{model.name} has mixed precision: it is exported and compared in float32")
+        dataset = data.open_data(self.data, self.data_dir)
+        validation = dataset.validation
+        evaluation.check_model(model, dataset)
+        if "litert-int8" in self.formats and min(self.photos, len(validation)) < MIN_PHOTOS:
             raise InputError(
-                f"--photos {self.photos} of the {len(found.validation)} validation photos of {found.name} are too few "
-                f"to judge int8: give {FEWEST_PHOTOS} or more, or leave litert-int8 out of --formats."
+                f"--photos {self.photos} of the {len(validation)} validation photos of {dataset.name} are too few to "
+                f"compare int8: give {MIN_PHOTOS} or more, or leave litert-int8 out of --formats."
             )
-        calibration = _photos(model, found.train, deployment.CALIBRATION)
-        photos = _photos(model, found.validation, self.photos)
+        calibration = _photos(model, dataset.train, deployment.CALIBRATION)
+        photos = _photos(model, validation, self.photos)
         logits = evaluation.with_activation(model, None)
         expected, speed = _measured(lambda images: logits(model.preprocessing(images)).numpy(), photos)
-        evaluation.check_finite(
-            model.name, expected, map(found.validation.photo, _spread(found.validation, self.photos))
-        )
+        evaluation.check_finite(model.name, expected, map(validation.photo, _spread(validation, self.photos)))
         self.out.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix="part-", dir=self.out.parent))
         try:
             self._write(model, part, calibration)
             rows, problems = self._compare(part, photos, expected)
             if "saved-model" in self.formats:
-                problems += _served_problems(model, part / FILES["saved-model"][0], found.validation)
+                problems += _served_problems(model, part / FILES["saved-model"][0], validation)
             parameters = sum(value.nbytes for value in model.get_weights())
-            fewer = f", all there are of the {self.photos} asked for" if len(photos) < self.photos else ""
-            print(f"{model.name} on {len(photos)} photos of {found.name}, {found.validation.name}{fewer}\n")
+            fewer = f", fewer than --photos {self.photos}" if len(photos) < self.photos else ""
+            print(f"{model.name} on {len(photos)} photos of {dataset.name}, {validation.name}{fewer}\n")
             columns = ("megabytes", "images/s", "largest difference / spread", "same first choice")
             table = Table("files", ("file", *columns))
             table.print_header()
@@ -98,9 +98,9 @@ class Export:
             part.rename(self.out)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        what = {"model": model.name, "data": found.name, "split": found.validation.name, "photos": len(photos)}
+        about = {"model": model.name, "data": dataset.name, "split": validation.name, "photos": len(photos)}
         keras_row = {"file": "Keras model", "megabytes": parameters / 1e6, "images_per_second": speed}
-        write_tables(self.json, [table], **what, files=[keras_row, *rows])
+        write_tables(self.json, [table], **about, files=[keras_row, *rows])
         print(f"\nwritten to {self.out}")
 
     def _write(self, model, folder, calibration) -> None:
@@ -114,11 +114,11 @@ class Export:
             deployment.save_onnx(model, folder / FILES["onnx"][0])
 
     def _compare(self, folder, photos, expected) -> tuple[list[dict], list[str]]:
-        """Rows of the table, and what is wrong."""
+        """The rows of the table, and the problems."""
         rows, problems = [], []
-        for kind, (name, runner) in FILES.items():
+        for format_, (name, runner) in FILES.items():
             path = folder / name
-            if kind not in self.formats:
+            if format_ not in self.formats:
                 shutil.rmtree(path, ignore_errors=True)
                 continue
             scores, speed = _measured(runner(path), photos)
@@ -126,20 +126,20 @@ class Export:
             same = float((scores.argmax(axis=1) == expected.argmax(axis=1)).mean())
             if not np.isfinite(scores).all():
                 problems.append(f"{name} gives scores that are not finite")
-            elif kind == "litert-int8":
+            elif format_ == "litert-int8":
                 if same < AGREEMENT:
                     problems.append(f"{name} agrees on {same:.1%} of the photos, less than {AGREEMENT:.0%}")
             elif not difference <= FLOAT_DIFFERENCE:
                 problems.append(f"{name} differs by {difference:.1e} of the spread, more than {FLOAT_DIFFERENCE:.0e}")
-            files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
-            megabytes = sum(each.stat().st_size for each in files) / 1e6
+            files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+            megabytes = sum(file.stat().st_size for file in files) / 1e6
             row = {"file": name, "megabytes": megabytes, "images_per_second": speed}
             rows.append(row | {"difference": difference, "same_first_choice": same})
         return rows, problems
 
 
 def _served_problems(model, saved_model, split) -> list[str]:
-    """What is wrong with the answers to encoded photos, which take decoding, center view and softmax too."""
+    """The problems of the answers to encoded photos, which include decoding, center view and softmax."""
     encoded = [split.read(position)[0].numpy() for position in range(min(SERVED, len(split)))]
     size, crop = evaluation.input_size(model), model.preprocessing.crop
     views = np.stack([data.augment.center_view(photo, size, crop).numpy() for photo in encoded])
@@ -153,7 +153,7 @@ def _served_problems(model, saved_model, split) -> list[str]:
 
 
 def _spread(split, count) -> np.ndarray:
-    """``count`` positions spread over the split, or all."""
+    """``count`` positions spread over the split, or all if there are fewer."""
     return np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64))
 
 
@@ -178,7 +178,7 @@ def _rate(speed: float | None) -> str:
 
 
 def _measured(function, photos) -> tuple[np.ndarray, float | None]:
-    """The logits of all photos in batches, and the median images/s of the full batches, None without one."""
+    """The logits of all photos in batches, and the median images/s of full batches; None if there is no full batch."""
     results, seconds = [], []
     for first in range(0, len(photos), TIMED):
         batch = photos[first : first + TIMED]

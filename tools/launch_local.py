@@ -1,10 +1,10 @@
-"""Start N workers of one training run on this machine, as N machines would run it.
+"""Start N workers of one training run on this machine, as if on N machines.
 
     python tools/launch_local.py 2 recipes/cifar10.py --data-dir TFDS_DIR --steps 100 --workdir runs/two-workers
 
-A program's name, such as cifar10, stands for its script. Each worker gets TF_CONFIG with its number; its lines are
-shown behind it. SIGTERM and SIGINT are passed on; when one worker fails, the others are ended. The exit status is that
-of the first worker that failed, or 0.
+The name of a program, such as cifar10, may be given instead of its script. Each worker gets TF_CONFIG with its number,
+which also begins each line of its output. SIGTERM and SIGINT are passed on; if a worker fails, the others are ended.
+The exit status is that of the first worker that failed, or 0.
 """
 
 import json
@@ -20,22 +20,22 @@ from keras_resnet.command_line import refuse
 from keras_resnet.errors import InputError
 from keras_resnet.programs import find
 
-MOST_WORKERS = 256
+MAX_WORKERS = 256
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on."""
+    """Ports that are free on this machine."""
     sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+    for connection in sockets:
+        connection.bind(("localhost", 0))
+    ports = [connection.getsockname()[1] for connection in sockets]
+    for connection in sockets:
+        connection.close()
     return ports
 
 
 def start(command: list[str], workers: int) -> tuple[list[subprocess.Popen], list[threading.Thread]]:
-    """The workers' processes, and the threads that show their lines."""
+    """Start the workers; return their processes, and the threads that print their output."""
     addresses = [f"localhost:{port}" for port in free_ports(workers)]
     processes, printers = [], []
     for number in range(workers):
@@ -51,18 +51,18 @@ def start(command: list[str], workers: int) -> tuple[list[subprocess.Popen], lis
 
 
 def show(number: int, process: subprocess.Popen) -> None:
-    """Print the lines of worker ``number``."""
+    """Print the output of worker ``number``, line by line."""
     for line in process.stdout:
         print(f"[{number}] {line}", end="", flush=True)
 
 
 def main(arguments: list[str]) -> int:
-    """Run the workers to their end."""
+    """Run the workers until they end, and return the exit status."""
     if {"-h", "--help"} & set(arguments[:1]):
         print(__doc__.strip())
         return 0
-    if len(arguments) < 2 or arguments[0] not in map(str, range(1, MOST_WORKERS + 1)):
-        usage = f"give a number of workers from 1 to {MOST_WORKERS}, and a script with its arguments"
+    if len(arguments) < 2 or arguments[0] not in map(str, range(1, MAX_WORKERS + 1)):
+        usage = f"give a number of workers from 1 to {MAX_WORKERS}, and a script with its arguments"
         return refuse(f"{usage}: launch_local.py 2 recipes/cifar10.py --data-dir DIR")
     number, script, *words = arguments
     try:
@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, pass_on)
-    while None in [process.poll() for process in processes]:  # all of them, each time: a later one may have failed
+    while None in [process.poll() for process in processes]:  # poll all of them every time: a later one may have failed
         failed = [process.returncode for process in processes if process.returncode]
         if failed:
             end(processes)
@@ -92,13 +92,13 @@ def main(arguments: list[str]) -> int:
 
 
 def end(processes: list[subprocess.Popen], patience: float = 20) -> None:
-    """Let the others come to their end, or end them: a worker waits for ever for one that is gone."""
+    """Wait for the remaining workers, then kill them: a worker waits forever for one that has ended."""
     until = time.monotonic() + patience
     while time.monotonic() < until and any(process.poll() is None for process in processes):
         time.sleep(0.1)
     for number, process in enumerate(processes):
         if process.poll() is None:
-            print(f"[{number}] waits for one that is gone: ended by force", flush=True)
+            print(f"[{number}] waits for a worker that has ended: killed", flush=True)
             process.kill()
 
 

@@ -1,11 +1,11 @@
-"""Turn a data set into sharded TFRecord files, whole shard by whole shard; the same command continues.
+"""Convert a data set to sharded TFRecord files, one whole shard after another; the same command continues.
 
     python tools/make_records.py --data DIR --out SHARDS                   then train with --data SHARDS
     python tools/make_records.py --data DIR --out SHARDS --verify          compare every shard with its checksum
 
-DIR is anything that recipes take as --data. Photos are copied as they are, in an order shuffled once; photos that do
-not decode are left out. --shorter-side 512 makes larger photos smaller, which are then read and decoded faster: crops
-of 224 pixels need no more than 480. records.json lists classes, shards, their sizes and SHA-256 checksums.
+DIR is anything that recipes accept as --data. Photos are copied unchanged, in an order that is shuffled once; photos
+that do not decode are left out. --shorter-side 512 reduces larger photos, which makes them faster to read and decode:
+crops of 224 pixels need at most 480. records.json lists classes, shards, their sizes and SHA-256 checksums.
 """
 
 import json
@@ -20,8 +20,8 @@ from keras_resnet import InputError, data
 from keras_resnet.bounds import Between, Pixels
 from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.data import records
-from keras_resnet.data.splits import Split
-from keras_resnet.files import write_whole
+from keras_resnet.data.splits import Data, Split
+from keras_resnet.files import sha256_of, write_whole
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class MakeRecords:
     out: Folder
     """Folder for the shards."""
     data: str = "demo"
-    """What to turn into shards: a folder, a TFDS name, or demo."""
+    """What to convert: a folder, the name of a TFDS data set, or demo."""
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
     shard_megabytes: Annotated[int, Between(1, 1_000_000)] = 128
-    """About how large a shard is."""
+    """Approximate size of a shard."""
     shorter_side: Pixels | None = None
-    """Make photos whose shorter side is longer than that so large, as JPEGs of quality 95; default: keep all."""
+    """Resize photos with a longer shorter side to this, as JPEGs of quality 95; default: keep all unchanged."""
     verify: bool = False
     """Write nothing; read every shard in --out and compare it with its checksum."""
 
@@ -46,11 +46,11 @@ class MakeRecords:
         if self.verify:
             self._verify()
             return
-        found = data.open_data(self.data, self.data_dir)
+        data_set = data.open_data(self.data, self.data_dir)
         self.out.mkdir(parents=True, exist_ok=True)
-        manifest = self._manifest(found)
+        manifest = self._manifest(data_set)
         for part, stem in records.PARTS.items():
-            split = getattr(found, part)
+            split = getattr(data_set, part)
             if split is not None:
                 self._write(manifest, stem, self._smaller(split))
         manifest["complete"] = True
@@ -59,7 +59,7 @@ class MakeRecords:
         print(f"{total / 2**20:.0f} MiB in {self.out}; train with --data {self.out}")
 
     def _smaller(self, split: Split) -> Split:
-        """``split`` with its photos at ``shorter_side`` at most."""
+        """``split`` with its photos reduced to ``shorter_side``."""
         if self.shorter_side is None:
             return split
 
@@ -69,13 +69,13 @@ class MakeRecords:
 
         return replace(split, read=read)
 
-    def _manifest(self, found) -> dict:
-        """A new manifest, or the one a stopped command left, if it is of the same images."""
+    def _manifest(self, data_set: Data) -> dict:
+        """A new manifest, or that of a stopped command if it was for the same images."""
         fingerprints = {
-            stem: getattr(found, part).fingerprint for part, stem in records.PARTS.items() if getattr(found, part)
+            stem: getattr(data_set, part).fingerprint for part, stem in records.PARTS.items() if getattr(data_set, part)
         }
         fresh = {
-            "classes": found.classes,
+            "classes": data_set.classes,
             "of": fingerprints,
             "megabytes": self.shard_megabytes,
             "shorter_side": self.shorter_side,
@@ -94,7 +94,9 @@ class MakeRecords:
         shards = np.array_split(order, self._shards(split))
         done = manifest["splits"].setdefault(stem, [])
         del done[self._whole(done) :]
-        progress = tqdm.tqdm(total=len(split), initial=sum(s["examples"] for s in done), desc=stem, unit=" images")
+        progress = tqdm.tqdm(
+            total=len(split), initial=sum(shard["examples"] for shard in done), desc=stem, unit=" images"
+        )
         with progress:
             for number in range(len(done), len(shards)):
                 path = self.out / f"{stem}-{number:05d}-of-{len(shards):05d}.tfrecord"
@@ -108,7 +110,7 @@ class MakeRecords:
         return int(min(len(split), max(1, round(size / (self.shard_megabytes * 2**20)))))
 
     def _whole(self, done) -> int:
-        """How many of the listed shards are there, from the first on."""
+        """The number of listed shards, from the first, that exist in full size."""
         for number, shard in enumerate(done):
             path = self.out / shard["file"]
             if not path.is_file() or path.stat().st_size != shard["bytes"]:
@@ -125,7 +127,7 @@ class MakeRecords:
         bad = []
         for shard in tqdm.tqdm(shards, "verifying", unit=" shards"):
             path = self.out / shard["file"]
-            if not path.is_file() or records.sha256_of(path) != shard["sha256"]:
+            if not path.is_file() or sha256_of(path) != shard["sha256"]:
                 bad.append(shard["file"])
         if bad:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Writes what docs/ has from docs/results/: docs/paper.md, and the measured tables of the other pages and the README.
+"""Write docs/paper.md, and the measured tables of the README and the other pages, from docs/results/.
 
 python tools/paper_map.py
 """
@@ -15,10 +15,10 @@ from keras_resnet.reporting import filled, markdown
 
 @dataclass(frozen=True)
 class PaperMap:
-    """Where it goes."""
+    """The page to write."""
 
     out: Annotated[Path, Output(".md")] | None = None
-    """The page of the paper's tables and figures, and of the questions it leaves open. Default: docs/paper.md."""
+    """The page of the paper's tables and figures and the questions that it leaves open. Default: docs/paper.md."""
 
     def run(self) -> None:
         root = checkout("Writing docs/")

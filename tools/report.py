@@ -1,9 +1,9 @@
-"""One self-contained HTML page of the results below a folder: curves, tables beside the paper's, figures, commands.
+"""One self-contained HTML page of the results below a folder: curves, figures, commands, and tables with the paper's.
 
 python tools/report.py runs/
 python tools/report.py runs/ --out results.html
 
-It opens offline, in any browser.
+The page opens offline in any browser.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from keras_resnet.reporting import write_page
 
 @dataclass(frozen=True)
 class Report:
-    """What to report on."""
+    """The results, and the page to write."""
 
     folder: Annotated[Path, tyro.conf.Positional] = Path("runs")
     """The folder that holds runs, studies and analyses."""
@@ -27,8 +27,8 @@ class Report:
 
     def run(self) -> None:
         path = self.out or self.folder / "report.html"
-        found = write_page(self.folder, path)
-        counts = f"{len(found.runs)} runs, {len(found.studies)} studies, {len(found.instruments)} analyses"
+        results = write_page(self.folder, path)
+        counts = f"{len(results.runs)} runs, {len(results.studies)} studies, {len(results.instruments)} analyses"
         print(f"{counts} in {path}")
 
 

@@ -1,10 +1,10 @@
-"""Expected scaling of ImageNet training from 1 to 1,024 accelerators, from a written model (docs/scaling.md).
+"""Expected scaling of ImageNet training from 1 to 1,024 accelerators, by an analytical model (docs/scaling.md).
 
     python tools/scaling.py --plot docs/scaling.png
 
-A step takes compute + all-reduce (the gradient travels as one pack after the backward pass: nothing hides it), or the
-input's time if that is longer. Network constants are this package's own; the machine's are flags, by default those of a
-DGX A100.
+A step takes compute + all-reduce (which do not overlap: the gradient is sent in one piece after the backward pass), or
+the time of the input if that is longer. Constants of the network are computed; those of the machine are flags, by
+default those of a DGX A100.
 """
 
 import functools
@@ -30,36 +30,36 @@ class Machine:
 
     model: str = "ResNet50"
     peak_tflops: Rate = 312.0
-    """Peak of one accelerator in bfloat16 (A100 data sheet), 10^12 operations a second."""
+    """Peak of one accelerator in bfloat16 (A100 data sheet), 10^12 operations per second."""
     utilization: Share = 0.2
-    """Share of the peak that training reaches: an assumption; measure it with tools/benchmark.py train."""
+    """Share of the peak that training reaches, an assumption; measure it with tools/benchmark.py train."""
     node_size: Count = 8
-    """Accelerators in a machine."""
+    """Accelerators per machine."""
     node_gigabytes: Rate = 300.0
-    """Bandwidth between accelerators of a machine, one way, GB/s (A100 data sheet: NVLink 600 both ways)."""
+    """One-way bandwidth between accelerators of a machine, GB/s (A100 data sheet: NVLink, 600 both ways)."""
     network_gigabytes: Rate = 200.0
-    """Bandwidth of one machine to the others, one way, GB/s (DGX A100 data sheet: 8 x 200 Gbit/s)."""
+    """One-way bandwidth of a machine to the others, GB/s (DGX A100 data sheet: 8 x 200 Gbit/s)."""
     link_efficiency: Share = 0.6
-    """Share of a link's bandwidth that an all-reduce reaches: an assumption."""
+    """Share of a link's bandwidth that an all-reduce reaches, an assumption."""
     latency_us: Annotated[float, Between(0, 1e9)] = 15.0
-    """Of one message between machines, microseconds: an assumption."""
+    """Latency of a message between machines in microseconds, an assumption."""
     core_images: Rate = 470.0
-    """Images a second that one core decodes and augments (tools/benchmark.py input, see docs/scaling.md)."""
+    """Images per second that one core decodes and augments (tools/benchmark.py input, see docs/scaling.md)."""
     cores: Count = 16
-    """Cores for each accelerator (DGX A100: 128 for 8)."""
+    """Cores per accelerator (DGX A100: 128 for 8)."""
     image_kilobytes: Rate = 115.0
     """Mean size of an ImageNet training photo: 147.9 GB of 1,281,167."""
 
     @functools.cached_property
     def network(self) -> tuple[int, int]:
-        """Operations of training on one image, and bytes of the float32 gradient."""
+        """Operations to train on one image, and bytes of the float32 gradient."""
         network = keras_resnet.build(find_spec(self.model))
         return 2 * TRAINING_PASSES * analysis.multiply_adds(network), 4 * sum(
             v.numpy().size for v in network.trainable_variables
         )
 
     def step(self, count: int, batch: int) -> dict[str, float]:
-        """Seconds of one step on ``count`` accelerators of ``batch`` images each, and what they need."""
+        """Seconds of a step on ``count`` accelerators with ``batch`` images each, and the cores and input it needs."""
         operations, gradient_bytes = self.network
         compute = batch * operations / (self.peak_tflops * 1e12 * self.utilization)
         reduce = self.all_reduce(count, gradient_bytes)
@@ -76,10 +76,10 @@ class Machine:
         }
 
     def all_reduce(self, count: int, size: float) -> float:
-        """Seconds of a ring in each machine, then between machines: each sends 2 (n - 1) / n of the bytes."""
-        here = min(count, self.node_size)
+        """Seconds of a ring all-reduce within machines, then between them: each sends 2 (n - 1) / n of the bytes."""
+        local = min(count, self.node_size)
         nodes = -(-count // self.node_size)
-        inside = 2 * (here - 1) / here * size / (self.node_gigabytes * 1e9 * self.link_efficiency)
+        inside = 2 * (local - 1) / local * size / (self.node_gigabytes * 1e9 * self.link_efficiency)
         between = 2 * (nodes - 1) / nodes * size / (self.network_gigabytes * 1e9 * self.link_efficiency)
         return inside + between + 2 * (nodes - 1) * self.latency_us * 1e-6
 
@@ -90,14 +90,14 @@ class Scaling:
 
     machine: Machine = field(default_factory=Machine)
     batches: Annotated[tuple[Count, ...], Length(1, 100)] = (32, 256)
-    """Images a step on each accelerator; 32 is the paper's."""
+    """Images per step on each accelerator; 32 is the paper's."""
     plot: PngFile | None = None
-    """PNG file to draw."""
+    """PNG file for the plot."""
     json: JsonFile | None = None
-    """Write the tables into this file too."""
+    """JSON file to which the tables are written as well."""
 
     def run(self) -> None:
-        """Print the table; draw the plot."""
+        """Print the tables, and draw the plot."""
         curves, tables = {}, []
         for batch in self.batches:
             print(f"\n{self.machine.model}, {batch} images on each accelerator\n")

@@ -1,4 +1,4 @@
-"""Table 1 for all networks: output sizes, parameters and multiply-adds, beside VGG and the paper's figures.
+"""Table 1 for all networks and VGG: output sizes, parameters and multiply-adds, with the paper's values.
 
 python tools/table1.py
 python tools/table1.py --format csv > table1.csv
@@ -18,7 +18,7 @@ from keras_resnet.command_line import run_tool
 from keras_resnet.tables import Table
 
 COLUMNS = ("network", "layers", "conv1", "conv2", "conv3", "conv4", "conv5", "parameters", "multiply-adds", "paper")
-PAPER = {  # 10^9 multiply-adds (Table 1, Sec. 3.3; VGG's without the fully connected layers), or parameters (Table 6)
+PAPER = {  # multiply-adds (Table 1, Sec. 3.3; VGG's without the fully connected layers), or parameters (Table 6)
     **{"ResNet18": "1.8e9", "ResNet34": "3.6e9", "ResNet50": "3.8e9", "ResNet101": "7.6e9", "ResNet152": "11.3e9"},
     **{"PlainNet18": "1.8e9", "PlainNet34": "3.6e9", "VGG16": "15.3e9", "VGG19": "19.6e9"},
     **{"ResNet20": "0.27M", "ResNet32": "0.46M", "ResNet44": "0.66M", "ResNet56": "0.85M"},
@@ -31,7 +31,7 @@ def network_row(name: str) -> tuple:
     model = keras_resnet.build(replace(spec, unroll=False))  # a loop is counted from one of its blocks
     convolved = next(layer.output for layer in model.layers if layer.weights)
     maps = [convolved, *(stage.output for stage in model.stages)]
-    return _row(name, spec.depth, [each.shape[1] for each in maps], model)
+    return _row(name, spec.depth, [feature_map.shape[1] for feature_map in maps], model)
 
 
 def vgg_row(name: str) -> tuple:
@@ -57,7 +57,7 @@ ROWS: dict[str, Callable[[str], tuple]] = {
 
 @dataclass(frozen=True)
 class Table1:
-    """How to print it."""
+    """The format of the table."""
 
     format: Literal["terminal", "markdown", "csv"] = "terminal"
     """Aligned columns, a Markdown table, or comma-separated values."""
@@ -65,7 +65,7 @@ class Table1:
     def run(self) -> None:
         import keras
 
-        with keras.StatelessScope(initialize_variables=False):  # shapes are all it takes: nobody draws 600 M weights
+        with keras.StatelessScope(initialize_variables=False):  # shapes suffice, so 600 million weights are not drawn
             rows = [make(name) for name, make in tqdm.tqdm(ROWS.items(), disable=None, leave=False)]
         if self.format == "csv":
             csv.writer(sys.stdout, lineterminator="\n").writerows([COLUMNS, *rows])

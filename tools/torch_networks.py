@@ -1,4 +1,4 @@
-"""The paper's networks written from PyTorch's own layers, with torchvision's names: what ours are compared with."""
+"""The paper's networks in PyTorch, with torchvision's names, for comparison with this package's."""
 
 import torch
 from torch import nn
@@ -7,7 +7,7 @@ from keras_resnet.specs import EXPANSION, NetSpec
 
 
 class Block(nn.Module):
-    """A basic or bottleneck block (Fig. 5) with shortcut A or B, or, of a plain network, without."""
+    """A basic or bottleneck block (Fig. 5) with shortcut A or B, or without a shortcut in a plain network."""
 
     def __init__(self, spec: NetSpec, inputs: int, filters: int, stride: int):
         super().__init__()

@@ -10,18 +10,19 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from keras_resnet.analysis.lanczos import Spectrum, spectrum
 from keras_resnet.analysis.parts import split
+from keras_resnet.typing import Tensor
 
-SHARES = (0.05, 0.5, 0.95)
-TOLERANCE = 1e-6  # of a squared norm, relative; rounding of float32 is behind it
+QUANTILES = (0.05, 0.5, 0.95)
+TOLERANCE = 1e-6  # relative, of a squared norm; just above the rounding of float32
 
 
 @dataclass(frozen=True)
 class Conditioning:
-    """Singular values of the Jacobian of one block, and of all blocks of its stage up to it, at one image.
+    """Singular values of the Jacobian of a block, and of all blocks of its stage up to it, at one image.
 
     Fields:
-        name: the block's.
-        block, product: distributions of their squares, by :func:`keras_resnet.analysis.lanczos.spectrum`.
+        name: the block's name.
+        block, product: the distributions of their squares, by :func:`keras_resnet.analysis.lanczos.spectrum`.
     """
 
     name: str
@@ -30,22 +31,22 @@ class Conditioning:
 
 
 def singular_values(squares: Spectrum) -> dict[str, float]:
-    """What is told of a distribution: its ends, quantiles, and root mean square."""
-    values = {"min": squares.nodes[0], **{f"{share:.0%}": squares.quantile(share) for share in SHARES}}
+    """The extremes, quantiles and root mean square of singular values, from the distribution of their squares."""
+    values = {"min": squares.nodes[0], **{f"{share:.0%}": squares.quantile(share) for share in QUANTILES}}
     values |= {"max": squares.nodes[-1], "rms": squares.moment(1)}
     return {name: float(np.sqrt(max(value, 0))) for name, value in values.items()}
 
 
-def conditioning(model: keras.Model, image, steps: int = 30, probes: int = 2) -> list[Conditioning]:
+def conditioning(model: keras.Model, image: np.ndarray, steps: int = 30, probes: int = 2) -> list[Conditioning]:
     """Singular values of each block that keeps its input's shape, and of their product over each stage.
 
     Args:
-        model: a network of this package, looped or not; in inference, so by the moving statistics.
-        image: preprocessed, ``[height, width, channels]``.
-        steps, probes: of the quadrature.
+        model: a network of this package, looped or not; it is applied in inference, with the moving statistics.
+        image: a preprocessed image ``[height, width, channels]``.
+        steps, probes: of the quadrature, see :func:`keras_resnet.analysis.lanczos.spectrum`.
     """
     x = tf.constant(np.asarray(image)[None], tf.float32)
-    found: list[Conditioning] = []
+    rows: list[Conditioning] = []
     models: list = []
     first, stage = None, None
     for part in split(model):
@@ -57,9 +58,9 @@ def conditioning(model: keras.Model, image, steps: int = 30, probes: int = 2) ->
             product = block
             if len(models) > 1:
                 product = spectrum(jacobian_grams(_composed(list(models)), first)[0], steps, probes)
-            found.append(Conditioning(part.name, block, product))
+            rows.append(Conditioning(part.name, block, product))
         x = part.model(x, training=False)
-    return found
+    return rows
 
 
 def _composed(models) -> Callable:
@@ -71,8 +72,8 @@ def _composed(models) -> Callable:
     return run
 
 
-def jacobian_grams(function: Callable, inputs) -> list[LinearOperator]:
-    """J^T J of ``function(x, training=False)`` at each of ``inputs``, ``[count, ...]``: operators on flat vectors."""
+def jacobian_grams(function: Callable, inputs: np.ndarray | Tensor) -> list[LinearOperator]:
+    """J^T J of ``function(x, training=False)`` at each of ``inputs`` ``[count, ...]``: operators on flat vectors."""
 
     @tf.function
     def product(x, direction):
@@ -91,7 +92,7 @@ def jacobian_grams(function: Callable, inputs) -> list[LinearOperator]:
 
 
 def spectral_norm(gram: LinearOperator) -> float:
-    """The largest singular value of J, of which ``gram`` is J^T J, to about 1e-6 of it (ARPACK)."""
+    """The largest singular value of J, where ``gram`` is J^T J, to a relative tolerance of about 1e-6 (ARPACK)."""
     start = np.random.default_rng(0).normal(size=gram.shape[0])
     if not gram.matvec(start).any():
         return 0.0

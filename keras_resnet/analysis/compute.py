@@ -1,4 +1,4 @@
-"""Multiply-adds of a network (Table 1's FLOPs)."""
+"""Multiply-adds of a network (the FLOPs of Table 1)."""
 
 import math
 
@@ -9,26 +9,27 @@ from keras_resnet.layers import BlockLoop
 
 
 def multiply_adds(model: keras.Model, input_shape: tuple[int, int, int] | None = None) -> int:
-    """Multiply-adds of one image through the convolutions and fully connected layers (Table 1).
+    """Multiply-adds of the convolutions and fully connected layers for one image (Table 1).
 
     Args:
         model: any Functional model.
-        input_shape: ``(height, width, channels)`` for a model whose sizes are None.
+        input_shape: ``(height, width, channels)``, for a model whose height and width are None.
 
     Raises:
-        InputError: the sizes are not known.
+        InputError: the input's shape is not known.
     """
     if input_shape is not None and tuple(input_shape) != model.inputs[0].shape[1:]:
         model = keras.models.clone_model(model, input_tensors=keras.Input(input_shape))
     if None in model.inputs[0].shape[1:]:
         raise InputError(
             f"{model.name} takes images of shape {model.inputs[0].shape[1:]}: give "
-            "input_shape=(height, width, channels) to count at."
+            "input_shape=(height, width, channels)."
         )
     return sum(layer_multiply_adds(layer) for layer in model.layers)
 
 
-def layer_multiply_adds(layer) -> int:
+def layer_multiply_adds(layer: keras.layers.Layer) -> int:
+    """Multiply-adds of one layer for one image; those of other layers than convolutions and dense ones count 0."""
     if isinstance(layer, BlockLoop):
         return layer.repeats * multiply_adds(layer.block, tuple(layer.input.shape[1:]))
     if isinstance(layer, keras.Model):

@@ -1,7 +1,9 @@
-"""Curvature of the loss: Hessian-vector products, largest eigenvalues, trace, and density of the spectrum."""
+"""Curvature of the loss: Hessian-vector products, largest eigenvalues, trace, and spectral density."""
 
+import itertools
 import math
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import get_args
 
 import keras
 import numpy as np
@@ -12,44 +14,59 @@ from keras_resnet.analysis.lanczos import Spectrum, spectrum
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.evaluation import classifier_of
 from keras_resnet.layers import BatchNormalization, BlockLoop
+from keras_resnet.typing import Normalization, Tensor
 
-NORMALIZATIONS = ("moving", "batch")
 TINY = 1e-37  # the smallest probability whose logarithm is taken
+TOLERANCE = 1e-3  # relative, of eigenvalues
+
+
+def cross_entropy_of(model: keras.Model) -> Callable[[Tensor, Tensor], Tensor]:
+    """The function from labels int ``[batch]`` and the outputs of ``model`` to cross-entropies ``[batch]``.
+
+    Outputs are logits or probabilities, depending on the activation of the classifier of ``model``.
+    """
+    are_logits = classifier_of(model).activation is keras.activations.linear
+
+    def cross_entropy(labels, outputs):
+        logits = outputs if are_logits else tf.math.log(tf.maximum(outputs, TINY))  # up to a constant
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+    return cross_entropy
 
 
 class Loss:
-    """The mean cross-entropy of ``model`` on fixed images, without decay, as a function of its trainable weights.
+    """The mean cross-entropy of ``model`` on fixed images, without weight decay, as a function of its weights.
 
     Args:
         model: a network of this package with its classifier, looped or not, in float32.
-        images: preprocessed, ``[count, height, width, channels]``.
+        images: preprocessed images ``[count, height, width, channels]``.
         labels: int ``[count]``.
-        normalization: ``"moving"``: batch normalization by its moving statistics, as in testing, constants here;
-            ``"batch"``: by those of each batch, as in training, which the weights change. Dropout and stochastic
-            depth are off with ``"moving"``; with ``"batch"`` they are on, with one fixed draw.
+        normalization: ``"moving"`` uses batch normalization's moving statistics, which are constants, as in testing;
+            dropout and stochastic depth are off. ``"batch"`` uses the statistics of each batch, which depend on the
+            weights, as in training; dropout and stochastic depth are on, with one fixed draw.
         batch_size: images in one pass.
 
     Attributes:
-        size: how many weights there are.
-        weights: float32 ``[size]``, those of the model when the loss was made.
+        size: the number of trainable weights.
+        weights: float32 ``[size]``, the weights of the model when this object was made.
 
     Raises:
-        InputError: with ``"batch"``, a model whose normalization is Keras' own, of which TensorFlow's second
-            derivatives are wrong: ``tf.nn.moments`` takes the mean in the variance for a constant.
+        InputError: with ``"batch"``, the model has Keras' own normalization, whose second derivatives are wrong in
+            TensorFlow: ``tf.nn.moments`` treats the mean within the variance as a constant.
     """
 
     def __init__(
         self,
         model: keras.Model,
-        images,
-        labels,
-        normalization: Literal["moving", "batch"] = "moving",
+        images: np.ndarray | Tensor,
+        labels: np.ndarray | Tensor,
+        normalization: Normalization = "moving",
         batch_size: int = 128,
     ):
-        one_of("normalization", normalization, NORMALIZATIONS)
+        one_of("normalization", normalization, get_args(Normalization))
         self.training = normalization == "batch"
         self.model = model
-        self.logits = classifier_of(model).activation is keras.activations.linear
+        self.cross_entropy = cross_entropy_of(model)
         if self.training:
             _check_normalizations(self.model)
         self.variables = self.model.trainable_variables
@@ -66,51 +83,50 @@ class Loss:
         self._product = tf.function(self._batch_product, reduce_retracing=True)
 
     def take_weights(self) -> None:
-        """Take the weights and moving statistics that the model has now."""
+        """Update :attr:`weights` and the moving statistics from the model."""
         self.weights = self.flat([v.value for v in self.variables]).numpy()
         self.states = [tf.identity(v.value) for v in self.model.non_trainable_variables]
 
     @staticmethod
-    def flat(tensors) -> tf.Tensor:
-        """Tensors in the order of the model's trainable variables as one vector, ``[size]``."""
+    def flat(tensors: Iterable[Tensor]) -> tf.Tensor:
+        """Tensors, in the order of the model's trainable variables, as one vector ``[size]``."""
         return tf.concat([tf.reshape(t, [-1]) for t in tensors], 0)
 
-    def tensors(self, vector) -> list[tf.Tensor]:
-        """A vector ``[size]`` as tensors of the shapes of the model's trainable variables."""
+    def tensors(self, vector: np.ndarray | Tensor) -> list[tf.Tensor]:
+        """A vector ``[size]`` as tensors with the shapes of the model's trainable variables."""
         parts = tf.split(tf.cast(vector, tf.float32), self.sizes)
         return [tf.reshape(part, shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
-    def value(self, weights=None) -> float:
-        """The loss at ``weights``, or at the model's own."""
+    def value(self, weights: np.ndarray | None = None) -> float:
+        """The loss at ``weights`` ``[size]``, by default those of the model."""
         return float(self._mean(self._value, self._at(weights)))
 
-    def gradient(self, weights=None) -> np.ndarray:
-        """The gradient, ``[size]``."""
+    def gradient(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """The gradient ``[size]`` at ``weights`` ``[size]``, by default those of the model."""
         return self._mean(self._gradient, self._at(weights))
 
     def batch_gradient(self, batch: int) -> np.ndarray:
-        """The gradient of one of the batches at the model's weights, ``[size]``."""
+        """The gradient ``[size]`` of the loss of one batch, by its index, at the model's weights."""
         return self._gradient(*self.batches[batch], self._at(None)).numpy()
 
-    def product(self, vector, weights=None) -> np.ndarray:
-        """The Hessian times ``vector``, ``[size]``, by differentiating the gradient's product with it."""
+    def product(self, vector: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """The Hessian times ``vector``, ``[size]``: the gradient of the product of the gradient and ``vector``."""
         return self._mean(self._product, self._at(weights), tf.constant(vector, tf.float32))
 
     def hessian(self) -> LinearOperator:
-        """The Hessian at the model's weights for ``scipy.sparse.linalg``."""
+        """The Hessian at the model's weights, as an operator for ``scipy.sparse.linalg``."""
         return LinearOperator((self.size, self.size), matvec=lambda v: self.product(v.ravel()), dtype=np.float64)
 
     def _at(self, weights):
         return tf.constant(self.weights if weights is None else weights, tf.float32)
 
     def _mean(self, function, *arguments):
-        """Over the batches, weighted by their images."""
+        """The mean over the batches, weighted by their numbers of images."""
         return sum(len(y) / self.count * function(x, y, *arguments).numpy().astype(float) for x, y in self.batches)
 
     def _batch_loss(self, images, labels, weights):
         scores, _ = self.model.stateless_call(self.tensors(weights), self.states, images, training=self.training)
-        scores = scores if self.logits else tf.math.log(tf.maximum(scores, TINY))  # logits but for a constant
-        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores))
+        return tf.reduce_mean(self.cross_entropy(labels, scores))
 
     def _batch_gradient(self, images, labels, weights):
         with tf.GradientTape() as tape:
@@ -126,29 +142,27 @@ class Loss:
 
 
 def _check_normalizations(model):
-    layers = [
-        each for layer in model.layers for each in (layer.block.layers if isinstance(layer, BlockLoop) else [layer])
-    ]
-    for layer in layers:
+    inner = (layer.block.layers if isinstance(layer, BlockLoop) else [layer] for layer in model.layers)
+    for layer in itertools.chain.from_iterable(inner):
         if isinstance(layer, keras.layers.BatchNormalization) and not (
             isinstance(layer, BatchNormalization) and layer.fusible(layer.input)
         ):
             raise InputError(
-                f"The second derivatives of {layer.name} are wrong in TensorFlow where normalization is not fused "
-                "(maps of one position, float64, Keras' own layer): give normalization='moving', or float32 and larger "
+                f"TensorFlow's second derivatives of {layer.name} are wrong because its normalization is not fused "
+                "(maps of one position, float64, Keras' own layer): use normalization='moving', or float32 and larger "
                 "images."
             )
 
 
-def top_eigenvalues(loss: Loss, count: int = 1, tolerance: float = 1e-3) -> tuple[np.ndarray, np.ndarray]:
-    """The ``count`` largest eigenvalues of the Hessian, descending, and their vectors ``[size, count]`` (ARPACK)."""
+def top_eigenvalues(loss: Loss, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """The largest eigenvalues of the Hessian, in descending order, and their vectors ``[size, count]`` (ARPACK)."""
     start = np.random.default_rng(0).normal(size=loss.size)
-    values, vectors = eigsh(loss.hessian(), k=count, which="LA", tol=tolerance, v0=start)
+    values, vectors = eigsh(loss.hessian(), k=count, which="LA", tol=TOLERANCE, v0=start)
     return values[::-1], vectors[:, ::-1]
 
 
 def trace(loss: Loss, probes: int = 20, seed: int = 0) -> tuple[float, float]:
-    """The Hessian's trace and the estimate's standard error, from random signs (Hutchinson 1990)."""
+    """An estimate of the Hessian's trace, and its standard error, from vectors of random signs (Hutchinson 1990)."""
     rng = np.random.default_rng(seed)
     draws = [rng.choice([-1.0, 1.0], loss.size) for _ in range(probes)]
     estimates = [v @ loss.product(v) for v in draws]

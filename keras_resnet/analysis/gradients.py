@@ -1,20 +1,29 @@
 """Gradients: norms by layer and stage over batches, update/weight ratios, flow over depth, and shattering."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.analysis.curvature import Loss
+from keras_resnet.analysis.curvature import Loss, cross_entropy_of
 from keras_resnet.analysis.parts import split
 from keras_resnet.structure import stage_of, weight_of
+from keras_resnet.typing import Normalization, Tensor
 from keras_resnet.weights.named import slots
 
 
 @dataclass(frozen=True)
 class GradientNorms:
-    """``norms`` ``[batches]`` of the gradient of one weight array, or of one block's in a loop, by canonical name."""
+    """Norms of the gradient with respect to one weight array; each block of a loop has its own.
+
+    Fields:
+        weight: the array's canonical name.
+        stage: the array's stage, such as ``"conv2"``.
+        norms: ``[batches]``.
+    """
 
     weight: str
     stage: str
@@ -22,40 +31,40 @@ class GradientNorms:
 
 
 def gradient_norms(loss: Loss) -> list[GradientNorms]:
-    """The norm of each weight's gradient, of each batch of ``loss`` by itself, in the network's order."""
+    """The norms of each weight's gradient, for each batch of ``loss`` separately, in the network's order."""
     names = weight_names(loss.model)
     gradients = [loss.tensors(loss.batch_gradient(i)) for i in range(len(loss.batches))]
-    found = []
+    rows = []
     for number, weights in enumerate(names):
         for name, index in weights:
-            arrays = [np.asarray(each[number]) for each in gradients]
+            arrays = [np.asarray(of_batch[number]) for of_batch in gradients]
             norms = [np.linalg.norm(array if index is None else array[index]) for array in arrays]
-            found.append(GradientNorms(name, stage_of(name), np.array(norms)))
-    return found
+            rows.append(GradientNorms(name, stage_of(name), np.array(norms)))
+    return rows
 
 
 def weight_names(model: keras.Model) -> list[list[tuple[str, int | None]]]:
-    """For each trainable variable its canonical names, with the slice of each in a loop's stack, else None."""
+    """The canonical names in each trainable variable, each with its index in a loop's stack, or None."""
     names: dict[int, list] = {}
     for name, slot in slots(model).items():
         names.setdefault(id(slot.variable), []).append((name, slot.index))
     return [names[id(variable)] for variable in model.trainable_variables]
 
 
-def by_stage(found: list[GradientNorms]) -> dict[str, np.ndarray]:
-    """Norms ``[batches]`` of the gradient of each stage's weights together."""
+def by_stage(rows: list[GradientNorms]) -> dict[str, np.ndarray]:
+    """The norms ``[batches]`` of the gradient with respect to all weights of each stage together."""
     squares: dict[str, np.ndarray] = {}
-    for each in found:
-        squares[each.stage] = squares.get(each.stage, 0) + each.norms**2
+    for row in rows:
+        squares[row.stage] = squares.get(row.stage, 0) + row.norms**2
     return {stage: np.sqrt(total) for stage, total in squares.items()}
 
 
-def update_ratios(model: keras.Model, optimizer) -> dict[str, float]:
-    """Norm of the last update over that of the weight, of each kernel by canonical name.
+def update_ratios(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, float]:
+    """The norm of the last update divided by that of the weight, for each kernel by canonical name.
 
     Args:
-        model: a network of this package; the one that ``optimizer`` trains, or what it trains wraps.
-        optimizer: :class:`keras_resnet.training.SGD`, whose momentum is the update.
+        model: a network of this package, which ``optimizer`` trains, directly or within a training model.
+        optimizer: a :class:`keras_resnet.training.SGD`, whose momentum is the update.
     """
     ratios = {}
     for names, variable, update in zip(
@@ -69,15 +78,20 @@ def update_ratios(model: keras.Model, optimizer) -> dict[str, float]:
     return ratios
 
 
-def flow(model: keras.Model, images, labels, normalization: str = "moving") -> dict[str, float]:
-    """The mean norm, over images, of the gradient of the cross-entropy with respect to what each part gives.
+def flow(
+    model: keras.Model,
+    images: np.ndarray | Tensor,
+    labels: np.ndarray | Tensor,
+    normalization: Normalization = "moving",
+) -> dict[str, float]:
+    """The norm of the cross-entropy's gradient with respect to the output of each part, by the part's name.
 
-    Where the norm stays the same from part to part, depth neither amplifies nor weakens gradients; the ratio of two
-    norms is the factor of the parts between them.
+    The norms are means over images. If they are the same for all parts, depth neither amplifies nor weakens gradients;
+    the ratio of two norms is the factor by which the parts between them change the gradient.
 
     Args:
         model: a network of this package with its classifier, looped or not.
-        images: preprocessed, ``[count, height, width, channels]``.
+        images: preprocessed images ``[count, height, width, channels]``.
         labels: int ``[count]``.
         normalization: ``"moving"`` or ``"batch"``, see :class:`keras_resnet.analysis.Loss`.
     """
@@ -90,32 +104,38 @@ def flow(model: keras.Model, images, labels, normalization: str = "moving") -> d
             x, _ = part.model.stateless_call(weights, states, x, training=training)
             tape.watch(x)
             outputs.append(x)
-        losses = keras.losses.sparse_categorical_crossentropy(labels, x)
+        losses = cross_entropy_of(model)(labels, x)
     gradients = tape.gradient(losses, outputs[:-1])
     sizes = [float(tf.reduce_mean(tf.norm(tf.reshape(g, [len(images), -1]), axis=1))) for g in gradients]
     return dict(zip([part.name for part in parts], sizes, strict=False))
 
 
-def shattering(model: keras.Model, images, labels, distances, seed: int = 0) -> np.ndarray:
-    """How alike the gradients of nearby inputs are (Balduzzi et al. 2017): a shattered one forgets its neighbour's.
+def shattering(
+    model: keras.Model,
+    images: np.ndarray | Tensor,
+    labels: np.ndarray | Tensor,
+    distances: Sequence[float],
+    seed: int = 0,
+) -> np.ndarray:
+    """The correlation of the gradients at nearby inputs (Balduzzi et al. 2017), which is low for shattered gradients.
 
     Args:
-        model: a network with softmax probabilities.
-        images: preprocessed, ``[count, height, width, channels]``.
+        model: a network with its classifier.
+        images: preprocessed images ``[count, height, width, channels]``.
         labels: int ``[count]``.
-        distances: of the neighbour, as shares of each image's own norm, in a random direction.
-        seed: draws the directions.
+        distances: distances of the nearby inputs, in a random direction, as fractions of each image's norm.
+        seed: of the random directions.
 
     Returns:
-        ``[distances, images]``, the correlation of the cross-entropy's gradients with respect to both inputs.
+        ``[distances, images]``: the correlations of the cross-entropy's gradients with respect to the two inputs.
     """
-    images = tf.constant(images, tf.float32)
+    images, cross_entropy = tf.constant(images, tf.float32), cross_entropy_of(model)
 
     @tf.function
     def gradient(inputs):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            losses = keras.losses.sparse_categorical_crossentropy(labels, model(inputs, training=False))
+            losses = cross_entropy(labels, model(inputs, training=False))
         flat = tf.reshape(tape.gradient(losses, inputs), [len(images), -1])
         return tf.math.l2_normalize(flat - tf.reduce_mean(flat, axis=1, keepdims=True), axis=1, epsilon=1e-30)
 
@@ -124,35 +144,39 @@ def shattering(model: keras.Model, images, labels, distances, seed: int = 0) -> 
 
     direction = tf.random.stateless_normal(images.shape, [seed, 0])
     direction *= size(images) / size(direction)
-    here = gradient(images)
-    return np.stack([tf.reduce_sum(here * gradient(images + r * direction), axis=1).numpy() for r in distances])
+    at_images = gradient(images)
+    return np.stack([tf.reduce_sum(at_images * gradient(images + r * direction), axis=1).numpy() for r in distances])
 
 
 class GradientWatch(keras.callbacks.Callback):
-    """During ``fit``, every ``every`` steps: gradient norms by stage and update/weight ratios on fixed images.
+    """Records gradient norms by stage and update/weight ratios on fixed images, every ``every`` steps of ``fit``.
 
     Args:
-        images, labels: what the gradients are of, as :class:`Loss` takes them.
-        every: steps from one record to the next.
-        network: the network that is trained; the model of ``fit`` itself if None.
-        normalization, batch_size: of :class:`Loss`.
+        images, labels: the examples whose loss is differentiated, as :class:`Loss` takes them.
+        every: steps between records.
+        batch_size: images in one pass; batch normalization uses the statistics of each batch.
 
     Attributes:
-        records: a dictionary a record: ``step``, ``norms`` (stage to ``[batches]``) and ``ratios`` (kernel to ratio).
+        records: dictionaries of ``step``, ``norms`` (``[batches]`` by stage) and ``ratios`` (by kernel).
     """
 
-    def __init__(self, images, labels, every: int, network=None, normalization: str = "batch", batch_size: int = 32):
+    def __init__(
+        self,
+        images: np.ndarray | Tensor,
+        labels: np.ndarray | Tensor,
+        every: int,
+        batch_size: int = 32,
+    ):
         super().__init__()
-        self.images, self.labels, self.every = images, labels, every
-        self.network, self.options = network, {"normalization": normalization, "batch_size": batch_size}
-        self.records: list[dict] = []
+        self.images, self.labels, self.every, self.batch_size = images, labels, every, batch_size
+        self.records: list[dict[str, Any]] = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.step = 0
-        self.network = self.network or getattr(self.model, "network", self.model)
-        self.loss = Loss(self.network, self.images, self.labels, **self.options)
+        self.network = getattr(self.model, "network", self.model)
+        self.loss = Loss(self.network, self.images, self.labels, "batch", self.batch_size)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.step += 1
         if self.step % self.every == 0:
             self.loss.take_weights()

@@ -1,4 +1,4 @@
-"""What an instrument found, as a folder holds it: ``result.json`` and ``figure.png``."""
+"""Result files of instruments."""
 
 import json
 from pathlib import Path
@@ -9,13 +9,14 @@ from keras_resnet.files import write_whole
 
 
 def write_result(folder: Path, instrument: str, result: dict, origin: dict, copy: Path | None = None) -> None:
-    """Write ``result``, with what it was made by, as ``folder/result.json``, and as ``copy`` where that is given.
+    """Write ``result`` and its provenance to ``folder/result.json``, and to ``copy`` if that is given.
 
     Args:
-        folder: made if it is not there.
-        instrument: what measured.
+        folder: the folder, created if it does not exist.
+        instrument: the name of the instrument.
         result: plain values and arrays.
-        origin: of :func:`keras_resnet.training.files.run_result.provenance`.
+        origin: the provenance, by :func:`keras_resnet.training.files.run_result.provenance`.
+        copy: another file to write.
     """
     content = {"instrument": instrument, **result, **origin}
     text = json.dumps(content, indent=1, default=_plain)

@@ -8,27 +8,27 @@ from scipy.sparse.linalg import LinearOperator
 
 @dataclass(frozen=True)
 class Spectrum:
-    """A distribution of eigenvalues: ``nodes`` ``[n]``, ascending, of weight ``weights`` ``[n]``, which sum to one."""
+    """A distribution of eigenvalues: ``nodes`` ``[n]`` in ascending order, with ``weights`` ``[n]`` that sum to one."""
 
     nodes: np.ndarray
     weights: np.ndarray
 
-    def density(self, grid, width: float) -> np.ndarray:
-        """The distribution over ``grid``, smoothed by a normal kernel of standard deviation ``width``."""
+    def density(self, grid: np.ndarray, width: float) -> np.ndarray:
+        """The density at the points of ``grid`` ``[m]``, smoothed by a Gaussian of standard deviation ``width``."""
         distance = (np.asarray(grid)[:, None] - self.nodes) / width
         return np.exp(-0.5 * distance**2) @ self.weights / (width * np.sqrt(2 * np.pi))
 
-    def below(self, value) -> np.ndarray:
-        """The share of eigenvalues up to ``value``."""
+    def below(self, value: float | np.ndarray) -> np.ndarray:
+        """The fraction of eigenvalues that are at most ``value``, a number or ``[m]``: ``[m]``."""
         return (self.nodes[:, None] <= np.atleast_1d(value)).T @ self.weights
 
     def quantile(self, share: float) -> float:
-        """The eigenvalue that this share of all does not exceed."""
-        place = np.searchsorted(np.cumsum(self.weights), share - 1e-12)
-        return float(self.nodes[min(int(place), len(self.nodes) - 1)])
+        """The smallest node such that at least the fraction ``share`` of all eigenvalues does not exceed it."""
+        index = np.searchsorted(np.cumsum(self.weights), share - 1e-12)
+        return float(self.nodes[min(int(index), len(self.nodes) - 1)])
 
     def moment(self, power: int) -> float:
-        """The mean of the eigenvalues to a power; ``moment(1)`` times the dimension is the trace."""
+        """The mean of the eigenvalues raised to ``power``; ``moment(1)`` times the dimension is the trace."""
         return float(self.weights @ self.nodes**power)
 
 
@@ -36,11 +36,11 @@ def spectrum(operator: LinearOperator, steps: int = 30, probes: int = 4, seed: i
     """The distribution of the eigenvalues of a symmetric ``operator``.
 
     Args:
-        operator: symmetric, of any dimension.
-        steps: of Lanczos' method a probe, each one product; with full reorthogonalization, so that no eigenvalue
-            shows up twice.
-        probes: random starts, of independent normal entries, whose quadratures are averaged.
-        seed: draws them.
+        operator: a symmetric operator of any dimension.
+        steps: steps of Lanczos' method per probe, each with one product. They use full reorthogonalization, so that no
+            eigenvalue occurs twice.
+        probes: number of random start vectors, with independent normal entries, whose quadratures are averaged.
+        seed: of the start vectors.
     """
     rng = np.random.default_rng(seed)
     ends: list[np.ndarray] = []
@@ -63,10 +63,10 @@ def _lanczos(operator, start, steps):
     for step in range(steps):
         product = operator.matvec(basis[step])
         diagonal.append(basis[step] @ product)
-        for _ in range(2):  # once is not enough in floating point
+        for _ in range(2):  # one orthogonalization is not enough in floating point
             product = product - basis[: step + 1].T @ (basis[: step + 1] @ product)
         size = np.linalg.norm(product)
-        if step + 1 == steps or size < 1e-6 * max(map(abs, diagonal)):  # an invariant subspace: nothing is left
+        if step + 1 == steps or size < 1e-6 * max(map(abs, diagonal)):  # the basis spans an invariant subspace
             break
         off.append(size)
         basis[step + 1] = product / size

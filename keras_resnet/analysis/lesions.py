@@ -1,5 +1,6 @@
-"""Lesions: errors after blocks are deleted or their order is changed (Veit, Wilber, Belongie 2016)."""
+"""Lesions: errors after blocks are deleted or reordered (Veit, Wilber, Belongie 2016)."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import keras
@@ -9,11 +10,12 @@ from scipy.stats import kendalltau
 from keras_resnet.analysis.parts import Part, split
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation import Scores
+from keras_resnet.typing import Tensor
 
 
 @dataclass(frozen=True)
 class Deletion:
-    """``error`` in percent without ``block``."""
+    """The ``error``, in percent, without ``block``."""
 
     block: str
     error: float
@@ -21,7 +23,7 @@ class Deletion:
 
 @dataclass(frozen=True)
 class Permutation:
-    """``error`` in percent with the blocks in another order; ``tau`` is Kendall's rank correlation with their own."""
+    """The ``error``, in percent, with the blocks reordered; ``tau`` is Kendall's rank correlation with their order."""
 
     tau: float
     error: float
@@ -30,17 +32,19 @@ class Permutation:
 class Lesions:
     """A network's error on fixed images with blocks missing or in another order, in inference.
 
-    A residual block is deleted by leaving out its branch, so that its shortcut stays; a block of a plain net by
-    passing its input on, which needs input and output of one shape.
+    Deleting a residual block removes its branch and keeps its shortcut. Deleting a block of a plain network replaces it
+    by the identity, which requires that its input and output have the same shape.
 
     Args:
         model: a network of this package with its classifier, looped or not.
-        images: preprocessed, ``[count, height, width, channels]``.
+        images: preprocessed images ``[count, height, width, channels]``.
         labels: int ``[count]``.
         batch_size: images in one pass.
     """
 
-    def __init__(self, model: keras.Model, images, labels, batch_size: int = 256):
+    def __init__(
+        self, model: keras.Model, images: np.ndarray | Tensor, labels: np.ndarray | Tensor, batch_size: int = 256
+    ):
         self.parts = split(model)
         self.labels = np.asarray(labels)
         self.batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
@@ -51,18 +55,18 @@ class Lesions:
 
     @property
     def blocks(self) -> list[str]:
-        """Names of the blocks that can be deleted."""
+        """The names of the blocks that can be deleted."""
         return [part.name for part in self.parts if part.is_block and (self.residual or part.keeps_shape)]
 
     def error(self) -> float:
-        """The whole network's, in percent."""
-        return self._error([kept[-1] for kept in self._inputs])
+        """The error of the whole network, in percent."""
+        return self._error([values[-1] for values in self._inputs])
 
     def delete(self, *blocks: str) -> float:
         """The error in percent without ``blocks``."""
         unknown = [name for name in blocks if name not in self.blocks]
         if unknown:
-            raise InputError(f"{unknown[0]} is no block that can be deleted: choose from {', '.join(self.blocks)}.")
+            raise InputError(f"{unknown[0]} cannot be deleted: choose from {', '.join(self.blocks)}.")
         models = dict(self._models)
         for name in blocks:
             models[name] = self._lesioned(name)
@@ -70,11 +74,11 @@ class Lesions:
         return self._error(self._finish(first, [models[part.name] for part in self.parts[first:]]))
 
     def deletions(self) -> list[Deletion]:
-        """The error without each block, one at a time."""
+        """The errors without each single block."""
         return [Deletion(name, self.delete(name)) for name in self.blocks]
 
-    def delete_random(self, counts, draws: int = 5, seed: int = 0) -> dict[int, list[float]]:
-        """The errors without so many blocks, chosen at random ``draws`` times for each of ``counts``."""
+    def delete_random(self, counts: Iterable[int], draws: int = 5, seed: int = 0) -> dict[int, list[float]]:
+        """For each number of blocks in ``counts``, the errors without that many blocks, drawn ``draws`` times."""
         rng = np.random.default_rng(seed)
         return {
             count: [self.delete(*rng.choice(self.blocks, count, replace=False)) for _ in range(draws)]
@@ -82,7 +86,7 @@ class Lesions:
         }
 
     def permute(self, swaps: int, seed: int = 0) -> Permutation:
-        """Swap pairs of blocks of one stage and shape, drawn at random, so many times."""
+        """The error after ``swaps`` swaps of two blocks of the same stage and shape, drawn at random."""
         rng = np.random.default_rng(seed)
         order = list(range(len(self.parts)))
         places: dict[str, list[int]] = {}
@@ -91,7 +95,7 @@ class Lesions:
                 places.setdefault(part.stage, []).append(i)
         groups = [group for group in places.values() if len(group) > 1]
         if not groups:
-            raise InputError("No stage has two blocks of one shape: there is nothing to permute.")
+            raise InputError("No stage has two blocks of the same shape: there is nothing to permute.")
         for _ in range(swaps):
             a, b = rng.choice(groups[rng.integers(len(groups))], 2, replace=False)
             order[a], order[b] = order[b], order[a]
@@ -104,24 +108,24 @@ class Lesions:
         return Permutation(float(tau), self._error(self._finish(min(changed), chain)))
 
     def _run(self, x) -> list:
-        """The input of each part, then the network's output."""
-        kept = [x]
+        """The inputs of all parts, followed by the network's output."""
+        values = [x]
         for part in self.parts:
-            kept.append(part.model(kept[-1], training=False))
-        return kept
+            values.append(part.model(values[-1], training=False))
+        return values
 
     def _finish(self, first: int, chain) -> list:
-        """Outputs of each batch from part ``first`` on, through ``chain``, models, None for nothing."""
+        """The output for each batch if the models in ``chain`` replace the parts from ``first`` on; None is a gap."""
         outputs = []
-        for kept in self._inputs:
-            x = kept[first]
+        for values in self._inputs:
+            x = values[first]
             for model in chain:
                 x = x if model is None else model(x, training=False)
             outputs.append(x)
         return outputs
 
     def _error(self, outputs) -> float:
-        scores = np.concatenate([keras.ops.convert_to_numpy(each) for each in outputs])
+        scores = np.concatenate([keras.ops.convert_to_numpy(output) for output in outputs])
         return Scores(scores, self.labels).error().percent
 
     def _lesioned(self, name):
@@ -131,8 +135,8 @@ class Lesions:
         return self._without[name]
 
 
-def rejoined(part: Part, join) -> keras.Model:
-    """A block's model with ``join(shortcut, branch)`` in the place of its addition."""
+def rejoined(part: Part, join: Callable[[Tensor, Tensor], Tensor]) -> keras.Model:
+    """A block's model with ``join(shortcut, branch)`` instead of its addition."""
 
     def call(layer, *args, **kwargs):
         return join(*args[0]) if isinstance(layer, keras.layers.Add) else layer(*args, **kwargs)
@@ -141,5 +145,5 @@ def rejoined(part: Part, join) -> keras.Model:
 
 
 def without_branch(part: Part) -> keras.Model:
-    """A residual block with its shortcut alone; what follows the addition stays."""
+    """A residual block without its branch; the layers after the addition are kept."""
     return rejoined(part, lambda shortcut, branch: shortcut)

@@ -1,4 +1,4 @@
-"""Lipschitz constants: norms of convolutions, bounds of layers and blocks, and constants measured at images."""
+"""Lipschitz constants: norms of convolutions, bounds for parts of a network, and local constants at images."""
 
 import math
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ import tensorflow as tf
 from keras_resnet.analysis.block_jacobians import jacobian_grams, spectral_norm
 from keras_resnet.analysis.parts import Part, split
 from keras_resnet.layers import BatchNormalization, IdentityShortcut, Maxout, StochasticDepth
+from keras_resnet.typing import Tensor
 from keras_resnet.weights.folding import normalized_by
 
 SOFTMAX = 0.5  # the largest eigenvalue of diag(p) - p p^T
-NON_EXPANSIVE = (  # in inference
+NON_EXPANSIVE = (  # layers with constant 1 at most, in inference
     keras.layers.ReLU,
     keras.layers.ZeroPadding2D,
     keras.layers.AveragePooling2D,  # shortcut A's subsampling
@@ -26,13 +27,13 @@ NON_EXPANSIVE = (  # in inference
 
 @dataclass(frozen=True)
 class Lipschitz:
-    """Of one part of a network: ``bound``, from its layers' norms, and ``local``, the norm of its Jacobian at images.
+    """Lipschitz constants of one part of a network.
 
     Fields:
-        name: the part's.
-        bound: no change of the input makes a larger change of the output, relative to it; inf where a gate multiplies.
-        local: ``[images]``, the spectral norm of the Jacobian at each image: at most ``bound``.
-        layers: spectral norms of its convolutions and of its fully connected layer, normalization folded in.
+        name: the part's name.
+        bound: an upper bound from the norms of its layers; inf if a gate multiplies two maps.
+        local: ``[images]``, the spectral norm of the part's Jacobian at each image, which is at most ``bound``.
+        layers: spectral norms of its convolutions and fully connected layer, including their normalization.
     """
 
     name: str
@@ -41,24 +42,24 @@ class Lipschitz:
     layers: dict[str, float]
 
 
-def lipschitz(model: keras.Model, images) -> list[Lipschitz]:
-    """The constants of each part of a network of this package, in inference, for Euclidean norms.
+def lipschitz(model: keras.Model, images: np.ndarray | Tensor) -> list[Lipschitz]:
+    """The constants of each part of a network, in inference, for Euclidean norms.
 
     Args:
-        model: looped or not, of a fixed input size.
-        images: preprocessed, ``[count, height, width, channels]``, at which the local constants are measured.
+        model: a network of this package, looped or not, with a fixed input size.
+        images: preprocessed images ``[count, height, width, channels]`` at which the local constants are measured.
     """
-    found, x = [], tf.constant(images, tf.float32)
+    rows, x = [], tf.constant(images, tf.float32)
     for part in split(model):
         layers = layer_norms(part)
         labelled = {part.label(name): norm for name, norm in layers.items()}
-        found.append(Lipschitz(part.name, _bound(part, layers), local_constants(part.model, x), labelled))
+        rows.append(Lipschitz(part.name, _bound(part, layers), local_constants(part.model, x), labelled))
         x = part.model(x, training=False)
-    return found
+    return rows
 
 
 def layer_norms(part: Part) -> dict[str, float]:
-    """Spectral norm of each linear layer of a part at the size it really has, by the layer's name in the part."""
+    """The spectral norm of each linear layer of a part, at its actual input size, by the layer's name in the part."""
     norms, following = {}, normalized_by(part.layers)
     for layer in part.layers:
         if isinstance(layer, keras.layers.Conv2D):
@@ -70,15 +71,15 @@ def layer_norms(part: Part) -> dict[str, float]:
 
 
 def _scale(norm) -> np.ndarray:
-    """What a normalization multiplies each channel by in inference."""
+    """The factor of each channel in a normalization in inference."""
     gamma = norm.gamma.numpy() if norm.scale else 1.0
     return gamma / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
 
 
-def convolution_norm(layer: keras.layers.Conv2D, scale) -> float:
-    """The largest singular value of a convolution and its padding as one linear map at the layer's own input size.
+def convolution_norm(layer: keras.layers.Conv2D, scale: np.ndarray) -> float:
+    """The largest singular value of a convolution with its padding, as a linear map at the layer's input size.
 
-    ``scale`` ``[filters]`` multiplies its outputs.
+    The outputs are multiplied by ``scale`` ``[filters]``.
     """
     before = layer.input._keras_history.operation
     padding = before.padding if isinstance(before, keras.layers.ZeroPadding2D) else ((0, 0), (0, 0))
@@ -92,13 +93,13 @@ def convolution_norm(layer: keras.layers.Conv2D, scale) -> float:
     return spectral_norm(*jacobian_grams(convolve, tf.zeros(shape)))
 
 
-def local_constants(model: keras.Model, inputs) -> np.ndarray:
-    """The spectral norm of the Jacobian of ``model`` in inference at each of ``inputs``, ``[count]``."""
+def local_constants(model: keras.Model, inputs: np.ndarray | Tensor) -> np.ndarray:
+    """The spectral norms ``[count]`` of the Jacobian of ``model``, in inference, at ``inputs`` ``[count, ...]``."""
     return np.array([spectral_norm(gram) for gram in jacobian_grams(model, inputs)])
 
 
 def _bound(part: Part, norms: dict[str, float]) -> float:
-    """The product of the layers' constants along each path of a part, added up where paths join."""
+    """The product of the layers' constants along each path through a part; where paths join, they are added."""
     bounds = {id(part.input): 1.0}
     folded = {norm.name for norm in normalized_by(part.layers).values()}
     for layer in part.layers:
@@ -114,7 +115,7 @@ def _constant(layer, norms, folded) -> float:
         return 1.0
     if isinstance(layer, BatchNormalization):
         return float(np.abs(_scale(layer)).max())
-    if isinstance(layer, keras.layers.MaxPooling2D):  # a position is in so many windows
+    if isinstance(layer, keras.layers.MaxPooling2D):  # a position is in this many windows at most
         return math.sqrt(math.prod(math.ceil(p / s) for p, s in zip(layer.pool_size, layer.strides, strict=True)))
     if isinstance(layer, keras.layers.GlobalAveragePooling2D):
         return 1 / math.sqrt(math.prod(layer.input.shape[1:3]))

@@ -1,4 +1,6 @@
-"""The loss around the weights, along random directions of the filters' own sizes (Li et al. 2018)."""
+"""The loss around the weights, along random directions normalized by filter (Li et al. 2018)."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -7,9 +9,9 @@ from keras_resnet.structure import weight_of
 
 
 def filter_normalized(loss: Loss, seed: int = 0) -> np.ndarray:
-    """A random direction ``[size]`` whose filters each have the norm of the network's; zero for all but kernels.
+    """A random direction ``[size]`` in which each filter has the norm of the network's filter; zero except for kernels.
 
-    A filter is what makes one output channel; in a loop each block has its own.
+    A filter computes one output channel; in a loop each block has its own filters.
     """
     rng = np.random.default_rng(seed)
     direction = []
@@ -19,20 +21,20 @@ def filter_normalized(loss: Loss, seed: int = 0) -> np.ndarray:
             direction.append(np.zeros(weight.size))
             continue
         draw = rng.normal(size=weight.shape)
-        axes = tuple(range(weight.ndim - 4 if weight.ndim > 4 else 0, weight.ndim - 1))  # a loop's first axis is blocks
-        size, wanted = (np.sqrt(np.sum(array**2, axis=axes, keepdims=True)) for array in (draw, weight))
-        direction.append((draw * wanted / size).ravel())
+        axes = tuple(range(weight.ndim - 4 if weight.ndim > 4 else 0, weight.ndim - 1))  # without a stack's first axis
+        drawn_norm, norm = (np.sqrt(np.sum(array**2, axis=axes, keepdims=True)) for array in (draw, weight))
+        direction.append((draw * norm / drawn_norm).ravel())
     return np.concatenate(direction)
 
 
-def surface(loss: Loss, distances, directions: int = 2, seed: int = 0) -> np.ndarray:
+def surface(loss: Loss, distances: Sequence[float] | np.ndarray, directions: int = 2, seed: int = 0) -> np.ndarray:
     """The loss at the weights plus ``distances`` times one or two filter-normalized directions.
 
     Args:
-        loss: what is looked at; it says how batch normalization is taken.
-        distances: ``[n]``, in units of the weights' own norm, filter by filter.
+        loss: the loss, which also decides how batch normalization is computed.
+        distances: ``[n]``, in units of each filter's norm.
         directions: 1 or 2.
-        seed: draws the directions.
+        seed: of the directions.
 
     Returns:
         ``[n]``, or ``[n, n]`` with the first direction along the first axis.

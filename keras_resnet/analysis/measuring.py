@@ -1,4 +1,4 @@
-"""A training step measured in a process of its own: peak memory and seconds."""
+"""Measurement of training steps in a separate process: peak memory and seconds."""
 
 import json
 import os
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 from keras_resnet.errors import InputError
 
-GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # glibc: larger blocks return to the system when they are freed
+RETURN_FREED = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # glibc returns larger blocks to the system when they are freed
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Of training steps in a process of its own.
+    """Memory and time of training steps in a separate process.
 
     Fields:
-        peak: bytes beyond what the process had before there was a model. On a GPU its allocator's; elsewhere its own
-            resident memory, with freed memory given back at once, so that it is what was in use.
-        resident: the same as the system's allocator leaves it, which keeps some of what is freed; None on a GPU.
-        seconds: a step, the median.
-        hardware: in words.
+        peak: bytes in use at most, beyond those before the model was built. On a GPU, its allocator counts them;
+            elsewhere, it is the process' resident memory when freed memory is returned to the system at once.
+        resident: the same in an ordinary process, whose allocator keeps some of the freed memory; None on a GPU.
+        seconds: the median time of a step.
+        hardware: the hardware in words.
     """
 
     peak: int
@@ -34,65 +34,61 @@ class Measured:
 def measure(
     model: str, changes: dict, batch_size: int, size: int, precision: str = "float32", steps: int = 3
 ) -> Measured:
-    """Train ``model`` for a few steps of random images in a new process.
-
-    On a GPU the peak is its allocator's, elsewhere the process' resident memory.
+    """Train ``model`` for a few steps on random images in a new process.
 
     Args:
         model: a network of ``SPECS``.
-        changes: of its spec.
-        batch_size: images a step.
-        size: side of the images.
+        changes: changes of its spec.
+        batch_size: images per step.
+        size: side of the images in pixels.
         precision: a Keras dtype policy.
-        steps: steps behind the first, which traces and is not timed.
-
-    Returns:
-        :class:`Measured`.
+        steps: number of timed steps, after a first step that is not timed because it traces.
 
     Raises:
-        InputError: the process was ended, most likely for want of memory.
+        InputError: the process ended early, most likely because there was not enough memory.
     """
-    asked = json.dumps([model, changes, batch_size, size, precision, steps])
-    usual = _in_process(asked, {})
-    if usual["gpu"]:
-        return Measured(usual["peak"], None, usual["seconds"], usual["hardware"])
-    lean = _in_process(json.dumps([model, changes, batch_size, size, precision, 1]), GIVE_BACK)
-    return Measured(lean["peak"], usual["peak"], usual["seconds"], usual["hardware"])
+    arguments = json.dumps([model, changes, batch_size, size, precision, steps])
+    ordinary = _in_process(arguments, {})
+    if ordinary["gpu"]:
+        return Measured(ordinary["peak"], None, ordinary["seconds"], ordinary["hardware"])
+    lean = _in_process(json.dumps([model, changes, batch_size, size, precision, 1]), RETURN_FREED)
+    return Measured(lean["peak"], ordinary["peak"], ordinary["seconds"], ordinary["hardware"])
 
 
-def _in_process(asked: str, environment: dict) -> dict:
-    command = [sys.executable, "-m", "keras_resnet.analysis.measuring", asked]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **environment}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no word"])[-1][:200]
-        raise InputError(f"The steps of {asked} ended with status {done.returncode} ({last}): give a smaller batch.")
-    return json.loads(done.stdout.splitlines()[-1])
+def _in_process(arguments: str, variables: dict[str, str]) -> dict:
+    """The results of :func:`_train` in a new process with these environment variables."""
+    command = [sys.executable, "-m", "keras_resnet.analysis.measuring", arguments]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
+    completed = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if status := completed.returncode:
+        last = (completed.stderr.strip().splitlines() or ["no message"])[-1][:200]
+        raise InputError(f"The steps of {arguments} ended with status {status} ({last}): give a smaller batch.")
+    return json.loads(completed.stdout.splitlines()[-1])
 
 
 class _Watch(threading.Thread):
-    """The most memory of its own that this process holds.
+    """Measures the largest anonymous memory of this process.
 
-    Pages of files, such as the libraries' code, are left out: the system takes them away as it likes, which would be
-    subtracted from what a model needs.
+    Pages of files, such as the libraries' code, are not counted: the system may drop them at any time, which would
+    reduce the memory that seems to be in use.
     """
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.peak, self._over = 0, threading.Event()
+        self.peak, self._ended = 0, threading.Event()
 
     def run(self) -> None:
-        while not self._over.wait(0.002):
-            self.peak = max(self.peak, _own_memory())
+        while not self._ended.wait(0.002):
+            self.peak = max(self.peak, _anonymous_memory())
 
     def end(self) -> int:
-        """Bytes."""
-        self._over.set()
+        """Stop, and return the peak in bytes."""
+        self._ended.set()
         self.join()
         return self.peak
 
 
-def _own_memory() -> int:
+def _anonymous_memory() -> int:
     with open("/proc/self/status") as status:
         sizes = dict(line.split(":", 1) for line in status if line.startswith(("RssAnon", "VmSwap")))
     return sum(1024 * int(size.split()[0]) for size in sizes.values())
@@ -109,18 +105,19 @@ def _train(model, changes, batch_size, size, precision, steps) -> dict:
 
     gpu = bool(tf.config.list_physical_devices("GPU"))
     smallest = change_spec(find_spec("ResNet20"), blocks=(1,), filters=(16,))
-    _steps(build(smallest), 2, 32, 1)  # libraries load and thread pools start here
-    before, watch = 0 if gpu else _own_memory(), _Watch()
+    _steps(build(smallest), 2, 32, 1)  # loads libraries and starts thread pools
+    before, watch = 0 if gpu else _anonymous_memory(), _Watch()
     keras.config.set_dtype_policy(precision)
     network = build(change_spec(find_spec(model), **changes), input_shape=(size, size, 3))
     watch.start()
     seconds = _steps(network, batch_size, size, steps)
-    own = watch.end()
-    used = tf.config.experimental.get_memory_info("GPU:0")["peak"] if gpu else own - before
+    peak = watch.end()
+    used = tf.config.experimental.get_memory_info("GPU:0")["peak"] if gpu else peak - before
     return {"gpu": gpu, "peak": int(used), "seconds": float(np.median(seconds)), "hardware": hardware()}
 
 
 def _steps(network, batch_size, size, steps) -> list[float]:
+    """The seconds of each of ``steps`` training steps after the first."""
     import numpy as np
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Memory of a training step: what each layer keeps for the backward pass, the peak, and the largest batch that fits."""
+"""Memory of a training step: activations kept by each layer, the peak, and the largest batch that fits."""
 
 import math
 from dataclasses import astuple, dataclass
@@ -10,25 +10,25 @@ from keras_resnet.errors import InputError
 from keras_resnet.layers import BlockLoop, Maxout
 
 WEIGHT = 4  # bytes: weights, gradients and momenta are float32 in every precision
-EARLY = 2  # copies: decay times weight and momentum times velocity need no gradient, so TensorFlow computes them first
-KERNELS = 1  # copies: the weights in the layouts of oneDNN's kernels, where TensorFlow uses them; ResNet-18 to 152
-GRAPH = 500_000  # bytes a layer of the traced step and its plan, measured on ResNet-20 to 152
+EARLY = 2  # copies of the weights: TensorFlow computes decay x weight and momentum x velocity before the gradients
+KERNELS = 1  # copies of the weights in the layouts of oneDNN's kernels, measured on ResNet-18 to 152
+GRAPH = 500_000  # bytes per layer of TensorFlow's graph of a step, measured on ResNet-20 to 152
 KEEPS_INPUT = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.BatchNormalization, keras.layers.MaxPooling2D)
 KEEPS_OUTPUT = (keras.layers.ReLU, keras.layers.MaxPooling2D, keras.layers.Dropout)
 
 
 @dataclass(frozen=True)
 class LayerCost:
-    """What one layer costs.
+    """The cost of one layer; the blocks of a loop are one layer.
 
     Fields:
-        name, kind: of the layer; a loop's blocks are one row.
-        shape: of its output for one image.
-        parameters: trainable ones.
-        multiply_adds: for one image.
+        name, kind: the layer's name and class.
+        shape: shape of its output for one image.
+        parameters: number of trainable parameters.
+        multiply_adds: multiply-adds for one image.
         output: bytes of its output for one image.
-        kept: bytes that the backward pass needs of its inputs and outputs for one image, each map counted where it
-            is first kept.
+        kept: bytes of its inputs and outputs that are kept for the backward pass, for one image; each map counts in
+            the first layer that keeps it.
     """
 
     name: str
@@ -42,16 +42,16 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Peak:
-    """Bytes at the largest moment of a training step with :class:`keras_resnet.training.SGD`.
+    """Bytes in use at the peak of a training step with :class:`keras_resnet.training.SGD`.
 
     Fields:
-        weights: trainable ones and moving statistics.
-        optimizer: momenta, and the terms of the update that are computed before the gradient is there.
-        gradients: of the weights, as many as there are at that moment.
-        activations: what is kept for the backward pass.
-        in_flight: maps around the operation at work.
-        kernels: weights laid out for the processor's convolutions; an accelerator has none of it.
-        graph: TensorFlow's own, in the process' memory; an accelerator has none of it.
+        weights: trainable weights and moving statistics.
+        optimizer: momenta, and the terms of the update that are computed before the gradients.
+        gradients: the gradients of weights that exist at the peak.
+        activations: maps that are kept for the backward pass.
+        in_flight: inputs and outputs of the operation that is running.
+        kernels: copies of the weights in the layout of the processor's convolutions; none on an accelerator.
+        graph: TensorFlow's graph, in the process' memory; none on an accelerator.
     """
 
     weights: int
@@ -64,22 +64,29 @@ class Peak:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum of all fields."""
         return sum(astuple(self))
 
 
 def layer_costs(model: keras.Model) -> list[LayerCost]:
-    """A row for each layer of a Functional model of fixed input size, in its order."""
+    """The cost of each layer of a Functional model, in its order.
+
+    Raises:
+        InputError: the model has no fixed input size.
+    """
     if None in model.inputs[0].shape[1:]:
         raise InputError(f"{model.name} takes images of shape {model.inputs[0].shape[1:]}: build it for one size.")
-    seen: set[int] = set()
-    return [_cost(layer, seen) for layer in model.layers]
+    counted: set[int] = set()
+    return [_cost(layer, counted) for layer in model.layers]
 
 
-def _cost(layer, seen) -> LayerCost:
-    kept = sum(_bytes(tensor) for tensor in _kept(layer) if not (id(tensor) in seen or seen.add(id(tensor))))
+def _cost(layer, counted: set[int]) -> LayerCost:
+    """The cost of a layer; ``counted`` has the ids of the tensors that earlier layers keep, and gets this layer's."""
+    new = {id(tensor): tensor for tensor in _kept(layer) if id(tensor) not in counted}
+    counted.update(new)
+    kept = sum(map(_bytes, new.values()))
     if isinstance(layer, BlockLoop):
-        inner = sum(row.kept for row in layer_costs(layer.block)) - _bytes(layer.input)  # the block before keeps it
+        inner = sum(row.kept for row in layer_costs(layer.block)) - _bytes(layer.input)  # kept by the block before
         kept = layer.repeats * (_bytes(layer.input) if layer.remat else inner)
     return LayerCost(
         layer.name,
@@ -93,7 +100,7 @@ def _cost(layer, seen) -> LayerCost:
 
 
 def _kept(layer) -> list:
-    """Tensors that TensorFlow's gradient of ``layer`` reads."""
+    """The tensors that TensorFlow's gradient of ``layer`` reads."""
     tensors = [layer.input] if isinstance(layer, KEEPS_INPUT) else []
     if isinstance(layer, Maxout):
         tensors.append(layer.input)
@@ -109,10 +116,10 @@ def _bytes(tensor) -> int:
 
 
 def peak(model: keras.Model, batch_size: int) -> Peak:
-    """The estimated peak of a training step, from a walk back through the layers.
+    """The estimated peak of a training step, from a simulation of its backward pass.
 
-    Going back, what was kept is let go layer by layer while the gradients of the weights come in; the peak is the
-    largest sum on the way.
+    Layer by layer, the backward pass frees the activations that were kept and adds the gradients of the weights; the
+    peak is the largest sum.
     """
     rows = layer_costs(model)
     weights = WEIGHT * sum(row.parameters for row in rows)
@@ -122,9 +129,8 @@ def peak(model: keras.Model, batch_size: int) -> Peak:
     peaks: list[Peak] = []
     for row, layer in zip(reversed(rows), reversed(model.layers), strict=True):
         in_flight = row.output + max([row.output, *(_bytes(x) for x in _as_list(layer.input))])
-        if isinstance(layer, BlockLoop):  # with remat, what one block keeps again
-            inner = layer_costs(layer.block)
-            in_flight += sum(each.kept for each in inner) - _bytes(layer.input) if layer.remat else 0
+        if isinstance(layer, BlockLoop) and layer.remat:  # the activations of one block, computed again
+            in_flight += sum(inner.kept for inner in layer_costs(layer.block)) - _bytes(layer.input)
         gradients += WEIGHT * row.parameters
         maps = batch_size * kept, batch_size * in_flight
         peak = Peak(weights + states, (1 + EARLY) * weights, gradients, *maps, KERNELS * weights, graph)

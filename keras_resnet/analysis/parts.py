@@ -12,14 +12,14 @@ from keras_resnet.structure import in_block, structure_of
 
 @dataclass(frozen=True)
 class Part:
-    """One link of the chain.
+    """One part of the chain.
 
     Fields:
         name: ``"stem"``, ``"conv3_block2"`` ... or ``"head"``.
-        stage: ``"conv1"``, ``"conv2"`` ... or ``"head"``; the residual blocks' are ``"conv2"`` and up.
+        stage: ``"conv1"``, ``"conv2"`` ... or ``"head"``; blocks are in ``"conv2"`` and up.
         is_block: whether this is one of the network's blocks.
-        input, output: Keras tensors. A block of a loop is a copy with the weights it had when the network was
-            split; other parts are the network's own tensors and layers.
+        input, output: Keras tensors. A block of a loop is a copy with the weights that it had when the network was
+            split; other parts have the tensors and layers of the network itself.
     """
 
     name: str
@@ -30,21 +30,21 @@ class Part:
 
     @functools.cached_property
     def model(self) -> keras.Model:
-        """From the part's input to its output."""
+        """A model from the part's input to its output."""
         return keras.Model(self.input, self.output)
 
     @property
     def layers(self) -> list:
-        """The part's layers; their ``output`` is of its own tensors."""
+        """The part's layers, without input layers."""
         return [layer for layer in self.model.layers if not isinstance(layer, keras.layers.InputLayer)]
 
     def watching(self, tensors: dict) -> keras.Model:
-        """From the part's input to ``{"output": ...}`` and the ``tensors`` by name, outputs of its layers."""
+        """A model from the part's input to ``{"output": ...}`` and these ``tensors`` of its layers, by name."""
         return keras.Model(self.input, {"output": self.output, **tensors})
 
     @property
     def keeps_shape(self) -> bool:
-        """Whether input and output have one shape, so that the part could be left out."""
+        """Whether input and output have the same shape, so that the part could be left out."""
         return self.input.shape == self.output.shape
 
     def label(self, layer: str) -> str:
@@ -53,7 +53,7 @@ class Part:
 
 
 def split(model: keras.Model) -> list[Part]:
-    """The chain of a network of this package, looped or not: running its parts one after the other is the network.
+    """The chain of parts of a network of this package, looped or not; applied in order, they give its output.
 
     Raises:
         InputError: the model was not built by this package.
@@ -61,20 +61,20 @@ def split(model: keras.Model) -> list[Part]:
     spec = getattr(model, "spec", None)
     if spec is None:
         raise InputError(f"Give a network that keras_resnet built or loaded, not this {type(model).__name__}.")
-    found, parts, start = structure_of(model), [], model.input
-    if tuple(len(stage.blocks) for stage in found.stages) != spec.blocks:
+    structure, parts, start = structure_of(model), [], model.input
+    if tuple(len(stage.blocks) for stage in structure.stages) != spec.blocks:
         raise InputError(f"{model.name} lacks some of its {spec.blocks} blocks: give a network of keras_resnet.")
-    for part in found.parts:
-        end = model.output if part is found.head else part.output
+    for part in structure.parts:
+        end = model.output if part is structure.head else part.output
         start, end = (start, end) if part.index is None else _copied(part)
-        is_block = part is not found.stem and part is not found.head
+        is_block = part is not structure.stem and part is not structure.head
         parts.append(Part(part.name, part.stage, is_block, start, end))
         start = part.layers[-1].output if part.layers else start
     return parts
 
 
 def _copied(looped) -> tuple:
-    """Input and output of a block of a loop, copied with its slice of the weights."""
+    """The input and output of a copy of a loop's block with its slice of the weights."""
     (loop,) = looped.layers
     block = keras.models.clone_model(loop.block)
     states = [v for v in block.non_trainable_variables if not is_seed(v)]

@@ -1,5 +1,6 @@
-"""A residual network as an ensemble of paths: how many there are of each length, and what gradient they carry."""
+"""A residual network as an ensemble of paths: the number of paths of each length, and the gradients they carry."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -7,20 +8,24 @@ import numpy as np
 import tensorflow as tf
 from scipy.stats import binom
 
+from keras_resnet.analysis.curvature import cross_entropy_of
 from keras_resnet.analysis.lesions import rejoined
 from keras_resnet.analysis.parts import split
 from keras_resnet.errors import InputError
+from keras_resnet.typing import Tensor
 
 
 @dataclass(frozen=True)
 class Paths:
-    """Of the paths through a network's residual blocks, by how many branches they take (Veit et al. 2016, Fig. 6).
+    """Statistics of the paths through a network's residual blocks, by length (Veit et al. 2016, Fig. 6).
+
+    The length of a path is the number of branches that it takes.
 
     Fields:
-        lengths: ``[n]``, of which gradients were measured.
-        shares: ``[n]``, of all 2^L paths, those of each length.
-        gradients: ``[n]``, the mean norm of the gradient that one path of each length brings to the blocks' input.
-        contributions: ``[n]``, shares times gradients, normalized: where the gradient comes from.
+        lengths: ``[n]``, the lengths for which gradients were measured.
+        shares: ``[n]``, the fraction of all 2^L paths that have each length.
+        gradients: ``[n]``, the mean norm of the gradient at the first block's input along one path of each length.
+        contributions: ``[n]``, shares times gradients, normalized: the share of the gradient from each length.
     """
 
     lengths: np.ndarray
@@ -30,27 +35,34 @@ class Paths:
 
     @property
     def effective_length(self) -> float:
-        """The mean length of paths, each weighted by its gradient."""
+        """The mean length of paths, weighted by their gradients."""
         return float(self.lengths @ self.contributions)
 
 
-def paths(model: keras.Model, images, labels, lengths=None, draws: int = 10, seed: int = 0) -> Paths:
-    """Statistics of paths at ``images`` in inference, of the cross-entropy's gradient.
+def paths(
+    model: keras.Model,
+    images: np.ndarray | Tensor,
+    labels: np.ndarray | Tensor,
+    lengths: Sequence[int] | np.ndarray | None = None,
+    draws: int = 10,
+    seed: int = 0,
+) -> Paths:
+    """Statistics of paths for the gradient of the cross-entropy at ``images``, in inference.
 
-    The forward pass is the network's own; on the way back a path of length k takes the branch in k blocks drawn at
-    random and the shortcut in the others.
+    The forward pass is that of the network. In the backward pass, a path of length k takes the branch in k blocks drawn
+    at random, and the shortcut in the others.
 
     Args:
         model: a residual network of this package with its classifier, looped or not.
-        images: preprocessed, ``[count, height, width, channels]``.
+        images: preprocessed images ``[count, height, width, channels]``.
         labels: int ``[count]``.
-        lengths: which lengths to measure, 0 to the number of blocks; all if None.
-        draws: paths of each length.
-        seed: draws them.
+        lengths: the lengths to measure, from 0 to the number of blocks; all if None.
+        draws: number of paths of each length.
+        seed: of the random paths.
     """
     stem, *blocks, head = split(model)
     if not model.spec.residual:
-        raise InputError(f"{model.name} is a plain net: it has one path.")
+        raise InputError(f"{model.name} is a plain network, which has only one path: give a residual network.")
     x = tf.constant(stem.model(images, training=False))
     inputs = []
     for part in blocks:
@@ -58,7 +70,7 @@ def paths(model: keras.Model, images, labels, lengths=None, draws: int = 10, see
         x = part.model(x, training=False)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        losses = keras.losses.sparse_categorical_crossentropy(labels, head.model(x, training=False))
+        losses = cross_entropy_of(model)(labels, head.model(x, training=False))
     top = tape.gradient(losses, x)
     back = [_backward(part) for part in blocks]
     lengths = np.arange(len(blocks) + 1) if lengths is None else np.asarray(lengths)
@@ -78,7 +90,7 @@ def paths(model: keras.Model, images, labels, lengths=None, draws: int = 10, see
 
 
 def _backward(part):
-    """A function of (input, gradient of the output, whether to take the branch) to the gradient of the input."""
+    """A function from (input, gradient of the output, whether the path takes the branch) to the input's gradient."""
     branch = rejoined(part, lambda s, b: keras.layers.Add()([StopGradient()(s), b]))
     shortcut = rejoined(part, lambda s, b: keras.layers.Add()([s, StopGradient()(b)]))
 
@@ -96,7 +108,7 @@ def _backward(part):
 
 
 class StopGradient(keras.layers.Layer):
-    """The identity, through which no gradient goes back."""
+    """The identity, with a gradient of zero."""
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return keras.ops.stop_gradient(inputs)

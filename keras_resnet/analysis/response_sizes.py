@@ -1,4 +1,4 @@
-"""Responses of layers: the standard deviation of each 3x3 layer's output (Fig. 7)."""
+"""Layer responses: the standard deviation of each 3x3 layer's output (Fig. 7)."""
 
 from dataclasses import dataclass
 
@@ -7,28 +7,29 @@ import numpy as np
 from keras import ops
 
 from keras_resnet.analysis.parts import split
+from keras_resnet.typing import Tensor
 from keras_resnet.weights.folding import normalized_by
 
 
 @dataclass(frozen=True)
 class Response:
-    """``std``, the standard deviation of the output of ``layer``, a 3x3 convolution of ``stage``."""
+    """The standard deviation ``std`` of the output of ``layer``, a 3x3 convolution of ``stage``."""
 
     layer: str
     stage: str
     std: float
 
 
-def responses(model: keras.Model, images, batch_size: int = 128) -> list[Response]:
-    """The responses of all 3x3 layers in layer order (Fig. 7, top; sorted by size they are its bottom).
+def responses(model: keras.Model, images: np.ndarray | Tensor, batch_size: int = 128) -> list[Response]:
+    """The responses of all 3x3 layers in layer order, as in the top of Fig. 7; the bottom shows them sorted by size.
 
-    The output is taken after batch normalization and before ReLU or addition. Where another placement puts no
-    normalization behind a convolution, it is the convolution's own output. The deviation is over images, positions and
-    channels, of one pass in inference.
+    A response is the output after batch normalization and before ReLU or addition; in placements without normalization
+    after the convolution, it is the convolution's output. The deviation is over images, positions and channels, in
+    inference.
 
     Args:
         model: a network of this package, looped or not.
-        images: preprocessed, ``[count, height, width, channels]``.
+        images: preprocessed images ``[count, height, width, channels]``.
         batch_size: images in one pass.
     """
     watched = []

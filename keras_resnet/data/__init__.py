@@ -1,7 +1,7 @@
-"""Data as the paper feeds it: sources of encoded images, augmentation, and pipelines.
+"""Data as in the paper: sources of encoded images, augmentation, and pipelines.
 
-``open_data(name_or_folder, data_dir)`` gives the splits; ``cifar_batches`` and ``imagenet_batches`` turn a split into
-batches, augmented and shuffled as a deterministic function of (seed, position) for training.
+``open_data(name_or_folder, data_dir)`` opens the splits of a data set; ``cifar_batches`` and ``imagenet_batches`` make
+batches of a split, which for training are augmented and shuffled as a deterministic function of (seed, position).
 """
 
 import lazy_loader

@@ -1,4 +1,5 @@
 from . import augment as augment
+from .augment import ImageNetView as ImageNetView
 from .folders import folder_split as folder_split
 from .image_statistics import mean_image as mean_image, principal_colours as principal_colours
 from .mixing import mix as mix

@@ -1,9 +1,11 @@
 """The paper's augmentation as functions of (image, seed), and the test view (Sec. 3.4, 4.2).
 
-Images are ``[height, width, 3]``; a seed is an integer tensor of shape ``[2]``. Equal seeds give equal results.
+Images are ``[height, width, 3]``, uint8 or float32, 0 to 255; encoded images are scalar string tensors, the bytes of a
+JPEG or PNG file. A seed is an integer tensor of shape ``[2]``; equal seeds give equal results.
 """
 
 import io
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,27 +14,28 @@ from PIL import Image
 
 from keras_resnet.data.reading import read_regular
 from keras_resnet.errors import InputError
+from keras_resnet.typing import Tensor
 from keras_resnet.weights.preprocessing import CENTER_CROP, Preprocessing
 
-SCALES = (8 / 7, 15 / 7)  # shorter side over crop size: 256 to 480 at 224
-SIDE_OVER_PADDING = 8  # CIFAR's 32 pixels are padded by 4 on each side
+SCALES = (8 / 7, 15 / 7)  # ratio of shorter side to crop size: 256 to 480 pixels at 224
+SIDE_OVER_PADDING = 8  # CIFAR's images of 32 pixels are padded by 4 on each side
 PCA_DEVIATION = 0.1
 CMYK_CHANNELS = 4
-MOST_PIXELS = 2**27  # of a photo, which take 0.4 GB as they are decoded; larger ones are refused by their headers
-TOO_LARGE = f"it has more than {MOST_PIXELS:,} pixels"
+MAX_PIXELS = 2**27  # of a photo: 0.4 GB when decoded; larger ones are refused from their headers
+TOO_LARGE = f"it has more than {MAX_PIXELS:,} pixels"
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-ALIASING = 2  # file pixels for one of the view's from which a training view is filtered before it is sampled
+ALIASING = 2  # training views reduced by more than this factor are filtered against aliasing
 
 
 @dataclass(frozen=True)
 class Colours:
-    """The principal components of a training set's RGB values / 255: eigenvalues, and eigenvectors as columns."""
+    """The principal components of RGB values / 255 in a training set: eigenvalues, and eigenvectors as columns."""
 
     values: tuple[float, ...]
     vectors: tuple[tuple[float, ...], ...]
 
 
-ALEXNET_COLOURS = Colours(  # of ImageNet, as in AlexNet's code (Krizhevsky et al. 2012)
+ALEXNET_COLOURS = Colours(  # of ImageNet, from AlexNet's code (Krizhevsky et al. 2012)
     values=(0.2175, 0.0188, 0.0045),
     vectors=(
         (-0.5675, 0.7192, 0.4009),
@@ -42,16 +45,16 @@ ALEXNET_COLOURS = Colours(  # of ImageNet, as in AlexNet's code (Krizhevsky et a
 )
 
 
-def fold(seed, number: int):
-    """A seed for one of several draws of the same image."""
+def fold(seed: Tensor, number: int) -> Tensor:
+    """The seed of draw ``number`` for the same image."""
     return tf.random.experimental.stateless_fold_in(seed, number)
 
 
-def decode(encoded):
-    """Any JPEG (also grey or CMYK) or PNG as uint8 RGB.
+def decode(encoded: Tensor) -> Tensor:
+    """Decode a JPEG (also grey or CMYK) or PNG to uint8 RGB ``[height, width, 3]``.
 
     Raises:
-        tf.errors.InvalidArgumentError: it is not an image, is damaged, or has more than ``MOST_PIXELS``.
+        tf.errors.InvalidArgumentError: it is not an image, is damaged, or has more than ``MAX_PIXELS``.
     """
     with tf.control_dependencies([_bounded(encoded)]):
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
@@ -60,8 +63,8 @@ def decode(encoded):
 
 
 def _bounded(encoded):
-    """Assert that the header of a photo promises no more than ``MOST_PIXELS``."""
-    head = tf.strings.substr(encoded, 0, 24) + bytes(24)  # of a file that may end early
+    """Assert that the header of a photo announces at most ``MAX_PIXELS``."""
+    head = tf.strings.substr(encoded, 0, 24) + bytes(24)  # padded, because the file may end early
     pixels = tf.cond(
         tf.strings.substr(head, 0, len(PNG)) == PNG,
         lambda: tf.io.decode_raw(tf.strings.substr(head, 16, 8), tf.int32, little_endian=False),
@@ -72,20 +75,20 @@ def _bounded(encoded):
         ),
     )
     count = tf.reduce_prod(tf.cast(pixels, tf.int64))
-    return tf.debugging.assert_less_equal(count, tf.constant(MOST_PIXELS, tf.int64), TOO_LARGE)
+    return tf.debugging.assert_less_equal(count, tf.constant(MAX_PIXELS, tf.int64), TOO_LARGE)
 
 
 def _sides(encoded: bytes) -> np.ndarray:
-    """Width and height of the other formats that TensorFlow decodes; zeros of what is no picture."""
+    """Width and height in the other formats that TensorFlow decodes; zeros if the bytes are not an image."""
     try:
         with Image.open(io.BytesIO(encoded)) as picture:
             return np.array(picture.size, np.int32)
-    except Exception:  # whatever a damaged header leads to
+    except Exception:  # a damaged header can raise anything
         return np.zeros(2, np.int32)
 
 
 def _pixels(encoded: bytes) -> int:
-    """As many as the header of a photo promises, in a tenth of the time of ``_bounded`` outside a graph."""
+    """The number of pixels in the header of a photo, in a tenth of the time that ``_bounded`` takes outside a graph."""
     if encoded.startswith(PNG):
         return int.from_bytes(encoded[16:20], "big") * int.from_bytes(encoded[20:24], "big")
     if encoded.startswith(JPEG):
@@ -96,10 +99,10 @@ def _pixels(encoded: bytes) -> int:
 
 
 def problem(encoded: bytes) -> str:
-    """What is wrong with the bytes of an image file, in a few words; an empty string for nothing."""
+    """What is wrong with the bytes of an image file, in a few words; an empty string if nothing is."""
     try:
         with tf.device("CPU:0"):
-            if _pixels(encoded) > MOST_PIXELS:
+            if _pixels(encoded) > MAX_PIXELS:
                 return TOO_LARGE
             image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     except tf.errors.OpError as error:
@@ -107,24 +110,24 @@ def problem(encoded: bytes) -> str:
     return "" if min(image.shape[:2]) > 0 else "it has no pixels"
 
 
-def read_photo(path) -> bytes:
-    """The bytes of a JPEG or PNG file; raises :class:`InputError` naming one that is missing or does not decode."""
+def read_photo(path: str | os.PathLike) -> bytes:
+    """The bytes of a JPEG or PNG file; raises :class:`InputError` if it is missing or cannot be decoded."""
     encoded, _ = read_regular(path)
-    found = problem(encoded)
-    if found:
-        raise InputError(f"{path} does not decode: {found if found == TOO_LARGE else 'give a JPEG or PNG file'}.")
+    reason = problem(encoded)
+    if reason:
+        raise InputError(f"{path} does not decode: {reason if reason == TOO_LARGE else 'give a JPEG or PNG file'}.")
     return encoded
 
 
-def flip(image, seed):
-    """Mirror left and right with probability one half."""
+def flip(image: Tensor, seed: Tensor) -> Tensor:
+    """Flip horizontally with probability one half."""
     return tf.cond(tf.random.stateless_uniform([], seed) < 0.5, lambda: tf.reverse(image, [1]), lambda: image)
 
 
-def pad_and_crop(image, seed):
-    """Pad each side with zeros and crop at the image's own size, each position equally likely (Sec. 4.2).
+def pad_and_crop(image: Tensor, seed: Tensor) -> Tensor:
+    """Pad each side with zeros and take a random crop of the original size (Sec. 4.2).
 
-    The padding is the paper's 4 pixels for images of 32, and the same share of others.
+    The padding is an eighth of the side, the paper's 4 pixels for images of 32.
     """
     size = tf.shape(image)
     padding = size[0] // SIDE_OVER_PADDING
@@ -133,14 +136,14 @@ def pad_and_crop(image, seed):
     return tf.ensure_shape(tf.slice(padded, [at[0], at[1], 0], size), image.shape)
 
 
-def colour_shift(seed, colours: Colours = ALEXNET_COLOURS):
-    """AlexNet's PCA colour augmentation: one RGB offset for the whole image, in units of 0 to 255, ``[3]``."""
+def colour_shift(seed: Tensor, colours: Colours = ALEXNET_COLOURS) -> Tensor:
+    """AlexNet's PCA colour augmentation: one RGB offset ``[3]`` for the whole image, on the scale 0 to 255."""
     alphas = tf.random.stateless_normal([3], seed, stddev=PCA_DEVIATION)
     return 255.0 * tf.linalg.matvec(tf.constant(colours.vectors), alphas * tf.constant(colours.values))
 
 
 def _decode_window(encoded, shape, window):
-    """The uint8 pixels of ``window`` (top, left, height, width), decoding no more of a JPEG than it needs."""
+    """The uint8 pixels of ``window`` (top, left, height, width); of a JPEG only that part is decoded."""
     croppable = tf.logical_and(tf.io.is_jpeg(encoded), shape[2] != CMYK_CHANNELS)
     return tf.cond(
         croppable,
@@ -151,15 +154,15 @@ def _decode_window(encoded, shape, window):
     )
 
 
-def image_shape(encoded):
-    """int32 ``[height, width, channels]`` of a file, from its header alone for a JPEG."""
+def image_shape(encoded: Tensor) -> Tensor:
+    """int32 ``[height, width, channels]`` of an encoded image; for a JPEG only the header is read."""
     return tf.cond(
         tf.io.is_jpeg(encoded), lambda: tf.image.extract_jpeg_shape(encoded), lambda: tf.shape(decode(encoded))
     )
 
 
-def at_most(encoded, side: int):
-    """A photo whose shorter side has ``side`` pixels at most: the file itself, or a smaller JPEG of quality 95."""
+def at_most(encoded: Tensor, side: int) -> Tensor:
+    """``encoded`` itself, or a JPEG of quality 95 resized to shorter side ``side`` if it is larger than that."""
     shape = image_shape(encoded)
 
     def smaller():
@@ -172,10 +175,10 @@ def at_most(encoded, side: int):
 
 
 def _view(encoded, shape, scale, fraction, mirrored, size: int):
-    """A ``size`` x ``size`` float32 crop of the image resized to shorter side ``scale * size``, or its mirror image.
+    """A float32 ``size`` x ``size`` crop of the image resized to shorter side ``scale * size``, possibly mirrored.
 
-    ``fraction`` in [0, 1]^2 is the crop's place between top left and bottom right. The crop is chosen first, in the
-    file's own pixels, and only that window is decoded, mirrored and resized, once.
+    ``fraction`` in [0, 1]^2 is the position of the crop between top left and bottom right. The crop is first chosen in
+    the file's own pixels; only that window is decoded, and resized once.
     """
     window = crop_window(shape, scale, fraction)
     pixels = _decode_window(encoded, shape, window)
@@ -183,11 +186,16 @@ def _view(encoded, shape, scale, fraction, mirrored, size: int):
     return resize_crop(pixels, size)
 
 
-def crop_window(shape: tf.Tensor | tuple[int, ...], scale: tf.Tensor | float, fraction: tf.Tensor | float) -> tf.Tensor:
-    """Top, left, height and width, int32 ``[4]``, of a square crop of an image of ``shape``, in the image's pixels.
+def crop_window(shape: Tensor, scale: Tensor, fraction: Tensor) -> Tensor:
+    """The window of a square crop in an image, in the image's pixels.
 
-    The image's shorter side is ``scale`` crops long; ``fraction`` in [0, 1]^2 is the crop's place between top left and
-    bottom right.
+    Args:
+        shape: of the image, height and width first.
+        scale: the image's shorter side over the side of the crop.
+        fraction: in [0, 1] or [0, 1]^2, the position of the crop between top left and bottom right.
+
+    Returns:
+        Top, left, height and width, int32 ``[4]``.
     """
     extent = tf.cast(shape[:2], tf.float32)
     side = tf.maximum(tf.cast(tf.round(tf.reduce_min(extent) / scale), tf.int32), 1)
@@ -195,10 +203,10 @@ def crop_window(shape: tf.Tensor | tuple[int, ...], scale: tf.Tensor | float, fr
     return tf.stack([corner[0], corner[1], side, side])
 
 
-def resize_crop(pixels: tf.Tensor, size: int) -> tf.Tensor:
-    """A square crop, uint8, at ``size`` x ``size``, float32."""
-    pixels = tf.cast(pixels, tf.float32)  # of which TensorFlow resizes a fifth faster than of bytes
-    resized = tf.cond(  # a triangle filter is several times slower and gains nothing below (docs/deviations.md)
+def resize_crop(pixels: Tensor, size: int) -> Tensor:
+    """A square crop, uint8 ``[side, side, 3]``, resized to ``size`` x ``size``, float32."""
+    pixels = tf.cast(pixels, tf.float32)  # TensorFlow resizes floats a fifth faster than bytes
+    resized = tf.cond(  # below that factor the slower filter gains nothing (docs/deviations.md)
         tf.shape(pixels)[0] > ALIASING * size,
         lambda: tf.image.resize(pixels, [size, size], antialias=True),
         lambda: tf.image.resize(pixels, [size, size]),
@@ -206,15 +214,15 @@ def resize_crop(pixels: tf.Tensor, size: int) -> tf.Tensor:
     return tf.ensure_shape(resized, [size, size, 3])
 
 
-def scale_crop_flip(encoded, seed, size: int):
-    """Shorter side uniform in [8/7, 15/7] x size, a random crop of ``size``, mirrored half the time (Sec. 3.4)."""
-    draws = tf.random.stateless_uniform([4], seed)  # at once: each draw costs as much as a small image operation
+def scale_crop_flip(encoded: Tensor, seed: Tensor, size: int) -> Tensor:
+    """Shorter side uniform in [8/7, 15/7] x size, a random crop of ``size``, flipped half the time (Sec. 3.4)."""
+    draws = tf.random.stateless_uniform([4], seed)  # drawn together: each draw costs as much as a small image operation
     scale = SCALES[0] + (SCALES[1] - SCALES[0]) * draws[0]
     return _view(encoded, image_shape(encoded), scale, draws[1:3], draws[3] < 0.5, size)
 
 
-def center_view(encoded, size: int, crop: float = CENTER_CROP):
-    """The test view: the center square of ``crop`` of the shorter side, at ``size``; decoded at full quality."""
+def center_view(encoded: Tensor, size: int, crop: float = CENTER_CROP) -> Tensor:
+    """The test view: the center square of side ``crop`` x shorter side, resized to ``size`` x ``size``."""
     image = decode(encoded)
     extent = tf.shape(image)[:2]
     side = tf.cast(tf.round(tf.cast(tf.reduce_min(extent), tf.float32) * crop), tf.int32)
@@ -224,12 +232,30 @@ def center_view(encoded, size: int, crop: float = CENTER_CROP):
     return tf.ensure_shape(tf.image.resize(pixels, [size, size], antialias=True), [size, size, 3])
 
 
-def imagenet_training_view(encoded, seed, size: int, preprocessing: Preprocessing, colours: Colours = ALEXNET_COLOURS):
-    """The whole ImageNet training augmentation of one file: scale, crop, flip, mean, PCA colour (Sec. 3.4)."""
-    image = scale_crop_flip(encoded, fold(seed, 0), size)
-    return preprocessing(image, colour_shift(fold(seed, 1), colours))
+@dataclass(frozen=True)
+class ImageNetView:
+    """The network's input from an encoded image, float32 ``[size, size, 3]``, preprocessed (Sec. 3.4).
+
+    Fields:
+        preprocessing: what the network expects of its inputs, and which share of an image its test view shows.
+        size: side of the view in pixels.
+        colours: the principal components of the colour augmentation.
+    """
+
+    preprocessing: Preprocessing
+    size: int = 224
+    colours: Colours = ALEXNET_COLOURS
+
+    def training(self, encoded: Tensor, seed: Tensor) -> Tensor:
+        """The whole training augmentation of one image: scale, crop, flip, mean, PCA colour."""
+        image = scale_crop_flip(encoded, fold(seed, 0), self.size)
+        return self.preprocessing(image, colour_shift(fold(seed, 1), self.colours))
+
+    def test(self, encoded: Tensor) -> Tensor:
+        """The center view, preprocessed."""
+        return self.preprocessing(center_view(encoded, self.size, self.preprocessing.crop))
 
 
-def cifar_training_view(image, seed, preprocessing: Preprocessing):
-    """The whole CIFAR augmentation of one image: mean, pad and crop, flip (Sec. 4.2); the padding is the mean."""
+def cifar_training_view(image: Tensor, seed: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """The whole CIFAR augmentation of one image: mean, pad and crop, flip (Sec. 4.2); it is padded with the mean."""
     return flip(pad_and_crop(preprocessing(image), fold(seed, 0)), fold(seed, 1))

@@ -1,4 +1,4 @@
-"""What is computed once from data and kept between runs: by the code that made it, up to a size."""
+"""A cache on disk for results computed from data, keyed by the code that computes them and limited in size."""
 
 import hashlib
 import inspect
@@ -6,47 +6,50 @@ import os
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias
 
 import numpy as np
 
 from keras_resnet.files import write_whole
 
-KINDS = ("scores", "statistics", "records", "scans", "tfds", "photos")  # folders of the cache
-MOST_BYTES = 4 * 2**30  # of all of them; beyond it what was used longest ago goes. ImageNet's 50,000 scores are 0.2e9
+FOLDERS = ("scores", "statistics", "records", "scans", "tfds", "photos")  # of the cache
+MAX_BYTES = 4 * 2**30  # in all; then the least recently used files go. Scores of ImageNet's 50,000 photos take 0.2e9
 LIBRARIES = ("tensorflow", "keras")
+Maker: TypeAlias = ModuleType | Callable
 
 
 def cache_folder() -> Path:
-    """Where it is kept: ``$XDG_CACHE_HOME/keras_resnet``, by default under ``~/.cache``."""
+    """The folder of the cache: ``$XDG_CACHE_HOME/keras_resnet``, by default under ``~/.cache``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_resnet"
 
 
-def version_of(*makers) -> str:
-    """A short hash of the source of ``makers``, functions, modules and packages, and of the libraries that compute."""
+def version_of(*makers: Maker) -> str:
+    """A short hash of the source code of ``makers`` and the versions of the libraries that compute."""
     parts = [_source(maker) for maker in makers] + [metadata.version(library) for library in LIBRARIES]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-def _source(maker) -> str:
+def _source(maker: Maker) -> str:
     if hasattr(maker, "__path__"):
         return "\0".join(path.read_text() for path in sorted(Path(maker.__path__[0]).rglob("*.py")))
     return inspect.getsource(maker)
 
 
-def kept(name: str, compute: Callable[[], np.ndarray], *makers) -> np.ndarray:
-    """``compute()``, or what the same ``makers`` gave the last time under ``name``; a cache that fails only costs time.
+def cached(name: str, compute: Callable[[], np.ndarray], *makers: Maker) -> np.ndarray:
+    """``compute()``, or its stored result if ``name`` and the code are the same; a failing cache only costs time.
 
     Args:
-        name: ``kind/key``, the key telling all that the value depends on but the code.
-        compute: makes the value.
-        makers: functions, modules and packages whose source decides what the value is.
+        name: ``folder/key``, where the key identifies everything the value depends on except the code.
+        compute: computes the value.
+        makers: functions, modules and packages whose source code determines the value.
     """
     path = cache_folder() / f"{name}-{version_of(*makers)}.npy"
     try:
         value = np.load(path, allow_pickle=False)
         os.utime(path)
         return value
-    except (OSError, ValueError, EOFError):  # not made yet, or not written to its end
+    except (OSError, ValueError, EOFError):  # not there yet, or not written to its end
         pass
     value = compute()
     try:
@@ -59,18 +62,18 @@ def kept(name: str, compute: Callable[[], np.ndarray], *makers) -> np.ndarray:
 
 
 def evict() -> None:
-    """Remove what was used longest ago until the rest takes no more than ``MOST_BYTES``."""
+    """Remove the least recently used files until the rest takes at most ``MAX_BYTES``."""
     used = []
-    for kind in KINDS:
-        for path in (cache_folder() / kind).glob("*"):
+    for name in FOLDERS:
+        for path in (cache_folder() / name).glob("*"):
             try:
                 stat = path.stat()
                 used.append((stat.st_mtime, stat.st_size, path))
             except FileNotFoundError:  # another process was first
                 pass
-    size = sum(each[1] for each in used)
-    for _, bytes_, path in sorted(used, key=lambda each: each[0]):
-        if size <= MOST_BYTES:
+    total = sum(size for _, size, _ in used)
+    for _, size, path in sorted(used):
+        if total <= MAX_BYTES:
             return
         path.unlink(missing_ok=True)
-        size -= bytes_
+        total -= size

@@ -1,4 +1,4 @@
-"""The built-in demo set: ten shapes, rendered as JPEGs at first use, learnable in minutes and not linearly.
+"""The built-in demo set: ten shapes, rendered as JPEGs at first use; learned in minutes, but not by linear classifiers.
 
 Position, scale, rotation, colours, background and clutter are drawn independently of the class.
 """
@@ -17,13 +17,13 @@ from PIL import Image, ImageDraw
 from keras_resnet.data.cache import cache_folder
 from keras_resnet.errors import InputError
 
-VERSION = 2  # a change of the pictures needs a new folder
+VERSION = 2  # changed pictures need a new folder
 SIZES = {"train": 3000, "val": 1000}
-FIRST_SEED = {"train": 0, "val": 1_000_000}  # no image of one split shares its seed with one of the other
+FIRST_SEED = {"train": 0, "val": 1_000_000}  # the two splits share no seeds
 SIDES = (96, 160)
 QUALITIES = (70, 96)
 SUPERSAMPLING = 2
-BACKGROUND, SHAPE = (0, 120), (130, 256)  # levels of each colour: a shape is lighter than what is behind it
+BACKGROUND, SHAPE = (0, 120), (130, 256)  # levels of each colour: a shape is lighter than its background
 
 
 def _arc(center, radius, start, end, points=48):
@@ -47,7 +47,7 @@ def _heart():
 
 
 _HALF, _THIRD = 0.42, 0.34
-OUTLINES = {  # within the unit circle; a ring and a crescent are one closed line around their hole
+OUTLINES = {  # within the unit circle; a ring is a single closed line that runs around its hole too
     "arrow": [(0, -1), (0.8, -0.1), (0.3, -0.1), (0.3, 1), (-0.3, 1), (-0.3, -0.1), (-0.8, -0.1)],
     "circle": _arc((0, 0), 0.9, 0, 2 * math.pi),
     "crescent": _arc((0, 0), 1, 0.9, 2 * math.pi - 0.9) + _arc((0.45, 0), 0.8, 2 * math.pi - 1.35, 1.35),
@@ -64,7 +64,7 @@ CLASSES = tuple(sorted(OUTLINES))
 
 
 def render(label: int, seed: int) -> Image.Image:
-    """One picture of class ``label``: the same (label, seed) gives the same pixels; RGB, sides 96 to 160."""
+    """An RGB picture of class ``label`` with sides of 96 to 160 pixels; equal (label, seed) give equal pixels."""
     rng = np.random.default_rng([VERSION, seed])
     width, height = (int(n) for n in rng.integers(*SIDES, size=2, endpoint=True))
     size = np.array([width, height]) * SUPERSAMPLING
@@ -84,25 +84,25 @@ def render(label: int, seed: int) -> Image.Image:
     return picture.resize((width, height), Image.Resampling.BOX)
 
 
-def outline(label: int, center, radius: float, turn: float, stretch: float) -> np.ndarray:
-    """Corners ``[n, 2]``, x and y, of class ``label``'s shape."""
+def outline(label: int, center: np.ndarray, radius: float, turn: float, stretch: float) -> np.ndarray:
+    """Corners ``[n, 2]`` (x, y) of the shape of class ``label``, in pixels; ``turn`` is in radians."""
     rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     return (np.array(OUTLINES[CLASSES[label]]) * [stretch, 1 / stretch]) @ rotation.T * radius + center
 
 
-def background(rng, mean, size) -> Image.Image:
-    """A smooth random texture around the colour ``mean``."""
+def background(rng: np.random.Generator, mean: np.ndarray, size: np.ndarray) -> Image.Image:
+    """A smooth random texture of ``size`` (width, height) around the colour ``mean``."""
     grid = np.clip(mean + rng.normal(0, 28, (rng.integers(3, 9), rng.integers(3, 9), 3)), 0, 255)
     return Image.fromarray(grid.astype(np.uint8)).resize(tuple(size.tolist()), Image.Resampling.BICUBIC)
 
 
-def color(rng, levels) -> tuple[int, ...]:
-    """Three levels drawn from a range."""
+def color(rng: np.random.Generator, levels: tuple[int, int]) -> tuple[int, ...]:
+    """A random colour with levels in a range."""
     return tuple(rng.integers(*levels, 3).tolist())
 
 
-def clutter(rng, draw, size, thin=False) -> None:
-    """A small blob or bar, or a thin line, anywhere in the picture."""
+def clutter(rng: np.random.Generator, draw: ImageDraw.ImageDraw, size: np.ndarray, thin: bool = False) -> None:
+    """Draw a small blob or bar, or a thin line, anywhere in the picture."""
     at = rng.uniform(0, 1, 2) * size
     reach = rng.uniform(0.02, 0.09, 2) * size.min()
     fill = color(rng, (0, 256))
@@ -117,14 +117,14 @@ def clutter(rng, draw, size, thin=False) -> None:
 
 
 def folder() -> Path:
-    """The demo set's folder, ``train/<class>/*.jpg`` and ``val/<class>/*.jpg``; rendered if it is not there yet."""
+    """The folder of the demo set, ``train/<class>/*.jpg`` and ``val/<class>/*.jpg``, rendered at first use."""
     return rendered_once(f"demo-v{VERSION}", write)
 
 
 def rendered_once(name: str, write: Callable[[Path], None]) -> Path:
-    """The cache's folder ``name``, filled by ``write`` if it is not there yet; whole or absent."""
+    """The folder ``name`` of the cache, filled by ``write`` if it does not exist yet; whole or absent."""
     target = cache_folder() / name
-    if os.path.isdir(target):  # of a closed cache this says no
+    if os.path.isdir(target):  # False if the cache cannot be entered
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ def rendered_once(name: str, write: Callable[[Path], None]) -> Path:
         write(part)
         os.rename(part, target)
     except OSError:
-        if not target.is_dir():  # else another process was first
+        if not target.is_dir():  # otherwise another process was first
             raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -146,7 +146,7 @@ def rendered_once(name: str, write: Callable[[Path], None]) -> Path:
 
 
 def write(target: Path, sizes: dict[str, int] = SIZES) -> None:
-    """Render ``sizes`` images of each split under ``target``, as many of each class."""
+    """Render ``sizes`` images of each split under ``target``, with equally many of each class."""
     jobs = []
     for split, count in sizes.items():
         for name in CLASSES:

@@ -1,4 +1,4 @@
-"""Folders of photos: a folder a class, or ImageNet's as its official archives unpack, with a list of labels."""
+"""Folders of photos: one folder per class, or ImageNet as its official archives unpack, with a list of labels."""
 
 import csv
 import functools
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.reading import Reader, entries_of, read_regular, read_text
+from keras_resnet.data.reading import Reader, list_folder, read_regular, read_text
 from keras_resnet.data.scan import fetch_from, images_in, is_image
 from keras_resnet.data.splits import DATA_FORMS, Data, Split, fingerprint_of
 from keras_resnet.errors import InputError
@@ -17,13 +17,13 @@ from keras_resnet.errors import InputError
 
 def open_folder(folder: Path, name: str) -> Data:
     """``folder/train/<class>/*`` with ``folder/val/<class>/*``, or with a flat ``val`` and a label list beside it."""
-    there = dict(entries_of(folder)) if os.path.lexists(folder) else {}
+    is_folder = dict(list_folder(folder)) if os.path.lexists(folder) else {}
     for part in ("train", "val"):
-        if not there.get(part):
+        if not is_folder.get(part):
             raise InputError(f"There is no folder {folder / part}: --data takes {DATA_FORMS}.")
     classes = _folders(folder / "train")
     openers = {"train": functools.partial(_class_split, folder / "train", "train", classes)}
-    if any(is_image(name) for name, _ in entries_of(folder / "val")):
+    if any(is_image(name) for name, _ in list_folder(folder / "val")):
         openers["validation"] = functools.partial(_flat_split, folder, classes)
         return Data(name, classes, openers)
     val_classes = _folders(folder / "val")
@@ -38,21 +38,21 @@ def open_folder(folder: Path, name: str) -> Data:
 
 
 def folder_split(folder: Path, name: str) -> tuple[tuple[str, ...], Split]:
-    """The sorted class names and the images, those that decode, of ``folder/<class>/*``.
+    """The sorted class names and the readable images of ``folder/<class>/*``.
 
     Raises:
-        InputError: the folder is missing or cannot be read, has no images, or too many that do not decode.
+        InputError: the folder is missing or cannot be read, has no images, or has too many that do not decode.
     """
     classes = _folders(Path(folder))
     return classes, _class_split(Path(folder), name, classes)
 
 
 def _folders(folder: Path) -> tuple[str, ...]:
-    found = [name for name, is_folder in entries_of(folder) if is_folder]
-    for name in found:
-        if not name.isprintable():  # also bytes that are no UTF-8, which Python turns into surrogates
+    names = tuple(name for name, is_folder in list_folder(folder) if is_folder)
+    for name in names:
+        if not name.isprintable():  # this includes bytes that are not UTF-8, which Python turns into surrogates
             raise InputError(f"The class folder {name!r} in {folder} has a name that cannot be printed: rename it.")
-    return tuple(found)
+    return names
 
 
 def _class_split(folder: Path, name: str, classes: tuple[str, ...]) -> Split:
@@ -62,12 +62,12 @@ def _class_split(folder: Path, name: str, classes: tuple[str, ...]) -> Split:
 def _readable(folder: Path, directories: Sequence[str]) -> np.ndarray:
     files = images_in(folder, directories) if directories else np.zeros(0)
     if not len(files):
-        raise InputError(f"{folder} holds no images: it needs folders of .JPEG, .jpg or .png files, one a class.")
+        raise InputError(f"{folder} holds no images: it needs a folder of .JPEG, .jpg or .png files for each class.")
     return files
 
 
 def _split(folder: Path, name: str, files: np.ndarray) -> Split:
-    """The images of ``files``; their ``directory`` is their label."""
+    """The split of the images in ``files``; their ``directory`` is their label."""
     import tensorflow as tf
 
     place, paths = os.path.join(folder, ""), files["path"]
@@ -77,12 +77,12 @@ def _split(folder: Path, name: str, files: np.ndarray) -> Split:
         encoded, used = reader.read_whole(position)
         return encoded, tf.gather(labels, used)
 
-    about = [files[field].tobytes() for field in ("path", "size", "modified", "directory")]
+    fields = [files[field].tobytes() for field in ("path", "size", "modified", "directory")]
     return Split(
         name,
         len(files),
         lambda position: (reader.read(position), tf.gather(labels, position)),
-        fingerprint_of([place, *about]),
+        fingerprint_of([place, *fields]),
         lambda position: place + os.fsdecode(paths[position]),
         read_whole,
         reader,
@@ -92,16 +92,16 @@ def _split(folder: Path, name: str, files: np.ndarray) -> Split:
 
 
 def _flat_split(folder: Path, classes: tuple[str, ...]) -> Split:
-    """``folder/val/*.JPEG`` with the labels of the first list found in ``LABEL_LISTS``."""
-    images = [folder / "val" / name for name, _ in entries_of(folder / "val") if is_image(name)]
+    """``folder/val/*.JPEG`` with labels from the first file of ``LABEL_LISTS`` that is found."""
+    images = [folder / "val" / name for name, _ in list_folder(folder / "val") if is_image(name)]
     for name, read in LABEL_LISTS.items():
-        for found in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + name)):
-            wnids = _labels(read, found, images, classes)
+        for label_list in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + name)):
+            wnids = _labels(read, label_list, images, classes)
             missing = [path.name for path in images if wnids.get(path.stem) not in classes]
             if missing:
                 raise InputError(
-                    f"{found} gives no class of {folder / 'train'} for {len(missing)} of {len(images)} images in "
-                    f"{folder / 'val'} (the first is {missing[0]}): put the list that belongs to them there."
+                    f"{label_list} gives no class of {folder / 'train'} for {len(missing)} of {len(images)} images in "
+                    f"{folder / 'val'} (the first is {missing[0]}): replace it with the list for these images."
                 )
             number = {name: i for i, name in enumerate(classes)}
             files = _readable(folder / "val", [""])
@@ -119,13 +119,13 @@ def _labels(read, path: Path, images, classes) -> dict[str, str]:
         return read(path, images, classes)
     except InputError:
         raise
-    except Exception as error:  # whatever a damaged list, or the development kit's .mat file, leads to
-        words = f"{type(error).__name__}: {error}"[:200]
-        raise InputError(f"{path} is not as it was published ({words}): put the original there.") from error
+    except Exception as error:  # damaged files can raise anything
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise InputError(f"{path} is not as it was published ({reason}): restore the original.") from error
 
 
 def _devkit(path: Path, images, classes) -> dict[str, str]:
-    """The development kit's ground truth: a number a line, which ``meta.mat`` beside it turns into a WordNet ID."""
+    """The development kit's ground truth: one number per line, which ``meta.mat`` beside it maps to a WordNet ID."""
     from scipy.io import loadmat
 
     meta = path.with_name("meta.mat")
@@ -137,24 +137,26 @@ def _devkit(path: Path, images, classes) -> dict[str, str]:
 
 
 def _synsets(path: Path, images, classes) -> dict[str, str]:
-    """A WordNet ID a line, in the order of the sorted files."""
+    """One WordNet ID per line, in the order of the sorted files."""
     return _in_order(path, images, read_text(path).split())
 
 
 def _in_order(path, images, wnids) -> dict[str, str]:
     if len(wnids) != len(images):
-        raise InputError(f"{path} has {len(wnids)} labels for {len(images)} images: the list is of another set.")
+        raise InputError(
+            f"{path} has {len(wnids)} labels for {len(images)} images: it is the list of another data set."
+        )
     return {image.stem: wnid for image, wnid in zip(images, wnids, strict=True)}
 
 
 def _file_and_number(path: Path, images, classes) -> dict[str, str]:
-    """Caffe's list: a file and the position of its class among the sorted ones, a line."""
+    """Caffe's list: on each line a file, and the position of its class among the sorted classes."""
     pairs = (line.split() for line in read_text(path).splitlines() if line.strip())
     return {Path(file).stem: classes[int(number)] for file, number in pairs if 0 <= int(number) < len(classes)}
 
 
 def _kaggle(path: Path, images, classes) -> dict[str, str]:
-    """Kaggle's solution: an image's name, then its WordNet ID and boxes."""
+    """Kaggle's solution file: the name of an image, then its WordNet ID and boxes."""
     rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
     return {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
 

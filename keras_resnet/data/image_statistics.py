@@ -1,4 +1,4 @@
-"""What is computed once from the training images and kept: the mean image and the principal colours."""
+"""Statistics of the training images, computed once and cached: the mean image and the principal colours."""
 
 import sys
 
@@ -6,35 +6,35 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import augment
-from keras_resnet.data.cache import kept
+from keras_resnet.data.cache import cached
 from keras_resnet.data.parallel import parallel_map
 from keras_resnet.data.pipelines import ArraySplit
 from keras_resnet.data.splits import Split
 
-SAMPLE = 10_000  # images; more hardly change a mean: at a deviation of 70 levels its standard error is 0.7
+SAMPLE = 10_000  # images; with a deviation of 70 levels, the standard error of a mean over them is 0.7
 
 
 def mean_image(split: Split | ArraySplit, size: int = 224) -> np.ndarray:
-    """The per-pixel mean, float32 ``[size, size, 3]``, of the images, of their center views for a :class:`Split`.
+    """The per-pixel mean, float32 ``[size, size, 3]``, of the images, or of their center views for a :class:`Split`.
 
-    A :class:`Split` of more than 10,000 images is sampled evenly, and its mean is kept in the cache folder.
+    From a :class:`Split` of more than 10,000 images an even sample is taken; its mean is cached.
     """
     if isinstance(split, ArraySplit):
         return split.images.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return _kept(split, f"mean-{size}", lambda: _mean_of_center_views(split, size))
+    return _cached(split, f"mean-{size}", lambda: _mean_of_center_views(split, size))
 
 
 def principal_colours(split: Split, size: int = 224) -> augment.Colours:
-    """The principal components of the RGB values / 255 of the same center views, kept likewise (Sec. 3.4)."""
-    covariance = _kept(split, f"colours-{size}", lambda: _colour_covariance(split, size))
+    """The principal components of RGB values / 255 in the same center views, also cached (Sec. 3.4)."""
+    covariance = _cached(split, f"colours-{size}", lambda: _colour_covariance(split, size))
     values, vectors = np.linalg.eigh(covariance)
     return augment.Colours(tuple(values[::-1].tolist()), tuple(map(tuple, vectors[:, ::-1].tolist())))
 
 
-def _kept(split, what, compute):
-    if not split.fingerprint:  # nothing tells it from others
+def _cached(split, what, compute):
+    if not split.fingerprint:  # it cannot be told from others
         return compute()
-    return kept(f"statistics/{split.fingerprint}-{what}", compute, sys.modules[__name__], augment)
+    return cached(f"statistics/{split.fingerprint}-{what}", compute, sys.modules[__name__], augment)
 
 
 def _mean_of_center_views(split, size):

@@ -1,17 +1,18 @@
-"""What several processes need is computed by one of them."""
+"""A lock for what one of several processes computes for all of them."""
 
 import contextlib
 import fcntl
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 
 @contextlib.contextmanager
-def one_at_a_time(target: Path, doing: str):
-    """Hold the lock of ``target``, a file that is computed once and kept, while it is looked for and computed.
+def one_at_a_time(target: Path, doing: str) -> Iterator[None]:
+    """Hold the lock of ``target``, a file that is computed once and stored.
 
-    Of several workers on a shared disk one computes what the others then find there. Where nothing can be locked or
-    written, each computes its own. The lock goes with its process.
+    Of several workers on a shared disk, one computes what the others then find. If nothing can be locked or written,
+    each computes its own. The system releases the lock when the process ends. ``doing`` is shown to those that wait.
     """
     with contextlib.ExitStack() as held:
         try:

@@ -1,28 +1,35 @@
-"""Mixup, CutMix and label smoothing as functions of (batch, seed); Keras' layers draw from a state of their own."""
+"""Mixup, CutMix and label smoothing as functions of (batch, seed), unlike Keras' layers, which keep a random state."""
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import tensorflow as tf
 
 from keras_resnet.data.augment import fold
+from keras_resnet.typing import Tensor
+
+Batch: TypeAlias = tuple[Tensor, Tensor]
+Finish: TypeAlias = Callable[[Batch, Tensor], Batch]
 
 SMOOTHING = 0.1  # Szegedy et al. 2016
 MIXUP_ALPHA = 0.2  # Zhang et al. 2018
-MIXED = 1_000_000_007  # keeps these draws apart from those of the batch's first image
+MIX_DRAWS = 1_000_000_007  # separates these draws from those of the batch's first image
 
 
-def smooth(labels, classes: int):
-    """float32 ``[batch, classes]``: ``SMOOTHING`` of the weight spread over all classes."""
+def smooth(labels: Tensor, classes: int) -> Tensor:
+    """Smoothed labels, float32 ``[batch, classes]``, with ``SMOOTHING`` of the weight spread over all classes."""
     return tf.one_hot(labels, classes, 1 - SMOOTHING + SMOOTHING / classes, SMOOTHING / classes)
 
 
-def mixup(images, labels, seed):
-    """Each example blended with its neighbour in the batch, by one weight drawn from Beta(0.2, 0.2)."""
+def mixup(images: Tensor, labels: Tensor, seed: Tensor) -> Batch:
+    """Blend each example with its neighbour in the batch, with one weight drawn from Beta(0.2, 0.2)."""
     draws = tf.random.stateless_gamma([2], fold(seed, 0), MIXUP_ALPHA) + 1e-20
-    kept = draws[0] / tf.reduce_sum(draws)
-    return _blend(images, kept), _blend(labels, kept)
+    weight = draws[0] / tf.reduce_sum(draws)
+    return _blend(images, weight), _blend(labels, weight)
 
 
-def cutmix(images, labels, seed):
-    """A rectangle of each image from its neighbour, its share of the area uniform (Yun et al. 2019)."""
+def cutmix(images: Tensor, labels: Tensor, seed: Tensor) -> Batch:
+    """Replace a rectangle of each image by its neighbour's; its area is a uniform share (Yun et al. 2019)."""
     size = tf.shape(images)[1:3]
     side = tf.sqrt(tf.random.stateless_uniform([], fold(seed, 0))) * tf.cast(size, tf.float32)
     center = tf.random.stateless_uniform([2], fold(seed, 1)) * tf.cast(size, tf.float32)
@@ -30,20 +37,20 @@ def cutmix(images, labels, seed):
     last = tf.minimum(tf.cast(center + side / 2, tf.int32), size)
     rows, columns = (tf.logical_and(tf.range(size[i]) >= first[i], tf.range(size[i]) < last[i]) for i in (0, 1))
     inside = tf.logical_and(rows[:, None], columns[None, :])[None, :, :, None]
-    kept = 1 - tf.reduce_mean(tf.cast(inside, tf.float32))
-    return tf.where(inside, tf.roll(images, 1, 0), images), _blend(labels, kept)
+    weight = 1 - tf.reduce_mean(tf.cast(inside, tf.float32))
+    return tf.where(inside, tf.roll(images, 1, 0), images), _blend(labels, weight)
 
 
-def _blend(values, kept):
-    return kept * values + (1 - kept) * tf.roll(values, 1, 0)
+def _blend(values, weight):
+    return weight * values + (1 - weight) * tf.roll(values, 1, 0)
 
 
-def mix(classes: int):
-    """A function of (batch, seed): labels smoothed, then mixup or CutMix, each for half of the batches."""
+def mix(classes: int) -> Finish:
+    """A function of (batch, seed) that smooths labels, then applies mixup or CutMix, each to half of the batches."""
 
     def finish(batch, seed):
         images, labels = batch
-        seed = fold(seed, MIXED)
+        seed = fold(seed, MIX_DRAWS)
         labels = smooth(labels, classes)
         return tf.cond(
             tf.random.stateless_uniform([], fold(seed, 2)) < 0.5,

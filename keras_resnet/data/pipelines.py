@@ -1,23 +1,26 @@
-"""Batches from splits: for training an endless stream that is a function of (seed, position), else one pass."""
+"""Batches from splits: an endless stream for training, as a function of (seed, position), or a single pass."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data import augment
+from keras_resnet.data.mixing import Finish
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.splits import Split
 from keras_resnet.errors import InputError
+from keras_resnet.typing import Tensor
 from keras_resnet.weights.preprocessing import Preprocessing
 
-SHUFFLE = 1_000_000  # keeps the draws of the shuffle apart from those of the images
+SHUFFLE_DRAWS = 1_000_000  # separates the draws of the shuffle from those of the images
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One worker's share of every batch: worker ``index`` of ``workers``, with ``replicas`` devices in all."""
+    """The share of every batch for worker ``index`` of ``workers``, which have ``replicas`` devices in all."""
 
     index: int = 0
     workers: int = 1
@@ -28,7 +31,7 @@ class Shard:
 class ArraySplit:
     """A split decoded into memory: uint8 ``images`` ``[examples, size, size, 3]`` and int32 ``labels``."""
 
-    reader: ClassVar[None] = None  # nothing is read any more
+    reader: ClassVar[None] = None  # all images are in memory
 
     name: str
     images: np.ndarray
@@ -38,28 +41,28 @@ class ArraySplit:
         return len(self.labels)
 
     def spread(self, count: int) -> "ArraySplit":
-        """``count`` of the images, evenly spaced, so that folders sorted by class give of each."""
+        """``count`` evenly spaced images, so that images sorted by class are drawn from every class."""
         check_count(self, count)
         chosen = np.linspace(0, len(self) - 1, count).round().astype(np.int64)
         return ArraySplit(f"{count:,} of {self.name}", self.images[chosen], self.labels[chosen])
 
     def joined(self, other: "ArraySplit") -> "ArraySplit":
         """These images, then those of ``other``."""
-        images, labels = (np.concatenate(both) for both in ((self.images, other.images), (self.labels, other.labels)))
+        images, labels = (np.concatenate(pair) for pair in ((self.images, other.images), (self.labels, other.labels)))
         return ArraySplit(f"{self.name} and {other.name}", images, labels)
 
 
-def check_count(split, count: int) -> None:
+def check_count(split: Split | ArraySplit, count: int) -> None:
     """Raise :class:`InputError` if ``split`` has fewer than ``count`` images."""
     if count > len(split):
         raise InputError(f"{split.name} has {len(split)} images, not {count}: ask for fewer.")
 
 
 def decode_all(split: Split, size: int = 32) -> ArraySplit:
-    """Decode ``split`` into memory, uint8; images of another size are resized whole to ``size`` x ``size``.
+    """Decode ``split`` into memory as uint8, resizing whole images of other sizes to ``size`` x ``size``.
 
-    Where both sides are whole multiples of ``size``, a pixel is the mean of the square that it stands for; other sizes
-    are resized bilinearly, filtered where they shrink.
+    If both sides are multiples of ``size``, each pixel is the mean of the area it covers; otherwise images are resized
+    bilinearly, and filtered against aliasing where they shrink.
     """
 
     def load(position):
@@ -84,17 +87,17 @@ def _rounded(image):
     return tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), tf.uint8)
 
 
-def shuffled_positions(count: int, seed: int, start: int):
-    """An endless data set of (position, image seed), from the ``start``-th example of the run on.
+def shuffled_positions(count: int, seed: int, start: int) -> tf.data.Dataset:
+    """An endless data set of (position, image seed), from example ``start`` of the run on.
 
-    Example k of a run is element k mod count of epoch k // count, and each epoch is a new permutation of all
-    positions, so any place of a run is reached at once.
+    Example k of a run is element k mod count of epoch k // count. Each epoch is a new permutation of all positions, so
+    the stream can start anywhere without what comes before.
     """
 
     first_epoch, done = divmod(start, count)
 
     def epoch_positions(epoch):
-        seeds = augment.fold(tf.stack([tf.constant(seed, tf.int64), epoch]), SHUFFLE)
+        seeds = augment.fold(tf.stack([tf.constant(seed, tf.int64), epoch]), SHUFFLE_DRAWS)
         order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seeds)
         first = tf.where(epoch == first_epoch, tf.constant(done, tf.int64), 0)
         numbers = epoch * count + tf.range(first, count)
@@ -104,17 +107,31 @@ def shuffled_positions(count: int, seed: int, start: int):
     return tf.data.Dataset.counter(first_epoch).flat_map(epoch_positions)
 
 
-def training_batches(view, count, batch_size, seed, start_step, shard=Shard(), finish=None):
-    """Batches of what ``view(position, image seed)`` gives, endless, from step ``start_step`` on.
+def training_batches(
+    view: Callable[[Tensor, Tensor], Any],
+    count: int,
+    batch_size: int,
+    seed: int,
+    start_step: int,
+    shard: Shard = Shard(),
+    finish: Callable[[Any, Tensor], Any] | None = None,
+) -> tf.data.Dataset:
+    """Endless shuffled batches; the shards' batches together are those of a single device, example for example.
 
-    The batches of the shards together are those of one device, example for example. ``finish(batch, seed)`` changes
-    whole batches.
+    Args:
+        view: from (position, image seed) to an example, a tensor or a structure of tensors.
+        count: number of positions.
+        batch_size: examples per step over all shards.
+        seed: determines the order and the image seeds.
+        start_step: the step to start from.
+        shard: the share of this worker.
+        finish: a function of (batch, seed) that changes whole batches.
     """
     stream = shuffled_positions(count, seed, start_step * batch_size)
     if shard.workers > 1:
         share = batch_size // shard.workers
-        own = slice(shard.index * share, (shard.index + 1) * share)
-        stream = stream.batch(batch_size).map(lambda position, image_seed: (position[own], image_seed[own])).unbatch()
+        part = slice(shard.index * share, (shard.index + 1) * share)
+        stream = stream.batch(batch_size).map(lambda position, image_seed: (position[part], image_seed[part])).unbatch()
     share = batch_size // shard.replicas
     if finish is None:
         return parallel_map(stream, view).batch(share, drop_remainder=True).prefetch(AHEAD)
@@ -123,19 +140,22 @@ def training_batches(view, count, batch_size, seed, start_step, shard=Shard(), f
     return parallel_map(batches, lambda batch, seeds: finish(batch, seeds[0])).prefetch(AHEAD)
 
 
-def single_pass(view, count, batch_size, shard=Shard()):
-    """Batches of what ``view(position)`` gives, once, in order; the last batch may be smaller.
+def single_pass(
+    view: Callable[[Tensor], tuple], count: int, batch_size: int, shard: Shard = Shard()
+) -> tf.data.Dataset:
+    """Batches of ``view(position)`` for all positions, once and in order; the last batch may be smaller.
 
-    Several replicas get batches of one size with a weight an example: the last example fills up, and weighs nothing.
+    Several replicas get batches of equal size with a weight for each example: the last example is repeated to fill the
+    batches, with weight 0.
     """
     if shard.replicas == 1:
         return parallel_map(tf.data.Dataset.range(count), view).batch(batch_size).prefetch(AHEAD)
-    each = -(-batch_size // shard.replicas)
-    steps = -(-count // (each * shard.replicas))
-    own = np.arange(steps * each * shard.replicas).reshape(steps, shard.workers, -1)[:, shard.index].ravel()
-    padded = tf.data.Dataset.from_tensor_slices((np.minimum(own, count - 1), (own < count).astype(np.float32)))
+    share = -(-batch_size // shard.replicas)
+    steps = -(-count // (share * shard.replicas))
+    places = np.arange(steps * share * shard.replicas).reshape(steps, shard.workers, -1)[:, shard.index].ravel()
+    padded = tf.data.Dataset.from_tensor_slices((np.minimum(places, count - 1), (places < count).astype(np.float32)))
     weighted = parallel_map(padded, lambda position, weight: (*view(position), weight))
-    return weighted.batch(each, drop_remainder=True).prefetch(AHEAD)
+    return weighted.batch(share, drop_remainder=True).prefetch(AHEAD)
 
 
 def cifar_batches(
@@ -145,11 +165,12 @@ def cifar_batches(
     seed: int | None = None,
     start_step: int = 0,
     shard: Shard = Shard(),
-    finish=None,
-):
-    """Batches of float32 ``[batch, size, size, 3]`` and int32 labels: the CIFAR protocol (Sec. 4.2).
+    finish: Finish | None = None,
+) -> tf.data.Dataset:
+    """Batches of float32 ``[batch, size, size, 3]`` and int32 labels in the CIFAR protocol (Sec. 4.2).
 
-    With a ``seed``, augmented, shuffled and endless, from step ``start_step`` on; without, one pass of the images.
+    With a ``seed`` they are augmented, shuffled and endless, see :func:`training_batches`; without one they are a
+    single pass over the images, see :func:`single_pass`.
     """
     images, labels = tf.constant(split.images), tf.constant(split.labels)
     if seed is None:
@@ -168,31 +189,30 @@ def cifar_batches(
 
 def imagenet_batches(
     split: Split,
-    preprocessing: Preprocessing,
+    view: augment.ImageNetView,
     batch_size: int,
-    size: int = 224,
     seed: int | None = None,
     start_step: int = 0,
     shard: Shard = Shard(),
-    finish=None,
-    colours: augment.Colours = augment.ALEXNET_COLOURS,
-):
-    """Batches of float32 ``[batch, size, size, 3]`` and int32 labels: the ImageNet protocol (Sec. 3.4).
+    finish: Finish | None = None,
+) -> tf.data.Dataset:
+    """Batches of float32 ``[batch, size, size, 3]`` and int32 labels in the ImageNet protocol (Sec. 3.4).
 
-    With a ``seed``, augmented, shuffled and endless, from step ``start_step`` on; without, one pass of center views.
-    The next whole image of the split stands in for one that can no longer be read.
+    With a ``seed`` they are augmented, shuffled and endless, see :func:`training_batches`; without one they are a
+    single pass over the center views, see :func:`single_pass`. If an image can no longer be read, the next readable
+    one of the split takes its place.
     """
     read = split.read_whole or split.read
     if seed is None:
 
-        def center(position):
+        def test(position):
             encoded, label = read(position)
-            return preprocessing(augment.center_view(encoded, size, preprocessing.crop)), label
+            return view.test(encoded), label
 
-        return single_pass(center, len(split), batch_size, shard)
+        return single_pass(test, len(split), batch_size, shard)
 
-    def view(position, image_seed):
+    def training(position, image_seed):
         encoded, label = read(position)
-        return augment.imagenet_training_view(encoded, image_seed, size, preprocessing, colours), label
+        return view.training(encoded, image_seed), label
 
-    return training_batches(view, len(split), batch_size, seed, start_step, shard, finish)
+    return training_batches(training, len(split), batch_size, seed, start_step, shard, finish)

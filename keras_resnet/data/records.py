@@ -1,42 +1,43 @@
-"""TFRecord shards read by position: an index of where each record lies makes them as random as a folder.
+"""TFRecord shards read by position: an index of the records gives random access, as to the files of a folder.
 
-There is no shuffle buffer: an epoch is a permutation of the whole split, and any place of it is reached at once.
+There is no shuffle buffer: an epoch is a permutation of the whole split, and can be entered at any position.
 """
 
 import functools
-import hashlib
 import os
 import resource
 import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 import numpy as np
 
-from keras_resnet.data.cache import cache_folder, kept
+from keras_resnet.data.cache import cache_folder, cached
 from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.reading import Reader, read_json
 from keras_resnet.data.scan import stamp
 from keras_resnet.data.splits import Data, Split, fingerprint_of
 from keras_resnet.errors import InputError, in_our_words
+from keras_resnet.files import sha256_of
 
 MANIFEST = "records.json"
 HEADER = struct.Struct("<QI")  # a record: its length, a checksum of the length, the data, a checksum of the data
 LENGTH_BYTES, FOOTER_BYTES = 8, 4
 CRC_MASK = 0xA282EAD8
-MOST_OPEN = 8192
-OPENING = threading.Lock()  # two threads that want a shard open it once
+MAX_OPEN_FILES = 8192
+OPENING = threading.Lock()  # so that two threads do not open the same shard
 PARTS = {"train": "train", "validation": "val", "test": "test"}
-FEATURES = ("image/encoded", "image/class/label")  # the names TensorFlow's ImageNet scripts use; labels count from 0
+FEATURES = ("image/encoded", "image/class/label")  # as TensorFlow's ImageNet scripts name them; labels count from 0
 
 
 def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0, last: int | None = None) -> Split:
-    """The records ``first`` to ``last`` of ``shards``, in the stored order.
+    """The split of records ``first`` to ``last`` of ``shards``, in the stored order.
 
-    ``parse`` takes a record, a scalar string tensor, to the encoded image and its label. Each record's checksum is
-    verified as it is read: a damaged one raises :class:`InputError`, naming its shard.
+    ``parse`` takes a record, a scalar string tensor, and returns the encoded image and its label. Each record's
+    checksum is verified when it is read; a damaged record raises an :class:`InputError` that names its shard.
     """
     import tensorflow as tf
 
@@ -50,13 +51,13 @@ def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0,
         try:
             with OPENING:
                 opened = _opener()(paths[shard], stamps[shard])
-            found = os.pread(opened.descriptor, length + FOOTER_BYTES, start)
+            content = os.pread(opened.descriptor, length + FOOTER_BYTES, start)
         except OSError as error:
             raise InputError(f"{paths[shard]} cannot be read: {error.strerror}.") from error
-        record, checksum = found[:length], found[length:]
+        record, checksum = content[:length], content[length:]
         if masked_crc(record) != int.from_bytes(checksum, "little"):
             raise InputError(
-                f"{paths[shard]} is damaged, its record at byte {start} has another checksum: copy it again."
+                f"{paths[shard]} is damaged, its record at byte {start} has a wrong checksum: copy it again."
             )
         return record
 
@@ -77,13 +78,13 @@ def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0,
 
 
 def masked_crc(data: bytes) -> int:
-    """The checksum of ``data``, CRC-32C, as TFRecord files store it."""
-    found = google_crc32c.value(data)
-    return ((found >> 15 | found << 17) + CRC_MASK) & 0xFFFFFFFF
+    """The CRC-32C checksum of ``data`` in the masked form that TFRecord files store."""
+    crc = google_crc32c.value(data)
+    return ((crc >> 15 | crc << 17) + CRC_MASK) & 0xFFFFFFFF
 
 
 class _Shard:
-    """An open file, closed when nobody reads it any more."""
+    """An open file that is closed when it is no longer referenced."""
 
     def __init__(self, path: str, changed: str):
         self.descriptor = os.open(path, os.O_RDONLY)
@@ -95,18 +96,18 @@ class _Shard:
 
 @functools.cache
 def _opener() -> Callable[[str, str], _Shard]:
-    """Opens a shard, given its path and stamp, or gives the open one; in all half the files that a process may open.
+    """A function from path and stamp to an open shard, which caches half as many files as the process may open.
 
-    That limit is often 1,024, as many as ImageNet's shards in TFDS: it is raised as far as the system allows.
+    That limit is often 1,024, the number of ImageNet's shards in TFDS, and is raised as far as the system allows.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = max(soft, min(hard, MOST_OPEN))
+    allowed = max(soft, min(hard, MAX_OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     return functools.lru_cache(maxsize=allowed // 2)(_Shard)
 
 
 def record_index(shards: list[Path]) -> np.ndarray:
-    """int64 ``[records, 3]``: shard, start in bytes and length of each record; kept in the cache folder."""
+    """The shard, start in bytes and length of each record, int64 ``[records, 3]``; cached."""
     key = fingerprint_of(f"{path} {stamp(str(path))}" for path in shards)
 
     def places(shard):
@@ -116,12 +117,12 @@ def record_index(shards: list[Path]) -> np.ndarray:
             raise InputError(f"{shard} cannot be read: {error.strerror}.") from error
 
     def scan():
-        each = (np.array([(n, *place) for place in places(shard)], np.int64) for n, shard in enumerate(shards))
-        return np.concatenate([found.reshape(-1, 3) for found in each])
+        rows = (np.array([(n, *place) for place in places(shard)], np.int64) for n, shard in enumerate(shards))
+        return np.concatenate([array.reshape(-1, 3) for array in rows])
 
     name = f"records/{key}"
     with one_at_a_time(cache_folder() / name, f"indexing the records of {shards[0].parent}"):
-        return kept(name, scan, record_index, _places)
+        return cached(name, scan, record_index, _places)
 
 
 def _places(shard: Path):
@@ -133,7 +134,7 @@ def _places(shard: Path):
             header = file.read(HEADER.size)
             length, checksum = HEADER.unpack(header) if len(header) == HEADER.size else (size, None)
             if checksum is not None and masked_crc(header[:LENGTH_BYTES]) != checksum:
-                raise InputError(f"{shard} is damaged: at byte {at} there is no record; write it again.")
+                raise InputError(f"{shard} is damaged: there is no record at byte {at}; write it again.")
             start = at + HEADER.size
             at = start + length + FOOTER_BYTES
             if at > size:
@@ -142,7 +143,7 @@ def _places(shard: Path):
 
 
 def open_records(folder: Path, name: str) -> Data:
-    """The data set that ``tools/make_records.py`` wrote into ``folder``; the shards of a part are checked with it."""
+    """The data set that ``tools/make_records.py`` wrote into ``folder``; opening a part checks its shards."""
     manifest = read_manifest(folder)
     if not manifest["complete"]:
         raise InputError(f"{folder} is not finished: run the same tools/make_records.py command again.")
@@ -163,25 +164,25 @@ def open_records(folder: Path, name: str) -> Data:
             raise InputError(f"The shards of the part {stem} in {folder} hold no records: make the shards again.")
         return split
 
-    there = {key: stem for key, stem in PARTS.items() if manifest["splits"].get(stem)}
-    return Data(name, classes, {key: functools.partial(part, stem) for key, stem in there.items()})
+    stems = {key: stem for key, stem in PARTS.items() if manifest["splits"].get(stem)}
+    return Data(name, classes, {key: functools.partial(part, stem) for key, stem in stems.items()})
 
 
 def _parse(folder, classes, record):
     import tensorflow as tf
 
     image, label = FEATURES
-    found = tf.io.parse_single_example(
+    features = tf.io.parse_single_example(
         record, {image: tf.io.FixedLenFeature([], tf.string), label: tf.io.FixedLenFeature([], tf.int64)}
     )
 
     def refuse(number):
-        raise InputError(f"{folder} has a record of the class {number}, and {classes} classes: make the shards again.")
+        raise InputError(f"{folder} has a record of class {number}, but only {classes} classes: make the shards again.")
 
-    number = found[label]
+    number = features[label]
     inside = tf.logical_and(number >= 0, number < classes)
     refused = functools.partial(tf.numpy_function, refuse, [number], tf.int64, stateful=False)
-    return found[image], tf.ensure_shape(tf.cond(inside, lambda: number, refused), [])
+    return features[image], tf.ensure_shape(tf.cond(inside, lambda: number, refused), [])
 
 
 def read_manifest(folder: Path) -> dict:
@@ -189,41 +190,34 @@ def read_manifest(folder: Path) -> dict:
     path = folder / MANIFEST
     manifest = read_json(path)
     if not _is_manifest(manifest):
-        raise InputError(f"{path} is damaged, it is not as tools/make_records.py writes it: make the shards again.")
+        raise InputError(f"{path} is damaged, tools/make_records.py did not write it like this: make the shards again.")
     return manifest
 
 
-def _is_manifest(found) -> bool:
-    kinds = {"classes": list, "complete": bool, "splits": dict}
-    if not isinstance(found, dict) or not all(type(found.get(key)) is kind for key, kind in kinds.items()):
-        return False
-    lists = found["splits"].values()
+def _has_fields(value: Any, types: dict[str, type]) -> bool:
+    return isinstance(value, dict) and all(type(value.get(key)) is kind for key, kind in types.items())
+
+
+def _is_manifest(value: Any) -> bool:
     return (
-        len(found["classes"]) > 0
-        and all(isinstance(name, str) for name in found["classes"])
-        and found["splits"].keys() <= set(PARTS.values())
-        and all(isinstance(shards, list) and all(map(_is_shard, shards)) for shards in lists)
+        _has_fields(value, {"classes": list, "complete": bool, "splits": dict})
+        and len(value["classes"]) > 0
+        and all(isinstance(name, str) for name in value["classes"])
+        and value["splits"].keys() <= set(PARTS.values())
+        and all(isinstance(shards, list) and all(map(_is_shard, shards)) for shards in value["splits"].values())
     )
 
 
-def _is_shard(found) -> bool:
-    kinds = {"file": str, "examples": int, "bytes": int, "sha256": str}
+def _is_shard(value: Any) -> bool:
     return (
-        isinstance(found, dict)
-        and all(type(found.get(key)) is kind for key, kind in kinds.items())
-        and Path(found["file"]).name == found["file"]
-        and "\0" not in found["file"]
+        _has_fields(value, {"file": str, "examples": int, "bytes": int, "sha256": str})
+        and Path(value["file"]).name == value["file"]
+        and "\0" not in value["file"]
     )
-
-
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_shard(path: Path, split: Split, positions: np.ndarray) -> dict:
-    """Write the examples at ``positions`` of ``split`` as ``path``, whole or not at all; returns its manifest entry."""
+    """Write the examples at ``positions`` of ``split`` as ``path``, whole or not at all; return its manifest entry."""
     import tensorflow as tf
 
     from keras_resnet.data.parallel import parallel_map

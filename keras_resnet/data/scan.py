@@ -1,6 +1,7 @@
-"""A kept scan of an image folder that finds what does not decode, before training meets it.
+"""A cached scan of an image folder that finds files that do not decode before training reads them.
 
-Millions of files are rows of one array, each is looked at once, and one process of several scans for all.
+It is made for millions of files: they are rows of one array, each is examined once, and one of several processes scans
+for all of them.
 """
 
 import os
@@ -13,13 +14,13 @@ import numpy as np
 
 from keras_resnet.data.cache import cache_folder, evict, version_of
 from keras_resnet.data.lock import one_at_a_time
-from keras_resnet.data.reading import MOST_LOST, entries_of, read_regular
+from keras_resnet.data.reading import MAX_LOST_SHARE, list_folder, read_regular
 from keras_resnet.data.splits import fingerprint_of
 from keras_resnet.errors import InputError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-NAMED = 20
-KEPT_EVERY = 20_000  # images, after which a scan that is stopped continues
+MAX_LISTED = 20
+SAVE_INTERVAL = 20_000  # images between saves, from which a stopped scan continues
 UNKNOWN, BAD, GOOD = -1, 0, 1
 FIELDS = ("path", "directory", "size", "modified", "state")
 
@@ -27,12 +28,12 @@ FIELDS = ("path", "directory", "size", "modified", "state")
 def images_in(folder: Path, directories: Sequence[str]) -> np.ndarray:
     """The images in ``directories`` of ``folder`` that decode; the others are named and counted on standard error.
 
-    The scan is made once: its results are kept by path, size and modification time, and only new or changed
-    files are decoded again. A process that had to wait for another's scan takes what that found.
+    Results are cached by path, size and modification time, so only new or changed files are decoded again. A process
+    that had to wait for another's scan uses its results.
 
     Returns:
-        A row an image, by directory and name: ``path`` below ``folder``, bytes; ``directory``, int32, its place in
-        ``directories``; ``size`` in bytes and ``modified`` in nanoseconds, int64; ``state``, int8, which is ``GOOD``.
+        One row per image, sorted by directory and name: ``path`` below ``folder``, bytes; ``directory``, int32, its
+        index in ``directories``; ``size`` in bytes and ``modified`` in nanoseconds, int64; ``state``, int8: ``GOOD``.
 
     Raises:
         InputError: more than 1 % of the files do not decode.
@@ -45,9 +46,9 @@ def images_in(folder: Path, directories: Sequence[str]) -> np.ndarray:
 
 
 def fetch_from(folder: Path, files: np.ndarray) -> Callable[[int], bytes]:
-    """What takes a position in ``files``, rows of :func:`images_in`, to the bytes of its file.
+    """A function from a position in ``files``, rows of :func:`images_in`, to the bytes of that file.
 
-    It raises :class:`InputError` for a file that cannot be read, or that has changed and does not decode any more.
+    It raises :class:`InputError` if the file cannot be read, or has changed and no longer decodes.
     """
     from keras_resnet.data import augment
 
@@ -59,7 +60,7 @@ def fetch_from(folder: Path, files: np.ndarray) -> Callable[[int], bytes]:
         if now != tuple(known[position]):
             problem = augment.problem(encoded)
             if problem:
-                raise InputError(f"{path} does not decode any more: {problem}.")
+                raise InputError(f"{path} no longer decodes: {problem}.")
             known[position] = now
         return encoded
 
@@ -67,67 +68,67 @@ def fetch_from(folder: Path, files: np.ndarray) -> Callable[[int], bytes]:
 
 
 def listed_images(folder: Path, paths: list[str]) -> np.ndarray:
-    """Those of ``paths`` under ``folder`` that decode; else as :func:`images_in`.
+    """The files of ``paths`` under ``folder`` that decode, as rows like those of :func:`images_in`.
 
-    The scan is kept for each such list.
+    Each such list has a cached scan of its own.
     """
     names = [os.fsencode(os.path.relpath(path, folder)) for path in paths]
     return _readable(folder, scan_file(folder, fingerprint_of(names)), lambda: _rows(folder, names, 0))
 
 
 def scan_file(folder: Path, which: str = "") -> Path:
-    """Where the scan of ``folder``, or of ``which`` of its files, is kept."""
+    """The file that caches the scan of ``folder``, or of the list of its files with fingerprint ``which``."""
     from keras_resnet.data.augment import decode
 
     name = f"{fingerprint_of([str(folder.resolve()), which])}-{version_of(decode)}"
     return cache_folder() / "scans" / f"{name}.npy"
 
 
-def _readable(folder: Path, kept: Path, listed: Callable[[], np.ndarray]) -> np.ndarray:
-    before = _written(kept)
-    with one_at_a_time(kept, f"checking {folder}"):
-        known = _read(kept)
-        if known is not None and _written(kept) != before and (known["state"] != UNKNOWN).all():
-            files = known  # of who was waited for
+def _readable(folder: Path, cache: Path, listed: Callable[[], np.ndarray]) -> np.ndarray:
+    before = _written(cache)
+    with one_at_a_time(cache, f"checking {folder}"):
+        known = _read(cache)
+        if known is not None and _written(cache) != before and (known["state"] != UNKNOWN).all():
+            files = known  # from the process that was waited for
         else:
-            files = _scan(folder, listed(), known, kept)
+            files = _scan(folder, listed(), known, cache)
     bad = files[files["state"] == BAD]
     if len(bad):
-        _tell(folder, bad["path"], len(files), kept.with_suffix(".txt"))
-    if len(bad) > MOST_LOST * len(files):
+        _report(folder, bad["path"], len(files), cache.with_suffix(".txt"))
+    if len(bad) > MAX_LOST_SHARE * len(files):
         first = _full(folder, bad["path"][0])
         raise InputError(
-            f"{len(bad)} of {len(files)} images in {folder} do not decode, more than {MOST_LOST:.0%} "
+            f"{len(bad)} of {len(files)} images in {folder} do not decode, more than {MAX_LOST_SHARE:.0%} "
             f"(the first is {first}: {_problem(first)}): repair or remove them."
         )
     return files[files["state"] == GOOD]
 
 
 def is_image(name: str) -> bool:
-    """Whether a file's name is that of an image."""
+    """Whether the name of a file is that of an image."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def stamp(path: str) -> str:
-    """Size and modification time of a file, which change with its content."""
+    """The size and modification time of a file, which change with its content."""
     stat = os.stat(path)
     return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
-def _scan(folder, files, known, kept) -> np.ndarray:
-    """``files`` with their states, those of the ``known`` scan where they have not changed since."""
+def _scan(folder, files, known, cache) -> np.ndarray:
+    """``files`` with their states, taken from the ``known`` scan for files that have not changed."""
     if known is not None and len(known):
         order = np.argsort(known["path"], kind="stable")
         places = np.searchsorted(known["path"], files["path"], sorter=order)
         before = known[order[np.minimum(places, len(known) - 1)]]
         same = np.all([before[field] == files[field] for field in ("path", "size", "modified")], axis=0)
         files["state"][same] = before["state"][same]
-    _decode(folder, files, kept)
+    _decode(folder, files, cache)
     return files
 
 
 def _listed(folder, directory, number) -> np.ndarray:
-    names = [name for name, _ in entries_of(folder / directory) if is_image(name)]
+    names = [name for name, _ in list_folder(folder / directory) if is_image(name)]
     return _rows(folder, [os.fsencode(os.path.join(directory, name)) for name in names], number)
 
 
@@ -139,26 +140,26 @@ def _rows(folder, paths, number) -> np.ndarray:
 
 def _size_and_time(path) -> tuple[int, int]:
     try:
-        found = os.stat(path)
-    except OSError:  # such as a link to nothing, which does not decode either
+        status = os.stat(path)
+    except OSError:  # such as a broken link, which does not decode either
         return -1, 0
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
-def _decode(folder, files, kept) -> None:
-    """Find the unknown states, in parallel, with a progress bar on a terminal, and keep them from time to time."""
+def _decode(folder, files, cache) -> None:
+    """Determine unknown states in parallel, with a progress bar on a terminal, and save them at intervals."""
     import tqdm
 
     fresh = np.flatnonzero(files["state"] == UNKNOWN)
     progress = tqdm.tqdm(total=len(fresh), desc=f"checking {folder}", unit=" images", disable=None, leave=False)
     with progress, ThreadPoolExecutor(os.cpu_count()) as threads:
-        for start in range(0, max(1, len(fresh)), KEPT_EVERY):  # also where nothing is new: others may wait for it
-            some = fresh[start : start + KEPT_EVERY]
+        for start in range(0, max(1, len(fresh)), SAVE_INTERVAL):  # once at least: others may be waiting
+            some = fresh[start : start + SAVE_INTERVAL]
             problems = threads.map(lambda path: _problem(_full(folder, path)), files["path"][some])
             for place, problem in zip(some, problems, strict=True):
                 files["state"][place] = BAD if problem else GOOD
                 progress.update()
-            _keep(kept, files, start + KEPT_EVERY >= len(fresh))
+            _save(cache, files, start + SAVE_INTERVAL >= len(fresh))
 
 
 def _problem(path: str) -> str:
@@ -171,15 +172,15 @@ def _problem(path: str) -> str:
         return str(error).removeprefix(path).strip(" .")
 
 
-def _tell(folder, paths, count, everything: Path) -> None:
-    for path in paths[:NAMED]:
+def _report(folder, paths, count, full_list: Path) -> None:
+    for path in paths[:MAX_LISTED]:
         print(f"left out {_full(folder, path)}: {_problem(_full(folder, path))}", file=sys.stderr)
-    if len(paths) > NAMED:
+    if len(paths) > MAX_LISTED:
         try:
-            everything.write_bytes(b"".join(os.fsencode(_full(folder, path)) + b"\n" for path in paths))
-            print(f"... and {len(paths) - NAMED} more, all in {everything}", file=sys.stderr)
+            full_list.write_bytes(b"".join(os.fsencode(_full(folder, path)) + b"\n" for path in paths))
+            print(f"... and {len(paths) - MAX_LISTED} more, all in {full_list}", file=sys.stderr)
         except OSError:
-            print(f"... and {len(paths) - NAMED} more", file=sys.stderr)
+            print(f"... and {len(paths) - MAX_LISTED} more", file=sys.stderr)
     print(f"{len(paths)} of {count} images in {folder} do not decode and are left out", file=sys.stderr)
 
 
@@ -187,28 +188,30 @@ def _full(folder, path: bytes) -> str:
     return os.path.join(folder, os.fsdecode(path))
 
 
-def _written(kept: Path) -> int | None:
+def _written(cache: Path) -> int | None:
     try:
-        return kept.stat().st_mtime_ns
+        return cache.stat().st_mtime_ns
     except OSError:
         return None
 
 
-def _read(kept: Path) -> np.ndarray | None:
+def _read(cache: Path) -> np.ndarray | None:
     try:
-        known = np.load(kept, allow_pickle=False)
-    except (OSError, ValueError, EOFError):  # no scan yet, or one that was not written to its end: scan again
+        known = np.load(cache, allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # no scan yet, or an unfinished file: scan again
         return None
     return known if known.dtype.names == FIELDS else None
 
 
-def _keep(kept: Path, files: np.ndarray, last: bool) -> None:
+def _save(cache: Path, files: np.ndarray, last: bool) -> None:
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(f".{os.getpid()}.npy")
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        part = cache.with_suffix(f".{os.getpid()}.npy")
         np.save(part, files)
-        os.replace(part, kept)
+        os.replace(part, cache)
         evict()
     except OSError as error:
         if last:
-            print(f"the scan could not be kept in {kept} ({error.strerror}); the next run scans again", file=sys.stderr)
+            print(
+                f"the scan could not be saved in {cache} ({error.strerror}): the next run repeats it", file=sys.stderr
+            )

@@ -1,4 +1,4 @@
-"""Where images come from: a folder, record shards, a TFDS data set, or the built-in demo set."""
+"""Sources of images: a folder, record shards, a TFDS data set, or the built-in demo set."""
 
 import os
 from pathlib import Path
@@ -18,11 +18,11 @@ def open_data(data: str, data_dir: str | Path | None = None) -> Data:
     with a flat ``val/`` and a label list (see ``LABEL_LISTS``); or shards of ``tools/make_records.py``.
 
     Args:
-        data: what to open. Something with a path separator, or an existing folder, is a folder.
-        data_dir: where TFDS data sets are prepared; TFDS' own default if None.
+        data: what to open. Anything with a path separator, and any existing folder, is taken as a folder.
+        data_dir: where TFDS data sets are prepared; None for the default of TFDS.
 
     Raises:
-        InputError: saying what was looked for and how to get the data.
+        InputError: it was not found, with the way to get it.
     """
     if data == "demo":
         return open_folder(demo.folder(), "demo")

@@ -1,8 +1,8 @@
-"""What every source gives: splits whose encoded images are read by position."""
+"""The common form of all sources: splits whose encoded images are read by position."""
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,16 +21,16 @@ class Split:
     """Encoded images and labels of one part of a data set, read by position in any order.
 
     Fields:
-        name: which images these are, as reports name them.
-        size: how many there are.
-        read: scalar int64 tensor, a position, to the JPEG or PNG file's bytes, a scalar string tensor, and the label,
-            a scalar int32 tensor.
-        fingerprint: changes when the files do; names what is computed once from the split and kept.
-        file: a position to the image's file, where it has one of its own.
-        read_whole: the same as ``read`` in training, where the next whole image stands in for one that is lost.
-        reader: what reads, and counts what is lost.
-        files: a row an image, as :func:`keras_resnet.data.scan.images_in` gives them, of images in files of their own.
-        with_files: other ``files`` to the split of those.
+        name: how reports name these images.
+        size: the number of images.
+        read: from a position, a scalar int64 tensor, to the bytes of the JPEG or PNG file, a scalar string tensor, and
+            the label, a scalar int32 tensor.
+        fingerprint: changes when the files do; it identifies cached results of the split.
+        file: from a position to the image's file, if images have individual files.
+        read_whole: like ``read``, but replaces an image that cannot be read by the next readable one, for training.
+        reader: reads the images, and counts those that are lost.
+        files: if images have individual files, one row per image, see :func:`keras_resnet.data.scan.images_in`.
+        with_files: from other ``files`` to the split of those.
     """
 
     name: str
@@ -47,19 +47,18 @@ class Split:
         return self.size
 
     def photo(self, position: int) -> str:
-        """What messages call the image at ``position``: its file, or its place."""
+        """The name of the image at ``position`` in messages: its file or its number."""
         return self.file(position) if self.file else f"number {position} of {self.name}"
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data set: its class names, and its parts, each opened when it is first asked for and then kept.
+    """A data set: its class names, and its parts, each opened when it is first used.
 
     Fields:
         name: of the data set.
         classes: class names, in the order of the labels.
-        openers: a function that opens each part there is of ``"train"``, ``"validation"`` and ``"test"``; the first two
-            are always there.
+        openers: functions that open the parts ``"train"`` and ``"validation"``, and ``"test"`` if there is one.
     """
 
     name: str
@@ -78,18 +77,18 @@ class Data:
 
     @functools.cached_property
     def test(self) -> Split | None:
-        """The test images; None where there are none."""
+        """The test images; None if there are none."""
         return self.openers["test"]() if "test" in self.openers else None
 
     def part(self, name: str) -> Split:
-        """``"train"``, ``"val"`` or ``"test"``; raises :class:`InputError` for one that there is not."""
-        found = getattr(self, {"val": "validation"}.get(name, name))
-        if found is None:
+        """The part ``"train"``, ``"val"`` or ``"test"``; raises :class:`InputError` if it does not exist."""
+        split = getattr(self, {"val": "validation"}.get(name, name))
+        if split is None:
             raise InputError(f"{self.name} has no {name} split: choose --split val.")
-        return found
+        return split
 
 
-def fingerprint_of(parts) -> str:
+def fingerprint_of(parts: Iterable[str | bytes]) -> str:
     """A short hash of ``parts``, strings or bytes."""
     digest = hashlib.sha256()
     for part in parts:

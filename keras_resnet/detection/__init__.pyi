@@ -5,7 +5,8 @@ from .data import (
     DetectionSets as DetectionSets,
     Photo as Photo,
     check_unseen as check_unseen,
-    contents as contents,
+    content_hashes as content_hashes,
+    decode_upright as decode_upright,
     detection_batches as detection_batches,
     open_coco as open_coco,
     open_coco_sets as open_coco_sets,
@@ -14,10 +15,10 @@ from .data import (
     open_tfds_detection as open_tfds_detection,
     open_voc as open_voc,
     open_voc_sets as open_voc_sets,
-    viewed as viewed,
 )
 from .detector import Detector as Detector, Options as Options, pyramid_scales as pyramid_scales
 from .detector_file import load_detector as load_detector
+from .detector_specs import ImageSize as ImageSize, Proposals as Proposals, RegionHead as RegionHead
 from .faster_rcnn import FasterRCNN as FasterRCNN
 from .roi_pooling import roi_align as roi_align, roi_max_pool as roi_max_pool
 from .scoring import (
@@ -31,7 +32,6 @@ from .scoring import (
     average_precisions as average_precisions,
     coco_scores as coco_scores,
     interval as interval,
-    mean_ap as mean_ap,
     write_coco as write_coco,
     write_det as write_det,
     write_voc as write_voc,
@@ -41,8 +41,7 @@ from .training import (
     DetectionSettings as DetectionSettings,
     DetectionTask as DetectionTask,
     Protocol as Protocol,
-    drawn as drawn,
-    first as first,
-    photos_of as photos_of,
+    draw_detections as draw_detections,
+    read_photos as read_photos,
     train as train,
 )

@@ -1,7 +1,8 @@
-"""Classification networks cut in two for detection: what all regions share, and what each goes through."""
+"""Classification networks cut in two for detection: layers that all regions share, and a head for each region."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,7 +23,7 @@ from keras_resnet.weights.named import check_shapes, slots
 from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
 from keras_resnet.weights.values import check_values
 
-IMAGENET_MEAN = Preprocessing(mean=CAFFE.mean[::-1])  # for a network that does not know its own
+IMAGENET_MEAN = Preprocessing(mean=CAFFE.mean[::-1])  # for a network without preprocessing of its own
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Backbone:
     """A network cut at stride 16.
 
     Fields:
-        name: the network's.
-        shared: from images ``[batch, height, width, 3]`` of any size to their map of stride 16.
-        head: from regions ``[n, size, size, channels]`` of the map to features ``[n, width]``.
-        size: bins of a region along each side.
+        name: the network's name.
+        shared: from images ``[batch, height, width, 3]`` of any size to their feature map of stride 16.
+        head: from pooled regions ``[regions, size, size, channels]`` to features ``[regions, width]``.
+        size: bins along each side of a region.
         preprocessing: of the images.
-        taken, left: tensors of the classification network by name, with their shapes: used, or not.
-        config: plain values that make the same again, without its weights.
+        taken, left: the classification network's tensors that are used and those that are not; shapes by name.
+        config: plain values from which :func:`rebuild` makes the same backbone, without its weights.
     """
 
     name: str
@@ -46,14 +47,14 @@ class Backbone:
     preprocessing: Preprocessing
     taken: dict[str, tuple[int, ...]]
     left: dict[str, tuple[int, ...]]
-    config: dict
+    config: dict[str, Any]
 
 
 def from_network(network: Network, frozen: str | None = "conv2") -> Backbone:
-    """Cut ``network`` after conv4_x (Sec. 4.3): conv1 to conv4_x are shared, conv5_x is the regions' own.
+    """Cut ``network`` after conv4_x: conv1 to conv4_x are shared, conv5_x is the head (Sec. 4.3).
 
-    Its weights are copied. Every batch normalization is a constant scale and offset by the statistics it has, so they
-    should be recalibrated ones, as every run of this package ends with.
+    The weights are copied. Batch normalization is a constant scale and offset, given by the moving statistics, which
+    should therefore be recalibrated, as they are at the end of every run of this package.
 
     Args:
         network: an ImageNet network of this package, residual or plain, with any weights.
@@ -76,7 +77,7 @@ def from_network(network: Network, frozen: str | None = "conv2") -> Backbone:
 
 
 def _cut(whole: Network, preprocessing: Preprocessing, frozen: str | None, left: dict[str, tuple]) -> Backbone:
-    """``whole``, a network without its classifier, in its two parts; looks at none of its weights."""
+    """Cut ``whole``, a network without its classifier, in two; its weights need not be allocated."""
     freeze(whole, frozen, batch_norm=True)
     middle = whole.stages[2].output
     pooled = keras.layers.GlobalAveragePooling2D(name=POOLS["avg"], dtype="float32")(whole.output)
@@ -94,31 +95,33 @@ def _cut(whole: Network, preprocessing: Preprocessing, frozen: str | None, left:
 
 
 def preprocessing_of(network: Network) -> Preprocessing:
-    """Of images of any size: a mean image becomes its channel means."""
-    known = network.preprocessing or IMAGENET_MEAN
-    return known if known.mean.ndim == 1 else replace(known, mean=known.mean.mean(axis=(0, 1)))
+    """The network's preprocessing, for images of any size: a mean image is replaced by its channel means."""
+    preprocessing = network.preprocessing or IMAGENET_MEAN
+    mean = preprocessing.mean
+    return preprocessing if mean.ndim == 1 else replace(preprocessing, mean=mean.mean(axis=(0, 1)))
 
 
 def vgg16(weights: str | None = None) -> Backbone:
-    """VGG-16 of ``keras.applications``, the baseline of Tables 7 and 8: conv1_1 to conv5_3 shared, fc6 and fc7 after.
+    """VGG-16 of ``keras.applications``, the baseline of Tables 7 and 8.
 
-    Regions have 7 x 7 bins; conv1 and conv2 are frozen, and fc6 and fc7 drop half of their outputs in training.
+    conv1_1 to conv5_3 are shared, fc6 and fc7 are the head, each followed by dropout of one half. Regions have
+    7 x 7 bins. conv1 and conv2 are frozen.
 
     Args:
         weights: None for random ones, ``"imagenet"`` to download them, or a weight file of ``keras.applications``.
 
     Raises:
-        InputError: a file that is missing, damaged or not of VGG-16, or holds numbers that no trained network has.
+        InputError: the file is missing, damaged or not VGG-16's, or holds numbers that no trained network has.
     """
     if weights is not None:
         path = fetch(VGG16) if weights == "imagenet" else expanded(weights)
         arrays, names = _vgg16_file(path)
-    with unallocated():  # what does not fit costs no memory
+    with unallocated():  # a file that does not fit costs no memory
         network = keras.applications.VGG16(weights=None, name=VGG16)
         variables = {f"{layer.name}/{v.name}": v for layer in network.layers for v in layer.weights}
-        parts = {name: tuple(v.shape) for name, v in variables.items()}
+        shapes = {name: tuple(v.shape) for name, v in variables.items()}
         if weights is not None:
-            check_shapes(parts, VGG16, arrays, path.name, names)
+            check_shapes(shapes, VGG16, arrays, path.name, names)
     if weights is not None:
         for name, variable in variables.items():
             variable.assign(arrays[name])
@@ -138,33 +141,33 @@ def vgg16(weights: str | None = None) -> Backbone:
         head=keras.Model(region, keras.layers.Activation("linear", dtype="float32", name="features")(x), name="head"),
         size=7,
         preprocessing=CAFFE,
-        taken={name: shape for name, shape in parts.items() if not is_classifier(name)},
-        left={name: shape for name, shape in parts.items() if is_classifier(name)},
+        taken={name: shape for name, shape in shapes.items() if not is_classifier(name)},
+        left={name: shape for name, shape in shapes.items() if is_classifier(name)},
         config={"name": VGG16},
     )
 
 
 def _vgg16_file(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays in a Keras file by layer and weight, which their ranks tell, and the file's own names of them."""
+    """A Keras file's arrays as ``layer/kernel`` and ``layer/bias``, by their ranks, and their names in the file."""
     load = READERS[suffix_of(path, READERS)]
     check_file(path, "weight file", f"give the path of a {', '.join(READERS)} file of keras.applications")
     arrays: dict[str, np.ndarray] = {}
     names: dict[str, str] = {}
-    for layer, found in load(path)[0].items():
-        for key, array in found.items():
+    for layer, layer_arrays in load(path)[0].items():
+        for key, array in layer_arrays.items():
             name = f"{layer}/{'bias' if array.ndim == 1 else 'kernel'}"
             if name in arrays:
                 raise InputError(
-                    f"{path.name} is no file of VGG-16, whose layers have one kernel and one bias: "
-                    f"{shown(names[name])} and {shown(f'{layer}/{key}')} are the same."
+                    f"{path.name} is not a file of VGG-16, whose layers have one kernel and one bias each: it has both "
+                    f"{shown(names[name])} and {shown(f'{layer}/{key}')}."
                 )
             arrays[name], names[name] = array, f"{layer}/{key}"
     check_values(arrays, path.name, epsilon=0.0, names=names)
     return arrays, names
 
 
-def rebuild(config: dict) -> Backbone:
-    """The backbone that ``Backbone.config`` describes, with random weights."""
+def rebuild(config: dict[str, Any]) -> Backbone:
+    """The backbone that a ``Backbone.config`` describes, with random weights."""
     if "spec" not in config:
         return vgg16()
     spec, shape = NetSpec(**config["spec"]), (None, None, config["channels"])
@@ -172,10 +175,10 @@ def rebuild(config: dict) -> Backbone:
     return _cut(whole, Preprocessing.from_config(config["preprocessing"]), config["frozen"], left={})
 
 
-def transfer_report(model, backbone: Backbone) -> str:
-    """What became of every tensor: taken from the classification network, left there, or new in the detector."""
-    own = {id(v) for part in (model.shared, model.head) for v in part.weights}
-    new = {v.path: tuple(v.shape) for v in model.weights if id(v) not in own}
+def transfer_report(model: keras.Model, backbone: Backbone) -> str:
+    """A line each for the tensors taken from the classification network, left there, and new in the detector."""
+    transferred = {id(v) for part in (model.shared, model.head) for v in part.weights}
+    new = {v.path: tuple(v.shape) for v in model.weights if id(v) not in transferred}
     lines = [f"{backbone.name} -> detector of {len(model.class_names)} classes"]
     for title, tensors in (("taken", backbone.taken), ("left", backbone.left), ("new", new)):
         numbers = sum(int(np.prod(shape)) for shape in tensors.values())

@@ -1,5 +1,6 @@
-"""Finding objects in photos: a detector, or several together, with Table 9's options (appendix B)."""
+"""Finding objects in photos, with one detector or an ensemble, and Table 9's options (appendix B)."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,26 +9,27 @@ import tensorflow as tf
 from keras_resnet.detection.anchors import decode
 from keras_resnet.detection.boxes import Detections, area
 from keras_resnet.detection.data.batches import prepare_image
-from keras_resnet.detection.faster_rcnn import TESTED, FasterRCNN
+from keras_resnet.detection.faster_rcnn import TEST_PROPOSALS, FasterRCNN
 from keras_resnet.detection.losses import BOX_WEIGHTS
 from keras_resnet.detection.suppression import DETECTION_OVERLAP, propose, suppress, vote
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.error_rates import NOT_FINITE
+from keras_resnet.typing import Tensor
 
-PYRAMID = (200, 400, 600, 800, 1000)  # shorter sides where a detector's own is 600 (appendix B)
-REGION_SIDE = 224 / 600  # of a region at its best scale, where a detector's own shorter side is 1
-LEAST_SCORE, MOST = 0.01, 100
+PYRAMID = (200, 400, 600, 800, 1000)  # shorter sides for a detector of 600 pixels (appendix B)
+REGION_SIDE = 224 / 600  # the best side of a region, as a share of the detector's shorter side
+MIN_SCORE, MAX_DETECTIONS = 0.01, 100
 
 
 @dataclass(frozen=True)
 class Options:
-    """Table 9's switches at test; global context is the detector's own.
+    """Table 9's options at test time; global context belongs to the detector itself.
 
     Fields:
-        refine: box refinement: regions are pooled again from their moved boxes, both results suppressed together, and
-            the boxes left vote.
-        scales: multi-scale testing: shorter sides of the pyramid in pixels, ascending; empty for the detector's own.
-        flip: score regions in the mirrored image too.
+        refine: box refinement: regions are pooled again from their regressed boxes, both sets of detections are
+            suppressed together, and the surviving boxes are averaged by box voting.
+        scales: the shorter sides of multi-scale testing in pixels, ascending; empty for the detector's own size.
+        flip: average the scores of each region with those in the mirrored image.
     """
 
     refine: bool = False
@@ -36,180 +38,198 @@ class Options:
 
 
 def pyramid_scales(model: FasterRCNN) -> tuple[int, ...]:
-    """The paper's five scales for a detector of any image size: 600 becomes its own."""
-    return tuple(round(scale * model.shorter / 600) for scale in PYRAMID)
+    """The paper's five scales in proportion to the detector's image size, which is 600 in the paper."""
+    return tuple(round(scale * model.image_size.shorter / 600) for scale in PYRAMID)
 
 
 class Detector:
-    """Detections of one photo after the other.
+    """Finds the objects in one photo after the other.
 
-    Several detectors are an ensemble: all score the union of their proposals, and probabilities and boxes are averaged.
+    Several detectors form an ensemble: each scores the union of their proposals, and probabilities and boxes are
+    averaged.
 
     Args:
         models: trained detectors of the same classes.
-        options: what to do at test.
+        options: of testing.
 
     Raises:
-        InputError: detectors of different classes, or scales that do not do.
+        InputError: the detectors have different classes, or the scales are not positive and ascending.
     """
 
-    def __init__(self, models: list[FasterRCNN], options: Options = Options()):
+    def __init__(self, models: Sequence[FasterRCNN], options: Options = Options()):
         if not models:
-            raise InputError("Give one detector or more.")
+            raise InputError("Give at least one detector.")
         self.classes = models[0].class_names
         for model in models[1:]:
             if model.class_names != self.classes:
                 raise InputError(f"{model.name} and {models[0].name} find different classes: they make no ensemble.")
         if list(options.scales) != sorted(set(options.scales)) or any(scale < 1 for scale in options.scales):
             raise InputError(f"The scales {options.scales} must be positive and ascending, as 200 400 600 800 1000.")
-        self.members = [_Member(model, options.scales or (model.shorter,), options.flip) for model in models]
+        self.members = [_Member(model, options) for model in models]
         self.options = options
 
     def __call__(self, image: np.ndarray, photo: object = "the photo") -> Detections:
-        """What is in ``image``, uint8 ``[height, width, 3]``: at most 100 boxes in its pixels, the best first.
+        """The objects in ``image``, uint8 ``[height, width, 3]``: at most 100 boxes in its pixels, best first.
 
         Raises:
-            InputError: a member's outputs are not finite; the image is called ``photo``.
+            InputError: a detector's outputs are not finite; the message calls the image ``photo``.
         """
-        return self.look(image, photo)[0]
+        return self.detect_with_proposals(image, photo)[0]
 
-    def look(self, image: np.ndarray, photo: object = "the photo") -> tuple[Detections, np.ndarray]:
-        """The detections, and the proposals ``[n, 4]`` they come from, the best first for one detector."""
-        seen = [member.see(image, photo) for member in self.members]
-        proposals = np.concatenate([member.proposals(views) for member, views in zip(self.members, seen, strict=True)])
+    def detect_with_proposals(self, image: np.ndarray, photo: object = "the photo") -> tuple[Detections, np.ndarray]:
+        """The detections, and the proposals ``[n, 4]`` they come from, those of each detector best first."""
+        views = [member.views(image, photo) for member in self.members]
+        proposals = np.concatenate([member.proposals(part) for member, part in zip(self.members, views, strict=True)])
         if not len(proposals):
             return Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0)), proposals
         limits = np.array(image.shape[1::-1] * 2)
-        probabilities, boxes = self._score(seen, proposals, limits)
+        probabilities, boxes = self._score(views, proposals, limits)
         if self.options.refine:
-            best = probabilities[:, 1:].argmax(axis=1)
-            again = boxes[np.arange(len(boxes)), best]
-            again = again[area(again) > 0]
-            second = self._score(seen, again, limits)
+            regressed = boxes[np.arange(len(boxes)), probabilities[:, 1:].argmax(axis=1)]
+            second = self._score(views, regressed[area(regressed) > 0], limits)
             probabilities, boxes = (np.concatenate(pair) for pair in zip((probabilities, boxes), second, strict=True))
-        region, number = np.nonzero(probabilities[:, 1:] >= LEAST_SCORE)
-        found = Detections(boxes[region, number], number, probabilities[region, number + 1])
-        found = _sized(found)
-        kept = suppress(found, DETECTION_OVERLAP, MOST)
-        return (vote(kept, found) if self.options.refine else kept), proposals
+        region, number = np.nonzero(probabilities[:, 1:] >= MIN_SCORE)
+        detections = Detections(boxes[region, number], number, probabilities[region, number + 1])
+        detections = detections.select(area(detections.boxes) > 0)
+        survivors = suppress(detections, DETECTION_OVERLAP, MAX_DETECTIONS)
+        return (vote(survivors, detections) if self.options.refine else survivors), proposals
 
-    def _score(self, seen, regions, limits):
-        """Probabilities ``[n, classes + 1]`` and clipped boxes ``[n, classes, 4]``, means over members and views."""
-        scored = [s for member, views in zip(self.members, seen, strict=True) for s in member.score(views, regions)]
-        probabilities, deltas = (np.mean(parts, axis=0) for parts in zip(*scored, strict=True))
+    def _score(
+        self, views: list[list["_View"]], regions: np.ndarray, limits: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities ``[n, classes + 1]`` and clipped boxes ``[n, classes, 4]``, averaged over all views."""
+        members = zip(self.members, views, strict=True)
+        scores = [score for member, part in members for score in member.score(part, regions)]
+        probabilities, deltas = (np.mean(parts, axis=0) for parts in zip(*scores, strict=True))
         return probabilities, np.clip(decode(deltas, regions[:, None]), 0, limits)
-
-
-def _sized(found: Detections) -> Detections:
-    kept = area(found.boxes) > 0
-    return Detections(found.boxes[kept], found.classes[kept], found.scores[kept])
 
 
 @dataclass(frozen=True)
 class _View:
-    """One member's features of an image at one scale: ``factor`` is view pixels over photo pixels, x and y twice."""
+    """One detector's feature map of a photo at one scale.
 
-    features: tf.Tensor
-    extents: tf.Tensor
+    Fields:
+        features: ``[1, height, width, channels]``.
+        extents: float32 ``[1, 2]``, width and height of the resized image.
+        factor: ``[4]``, pixels of the resized image per pixel of the photo: x, y, x, y.
+        mirrored: whether the photo was mirrored.
+        width: the photo's, in pixels.
+        photo: its name in messages.
+    """
+
+    features: Tensor
+    extents: Tensor
     factor: np.ndarray
-    side: int
     mirrored: bool
     width: int
     photo: object
 
-    def boxes(self, regions: np.ndarray):
-        """``regions`` ``[n, 4]`` of the photo as the view has them, ``[1, n, 4]``."""
+    def boxes(self, regions: np.ndarray) -> Tensor:
+        """``regions`` ``[n, 4]`` of the photo in pixels of the view, ``[1, n, 4]``."""
         if self.mirrored:
-            regions = np.stack(
-                [self.width - regions[:, 2], regions[:, 1], self.width - regions[:, 0], regions[:, 3]], axis=1
-            )
+            left, top, right, bottom = regions.T
+            regions = np.stack([self.width - right, top, self.width - left, bottom], axis=1)
         return tf.constant((regions * self.factor)[None], tf.float32)
 
 
 class _Member:
     """One detector of an ensemble, its parts compiled for images of any size."""
 
-    def __init__(self, model: FasterRCNN, scales, flip: bool):
-        self.model, self.scales, self.mirrors = model, scales, (False, True) if flip else (False,)
+    def __init__(self, model: FasterRCNN, options: Options):
+        self.model, self.size = model, model.image_size
+        self.scales, self.mirrors = options.scales or (self.size.shorter,), (False, True) if options.flip else (False,)
         maps = tf.TensorSpec([1, None, None, model.shared.output.shape[-1]])
         boxes, width = tf.TensorSpec([1, None, 4]), model.head.output.shape[-1]
 
         @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)] + 2 * [tf.TensorSpec([], tf.float32)])
-        def features(image, shorter, longer):
+        def features(image: Tensor, shorter: Tensor, longer: Tensor) -> tuple[Tensor, Tensor]:
             prepared = prepare_image(image, shorter, longer, model.preprocessing)[None]
-            found = tf.cast(model.features(prepared), tf.float32)
-            return found, tf.cast(tf.reverse(tf.shape(prepared)[1:3], [0]), tf.float32)[None]
+            extents = tf.cast(tf.reverse(tf.shape(prepared)[1:3], [0]), tf.float32)[None]
+            return tf.cast(model.shared(prepared, training=False), tf.float32), extents
 
         @tf.function(input_signature=[maps, tf.TensorSpec([1, 2])])
-        def proposals(features, extents):
+        def proposals(features: Tensor, extents: Tensor) -> tuple[Tensor, Tensor]:
             anchors, scores, deltas = model.anchor_scores(tf.cast(features, model.shared.compute_dtype))
-            boxes, _, valid = propose(deltas, scores, anchors, extents, *TESTED, model.smallest)
-            return boxes[0][valid[0]], tf.reduce_all([tf.reduce_all(tf.math.is_finite(t)) for t in (scores, deltas)])
+            smallest = model.proposals.smallest
+            boxes, _, valid = propose(deltas, scores, anchors, extents, *TEST_PROPOSALS, smallest)
+            finite = [tf.reduce_all(tf.math.is_finite(outputs)) for outputs in (scores, deltas)]
+            return boxes[0][valid[0]], tf.reduce_all(finite)
 
         @tf.function(input_signature=[maps, boxes])
-        def pooled(features, boxes):
+        def pooled(features: Tensor, boxes: Tensor) -> Tensor:
             return model.region_features(features, boxes)[0]
 
         @tf.function(input_signature=[tf.TensorSpec([None, width]), tf.TensorSpec([1, width])])
-        def outputs(found, context):
-            logits, deltas = model.score(found[None], context[None])
+        def outputs(region_features: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+            logits, deltas = model.score(region_features[None], context[None])
             return tf.nn.softmax(logits)[0], deltas[0] * BOX_WEIGHTS
 
         self.features, self.propose, self.pooled, self.outputs = features, proposals, pooled, outputs
 
-    def see(self, image: np.ndarray, photo: object = "the photo") -> list[_View]:
-        """The view that proposals come from, then those that regions are scored in, scale by scale."""
+    def views(self, image: np.ndarray, photo: object = "the photo") -> list[_View]:
+        """The view that proposals come from, then those in which regions are scored, scale by scale."""
         height, width = image.shape[:2]
-        own, scored = (self.model.shorter, False), [(s, m) for m in self.mirrors for s in self.scales]
+        first, scored = (self.size.shorter, False), [(scale, flip) for flip in self.mirrors for scale in self.scales]
         views = {}
-        for side, mirrored in dict.fromkeys([own, *scored]):
-            longer = round(self.model.longer * side / self.model.shorter)
-            features, extents = self.features(image[:, ::-1] if mirrored else image, side, longer)
+        for scale, mirrored in dict.fromkeys([first, *scored]):
+            longer = round(self.size.longer * scale / self.size.shorter)
+            features, extents = self.features(image[:, ::-1] if mirrored else image, scale, longer)
             factor = np.tile(extents.numpy()[0] / [width, height], 2)
-            views[side, mirrored] = _View(features, extents, factor, side, mirrored, width, photo)
-        return [views[own], *(views[key] for key in scored)]
+            views[scale, mirrored] = _View(features, extents, factor, mirrored, width, photo)
+        return [views[key] for key in (first, *scored)]
 
     def proposals(self, views: list[_View]) -> np.ndarray:
-        """At most 300 regions ``[n, 4]`` of the photo, the best first."""
+        """At most 300 regions ``[n, 4]`` in pixels of the photo, best first."""
         boxes, finite = self.propose(views[0].features, views[0].extents)
         self._check(finite, views[0].photo)
         return boxes.numpy() / views[0].factor
 
-    def _check(self, finite, photo) -> None:
+    def _check(self, finite: bool, photo: object) -> None:
         if not finite:
             raise InputError(f"{self.model.name} gives scores that are not finite for {photo}: {NOT_FINITE}.")
 
-    def score(self, views: list[_View], regions: np.ndarray):
-        """(Probabilities, deltas in the photo) of ``regions``, once for the image and once for its mirror image."""
-        width_height = views[0].extents.numpy()[0] / views[0].factor[:2]
-        regions = np.concatenate([regions, [[0, 0, *width_height]]])  # the last one is the global context
+    def score(self, views: list[_View], regions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Probabilities and deltas of ``regions`` ``[n, 4]``, for the photo and then, with ``flip``, its mirror image.
+
+        The deltas are those of the photo in both cases.
+        """
+        width, height = views[0].extents.numpy()[0] / views[0].factor[:2]
+        regions = np.concatenate([regions, [[0, 0, width, height]]])  # the last one is the global context
         for mirrored in self.mirrors:
             pyramid = [view for view in views[1:] if view.mirrored == mirrored]
-            found = self._pyramid_features(pyramid, regions)
-            probabilities, deltas = (each.numpy() for each in self.outputs(found[:-1], found[-1:]))
+            features = self._pyramid_features(pyramid, regions)
+            probabilities, deltas = (outputs.numpy() for outputs in self.outputs(features[:-1], features[-1:]))
             self._check(np.isfinite(probabilities).all() and np.isfinite(deltas).all(), views[0].photo)
-            if mirrored:
-                deltas = deltas * [-1, 1, 1, 1]
-            yield probabilities, deltas
+            yield probabilities, deltas * [-1, 1, 1, 1] if mirrored else deltas
 
-    def _pyramid_features(self, pyramid: list[_View], regions):
-        """Features ``[n, width]`` of regions, each from its two adjacent scales, merged by maxout."""
+    def _pyramid_features(self, pyramid: list[_View], regions: np.ndarray) -> Tensor:
+        """Features ``[n, width]`` of regions, each the element-wise maximum of those at its two adjacent scales."""
         if len(pyramid) == 1:
             return self.pooled(pyramid[0].features, pyramid[0].boxes(regions))
-        lower = adjacent_scales(regions, [view.factor for view in pyramid], REGION_SIDE * self.model.shorter)
+        lower = adjacent_scales(regions, [view.factor for view in pyramid], REGION_SIDE * self.size.shorter)
         merged = np.full((len(regions), self.model.head.output.shape[-1]), -np.inf, np.float32)
         for number, view in enumerate(pyramid):
-            (own,) = np.nonzero((lower == number) | (lower == number - 1))
-            if len(own):
-                merged[own] = np.maximum(merged[own], self.pooled(view.features, view.boxes(regions[own])).numpy())
+            (places,) = np.nonzero((lower == number) | (lower == number - 1))
+            if len(places):
+                features = self.pooled(view.features, view.boxes(regions[places])).numpy()
+                merged[places] = np.maximum(merged[places], features)
         return tf.constant(merged)
 
 
 def adjacent_scales(regions: np.ndarray, factors: list[np.ndarray], side: float) -> np.ndarray:
-    """The lower of the two adjacent scales at which each region's side, root of its area, is nearest to ``side``.
+    """The two adjacent scales at which each region's size is nearest to ``side``.
 
-    Nearest is meant in octaves, for the two together. Ascending ``factors`` are view pixels over photo pixels.
+    A region's size is the square root of its area, and distances are octaves, summed over both scales.
+
+    Args:
+        regions: ``[n, 4]`` in pixels of the photo.
+        factors: of each scale, ascending, pixels of the view per pixel of the photo, ``[4]``.
+        side: in pixels of the view.
+
+    Returns:
+        int64 ``[n]``, the index of the lower of the two scales.
     """
-    sides = np.sqrt(np.maximum(area(regions), 1e-6))[:, None] * np.sqrt([f[0] * f[1] for f in factors])[None]
+    scales = np.sqrt([factor[0] * factor[1] for factor in factors])
+    sides = np.sqrt(np.maximum(area(regions), 1e-6))[:, None] * scales
     distance = np.abs(np.log2(sides / side))
     return (distance[:, :-1] + distance[:, 1:]).argmin(axis=1)

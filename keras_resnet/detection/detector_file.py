@@ -1,4 +1,4 @@
-"""Detectors from their files."""
+"""Loading detectors."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from keras_resnet.loading import load_model
 
 
 def load_detector(path: str | Path) -> FasterRCNN:
-    """The detector saved in a ``.keras`` file.
+    """The detector in a ``.keras`` file.
 
     Raises:
-        InputError: the file is missing, damaged, or of something else.
+        InputError: the file is missing or damaged, or holds another kind of model.
     """
     if not str(path).endswith(".keras"):
-        raise InputError(f"A detector comes from a .keras file, as recipes/coco.py writes them, not from {path}.")
+        raise InputError(f"A detector is a .keras file, as recipes/coco.py writes it, and {path} is not one.")
     model = load_model(path)
     if not isinstance(model, FasterRCNN):
         raise InputError(f"{path} holds no detector: recipes/coco.py makes one from it with --model {path}.")

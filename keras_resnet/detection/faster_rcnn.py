@@ -1,249 +1,284 @@
 """Faster R-CNN on a residual network (Sec. 4.3, appendix A)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+from typing import Any, Literal, get_args
 
 import keras
 import tensorflow as tf
 
 from keras_resnet.detection import backbone as backbones
-from keras_resnet.detection.anchors import decode, make_anchors, spread
+from keras_resnet.detection.anchors import STRIDE, decode, make_anchors, spread
 from keras_resnet.detection.backbone import Backbone
-from keras_resnet.detection.defaults import RATIOS, REGIONS, SCALES, SMALLEST
+from keras_resnet.detection.detector_specs import ImageSize, Proposals, RegionHead
 from keras_resnet.detection.losses import BOX_WEIGHTS, proposal_losses, region_losses
 from keras_resnet.detection.roi_pooling import POOLING
 from keras_resnet.detection.sampling import sample_anchors, sample_regions
-from keras_resnet.detection.suppression import STRIDE, clip_boxes, propose
+from keras_resnet.detection.suppression import clip_boxes, propose
 from keras_resnet.detection.trained_photos import TrainedPhotos
 from keras_resnet.errors import InputError, one_of
+from keras_resnet.network import Network
 from keras_resnet.training.stepping.step import Step
+from keras_resnet.typing import Tensor
 
-TRAINED, TESTED = (12_000, 2_000), (6_000, 300)  # proposals before and after suppression
-PARTS = ("proposal_class_loss", "proposal_box_loss", "class_loss", "box_loss")
-LEARNED = ("shared", "proposals", "regions")
+TRAINING_PROPOSALS, TEST_PROPOSALS = (12_000, 2_000), (6_000, 300)  # before and after suppression
+LOSSES = ("proposal_class_loss", "proposal_box_loss", "class_loss", "box_loss")
+Learnable = Literal["shared", "proposals", "regions"]
+LEARNABLE: tuple[Learnable, ...] = get_args(Learnable)
 RPN_CHANNELS = 512
+PROPOSALS, REGION_HEAD, IMAGE_SIZE = Proposals(), RegionHead(), ImageSize()  # the paper's
+SPEC_TYPES = {"proposals": Proposals, "region_head": RegionHead, "image_size": ImageSize}
 
 
 @keras.saving.register_keras_serializable("keras_resnet")
 class FasterRCNN(TrainedPhotos, Step, keras.Model):
-    """A detector that shares a classification network's conv1 to conv4_x and gives each region a conv5_x of its own.
+    """A detector whose proposals and regions share conv1 to conv4_x of a classification network.
 
-    ``compile`` takes :class:`keras_resnet.training.SGD`, ``fit`` the batches of ``detection_batches``, under any
-    ``tf.distribute`` strategy. The loss is the sum of the proposals' and the regions' (approximate joint training: the
-    proposals count as given). Sampling is drawn from the seeds in the batch. ``trained_on``, the contents of the photos
-    it has learned from (see ``photo_files``), is saved with it.
+    ``compile`` takes a :class:`keras_resnet.training.SGD`, and ``fit`` the batches of
+    :func:`~keras_resnet.detection.detection_batches`, under any ``tf.distribute`` strategy. The loss is the sum of the
+    proposals' and the regions' losses, without gradients through the proposals' boxes (approximate joint training).
+    Samples are drawn from the seeds in the batch.
 
     Args:
         backbone: an ImageNet network of this package, or a :class:`Backbone`.
-        classes: class names, or how many classes.
-        scales, ratios: of the anchors: times 16 pixels, and height over width.
-        pooling: of regions, ``"align"`` or ``"max"``.
-        context: give each region the features of the whole image too (appendix B).
-        regions: that are learned from in each image.
-        smallest: proposals with a shorter side, in pixels, are dropped.
-        shorter, longer: sides of the images in pixels, which testing takes by default.
-        learn: which parts learn, of ``LEARNED``.
+        classes: the class names, or how many classes there are.
+        proposals: the anchors, and the smallest proposal.
+        region_head: the pooling of regions, whether they get global context, and how many are sampled.
+        image_size: to which images are resized by default in testing.
+        learn: the parts that learn: the shared layers, the proposal network, and the layers after pooling.
+        name: of the model; by default it follows from the backbone.
+
+    Attributes:
+        shared: conv1 to conv4_x, from preprocessed images ``[batch, height, width, 3]`` to the feature map
+            ``[batch, height / 16, width / 16, channels]``.
+        rpn: the region proposal network, from the feature map to the anchors' objectness logits and box deltas.
+        head: conv5_x, from pooled regions to features.
+        box_predictor: from a region's features to class logits and box deltas.
+        trained_on: uint64, the hashes of the photos it has learned from (see ``content_hashes``), saved with it.
 
     Raises:
-        InputError: the backbone is not one, or an argument cannot be used.
+        InputError: the backbone has no stride 16, or an argument is out of range.
     """
 
     def __init__(
         self,
-        backbone,
-        classes,
-        scales: tuple[float, ...] = SCALES,
-        ratios: tuple[float, ...] = RATIOS,
-        pooling: str = "align",
-        context: bool = False,
-        regions: int = REGIONS,
-        smallest: float = SMALLEST,
-        shorter: int = 600,
-        longer: int = 1000,
-        learn: tuple[str, ...] = LEARNED,
+        backbone: Backbone | Network,
+        classes: int | Sequence[str],
+        proposals: Proposals = PROPOSALS,
+        region_head: RegionHead = REGION_HEAD,
+        image_size: ImageSize = IMAGE_SIZE,
+        learn: Sequence[Learnable] = LEARNABLE,
         name: str | None = None,
     ):
         backbone = backbone if isinstance(backbone, Backbone) else backbones.from_network(backbone)
         super().__init__(name=name or f"FasterRCNN_{backbone.name}")
-        one_of("pooling", pooling, tuple(POOLING))
-        for part in learn:
-            one_of("learn", part, LEARNED)
+        for learning in learn:
+            one_of("learn", learning, LEARNABLE)
         self.class_names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
-        if not self.class_names or not scales or not ratios:
-            raise InputError("A detector needs at least one class, one anchor scale and one ratio.")
-        self.arguments = {
-            "scales": tuple(scales), "ratios": tuple(ratios), "pooling": pooling, "context": context,
-            "regions": regions, "smallest": smallest, "shorter": shorter, "longer": longer, "learn": tuple(learn),
-        }  # fmt: skip
-        self.context, self.regions_learned, self.smallest = context, regions, smallest
-        self.shorter, self.longer = shorter, longer
+        if not self.class_names:
+            raise InputError("A detector needs at least one class.")
+        self.proposals, self.region_head, self.image_size, self.learn = proposals, region_head, image_size, tuple(learn)
         self.preprocessing, self.backbone_config = backbone.preprocessing, backbone.config
         self.shared, self.head, self.size = backbone.shared, backbone.head, backbone.size
-        self.pool = POOLING[pooling]
-        self.cell_anchors = make_anchors(1, 1, STRIDE, scales, ratios).reshape(-1, 4)
+        self.pool = POOLING[region_head.pooling]
+        self.cell_anchors = make_anchors(1, 1, STRIDE, proposals.scales, proposals.ratios).reshape(-1, 4)
         self.rpn = _proposal_network(self.shared.output.shape[-1], len(self.cell_anchors))
-        self.outer = _outputs(self.head.output.shape[-1] * (2 if context else 1), len(self.class_names))
+        width = self.head.output.shape[-1] * (2 if region_head.context else 1)
+        self.box_predictor = _box_predictor(width, len(self.class_names))
         self.transfer = backbones.transfer_report(self, backbone)
-        self.learns = frozenset(learn)
-        for part, layers in (
-            ("shared", [self.shared]),
-            ("proposals", [self.rpn]),
-            ("regions", [self.head, self.outer]),
-        ):
-            if part not in learn:
-                for layer in layers:
-                    layer.trainable = False
-        self.proposals_from: Callable | None = None
-        self.values_size = len(PARTS)
-        self.running = [keras.metrics.Mean(name=part) for part in ("loss", *PARTS)]
+        parts = {"shared": [self.shared], "proposals": [self.rpn], "regions": [self.head, self.box_predictor]}
+        for layer in (layer for part, layers in parts.items() if part not in learn for layer in layers):
+            layer.trainable = False
+        self.proposals_from: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
+        self.values_size = len(LOSSES)
+        self.train_metrics = [keras.metrics.Mean(name=name) for name in ("loss", *LOSSES)]
         self.built = True
 
     def saved(self) -> "FasterRCNN":
-        """The detector itself."""
+        """The model that a run saves, which is the detector itself."""
         return self
 
-    def features(self, images, training: bool = False):
-        """The shared map ``[batch, height / 16, width / 16, channels]`` of prepared images."""
-        return self.shared(images, training=training)
+    def anchor_scores(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of a feature map the anchors and the proposal network's outputs for them.
 
-    def anchor_scores(self, features):
-        """Anchors ``[anchors, 4]``, logits ``[batch, anchors]`` and deltas ``[batch, anchors, 4]``, in float32."""
+        Returns:
+            Anchors ``[anchors, 4]``, objectness logits ``[batch, anchors]`` and deltas ``[batch, anchors, 4]``, all
+            float32.
+        """
         scores, deltas = self.rpn(features)
-        batch, height, width = (tf.shape(features)[i] for i in range(3))
-        anchors = spread(self.cell_anchors, height, width, STRIDE)
+        batch, height, width = (tf.shape(features)[axis] for axis in range(3))
+        anchors = spread(self.cell_anchors, height, width)
         return anchors, tf.reshape(scores, [batch, -1]), tf.reshape(deltas, [batch, -1, 4])
 
-    def propose(self, features, extents, counts: tuple[int, int] = TESTED):
-        """Proposals ``[batch, n, 4]``, their logits, and which of them are valid, bool, both ``[batch, n]``."""
-        anchors, scores, deltas = self.anchor_scores(features)
-        return propose(deltas, scores, anchors, extents, *counts, self.smallest)
+    def propose(
+        self, features: Tensor, extents: Tensor, counts: tuple[int, int] = TEST_PROPOSALS
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The proposals of a feature map: see :func:`keras_resnet.detection.suppression.propose`.
 
-    def region_features(self, features, boxes, training: bool = False):
-        """What conv5_x makes of each region, float32 ``[batch, regions, width]``."""
+        Args:
+            features: ``[batch, height, width, channels]``.
+            extents: float32 ``[batch, 2]``, width and height of each image in pixels, without its padding.
+            counts: numbers of boxes before and after suppression.
+        """
+        anchors, scores, deltas = self.anchor_scores(features)
+        return propose(deltas, scores, anchors, extents, *counts, self.proposals.smallest)
+
+    def region_features(self, features: Tensor, boxes: Tensor, training: bool = False) -> Tensor:
+        """The output of conv5_x for each of ``boxes`` ``[batch, regions, 4]``, float32 ``[batch, regions, width]``."""
         pooled = self.pool(features, boxes, STRIDE, self.size)
         shape = tf.shape(pooled)
         regions = tf.cast(tf.reshape(pooled, [-1, self.size, self.size, pooled.shape[-1]]), self.head.compute_dtype)
-        found = tf.cast(self.head(regions, training=training), tf.float32)
-        return tf.reshape(found, [shape[0], shape[1], found.shape[-1]])
+        outputs = tf.cast(self.head(regions, training=training), tf.float32)
+        return tf.reshape(outputs, [shape[0], shape[1], outputs.shape[-1]])
 
-    def image_features(self, features, extents, training: bool = False):
-        """The global context: each whole image as one region, float32 ``[batch, 1, width]``; None without context."""
-        if not self.context:
+    def image_features(self, features: Tensor, extents: Tensor, training: bool = False) -> Tensor | None:
+        """The global context, float32 ``[batch, 1, width]``: each whole image as one region; None without context."""
+        if not self.region_head.context:
             return None
         whole = tf.concat([tf.zeros_like(extents), extents], axis=1)[:, None]
         return self.region_features(features, whole, training)
 
-    def score(self, found, context):
-        """Logits ``[batch, regions, classes + 1]`` and deltas ``[batch, regions, classes, 4]`` of region features."""
-        if self.context:
-            found = tf.concat([found, tf.broadcast_to(context, tf.shape(found))], axis=2)
-        shape = tf.shape(found)
-        logits, deltas = self.outer(tf.reshape(found, [-1, found.shape[-1]]))
-        classes = len(self.class_names)
+    def score(self, region_features: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Classify regions and predict their boxes.
+
+        Args:
+            region_features: float32 ``[batch, regions, width]``.
+            context: as :meth:`image_features` returns it; a detector without context ignores it.
+
+        Returns:
+            Logits ``[batch, regions, classes + 1]``, background first, and deltas ``[batch, regions, classes, 4]`` in
+            units of ``BOX_WEIGHTS``, both float32.
+        """
+        if self.region_head.context:
+            context = tf.broadcast_to(context, tf.shape(region_features))
+            region_features = tf.concat([region_features, context], axis=2)
+        shape, classes = tf.shape(region_features), len(self.class_names)
+        logits, deltas = self.box_predictor(tf.reshape(region_features, [-1, region_features.shape[-1]]))
         return (
             tf.reshape(logits, [shape[0], shape[1], classes + 1]),
             tf.reshape(deltas, [shape[0], shape[1], classes, 4]),
         )
 
-    def boxes_of(self, regions, deltas, extents):
-        """Boxes ``[batch, regions, classes, 4]`` within the images, of what :meth:`score` gave."""
-        moved = decode(deltas * BOX_WEIGHTS, regions[:, :, None])
-        flat = tf.reshape(moved, [tf.shape(moved)[0], -1, 4])
-        return tf.reshape(clip_boxes(flat, extents), tf.shape(moved))
+    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> dict[str, Tensor]:
+        """Proposals and their scores and boxes, before suppression.
 
-    def call(self, inputs, training=False):
-        """Of ``(images, extents)``: ``proposals``, which of them are ``valid``, ``probabilities`` and ``boxes``.
+        Args:
+            inputs: preprocessed images float32 ``[batch, height, width, 3]``, padded on the right and below, and their
+                extents, widths and heights in pixels without padding, float32 ``[batch, 2]``.
+            training: not used.
 
-        Images are prepared and padded, float32 ``[batch, height, width, 3]``; extents are their own widths and
-        heights, float32 ``[batch, 2]``. Probabilities are ``[batch, 300, classes + 1]``, the first of background,
-        boxes ``[batch, 300, classes, 4]``, in pixels.
+        Returns:
+            ``proposals`` ``[batch, 300, 4]``; ``valid``, which of them are not padding, bool ``[batch, 300]``;
+            ``probabilities`` ``[batch, 300, classes + 1]``, background first; and ``boxes``
+            ``[batch, 300, classes, 4]``, in pixels.
         """
         images, extents = inputs
-        features = self.features(images)
+        features = self.shared(images, training=False)
         regions, _, valid = self.propose(features, extents)
         logits, deltas = self.score(self.region_features(features, regions), self.image_features(features, extents))
-        boxes = self.boxes_of(regions, deltas, extents)
+        moved = decode(deltas * BOX_WEIGHTS, regions[:, :, None])
+        boxes = tf.reshape(clip_boxes(tf.reshape(moved, [tf.shape(moved)[0], -1, 4]), extents), tf.shape(moved))
         return {"proposals": regions, "valid": valid, "probabilities": tf.nn.softmax(logits), "boxes": boxes}
 
-    def forward(self, images, extents, boxes, object_status, classes, seeds):
-        """Losses ``[batch]`` and their parts ``[batch, 4]`` of a training batch (see ``detection_batches``)."""
-        features = self.features(images, training=True)
-        nothing = tf.zeros([tf.shape(images)[0]])
-        parts = dict.fromkeys(PARTS, nothing)
-        if "proposals" in self.learns:
+    def forward(
+        self, images: Tensor, extents: Tensor, boxes: Tensor, object_status: Tensor, classes: Tensor, seeds: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The losses of a training batch, as :func:`~keras_resnet.detection.detection_batches` describes it.
+
+        Returns:
+            Float32 ``[batch]``, and its four terms ``[batch, 4]`` in the order of ``LOSSES``.
+        """
+        features = self.shared(images, training=True)
+        terms = dict.fromkeys(LOSSES, tf.zeros([tf.shape(images)[0]]))
+        if "proposals" in self.learn:
             anchors, scores, deltas = self.anchor_scores(features)
-            labels, match = sample_anchors(
-                anchors, boxes, object_status, extents, _draws(seeds, tf.shape(anchors)[0], 0)
-            )
-            losses = proposal_losses(scores, deltas, anchors, labels, match, boxes)
-            parts |= dict(zip(PARTS[:2], losses, strict=True))
-        if "regions" in self.learns:
+            draws = _draws(seeds, tf.shape(anchors)[0], 0)
+            labels, matches = sample_anchors(anchors, boxes, object_status, extents, draws)
+            losses = proposal_losses(scores, deltas, anchors, labels, matches, boxes)
+            terms |= dict(zip(LOSSES[:2], losses, strict=True))
+        if "regions" in self.learn:
             if self.proposals_from is not None:
                 regions, valid = self.proposals_from(images, extents)
-            elif "proposals" in self.learns:
-                regions, _, valid = propose(deltas, scores, anchors, extents, *TRAINED, self.smallest)
+            elif "proposals" in self.learn:
+                counts = TRAINING_PROPOSALS
+                regions, _, valid = propose(deltas, scores, anchors, extents, *counts, self.proposals.smallest)
             else:
-                regions, _, valid = self.propose(features, extents, TRAINED)
+                regions, _, valid = self.propose(features, extents, TRAINING_PROPOSALS)
             draws = _draws(seeds, tf.shape(regions)[1] + tf.shape(boxes)[1], 1)
             sample = sample_regions(
-                tf.stop_gradient(regions), valid, boxes, object_status, classes, draws, self.regions_learned
+                tf.stop_gradient(regions), valid, boxes, object_status, classes, draws, self.region_head.regions
             )
-            found = self.region_features(features, sample[0], training=True)
-            logits, deltas = self.score(found, self.image_features(features, extents, training=True))
-            parts |= dict(zip(PARTS[2:], region_losses(logits, deltas, *sample), strict=True))
-        values = tf.stack(list(parts.values()), axis=1)
+            region_features = self.region_features(features, sample[0], training=True)
+            logits, deltas = self.score(region_features, self.image_features(features, extents, training=True))
+            terms |= dict(zip(LOSSES[2:], region_losses(logits, deltas, *sample), strict=True))
+        values = tf.stack(list(terms.values()), axis=1)
         return tf.reduce_sum(values, axis=1), values
 
-    def update_metrics(self, data, losses, values):
-        """Update the running means of the loss and its parts."""
-        for metric, value in zip(self.running, [losses, *tf.unstack(values, axis=1)], strict=True):
+    def update_metrics(self, data: tuple[Tensor, ...], losses: Tensor, values: Tensor) -> None:
+        """Update the running means of the loss and its four terms."""
+        for metric, value in zip(self.train_metrics, [losses, *tf.unstack(values, axis=1)], strict=True):
             metric.update_state(value)
 
     def take_proposals_from(self, other: "FasterRCNN") -> None:
         """Learn regions from the proposals of another detector, which does not learn (4-step training, step 2)."""
 
-        def proposals(images, extents):
-            boxes, _, valid = other.propose(other.features(images), extents, TRAINED)
+        def proposals(images: Tensor, extents: Tensor) -> tuple[Tensor, Tensor]:
+            boxes, _, valid = other.propose(other.shared(images, training=False), extents, TRAINING_PROPOSALS)
             return boxes, valid
 
-        self.proposals_from = proposals  # a function, so that the other one is no part of this model
+        self.proposals_from = proposals  # a function, which hides the other model from Keras
 
-    def get_config(self):
-        return {"backbone": self.backbone_config, "classes": self.class_names, **self.arguments, "name": self.name}
+    def get_config(self) -> dict[str, Any]:
+        """Plain values, from which :meth:`from_config` makes the same detector without its weights."""
+        specs = {key: value for spec in SPEC_TYPES for key, value in asdict(getattr(self, spec)).items()}
+        return {
+            "backbone": self.backbone_config, "classes": self.class_names, **specs, "learn": self.learn,
+            "name": self.name,
+        }  # fmt: skip
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "FasterRCNN":
+        """The detector that a saved configuration describes, with random weights."""
         config = dict(config)
-        return cls(backbones.rebuild(config.pop("backbone")), **config)
+        backbone = backbones.rebuild(config.pop("backbone"))
+        specs = {
+            name: spec(**{field.name: config.pop(field.name) for field in fields(spec) if field.name in config})
+            for name, spec in SPEC_TYPES.items()
+        }
+        return cls(backbone, **specs, **config)
+
+    def __dir__(self) -> list[str]:
+        """The attributes that Keras saves in this order, without ``box_predictor``, which files have in ``layers``."""
+        return [name for name in super().__dir__() if name != "box_predictor"]
 
 
-def _draws(seeds, count, number: int):
-    """Uniform ``[batch, count]``, each image's of its own seed ``[batch, 2]``."""
+def _draws(seeds: Tensor, count: Tensor, number: int) -> Tensor:
+    """Uniform random numbers ``[batch, count]`` in [0, 1), those of each image from its seed in ``[batch, 2]``."""
 
-    def draw(seed):
+    def draw(seed: Tensor) -> Tensor:
         return tf.random.stateless_uniform([count], tf.random.experimental.stateless_fold_in(seed, number))
 
     return tf.map_fn(draw, seeds, fn_output_signature=tf.TensorSpec([None], tf.float32))
 
 
 def _proposal_network(channels: int, anchors: int) -> keras.Model:
-    """A 3x3 convolution and its two siblings: logits and deltas of each anchor (Ren et al. 2015, Sec. 3.1)."""
+    """A 3x3 convolution and two sibling 1x1 convolutions: objectness and box deltas (Ren et al. 2015, Sec. 3.1)."""
     features = keras.Input((None, None, channels))
-    x = keras.layers.Conv2D(RPN_CHANNELS, 3, padding="same", activation="relu", name="rpn_conv", **_fresh(0.01))(
-        features
-    )
-    scores = keras.layers.Conv2D(anchors, 1, dtype="float32", name="rpn_scores", **_fresh(0.01))(x)
-    deltas = keras.layers.Conv2D(4 * anchors, 1, dtype="float32", name="rpn_deltas", **_fresh(0.01))(x)
+    conv = keras.layers.Conv2D(RPN_CHANNELS, 3, padding="same", activation="relu", name="rpn_conv", **_random(0.01))
+    x = conv(features)
+    scores = keras.layers.Conv2D(anchors, 1, dtype="float32", name="rpn_scores", **_random(0.01))(x)
+    deltas = keras.layers.Conv2D(4 * anchors, 1, dtype="float32", name="rpn_deltas", **_random(0.01))(x)
     return keras.Model(features, [scores, deltas], name="rpn")
 
 
-def _outputs(width: int, classes: int) -> keras.Model:
+def _box_predictor(width: int, classes: int) -> keras.Model:
     """The sibling class and box layers (Girshick 2015, Sec. 2.1)."""
     features = keras.Input((width,))
-    logits = keras.layers.Dense(classes + 1, dtype="float32", name="class_scores", **_fresh(0.01))(features)
-    deltas = keras.layers.Dense(4 * classes, dtype="float32", name="box_deltas", **_fresh(0.001))(features)
-    return keras.Model(features, [logits, deltas], name="outer")
+    logits = keras.layers.Dense(classes + 1, dtype="float32", name="class_scores", **_random(0.01))(features)
+    deltas = keras.layers.Dense(4 * classes, dtype="float32", name="box_deltas", **_random(0.001))(features)
+    return keras.Model(features, [logits, deltas], name="outer")  # as files have it
 
 
-def _fresh(deviation: float) -> dict:
-    """A layer's initializer of its own."""
+def _random(deviation: float) -> dict[str, keras.initializers.Initializer]:
+    """Zero-mean Gaussian initial weights; each layer has an initializer of its own."""
     return {"kernel_initializer": keras.initializers.RandomNormal(stddev=deviation)}

@@ -1,39 +1,50 @@
-"""From scored boxes to few: proposals, detections, and box voting."""
+"""Reducing many scored boxes to few: proposals, non-maximum suppression, and box voting."""
 
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.detection.anchors import decode
+from keras_resnet.detection.anchors import STRIDE, decode
 from keras_resnet.detection.boxes import Detections, iou
-from keras_resnet.detection.defaults import SMALLEST
+from keras_resnet.detection.detector_specs import Proposals
+from keras_resnet.typing import Tensor
 
 PROPOSAL_OVERLAP = 0.7
 DETECTION_OVERLAP = 0.3
 VOTING_OVERLAP = 0.5
-STRIDE = 16  # pixels between the cells that anchors stand on
 
 
-def clip_boxes(boxes, extents):
-    """``boxes`` ``[batch, n, 4]`` clipped to images of ``extents`` ``[batch, 2]``, width and height."""
+def clip_boxes(boxes: Tensor, extents: Tensor) -> Tensor:
+    """``boxes`` ``[batch, n, 4]`` clipped to images of ``extents`` ``[batch, 2]``, width and height in pixels."""
     limits = tf.tile(extents, [1, 2])[:, None]
     return tf.minimum(tf.maximum(boxes, 0.0), limits)
 
 
-def propose(deltas, scores, anchors, extents, before: int, after: int, smallest: float = SMALLEST):
-    """The region proposal network's proposals (Faster R-CNN, Sec. 3.3).
+def propose(
+    deltas: Tensor,
+    scores: Tensor,
+    anchors: Tensor,
+    extents: Tensor,
+    before: int,
+    after: int,
+    smallest: float = Proposals.smallest,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The proposals of the region proposal network (Faster R-CNN, Sec. 3.3), best first.
 
-    The ``before`` best anchors are moved and clipped to their image; those with both sides ``smallest`` or longer are
-    suppressed at overlap 0.7, and the ``after`` best stay. Anchors of cells in an image's padding take no part, and
-    proposals lie inside their image.
+    The ``before`` anchors with the highest scores are moved by their deltas and clipped to their image. Those whose
+    sides are at least ``smallest`` undergo non-maximum suppression at overlap 0.7, and the best ``after`` remain.
+    Anchors on cells in an image's padding are excluded.
 
     Args:
-        deltas, scores: float ``[batch, anchors, 4]`` and ``[batch, anchors]``.
-        anchors: ``[anchors, 4]``.
-        extents: float32 ``[batch, 2]``, width and height of each image without its padding.
+        deltas: float ``[batch, anchors, 4]``.
+        scores: float ``[batch, anchors]``, logits of objectness.
+        anchors: float32 ``[anchors, 4]``.
+        extents: float32 ``[batch, 2]``, width and height of each image in pixels, without its padding.
+        before, after: numbers of boxes before and after suppression.
+        smallest: the shortest side of a proposal, in pixels.
 
     Returns:
-        boxes float32 ``[batch, after, 4]``, scores ``[batch, after]``, and which of them are valid, bool
-        ``[batch, after]``.
+        Boxes float32 ``[batch, after, 4]``, their scores float32 ``[batch, after]``, and which of them are valid, bool
+        ``[batch, after]``: an image may have fewer.
     """
     corner = (anchors[:, :2] + anchors[:, 2:]) / 2 - STRIDE / 2  # of the anchor's cell
     outside = tf.reduce_any(corner[None] >= extents[:, None], axis=2)
@@ -42,11 +53,11 @@ def propose(deltas, scores, anchors, extents, before: int, after: int, smallest:
     moved = decode(tf.cast(tf.gather(deltas, best, batch_dims=1), tf.float32), tf.gather(anchors, best))
     boxes = clip_boxes(moved, extents)
     large = tf.reduce_all(boxes[..., 2:] - boxes[..., :2] >= smallest, axis=2) & (scores > -np.inf)
-    # TensorFlow sorts its result among zeros that fill it up, so scores below zero would be lost: ranks are above.
+    # TensorFlow pads its result with zeros and sorts it, which would lose negative scores: ranks are positive.
     number = tf.shape(boxes)[1]
     rank = tf.where(large, tf.cast(number - tf.range(number), tf.float32), 0.0)
     _, kept, _, count = tf.image.combined_non_max_suppression(
-        _swapped(boxes)[:, :, None],
+        _transposed(boxes)[:, :, None],
         rank[..., None],
         max_output_size_per_class=after,
         max_total_size=after,
@@ -59,35 +70,34 @@ def propose(deltas, scores, anchors, extents, before: int, after: int, smallest:
     return tf.gather(boxes, place, batch_dims=1), tf.gather(scores, place, batch_dims=1), valid
 
 
-def _swapped(boxes):
-    """x and y exchanged: TensorFlow's suppression takes ``y1, x1, y2, x2``."""
+def _transposed(boxes: Tensor) -> Tensor:
+    """``boxes`` as ``y1, x1, y2, x2``, the order of TensorFlow's suppression."""
     return tf.gather(boxes, [1, 0, 3, 2], axis=-1)
 
 
-def suppress(found: Detections, overlap: float = DETECTION_OVERLAP, most: int = 100) -> Detections:
-    """The best of ``found`` class by class, none overlapping a better one of its class by more than ``overlap``."""
-    chosen = []
-    for each in np.unique(found.classes):
-        (places,) = np.nonzero(found.classes == each)
-        best = tf.image.non_max_suppression(
-            found.boxes[places][:, [1, 0, 3, 2]].astype(np.float32),
-            found.scores[places].astype(np.float32),
-            len(places),
-            overlap,
-        )
-        chosen.append(places[best.numpy()])
-    kept = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
-    kept = kept[np.argsort(-found.scores[kept], kind="stable")][:most]
-    return Detections(found.boxes[kept], found.classes[kept], found.scores[kept])
+def suppress(detections: Detections, overlap: float = DETECTION_OVERLAP, count: int = 100) -> Detections:
+    """Greedy non-maximum suppression within each class: at most ``count`` detections, best first.
 
-
-def vote(kept: Detections, found: Detections, overlap: float = VOTING_OVERLAP) -> Detections:
-    """``kept`` with each box the mean, weighted by score, of those of ``found`` of its class that overlap it.
-
-    Box voting of Gidaris & Komodakis 2015, as the paper uses it (appendix B); the scores stay.
+    A detection is dropped if it overlaps a better one of its class by more than ``overlap``.
     """
-    if not len(kept.boxes):
-        return kept
-    voters = (iou(kept.boxes, found.boxes) >= overlap) & (kept.classes[:, None] == found.classes[None])
-    weights = voters * found.scores[None]
-    return Detections(weights @ found.boxes / weights.sum(axis=1, keepdims=True), kept.classes, kept.scores)
+    survivors = [np.zeros(0, np.int64)]
+    for number in np.unique(detections.classes):
+        (places,) = np.nonzero(detections.classes == number)
+        boxes, scores = (part[places].astype(np.float32) for part in (detections.boxes, detections.scores))
+        survivors.append(places[tf.image.non_max_suppression(_transposed(boxes), scores, len(places), overlap).numpy()])
+    places = np.concatenate(survivors)
+    return detections.select(places[np.argsort(-detections.scores[places], kind="stable")][:count])
+
+
+def vote(survivors: Detections, detections: Detections, overlap: float = VOTING_OVERLAP) -> Detections:
+    """Box voting of Gidaris & Komodakis 2015, which the paper's box refinement uses (appendix B).
+
+    Each box of ``survivors`` becomes the mean, weighted by score, of all boxes in ``detections`` of the same class that
+    overlap it by at least ``overlap``; scores are unchanged.
+    """
+    if not len(survivors.boxes):
+        return survivors
+    votes = (iou(survivors.boxes, detections.boxes) >= overlap) & (survivors.classes[:, None] == detections.classes)
+    weights = votes * detections.scores[None]
+    boxes = weights @ detections.boxes / weights.sum(axis=1, keepdims=True)
+    return Detections(boxes, survivors.classes, survivors.scores)

@@ -1,4 +1,4 @@
-"""Networks that remember the photos they have learned from, and are saved without their optimizer."""
+"""Networks that remember the photos they have been trained on, and are saved without their optimizer."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,32 +7,32 @@ import numpy as np
 
 
 class TrainedPhotos:
-    """A class to inherit before ``keras.Model``, whose files then hold what they should.
+    """A mixin before ``keras.Model`` for networks whose files tell which photos they have been trained on.
 
     Attributes:
-        trained_on: the contents of the photos it has learned from (see ``photo_files``), saved with it.
+        trained_on: the contents of those photos, see :func:`~keras_resnet.detection.content_hashes`.
     """
 
-    if TYPE_CHECKING:  # what keras.Model has
+    if TYPE_CHECKING:  # defined by keras.Model
         optimizer: Any
 
     trained_on: np.ndarray = np.zeros(0, np.uint64)
 
-    def save_own_variables(self, store: Any) -> None:
-        """Keep what is not a layer's: the photos it has learned from."""
+    def save_own_variables(self, store: dict[str, np.ndarray]) -> None:
+        """Store what belongs to no layer: the contents of the photos it has learned from."""
         store["trained_on"] = self.trained_on
 
-    def load_own_variables(self, store: Any) -> None:
-        """Take up what a file of :meth:`save_own_variables` holds; earlier files do not."""
-        if "trained_on" in store.keys():  # noqa: SIM118  a store of Keras' is no mapping
+    def load_own_variables(self, store: dict[str, np.ndarray]) -> None:
+        """Restore what :meth:`save_own_variables` stored; files of earlier versions lack it."""
+        if "trained_on" in store.keys():  # noqa: SIM118  Keras' store is no mapping
             self.trained_on = np.array(store["trained_on"])
 
     def get_compile_config(self) -> None:
-        """None: a file holds the network, a run's checkpoints its optimizer."""
+        """None: a file holds only the network; its optimizer is in the checkpoints of its run."""
 
     def save(self, filepath: str | Path, *args: Any, **kwargs: Any) -> None:
         """Save the network, without its optimizer, as a ``.keras`` file."""
-        optimizer, self.optimizer = getattr(self, "optimizer", None), None  # none before it is compiled
+        optimizer, self.optimizer = getattr(self, "optimizer", None), None  # a model not compiled yet has none
         try:
             super().save(filepath, *args, **kwargs)  # type: ignore[misc]
         finally:

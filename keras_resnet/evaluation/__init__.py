@@ -1,8 +1,8 @@
-"""How good a model is: error rates in percent, as the paper reports them.
+"""Testing models: error rates in percent, as the paper reports them.
 
-``score(model, split, View("10-crop"))`` gives the probabilities of a pass over test photos, ``Ensemble`` those of
-several models, and ``Scores.error(k)`` the top-k error with its interval. ``evaluate(model, batches, classes)`` gives
-loss and errors in training; ``recalibrate_batch_norm(model, batches)`` makes normalization's test statistics.
+``score(model, split, View("10-crop"))`` gives a model's probabilities for test photos, ``Ensemble`` those of several
+models, and ``Scores.error(k)`` the top-k error with its interval. In training, ``evaluate(model, batches, classes)``
+gives loss and errors, and ``recalibrate_batch_norm(model, batches)`` computes the statistics for testing.
 """
 
 import lazy_loader

@@ -1,12 +1,15 @@
-"""The classifier on top of a model: its logits, and its dense form for images of any size."""
+"""The classifier on top of a model: its logits, and its fully convolutional form for images of any size."""
+
+from collections.abc import Callable
 
 import keras
 
 from keras_resnet.errors import InputError
+from keras_resnet.typing import Tensor
 
 
 def classifier_of(model: keras.Model) -> keras.layers.Dense:
-    """The last layer of ``model``, fully connected; raises :class:`InputError` where it is something else."""
+    """The last layer of ``model``; raises :class:`InputError` unless it is fully connected."""
     top = model.layers[-1]
     if not isinstance(top, keras.layers.Dense) or len(model.output_shape) != 2:
         raise InputError(f"{model.name} has no classifier on top: build or load it with include_top=True.")
@@ -16,7 +19,7 @@ def classifier_of(model: keras.Model) -> keras.layers.Dense:
 def with_activation(model: keras.Model, activation: str | None) -> keras.Model:
     """``model`` with another activation of its classifier: None for logits, ``"softmax"`` for probabilities.
 
-    The layers below are shared.
+    Both models share the layers below the classifier.
     """
     top = classifier_of(model)
     if top.activation is keras.activations.get(activation):
@@ -28,7 +31,7 @@ def with_activation(model: keras.Model, activation: str | None) -> keras.Model:
 
 
 def input_size(model: keras.Model) -> int:
-    """The side of the square images ``model`` was built for, in pixels."""
+    """The side, in pixels, of the square images for which ``model`` was built."""
     height, width = model.input_shape[1:3]
     if height is None or height != width:
         raise InputError(f"{model.name} takes images of {height} x {width} pixels: build it for one square size.")
@@ -36,19 +39,19 @@ def input_size(model: keras.Model) -> int:
 
 
 def pooled_window(model: keras.Model) -> int:
-    """The side of the last feature map, which the classifier's global average pooling takes in."""
+    """The side of the last feature map, over which global average pooling averages."""
     pool = classifier_of(model).input._keras_history.operation
     if not isinstance(pool, keras.layers.GlobalAveragePooling2D):
         raise InputError(f"{model.name} has no global average pooling under its classifier: use the center view.")
     return pool.input.shape[1]
 
 
-def dense_scores(model: keras.Model):
-    """A function from float32 ``[batch, height, width, channels]`` of any size to probabilities ``[batch, classes]``.
+def dense_scores(model: keras.Model) -> Callable[[Tensor], Tensor]:
+    """A function from float32 images of any size, ``[batch, height, width, channels]``, to probabilities.
 
-    The network is applied fully convolutionally (Sec. 3.4): its average pooling slides over the last feature map with
-    the window it has at the model's own size, the classifier and softmax follow at each position, and the
-    probabilities are averaged over positions. At the model's own size that is the model itself.
+    The network is applied fully convolutionally (Sec. 3.4): average pooling slides over the last feature map with the
+    window that it has at the model's own size, the classifier and softmax are applied at each position, and the
+    probabilities are averaged over positions to ``[batch, classes]``. At the model's own size that is the model itself.
     """
     import tensorflow as tf
 

@@ -15,16 +15,16 @@ from keras_resnet.evaluation.views import CENTER, View
 class Ensemble:
     """Models of any depth, preprocessing and input size whose probabilities are averaged.
 
-    One member at a time is in memory, and its scores are kept on disk: a second question costs nothing.
+    Only one member at a time is in memory. Scores are kept on disk, so they are computed once.
 
     Args:
-        members: names, in order; they may be anything ``load`` takes.
-        load: from a name to the model; :func:`keras_resnet.load_model` for the names of the command line.
-        view: how each photo is shown.
+        members: the names of the models, as ``load`` takes them.
+        load: function from a name to the model; :func:`keras_resnet.load_model` takes the names of the command line.
+        view: the views of each photo.
         batch_size: images in a forward pass.
 
     Raises:
-        InputError: there are no members, or one is named twice.
+        InputError: there are no members, or a member is given twice.
     """
 
     def __init__(
@@ -35,14 +35,14 @@ class Ensemble:
         batch_size: int = 32,
     ):
         if not members:
-            raise InputError("An ensemble needs one member at least.")
+            raise InputError("An ensemble needs at least one member.")
         if len(set(members)) < len(members):
             raise InputError(f"An ensemble takes each member once, not {', '.join(members)}.")
         self.members, self.load = tuple(members), load
         self.view, self.batch_size = view, batch_size
 
     def member_scores(self, data: Data, split: Split) -> dict[str, Scores]:
-        """Each member's scores of ``split``, a part of ``data``; each is loaded, used and let go."""
+        """The scores of each member for ``split``, a part of ``data``."""
         scores = {}
         for member in self.members:
             model = self.load(member)
@@ -54,24 +54,25 @@ class Ensemble:
 
 
 def joint(scores: Sequence[Scores]) -> Scores:
-    """The members' average."""
-    return Scores(np.mean([each.probabilities for each in scores], axis=0), scores[0].labels)
+    """The average of the members' scores."""
+    return Scores(np.mean([member.probabilities for member in scores], axis=0), scores[0].labels)
 
 
 def greedy(scores: dict[str, Scores], count: int, k: int = 5) -> list[str]:
-    """``count`` members, each time the one that makes the joint top-``k`` error lowest; ties by top-1, then by order.
+    """Choose ``count`` members one by one, each time the one that makes the joint top-``k`` error lowest.
 
-    Choose on validation scores: on the ones it is chosen for, an ensemble looks better than it is.
+    Ties are resolved by the top-1 error, then by order. Choose on validation scores: the error of an ensemble on the
+    photos for which it was chosen is too low.
 
     Raises:
-        InputError: there are not as many members.
+        InputError: there are fewer than ``count`` members.
     """
     if not 1 <= count <= len(scores):
         raise InputError(f"{count} members cannot be chosen from {len(scores)}.")
     chosen: list[str] = []
     for _ in range(count):
-        left = [name for name in scores if name not in chosen]
-        together = [joint([scores[member] for member in (*chosen, name)]) for name in left]
-        errors = [(each.error(k).wrong, each.error().wrong) for each in together]
-        chosen.append(left[errors.index(min(errors))])
+        remaining = [name for name in scores if name not in chosen]
+        candidates = [joint([scores[member] for member in (*chosen, name)]) for name in remaining]
+        errors = [(candidate.error(k).wrong, candidate.error().wrong) for candidate in candidates]
+        chosen.append(remaining[errors.index(min(errors))])
     return chosen

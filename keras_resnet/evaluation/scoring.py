@@ -1,4 +1,4 @@
-"""A model's probabilities for the photos of a split, in one pass that holds no more than some batches."""
+"""A model's probabilities for the photos of a split, in one pass that holds only a few batches in memory."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import tensorflow as tf
 import tqdm
 
 from keras_resnet.data import augment
-from keras_resnet.data.cache import kept
+from keras_resnet.data.cache import cached
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.splits import Data, Split
 from keras_resnet.errors import InputError, in_our_words
@@ -20,7 +20,7 @@ from keras_resnet.evaluation.error_rates import check_classes, check_finite, ran
 from keras_resnet.evaluation.views import CENTER, View, at_shorter_side, square_views
 
 CONFIDENCE = 0.95
-WAITING = 4  # full batches of pixels that photos of rare sizes may fill before they go in smaller batches
+MAX_WAITING = 4  # photos of rare sizes may fill this many batches before they are scored in smaller batches
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Estimate:
     def interval(self) -> tuple[float, float]:
         from scipy.stats import binomtest
 
-        found = binomtest(self.wrong, self.examples).proportion_ci(CONFIDENCE, "exact")
-        return 100 * found.low, 100 * found.high
+        proportion = binomtest(self.wrong, self.examples).proportion_ci(CONFIDENCE, "exact")
+        return 100 * proportion.low, 100 * proportion.high
 
     def __str__(self):
         low, high = self.interval
@@ -57,34 +57,35 @@ class Scores:
         check_finite("The model", self.probabilities, range(len(self.probabilities)))
 
     def error(self, k: int = 1) -> Estimate:
-        """Of how many examples the label is not among the ``k`` highest probabilities; of equal ones the first."""
-        found = keras.ops.convert_to_numpy(ranks(self.labels, self.probabilities))
-        return Estimate(int((found >= k).sum()), len(self.labels))
+        """The top-``k`` error; among equal probabilities, the first class ranks first."""
+        rank = keras.ops.convert_to_numpy(ranks(self.labels, self.probabilities))
+        return Estimate(int((rank >= k).sum()), len(self.labels))
 
 
 def check_model(model: keras.Model, data: Data) -> None:
-    """Raise :class:`InputError` unless ``model`` has a classifier for the classes of ``data``, and a preprocessing."""
+    """Raise :class:`InputError` unless ``model`` has a preprocessing and a classifier for the classes of ``data``."""
     classifier_of(model)
     check_classes(model, len(data.classes))
     if getattr(model, "preprocessing", None) is None:
         raise InputError(f"{model.name} does not know its preprocessing: load it as NAME:FILE, or set it.")
     names = getattr(model, "class_names", None)
     if names and tuple(names) != tuple(data.classes):
-        first = next((ours, theirs) for ours, theirs in zip(names, data.classes, strict=True) if ours != theirs)
+        pairs = zip(names, data.classes, strict=True)
+        trained, given = next((trained, given) for trained, given in pairs if trained != given)
         raise InputError(
-            f"{model.name} was trained on other classes than {data.name} has ({first[0]} for {first[1]}): use the data "
+            f"{model.name} was trained on other classes than {data.name} has ({trained} for {given}): use the data "
             "it was trained for."
         )
 
 
 def score(model: keras.Model, split: Split, view: View = CENTER, batch_size: int = 32) -> Scores:
-    """The probabilities of ``model`` for each photo of ``split``, averaged over the views of it.
+    """The probabilities of ``model`` for each photo of ``split``, averaged over its views.
 
     Args:
-        model: with a classifier and a ``preprocessing``; its images are RGB.
-        split: photos and labels, read once.
-        view: how each photo is shown.
-        batch_size: images of the model's own size in one forward pass; larger images go in smaller batches.
+        model: a model with a classifier and a ``preprocessing``.
+        split: photos and labels; each is read once.
+        view: the views of each photo.
+        batch_size: images of the model's own size in one forward pass; batches of larger images are smaller.
 
     Raises:
         InputError: the model or the view cannot be used, or probabilities are not finite.
@@ -94,16 +95,16 @@ def score(model: keras.Model, split: Split, view: View = CENTER, batch_size: int
     probabilities = np.zeros((len(split), model.output_shape[-1]), np.float32)
     labels = np.zeros(len(split), np.int32)
     with progress, in_our_words():
-        for positions, found, part, weight, done in batches(model, split, view, batch_size):
-            check_finite(model.name, part, map(split.photo, positions))
-            np.add.at(probabilities, positions, weight * part)
-            labels[positions] = found
-            progress.update(done)
+        for positions, batch_labels, scores, weight, photos in batches(model, split, view, batch_size):
+            check_finite(model.name, scores, map(split.photo, positions))
+            np.add.at(probabilities, positions, weight * scores)
+            labels[positions] = batch_labels
+            progress.update(photos)
     return Scores(probabilities, labels)
 
 
 def _square(model, split, view, batch_size):
-    """(positions, labels, probabilities, weight, photos done) of batches, under views of the model's own size."""
+    """(positions, labels, probabilities, weight, photos) of each batch, for views of the model's own size."""
     size, preprocessing = input_size(model), model.preprocessing
     views = {"10-crop": 10}.get(view.name, 2 if view.flips else 1)
     probabilities = with_activation(model, "softmax")
@@ -123,11 +124,11 @@ def _square(model, split, view, batch_size):
 
 
 def _multi_scale(model, split, view, batch_size):
-    """The same with whole photos at each scale; those of one size go together."""
+    """Like :func:`_square`, for whole photos at each scale; a batch has photos of one size."""
     size, preprocessing = input_size(model), model.preprocessing
     sides, forward = view.sides(size, size // pooled_window(model)), dense_scores(model)
     weight = 1 / len(sides)
-    most = batch_size * size * size  # pixels in a batch
+    max_pixels = batch_size * size * size  # in a batch
 
     def load(position):
         encoded, label = split.read(position)
@@ -143,24 +144,21 @@ def _multi_scale(model, split, view, batch_size):
         return np.array(positions), np.array(labels), scores, weight, len(positions) * weight
 
     waiting: dict[tuple, list] = {}
-    dataset = parallel_map(tf.data.Dataset.range(len(split)), load, 2)  # each photo is many images: few at once
+    dataset = parallel_map(tf.data.Dataset.range(len(split)), load, 2)  # few at once: each photo becomes many images
     for position, label, images in dataset.prefetch(2):
         for image in images:
             shape = tuple(image.shape)
             waiting.setdefault(shape, []).append((position.numpy(), label.numpy(), image.numpy()))
-            if (len(waiting[shape]) + 1) * shape[0] * shape[1] > most:
+            if (len(waiting[shape]) + 1) * shape[0] * shape[1] > max_pixels:
                 yield flush(shape)
-        while sum(len(found) * s[0] * s[1] for s, found in waiting.items()) > WAITING * most:
+        while sum(len(images) * s[0] * s[1] for s, images in waiting.items()) > MAX_WAITING * max_pixels:
             yield flush(max(waiting, key=lambda s: len(waiting[s]) * s[0] * s[1]))
     for shape in list(waiting):
         yield flush(shape)
 
 
 def cached_scores(model: keras.Model, split: Split, view: View = CENTER, batch_size: int = 32) -> Scores:
-    """:func:`score`, kept on disk: the same weights on the same photos under the same view are scored once.
-
-    Once for each version of this package, of which any part may change what a network answers.
-    """
+    """:func:`score`, kept on disk: the same weights, photos and view are scored once per version of this package."""
     if not split.fingerprint:
         return score(model, split, view, batch_size)
     digest = hashlib.sha256()
@@ -172,8 +170,8 @@ def cached_scores(model: keras.Model, split: Split, view: View = CENTER, batch_s
     classes = model.output_shape[-1]
 
     def compute():
-        found = score(model, split, view, batch_size)
-        return np.concatenate([found.probabilities, found.labels[:, None].astype(np.float32)], axis=1)
+        scores = score(model, split, view, batch_size)
+        return np.concatenate([scores.probabilities, scores.labels[:, None].astype(np.float32)], axis=1)
 
-    both = kept(f"scores/{digest.hexdigest()[:32]}", compute, sys.modules["keras_resnet"])
-    return Scores(both[:, :classes], both[:, classes].astype(np.int32))
+    table = cached(f"scores/{digest.hexdigest()[:32]}", compute, sys.modules["keras_resnet"])
+    return Scores(table[:, :classes], table[:, classes].astype(np.int32))

@@ -1,4 +1,4 @@
-"""What Keras lacks for residual networks: fused normalization, option A, maxout, and loops over identical blocks."""
+"""Layers that Keras lacks: fused normalization, maxout, stochastic depth, and loops over identical blocks."""
 
 import lazy_loader
 

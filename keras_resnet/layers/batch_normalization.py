@@ -2,27 +2,30 @@
 
 import keras
 
+from keras_resnet.typing import Tensor
+
 FUSED_DTYPES = ("float32", "bfloat16", "float16")
 
 
 @keras.saving.register_keras_serializable("keras_resnet", "BatchNormalization")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """``keras.layers.BatchNormalization``, computed by ``FusedBatchNormV3`` where that op applies.
+    """``keras.layers.BatchNormalization``, computed by the op ``FusedBatchNormV3`` where that applies.
 
-    It applies on the TensorFlow backend to float ``[batch, height, width, channels]`` inputs normalized over the
-    last axis. Masks, training ``synchronized``, renormalization, other axes, ranks, dtypes and backends, and maps of
-    one position take Keras' own path. Outputs, gradients and moving statistics equal the stock layer's to rounding;
-    statistics are float32 under mixed precision. Arguments and errors are the stock layer's.
+    The op applies on the TensorFlow backend to float inputs ``[batch, height, width, channels]`` that are normalized
+    over the last axis. Keras' own computation is used for masks, for training with ``synchronized``, for
+    renormalization, for other axes, ranks, dtypes and backends, and for maps of one position. Outputs, gradients and
+    moving statistics equal those of Keras' layer up to rounding; statistics are float32 in mixed precision. Arguments
+    and errors are those of Keras' layer.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
         learning = bool(training and self.trainable)
         if mask is not None or not self.fusible(inputs) or (learning and self.synchronized):
             return super().call(inputs, training=training, mask=mask)
         return self._fused(inputs, learning)
 
-    def fusible(self, inputs) -> bool:
-        """Whether the fused op applies to ``inputs``, a tensor or a Keras tensor."""
+    def fusible(self, inputs: Tensor) -> bool:
+        """Whether the fused op applies to ``inputs``."""
         return (
             keras.backend.backend() == "tensorflow"
             and len(inputs.shape) == 4
@@ -48,11 +51,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         if training:
             count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), "float32")
-            variance *= (count - 1) / count  # the op returns the unbiased variance, Keras averages the biased one
+            variance *= (count - 1) / count  # the op returns the unbiased variance; Keras averages the biased one
             for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving.value * self.momentum + batch * (1 - self.momentum))
         return tf.cast(normalized, self.compute_dtype)
 
 
-# Files name a class so; without this package Keras finds its own layer there, and with it the registered one.
+# The module in files: without this package, Keras finds its own layer there; with it, the registered one.
 BatchNormalization.__module__ = keras.layers.BatchNormalization.__module__

@@ -1,41 +1,56 @@
 """A run of identical blocks as one layer, so that networks of a thousand layers build in seconds."""
 
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_resnet.structure import stacked_name
+from keras_resnet.typing import Tensor
 
 
-def is_seed(variable) -> bool:
-    """Whether a variable is the state of a generator, which belongs to no block."""
+def is_seed(variable: keras.Variable) -> bool:
+    """Whether a variable is the state of a random generator, which does not belong to a block."""
     return variable.name == "seed_generator_state"
 
 
 @keras.saving.register_keras_serializable("keras_resnet")
 class BlockLoop(keras.layers.Layer):
-    """Applies ``repeats`` blocks of the same structure and their own weights, one after the other.
+    """Applies ``repeats`` blocks of the same structure, each with its own weights, one after the other.
 
-    The weights are ``block``'s with a leading axis of length ``repeats``; each slice starts as a separate block
-    would. On TensorFlow the blocks are one ``tf.while_loop``, on JAX one scan, elsewhere a Python loop.
+    The weights are those of ``block`` with a leading axis of length ``repeats``; each slice is initialized like a
+    separate block. On TensorFlow the blocks are one ``tf.while_loop``, on JAX one scan, elsewhere a Python loop.
 
     Args:
-        block: a Functional model from ``[batch, height, width, channels]`` to the same shape (to any, if it is
-            not repeated); only a template.
-        repeats: how many blocks.
-        drop_rates: the rate of each block's ``StochasticDepth``, if it has one.
+        block: the template, a Functional model from ``[batch, height, width, channels]`` to the same shape, or to any
+            shape if it is not repeated.
+        repeats: the number of blocks.
+        drop_rates: the rate of each block's ``StochasticDepth``; None if the block has none.
         remat: keep only each block's input and compute the block again in the backward pass.
+        kwargs: arguments of every Keras layer.
     """
 
-    def __init__(self, block: keras.Model, repeats: int, drop_rates=None, remat: bool = False, **kwargs):
+    block: keras.Model
+    seed_generator: keras.random.SeedGenerator
+
+    def __init__(
+        self,
+        block: keras.Model,
+        repeats: int,
+        drop_rates: Sequence[float] | None = None,
+        remat: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
-        object.__setattr__(self, "block", block)  # untracked: its variables are no weights of this layer
+        object.__setattr__(self, "block", block)  # untracked: its variables are not weights of this layer
         self.repeats = repeats
         self.drop_rates = list(drop_rates) if drop_rates is not None else None
         self.remat = remat
         self.seed_generator = keras.random.SeedGenerator()
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.stacked = [self._stack(v, trainable=True) for v in self.block.trainable_variables]
         self.states = [self._stack(v, trainable=False) for v in self.block.non_trainable_variables if not is_seed(v)]
 
@@ -50,17 +65,17 @@ class BlockLoop(keras.layers.Layer):
         )
 
     def _initializer(self, variable):
-        if variable.name == "kernel":  # a stacked fan-in counts the blocks too: the scale takes them out again
+        if variable.name == "kernel":  # the fan-in of a stack includes the number of blocks: the scale compensates
             return keras.initializers.VarianceScaling(2.0 * self.repeats, "fan_in", "untruncated_normal")
         value = ops.convert_to_numpy(variable)
         if variable.name == "rate":
             value = np.asarray(self.drop_rates, value.dtype)
         return lambda shape, dtype: ops.convert_to_tensor(np.broadcast_to(value, shape).copy(), dtype)
 
-    def compute_output_spec(self, inputs, training=None):
+    def compute_output_spec(self, inputs: Tensor, training: bool | None = None) -> keras.KerasTensor:
         return keras.KerasTensor(self.block.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         training = bool(training)
         seeded = [is_seed(v) for v in self.block.non_trainable_variables]
 
@@ -83,30 +98,31 @@ class BlockLoop(keras.layers.Layer):
         return outputs
 
     def _seeds(self):
-        """One seed a block: the drawn one, with the block's number added to its first half."""
+        """A seed for each block: the drawn seed, with the block's number added to its first half."""
         numbers = ops.stack([ops.arange(self.repeats), ops.zeros(self.repeats, "int32")], axis=1)
         return ops.cast(numbers, "uint32") + ops.cast(self.seed_generator.next(), "uint32")
 
-    def save_own_variables(self, store):
-        """Stacked weights by name, so that a file can be read without the layer."""
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Save stacked weights by name, so that a file can be read without the layer."""
         for variable in self.stacked + self.states:
             store[variable.name] = ops.convert_to_numpy(variable)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Load the stacked weights that :meth:`save_own_variables` saved."""
         for variable in self.stacked + self.states:
             variable.assign(store[variable.name])
 
-    def get_config(self):
-        own = {
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
             "block": keras.saving.serialize_keras_object(self.block),
             "repeats": self.repeats,
             "drop_rates": self.drop_rates,
             "remat": self.remat,
         }
-        return {**super().get_config(), **own}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "BlockLoop":
         config = dict(config)
         config["block"] = keras.saving.deserialize_keras_object(config["block"])
         return cls(**config)

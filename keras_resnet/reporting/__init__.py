@@ -1,4 +1,4 @@
-"""What runs, studies and instruments found, as one page: ``write_page(folder, path)``; and the paper's own values."""
+"""Reports: ``write_page(folder, path)`` shows the results of runs, studies and instruments beside the paper's."""
 
 import lazy_loader
 

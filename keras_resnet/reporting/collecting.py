@@ -1,4 +1,4 @@
-"""Results below a folder: runs, studies, and what instruments measured."""
+"""Collecting the results of runs, studies and instruments below a folder."""
 
 import json
 import re
@@ -10,29 +10,30 @@ from keras_resnet.errors import InputError
 from keras_resnet.studies.statistics import mean_std
 from keras_resnet.training.files.metrics_file import read_metrics
 
-SCORE = re.compile(r"(val|test)_(error|m?AP)")  # begins the names of scores in a result
+SCORE = re.compile(r"(val|test)_(error|m?AP)")  # the beginning of the names of scores in a result
 
 
 @dataclass
 class Found:
-    """Folders with their results, by kind; runs that belong to a study are only in the study."""
+    """Results by folder. Runs of a study are not among the runs, because the study's result includes them."""
 
     runs: dict[Path, dict] = field(default_factory=dict)
     studies: dict[Path, dict] = field(default_factory=dict)
     instruments: dict[Path, dict] = field(default_factory=dict)
 
     def groups(self) -> list[dict]:
-        """Runs whose settings differ in the seed alone, together.
+        """Groups of runs whose settings differ only in the seed.
 
-        Each has ``settings``, ``folders``, ``seeds``, ``result``, that of the first seed, and ``scores``: mean and
-        standard deviation (None of a single seed) of each error and average precision, ``val_error`` or ``val_AP50``.
+        Each group has ``settings``, ``folders``, ``seeds``, ``result`` (of the first seed) and ``scores``: the mean and
+        standard deviation (None for a single seed) of each error and average precision, by names such as ``val_error``
+        and ``val_AP50``.
         """
-        from keras_resnet.training.files.workdir import SAME_RUN
+        from keras_resnet.training.files.workdir import MAY_CHANGE
 
         groups: dict[str, list] = {}
         for folder, result in self.runs.items():
-            own = {key: value for key, value in result["settings"].items() if key not in ("seed", *SAME_RUN)}
-            groups.setdefault(json.dumps(own, sort_keys=True), []).append((folder, result))
+            shared = {key: value for key, value in result["settings"].items() if key not in ("seed", *MAY_CHANGE)}
+            groups.setdefault(json.dumps(shared, sort_keys=True), []).append((folder, result))
         rows = []
         for members in groups.values():
             members.sort(key=lambda member: member[1]["seed"])
@@ -48,29 +49,29 @@ class Found:
 
 
 def collect(folder: Path) -> Found:
-    """All results below ``folder``. A file that cannot be read is named on standard error and left out.
+    """All results below ``folder``. A file that cannot be read is reported on standard error and left out.
 
     Raises:
         InputError: there is no such folder, or no result in it.
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}: give the one that holds runs.")
-    found = Found()
+    results = Found()
     for path in sorted(folder.rglob("result.json")):
         try:
             result = json.loads(path.read_text())
-            kinds = {"study": found.studies, "instrument": found.instruments, "settings": found.runs}
-            kind = next(kind for key, kind in kinds.items() if key in result)
+            by_key = {"study": results.studies, "instrument": results.instruments, "settings": results.runs}
+            by_folder = next(by_folder for key, by_folder in by_key.items() if key in result)
         except (OSError, ValueError, StopIteration, TypeError) as error:
-            print(f"{path} is left out: it is no result of this package ({error})", file=sys.stderr)
+            print(f"{path} is left out: it is not a result of this package ({error})", file=sys.stderr)
             continue
-        kind[path.parent] = result
-    found.runs = {path: run for path, run in found.runs.items() if path.parent not in found.studies}
-    if not (found.runs or found.studies or found.instruments):
+        by_folder[path.parent] = result
+    results.runs = {path: run for path, run in results.runs.items() if path.parent not in results.studies}
+    if not (results.runs or results.studies or results.instruments):
         raise InputError(f"There is no result.json below {folder}: train something first, or give another folder.")
-    return found
+    return results
 
 
 def curves(folder: Path) -> list[dict]:
-    """The rows of a run's curves; none where there is no file."""
+    """The rows of a run's ``metrics.csv``; empty if there is no such file."""
     return read_metrics(folder / "metrics.csv")

@@ -1,7 +1,7 @@
-"""The measured tables of the pages in ``docs/``: each follows a line that says which stored result it is.
+"""Measured tables in the pages of ``docs/``; a line before each table names the stored result.
 
-``<!-- table NAME: FILE -->`` is followed by the table ``NAME`` of ``docs/results/FILE.json``. ``RENDERERS`` make rows
-of results that hold no tables of their own: runs, studies, and several results side by side.
+``<!-- table NAME: FILE -->`` is followed by the table ``NAME`` of ``docs/results/FILE.json``. ``RENDERERS`` make tables
+from results that do not hold tables: runs, studies, and several results side by side.
 """
 
 import json
@@ -18,7 +18,7 @@ MARK = re.compile(r"^<!-- table (?P<name>[^:]+): (?P<files>[\w. -]+) -->\n(?P<ta
 
 
 def filled(text: str, results: Path) -> str:
-    """``text`` with each marked table as the files in ``results`` have it.
+    """``text`` with each marked table filled in from the files in the folder ``results``.
 
     Raises:
         InputError: a mark names a file or a table that does not exist.
@@ -27,16 +27,16 @@ def filled(text: str, results: Path) -> str:
 
 
 def _block(name: str, files: str, results: Path) -> str:
-    found = {}
+    stored = {}
     for file in files.split():
         path = results / f"{file}.json"
         if not path.exists():
-            raise InputError(f"The table {name} is to come from {path}, which does not exist.")
-        found[file] = json.loads(path.read_text())
+            raise InputError(f"The table {name} needs {path}, which does not exist.")
+        stored[file] = json.loads(path.read_text())
     if name in RENDERERS:
-        table = RENDERERS[name](found)
+        table = RENDERERS[name](stored)
     else:
-        (result,) = found.values()
+        (result,) = stored.values()
         if name not in result.get("tables", {}):
             raise InputError(f"There is no table {name} in {results / files}.json.")
         table = Table(name, **result["tables"][name])
@@ -47,75 +47,75 @@ def _link(file: str) -> str:
     return f"[result](results/{file}.json)"
 
 
-def _degradation(found: dict[str, dict]) -> Table:
-    """Training and validation error of the arms that any of the studies ran, a row a study."""
-    names = list(next(iter(found.values()))["arms"])
-    arms = [name for name in names if any(result["arms"][name]["runs"] for result in found.values())]
+def _degradation(results: dict[str, dict]) -> Table:
+    """Training and validation error of the arms that any of the studies ran, with one row per study."""
+    names = list(next(iter(results.values()))["arms"])
+    arms = [name for name in names if any(result["arms"][name]["runs"] for result in results.values())]
     table = Table("degradation", ("run; training / validation error, %", *arms))
-    for file, result in found.items():
+    for file, result in results.items():
         means = [[result["arms"][arm][key]["mean"] for key in ("train_error", "val_error")] for arm in arms]
         cells = ("not run" if None in pair else "{:.2f} / {:.2f}".format(*pair) for pair in means)
         table.rows.append((f"{length(result)} ({_link(file)})", *cells))
     return table
 
 
-def _responses(found: dict[str, dict]) -> Table:
-    """Mean standard deviation of the 3x3 layers, a row a network, a column a result."""
-    names = dict.fromkeys(name for result in found.values() for name in result["mean"])
-    table = Table("responses", ("network, mean std", *map(_link, found)))
+def _responses(results: dict[str, dict]) -> Table:
+    """Mean standard deviation of the 3x3 layers, with one row per network and one column per result."""
+    names = dict.fromkeys(name for result in results.values() for name in result["mean"])
+    table = Table("responses", ("network, mean std", *map(_link, results)))
     for name in names:
-        values = (result["mean"].get(name) for result in found.values())
+        values = (result["mean"].get(name) for result in results.values())
         table.rows.append((name.removesuffix("-seed0"), *("" if v is None else f"{v:.3f}" for v in values)))
     return table
 
 
-def _gradients(found: dict[str, dict]) -> Table:
+def _gradients(results: dict[str, dict]) -> Table:
     """Gradient norms by stage at a run's last checkpoint."""
-    stages = [stage for stage in next(iter(found.values()))["last"] if stage in STAGES]
+    stages = [stage for stage in next(iter(results.values()))["last"] if stage in STAGES]
     table = Table("gradients", ("network", *stages, f"{stages[0]} / {stages[-1]}"))
-    for file, result in found.items():
+    for file, result in results.items():
         norms = [result["last"][stage] for stage in stages]
         name = f"{result['run'].removesuffix('-seed0')} ({_link(file)})"
         table.rows.append((name, *(f"{norm:.3f}" for norm in norms), f"{norms[0] / norms[-1]:.2f}"))
     return table
 
 
-def _landscape(found: dict[str, dict]) -> Table:
+def _landscape(results: dict[str, dict]) -> Table:
     """Loss, largest eigenvalue and trace of the Hessian, and the largest local Lipschitz constant of a block."""
-    curvature, lipschitz = found.values()
+    curvature, lipschitz = results.values()
     images = f"{curvature['images']} images for the Hessian, {lipschitz['images']} for the constants"
     columns = ("loss", "largest eigenvalue", "trace", "largest local constant of a block")
     table = Table("landscape", (images, *columns))
-    for name, each in curvature["curvature"].items():
-        cells = (f"{each['loss']:.2f}", f"{each['top'][0]:.0f}", f"{each['trace']:.0f} ± {each['trace_error']:.0f}")
+    for name, row in curvature["curvature"].items():
+        cells = (f"{row['loss']:.2f}", f"{row['top'][0]:.0f}", f"{row['trace']:.0f} ± {row['trace_error']:.0f}")
         table.rows.append((name.removesuffix("-seed0"), *cells, f"{lipschitz['largest'][name]:.2f}"))
     return table
 
 
-def _cost(found: dict[str, dict]) -> Table:
+def _cost(results: dict[str, dict]) -> Table:
     """Multiply-adds, memory and time of a training step."""
     columns = ("images", "multiply-adds, 10⁹", "peak, estimated", "measured", "ratio", "to resident", "s a step")
     table = Table("cost", ("network", *columns, "h an epoch", "largest batch in 16 GiB"))
-    for result in found.values():
-        for name, each in result["cost"].items():
-            estimate, peak = each["estimate"]["total"] / 2**20, each["measured"]["peak"] / 2**20
-            resident = each["measured"]["resident"] / 2**20
+    for result in results.values():
+        for name, row in result["cost"].items():
+            estimate, peak = row["estimate"]["total"] / 2**20, row["measured"]["peak"] / 2**20
+            resident = row["measured"]["resident"] / 2**20
             memory = (
                 f"{estimate:,.0f} MiB",
                 f"{peak:,.0f} MiB",
                 f"{estimate / peak:.2f}",
                 f"{estimate / resident:.2f}",
             )
-            time = (f"{each['measured']['seconds']:.3g}", f"{each['hours_per_epoch']:.3g}")
-            work = (str(result["batch_size"]), f"{each['multiply_adds'] / 1e9:.3f}")
-            table.rows.append((name, *work, *memory, *time, f"{each['largest_batch']:,}"))
+            time = (f"{row['measured']['seconds']:.3g}", f"{row['hours_per_epoch']:.3g}")
+            work = (str(result["batch_size"]), f"{row['multiply_adds'] / 1e9:.3f}")
+            table.rows.append((name, *work, *memory, *time, f"{row['largest_batch']:,}"))
     return table
 
 
-def _runs(found: dict[str, dict]) -> Table:
-    """Runs of classifiers: validation and test error, and time."""
+def _runs(results: dict[str, dict]) -> Table:
+    """Validation error, test error and time of classifiers' runs."""
     table = Table("runs", ("run", "validation error", "test error", "time"))
-    for file, result in found.items():
+    for file, result in results.items():
         settings = result["settings"]
         size = f", {settings['image_size']} pixels" if settings["image_size"] not in (32, 224) else ""
         steps = f"{result['steps']:,} steps of {settings['batch_size']}"
@@ -129,34 +129,34 @@ def _runs(found: dict[str, dict]) -> Table:
     return table
 
 
-def _detectors(found: dict[str, dict]) -> Table:
-    """Detectors, by COCO's scores on their validation photos."""
+def _detectors(results: dict[str, dict]) -> Table:
+    """COCO's scores of detectors on their validation photos."""
     scores = {"val_AP50": "AP50", "val_AP": "AP", "val_AP75": "AP75", "val_AP_large": "large", "val_AP_small": "small"}
     scores["val_proposal_recall"] = "recall of 300 proposals"
     table = Table("detectors", ("run", "photos", *(f"{name}, %" for name in scores.values()), "time"))
-    for file, result in found.items():
+    for file, result in results.items():
         values = (result[name] for name in scores)
-        cells = ("" if value < 0 else f"{100 * value:.1f}" for value in values)  # COCO's -1: there are no such objects
+        cells = ("" if value < 0 else f"{100 * value:.1f}" for value in values)  # -1: there are no such objects
         speed = f"{result['seconds'] / 60:.0f} min, {result['images_per_second']:.1f} images/s"
         table.rows.append((f"{file} ({_link(file)})", f"{result['val_examples']:,}", *cells, speed))
     return table
 
 
-def _views(found: dict[str, dict]) -> Table:
-    """Errors of one model under several views, a row a view."""
-    first = next(iter(found.values()))
+def _views(results: dict[str, dict]) -> Table:
+    """Errors of one model with several views, with one row per view."""
+    first = next(iter(results.values()))
     table = Table("views", ("view", *first["tables"]["errors"]["columns"][1:]))
-    for file, result in found.items():
+    for file, result in results.items():
         scales = f": {', '.join(map(str, result['scales']))}" if result["scales"] else ""
         name = f"{result['view']}{scales}{' with flips' * result['flips']} ({_link(file)})"
         table.rows.append((name, *result["tables"]["errors"]["rows"][0][1:]))
     return table
 
 
-def _patched(found: dict[str, dict]) -> Table:
-    """Validation error by seed, a row for the code as it is and one for each change that a result's ``patch`` names."""
+def _patched(results: dict[str, dict]) -> Table:
+    """Validation error by seed, with one row for the unchanged code and one for each ``patch`` named in a result."""
     rows: dict[str, dict[int, dict]] = {}
-    for result in found.values():
+    for result in results.values():
         rows.setdefault(result.get("patch", "as it is"), {})[result["seed"]] = result
     seeds = sorted(next(iter(rows.values())))
     table = Table("patched", ("code", *(f"seed {seed}" for seed in seeds), "images/s"))

@@ -1,4 +1,4 @@
-"""One HTML page with everything in it: figures as data, no script, nothing from elsewhere."""
+"""A self-contained HTML page of results: figures are embedded, and there are no scripts or external files."""
 
 import base64
 import datetime
@@ -39,19 +39,19 @@ FIGURES = {"cifar10": "as Fig. 6", "imagenet2012": "as Fig. 4"}  # by data set
 
 
 def write_page(folder: Path, path: Path) -> Found:
-    """Write the results below ``folder`` as one self-contained page; returns what was found.
+    """Write the results below ``folder`` as one self-contained page, and return them.
 
     Raises:
-        InputError: no such folder, or nothing in it.
+        InputError: there is no such folder, or no result in it.
     """
-    found = collect(folder)
+    results = collect(folder)
     sections = [
-        *([("runs", "Classifiers", _classifiers(found))] if _groups(found, "val_error") else []),
-        *([("detectors", "Detectors", _detectors(found))] if _groups(found, *PRECISIONS) else []),
-        *((f"study-{i}", f"Study: {r['study']}", _study(p, r)) for i, (p, r) in enumerate(found.studies.items())),
+        *([("runs", "Classifiers", _classifiers(results))] if _groups(results, "val_error") else []),
+        *([("detectors", "Detectors", _detectors(results))] if _groups(results, *PRECISIONS) else []),
+        *((f"study-{i}", f"Study: {r['study']}", _study(p, r)) for i, (p, r) in enumerate(results.studies.items())),
         *(
             (f"instrument-{i}", TITLES.get(result["instrument"], result["instrument"]), _instrument(path, result))
-            for i, (path, result) in enumerate(found.instruments.items())
+            for i, (path, result) in enumerate(results.instruments.items())
         ),
     ]
     links = "".join(f'<a href="#{name}">{html.escape(title)}</a>' for name, title, _ in sections)
@@ -68,16 +68,16 @@ def write_page(folder: Path, path: Path) -> Found:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
-    return found
+    return results
 
 
-def _groups(found: Found, *scores: str) -> list[dict]:
+def _groups(results: Found, *scores: str) -> list[dict]:
     """The groups of runs that have one of ``scores``."""
-    return [group for group in found.groups() if group["scores"].keys() & set(scores)]
+    return [group for group in results.groups() if group["scores"].keys() & set(scores)]
 
 
-def _detectors(found: Found) -> str:
-    groups = _groups(found, *PRECISIONS)
+def _detectors(results: Found) -> str:
+    groups = _groups(results, *PRECISIONS)
     scores = dict.fromkeys(key for group in groups for key in group["scores"])
     names = (key.split("_", 1)[1].replace("_", ", ") for key in scores)
     header = ("from", "data", "steps", "seeds", *(f"{name}, %" for name in names), "photos", "time", "hardware")
@@ -93,7 +93,7 @@ def _detectors(found: Found) -> str:
 
 
 def _percent(mean_std) -> str:
-    """A score from 0 to 1 in percent; empty where there is none, or no object of that size (-1)."""
+    """A score from 0 to 1 in percent; empty if there is no score or, by COCO's -1, no object of that size."""
     if mean_std is None or mean_std[0] < 0:
         return ""
     mean, std = mean_std
@@ -105,12 +105,12 @@ def _commands(groups: list[dict]) -> str:
     return f"<details><summary>commands</summary><ul>{listed}</ul></details>"
 
 
-def _classifiers(found: Found) -> str:
+def _classifiers(results: Found) -> str:
     header = ("network", "data", "steps", "seeds", "validation error", "test error", "paper", "time", "hardware")
-    rows, groups = [], _groups(found, "val_error")
+    rows, groups = [], _groups(results, "val_error")
     for group in groups:
         settings, result = group["settings"], group["result"]
-        name = settings["model"] + "".join(f" {each}" for each in settings.get("change") or ())
+        name = settings["model"] + "".join(f" {change}" for change in settings.get("change") or ())
         name += f" {settings['shortcut']}" if settings.get("shortcut") else ""
         seeds = ", ".join(map(str, group["seeds"]))
         errors = [_error(group["scores"].get(f"{part}_error"), result, part) for part in ("val", "test")]
@@ -120,17 +120,17 @@ def _classifiers(found: Found) -> str:
         time = f"{result['seconds'] / 3600:.1f} h"
         rows.append((name, settings["data"], f"{result['steps']:,}", seeds, *errors, paper, time, result["hardware"]))
     drawn = []
-    for data in dict.fromkeys(run["settings"]["data"] for run in found.runs.values()):
-        for kind, words in (("Plain", "plain networks"), ("Res", "residual networks")):
-            rows_of = {
+    for data in dict.fromkeys(run["settings"]["data"] for run in results.runs.values()):
+        for prefix, words in (("Plain", "plain networks"), ("Res", "residual networks")):
+            runs = {
                 run["settings"]["model"] + f", seed {run['seed']}": curves(folder)
-                for folder, run in found.runs.items()
-                if run["settings"]["data"] == data and run["settings"]["model"].startswith(kind)
+                for folder, run in results.runs.items()
+                if run["settings"]["data"] == data and run["settings"]["model"].startswith(prefix)
             }
-            rows_of = {name: points for name, points in rows_of.items() if points and "error" in points[0]}
-            if rows_of:
+            runs = {name: points for name, points in runs.items() if points and "error" in points[0]}
+            if runs:
                 caption = f"{data}, {words} {FIGURES.get(data, '')}: training (dashed) and validation error"
-                drawn.append(_figure(_drawn(lambda path, r=rows_of: plots.error_curves(r, path)), caption))
+                drawn.append(_figure(_drawn(lambda path, r=runs: plots.error_curves(r, path)), caption))
     return _table(header, rows) + "".join(drawn) + _commands(groups)
 
 
@@ -184,8 +184,8 @@ def _drawn(draw) -> bytes:
 
 
 def _table(header, rows) -> str:
-    def cells(kind, values):
-        return "".join(f"<{kind}>{html.escape(str(value))}</{kind}>" for value in values)
+    def cells(tag, values):
+        return "".join(f"<{tag}>{html.escape(str(value))}</{tag}>" for value in values)
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{cells("th", header)}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -1,4 +1,4 @@
-"""The paper's values and the questions it leaves open: what answers each, and what it gave here (docs/paper.md)."""
+"""docs/paper.md: the paper's values and open questions, with the command that answers each and the result here."""
 
 import json
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from keras_resnet.reporting.paper_values import (
     TABLE_9,
 )
 from keras_resnet.studies.report import length
+from keras_resnet.tables import Table
 
 TRAINED = "python recipes/imagenet.py --data DIR --model {} --workdir runs/{}"
 TESTED = "python tools/evaluate.py --data DIR --view {} --model {}"
@@ -35,18 +36,18 @@ LOCALIZERS = ("ResNet101:imagenet", "ResNet152:imagenet")  # whose classes are t
 CIFAR = "python recipes/cifar10.py --data-dir DIR --train-images all --model {}"
 STUDY = "python recipes/studies/{}.py --data-dir DIR"
 ANALYZE = "python tools/analyze.py {} --data cifar10 --data-dir DIR --model {}"
-DEGRADATION = "runs/studies/degradation/{}-seed0/last.keras"  # the networks of that study, which instruments look at
+DEGRADATION = "runs/studies/degradation/{}-seed0/last.keras"  # networks of that study, to which instruments are applied
 WEIGHTS = ("resnet20-12fca82f", "resnet56-4bfd9763")  # trained CIFAR networks of akamaster/pytorch_resnet_cifar10
 FOUR = ("PlainNet20", "PlainNet56", "ResNet20", "ResNet56")
 DEPTHS = tuple(f"{kind}{depth}" for kind in ("PlainNet", "ResNet") for depth in (20, 32, 44, 56, 110))
-FIGURE_7 = {  # the file of the result, and what its networks have learned
+FIGURE_7 = {  # (file of the result, training of its networks): their names
     ("responses", "weights after 640 steps of 32"): (*FOUR, "ResNet110"),
     ("responses-3200", "weights after 3,200 steps of 128"): FOUR,
     ("responses", "weights of another project, trained in full"): WEIGHTS,
 }
 
 COST = "python tools/analyze.py cost --model {} --batch-size {} --measure"
-STUDIES = {  # name: which question of docs/questions.md it answers, or what of the paper it checks
+STUDIES = {  # name: the question of docs/questions.md that it answers, or the section of the paper that it checks
     "regularization": "Question 4: regularizing 110 and 1202",
     "depth_for_width": "Question 5: width for depth",
     "shortcuts": "Question 7: shortcuts by depth",
@@ -55,7 +56,7 @@ STUDIES = {  # name: which question of docs/questions.md it answers, or what of 
     "highway": "Sec. 2: gates instead of identity",
     "warm_up": "Sec. 4.2: warm-up at 110",
 }
-INSTRUMENTS = (  # the tool's word, what it tells, and where its result has that
+INSTRUMENTS = (  # the instrument's name, (question, quantity), and the place of the quantity in its result
     ("curvature", ("Question 1: landscape", "largest eigenvalue of the Hessian"), "curvature.json/top/{}-seed0"),
     ("lipschitz", ("Question 2: Lipschitz", "largest of a block, measured"), "lipschitz.json/largest/{}-seed0"),
     ("gradients", ("Question 2: shattering", "correlation of gradients at a distance of 0.1 of the input's norm"),
@@ -69,16 +70,16 @@ INSTRUMENTS = (  # the tool's word, what it tells, and where its result has that
 
 @dataclass(frozen=True)
 class Claim:
-    """A table's row, a figure, or a question that the paper leaves open.
+    """A row of docs/paper.md: a value of a table or figure, or a question that the paper leaves open.
 
     Fields:
-        where: table, figure or point.
-        what: of which network, in which unit.
-        paper: the paper's value; empty where the paper has none.
-        command: what answers it; empty where nothing does yet.
-        source: file below ``docs/results`` and keys into it, ``"file.json/key/key"``; empty where it was not run.
-        scale: what our number is multiplied by.
-        note: how our number differs from what was asked.
+        where: the table, figure or question.
+        what: the quantity, with its network and unit.
+        paper: the paper's value; empty if the paper has none.
+        command: the command that answers it; empty if there is none yet.
+        source: a file below ``docs/results`` and keys into it, ``"file.json/key/key"``; empty if it was not run.
+        scale: factor of our number.
+        note: the conditions of our number if they differ from the paper's.
     """
 
     where: str
@@ -107,13 +108,13 @@ def _tables():
         for (name, shortcut), paper in rows.items():
             yield Claim(where, f"{_named(name, shortcut)}, {view} top-1 / top-5", paper,
                         _train_and_test(name, shortcut, view))  # fmt: skip
-    six = TESTED.format("multi-scale", " ".join(f"runs/{_run(*each)}/last.keras" for each in TABLE_5))
+    six = TESTED.format("multi-scale", " ".join(f"runs/{_run(*member)}/last.keras" for member in TABLE_5))
     yield Claim("Table 5", "six networks, top-5 on the test set", "3.57",
                 f"{six} --split test, each trained as for Table 4, the second ResNet152 with --seed 1")  # fmt: skip
     short = "8,000 of 64,000 steps, 45,000 training images; first 1,000 test images"
     for depth, paper in TABLE_6.items():
-        ours = {"source": "cifar10-resnet20-8000.json/test_error", "note": short} if depth == 20 else {}
-        yield Claim("Table 6", f"ResNet-{depth}, CIFAR-10 test error", paper, CIFAR.format(f"ResNet{depth}"), **ours)
+        stored = {"source": "cifar10-resnet20-8000.json/test_error", "note": short} if depth == 20 else {}
+        yield Claim("Table 6", f"ResNet-{depth}, CIFAR-10 test error", paper, CIFAR.format(f"ResNet{depth}"), **stored)
     yield Claim("Table 6", "ResNet-110, five runs", "6.61 ± 0.16", STUDY.format("seeds") + " --arms ResNet110")
 
 
@@ -122,12 +123,12 @@ def _named(name: str, shortcut: str | None) -> str:
 
 
 def _run(name: str, shortcut: str | None) -> str:
-    """The folder of a run."""
+    """The name of a run's folder."""
     return "-".join(filter(None, (name, shortcut)))
 
 
 def _train_and_test(name: str, shortcut: str | None, view: str) -> str:
-    """The whole command; ``last.keras``, as ``best.keras`` is chosen on the photos it would be tested on."""
+    """The command that trains and tests; ``best.keras`` would have been chosen on the photos of the test."""
     folder = _run(name, shortcut)
     trained = TRAINED.format(f"{name} --shortcut {shortcut}" if shortcut else name, folder)
     return f"{trained} && {TESTED.format(view, f'runs/{folder}/last.keras')}"
@@ -152,7 +153,7 @@ def _figures():
 
 
 def _detection():
-    """Each row trains its detectors and scores them; training the same detector again finds it finished."""
+    """Rows that train and score detectors; a detector that is trained already is not trained again."""
     for (year, network), paper in TABLE_7.items():
         folder, test = f"runs/voc{year}-{network}", "--benchmark voc2007" if year == "07" else "--benchmark voc2012"
         sets = "--train 07+12 --test 07" if year == "07" else "--train 07++12 --test none"
@@ -206,7 +207,7 @@ def _localization():
 
 
 def _questions():
-    """What the paper leaves open: it gives no value for any of them."""
+    """The questions that the paper leaves open, which have no value in the paper."""
     yield Claim("Question 1: convergence, conditioning", "docs/theory.md", "", "python -m pytest tests/theory")
     limits = "python -m pytest tests/theory/test_limits.py"
     yield Claim("Question 3: limits of Eqn. (1)", "counter-examples", "", limits)
@@ -242,21 +243,20 @@ def _questions():
 
 
 def markdown(results: Path) -> str:
-    """docs/paper.md, from the files in ``results``."""
+    """The text of docs/paper.md, from the files in the folder ``results``."""
     lines = [
         "# The paper, table by table, and the questions it leaves open",
         "",
-        "By `python tools/paper_map.py` from `docs/results/`: what answers each, the paper's value, and ours.",
-        'Errors are in percent. "Not run" is just that: the command is there, its data or time was not.',
+        "`python tools/paper_map.py` makes this page from `docs/results/`: the paper's value, ours, and the command.",
+        'Errors are in percent. "Not run" means that the command exists, but its data or the time for it did not.',
         "The questions are those of [questions.md](questions.md).",
         "",
-        "| where | what | paper | here | command |",
-        "|---|---|---|---|---|",
     ]
+    table = Table("paper", ("where", "what", "paper", "here", "command"), right_aligned=False)
     for claim in claims():
         command = f"`{claim.command}`" if claim.command else "not built yet"
-        lines.append(f"| {claim.where} | {claim.what} | {claim.paper} | {_ours(claim, results)} | {command} |")
-    return "\n".join(lines) + "\n"
+        table.rows.append((claim.where, claim.what, claim.paper, _ours(claim, results), command))
+    return "\n".join([*lines, table.markdown()]) + "\n"
 
 
 def _ours(claim: Claim, results: Path) -> str:
@@ -279,5 +279,5 @@ def _ours(claim: Claim, results: Path) -> str:
         words = [f"{e['first']} - {e['second']} {e['difference']:+.2f}: {e['words'].split(';')[0]}" for e in value]
         return f"{'; '.join(words)} ({link})"
     if not isinstance(value, (int, float)):
-        raise InputError(f"{claim.source} is no number but {type(value).__name__}.")
+        raise InputError(f"{claim.source} is not a number but {type(value).__name__}.")
     return f"{value * claim.scale:.4g} ({link})"

@@ -26,11 +26,11 @@ TABLE_5 = (
     ("ResNet101", None),
     ("ResNet152", None),
     ("ResNet152", "seed1"),
-)  # fmt: skip  of different depth, two of 152 layers; which ones is not said
+)  # fmt: skip  the paper says that six networks of different depth, two of 152 layers, were used, but not which
 TABLE_6 = {20: "8.75", 32: "7.51", 44: "7.17", 56: "6.97", 110: "6.43 (6.61 ± 0.16)", 1202: "7.93"}
 TABLE_7 = {("07", "VGG16"): "73.2", ("07", "ResNet101"): "76.4", ("12", "VGG16"): "70.4", ("12", "ResNet101"): "73.8"}
 TABLE_8 = {"VGG16": "41.5 / 21.2", "ResNet101": "48.4 / 27.2"}
-TABLE_9 = {  # rows of tools/evaluate_detection.py; each has what the one above has
+TABLE_9 = {  # rows of tools/evaluate_detection.py; each includes the options of the one above
     "baseline": "48.4 / 27.2",
     "refinement": "49.9 / 29.9",
     "context": "51.1 / 30.0",
@@ -41,7 +41,7 @@ MULTIPLY_ADDS = {18: "1.8", 34: "3.6", 50: "3.8", 101: "7.6", 152: "11.3"}
 
 
 def paper_error(data: str, model: str, shortcut: str | None) -> str:
-    """The paper's error of a network with this shortcut, or its own if None, and where it stands; else empty."""
+    """The paper's error and its table for a network with this shortcut, or its own if None; empty if there is none."""
     spec = find_spec(model)
     shortcut = (shortcut or spec.shortcut) if spec.residual else None
     if data == "cifar10" and model == f"ResNet{spec.depth}" and shortcut == "A":

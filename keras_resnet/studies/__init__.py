@@ -1,6 +1,6 @@
-"""Studies: networks that differ in one thing, trained over several seeds on CIFAR-10 and compared.
+"""Studies: networks that differ in one respect, trained with several seeds on CIFAR-10 and compared.
 
-A study is a ``Study``, data; ``command_line(STUDY, __doc__)`` makes a program of it.
+A study is described by a ``Study``; ``command_line(STUDY, __doc__)`` turns it into a program.
 """
 
 import lazy_loader

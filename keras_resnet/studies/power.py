@@ -1,4 +1,4 @@
-"""How many seeds a study needs, judged by the spread of the runs that it has, and what they cost."""
+"""How many seeds a study needs, estimated from the spread of its runs so far, and how long they take."""
 
 import math
 
@@ -6,30 +6,31 @@ from keras_resnet.studies.statistics import RESOLVED, pooled_variance, seeds_nee
 from keras_resnet.studies.study import Study
 
 
-def plan(study: Study, found: dict[str, dict[int, dict]]) -> dict | None:
-    """What it takes to tell two arms apart that differ by half a point, four times in five.
+def plan(study: Study, runs_by_arm: dict[str, dict[int, dict]]) -> dict | None:
+    """The seeds and hours needed to detect a difference of half a point between two arms with a power of 80 %.
 
     Args:
-        study: whose measure is compared.
-        found: arm to seed to run, with its errors in percent and its ``seconds``.
+        study: gives the measure that is compared.
+        runs_by_arm: the runs by arm and seed, with their errors in percent and their ``seconds``.
 
     Returns:
-        ``difference``, 0.5; ``std`` of a run about the mean of its arm, pooled over all arms, percentage points, with
-        its degrees of ``freedom``; ``seeds`` an arm, None above 1,000; ``hours`` of all arms' runs, those done
-        included, at the mean time of a run of each. None where no arm has two runs that differ.
+        ``difference``, 0.5 percentage points; ``std``, the standard deviation of a run about the mean of its arm,
+        pooled over all arms, and its degrees of ``freedom``; ``seeds`` per arm, None above 1,000; ``hours`` for
+        the runs of all arms, including finished ones, at the mean time of each arm. None if no arm has two different
+        runs.
     """
-    arms = [list(runs.values()) for runs in found.values() if runs]
+    arms = [list(runs.values()) for runs in runs_by_arm.values() if runs]
     pooled = pooled_variance([[run[study.measure] for run in runs] for runs in arms])
     if pooled is None:
         return None
     variance, freedom = pooled
-    pairs = sum(1 for pair in study.pairs if all(found[name] for name in pair))
+    pairs = sum(1 for pair in study.pairs if all(runs_by_arm[name] for name in pair))
     seeds = seeds_needed(RESOLVED, variance, variance, max(1, pairs))
-    one_of_each = sum(sum(run["seconds"] for run in runs) / len(runs) for runs in arms) / 3600
+    hours_per_seed = sum(sum(run["seconds"] for run in runs) / len(runs) for runs in arms) / 3600
     return {
         "difference": RESOLVED,
         "std": math.sqrt(variance),
         "freedom": freedom,
         "seeds": seeds,
-        "hours": seeds and seeds * one_of_each,
+        "hours": seeds and seeds * hours_per_seed,
     }

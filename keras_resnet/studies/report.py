@@ -1,26 +1,26 @@
-"""A study's result in words: a table of its arms, and each comparison."""
+"""The result of a study in words: a table of its arms, and a sentence for each comparison."""
 
 from keras_resnet.studies.study import MEASURES
 from keras_resnet.tables import Table
 from keras_resnet.training.cifar import BATCH_SIZE, IMAGE_SIZE, STEPS
 
-PAPER_IMAGES = STEPS * BATCH_SIZE  # that a run of the paper's sees
+PAPER_IMAGES = STEPS * BATCH_SIZE  # that the paper's training sees
 HEADER = ("arm", "parameters", "multiply-adds", "training error", "validation error", "best", "paper (test)")
 
 
 def about(result: dict) -> str:
-    """How long and how often was trained, on what data and hardware."""
+    """The length and number of runs, the data and the hardware."""
     machines = dict.fromkeys(run["hardware"] for arm in result["arms"].values() for run in arm["runs"])
     return f"{length(result)}, {' and '.join(machines) or result['hardware']}"
 
 
 def length(result: dict) -> str:
-    """How long and how often was trained, on what data."""
+    """The length and number of runs, and the data."""
     share = f"{100 * result['steps'] * result['batch_size'] / PAPER_IMAGES:.2g} % of the paper's images"
-    few = result.get("train_images")
-    data = f"{few:,} training images of {result['data']}" if few else result["data"]
-    small = result.get("image_size", IMAGE_SIZE)
-    data += f" at {small} pixels" if small != IMAGE_SIZE else ""
+    count = result.get("train_images")
+    data = f"{count:,} training images of {result['data']}" if count else result["data"]
+    size = result.get("image_size", IMAGE_SIZE)
+    data += f" at {size} pixels" if size != IMAGE_SIZE else ""
     rate = f", rate {result['base_lr']:g} at 128" if "base_lr" in result else ""
     return (
         f"{result['steps']:,} steps of {result['batch_size']} ({share}){rate}, {data}, {result['seeds']} "
@@ -29,7 +29,7 @@ def length(result: dict) -> str:
 
 
 def table(result: dict) -> list[tuple[str, ...]]:
-    """Rows under ``HEADER``, errors in percent as mean ± standard deviation over the seeds."""
+    """Rows for the columns of ``HEADER``; errors are in percent, as mean ± standard deviation over the seeds."""
     rows = []
     images = result.get("train_images")
     for name, arm in result["arms"].items():
@@ -43,28 +43,28 @@ def table(result: dict) -> list[tuple[str, ...]]:
 
 
 def verdicts(result: dict) -> list[str]:
-    """A sentence for each comparison: difference, interval, p, and whether it decides."""
+    """A sentence for each comparison: difference, interval, p, and whether it is decisive."""
     sentences = []
-    for each in result["comparisons"]:
-        interval = "no interval" if each["interval"] is None else "{:+.2f} to {:+.2f}".format(*each["interval"])
-        p = "" if each["p"] is None else f", p = {each['p']:.2g}"
-        paired = ", paired by seed" if each.get("paired") else ""
+    for row in result["comparisons"]:
+        interval = "no interval" if row["interval"] is None else "{:+.2f} to {:+.2f}".format(*row["interval"])
+        p = "" if row["p"] is None else f", p = {row['p']:.2g}"
+        paired = ", paired by seed" if row.get("paired") else ""
         sentences.append(
-            f"{each['first']} - {each['second']}: {each['difference']:+.2f} ({interval}{p}{paired}): {each['words']}"
+            f"{row['first']} - {row['second']}: {row['difference']:+.2f} ({interval}{p}{paired}): {row['words']}"
         )
     return sentences
 
 
 def tested(result: dict) -> str:
-    """What the intervals are of, and for what length of training they decide."""
+    """What is compared, after which length of training, and by which tests."""
     measure, count = MEASURES[result["measure"]].capitalize(), len(result["comparisons"])
     trained = f"{result['steps']:,} steps of {result['batch_size']}"
     return f"{measure} after {trained}; 95 % intervals that hold for all {count} at once, by Welch's test or by seed:"
 
 
 def plan_sentence(plan: dict) -> str:
-    """How many seeds half a point needs, and how long they take."""
-    found = f"a difference of {plan['difference']:g} points is found four times in five by"
+    """How many seeds are needed to detect half a point, and how long they take."""
+    power = f"a difference of {plan['difference']:g} points is found four times in five by"
     cost = (
         f"{plan['seeds']} seeds an arm, {plan['hours']:.3g} hours of runs in all"
         if plan["seeds"]
@@ -72,12 +72,12 @@ def plan_sentence(plan: dict) -> str:
     )
     return (
         f"Runs of an arm differ by a standard deviation of {plan['std']:.2f} points (all arms together, "
-        f"{plan['freedom']} degrees of freedom): {found} {cost}."
+        f"{plan['freedom']} degrees of freedom): {power} {cost}."
     )
 
 
 def report(result: dict) -> list[str]:
-    """All of it as lines of Markdown."""
+    """The whole report as lines of Markdown."""
     arms = Table(result["study"], HEADER, table(result))
     lines = [result["question"], about(result), "", *arms.markdown().splitlines()]
     if result["comparisons"]:

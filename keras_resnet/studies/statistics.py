@@ -1,50 +1,50 @@
-"""Whether two sets of runs differ: their tests, intervals, and how many seeds a study needs."""
+"""Whether two sets of runs differ: tests, intervals, and the number of seeds a study needs."""
 
 from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 LEVEL = 0.95
-POWER = 0.8  # how often a difference is to be found that is there
-RESOLVED = 0.5  # percentage points that a study is to tell apart
-MOST_SEEDS = 1000
+POWER = 0.8  # how often an actual difference should be found
+RESOLVED = 0.5  # the difference, in percentage points, that a study should find
+MAX_SEEDS = 1000
 
 
-def mean_std(values) -> tuple[float, float | None]:
-    """Mean, and standard deviation of a sample; None for a single value."""
+def mean_std(values: Sequence[float]) -> tuple[float, float | None]:
+    """The mean and the sample standard deviation, which is None for a single value."""
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
 def compare(first: Mapping[int, float], second: Mapping[int, float], comparisons: int = 1) -> dict:
-    """Compare the errors of two arms, percent: by Welch's test (Welch 1947), or paired by seed where that is tighter.
+    """Compare the errors of two arms by Welch's test (Welch 1947), or paired by seed if that interval is tighter.
 
-    Runs of one seed see the images in one order. A paired test (Student 1908) asks for three common seeds. Taking the
-    tighter of both intervals costs a little of their level: where two arms of three to eight seeds do not differ, and
-    pairs have nothing in common, it tells 6.4 to 6.9 % of them apart instead of 5 % (20,000 draws).
+    Runs with the same seed see the images in the same order. The paired test (Student 1908) needs three common seeds.
+    Choosing the tighter interval costs a little of the level: with three to eight seeds, no difference and uncorrelated
+    pairs, it finds a difference in 6.4 to 6.9 % of the cases instead of 5 % (20,000 draws).
 
     Args:
-        first, second: seed to error of its run; the seeds need not be the same.
-        comparisons: how many such intervals a study shows: each is wide enough that all hold at 95 % (Bonferroni).
+        first, second: the error in percent of each run, by seed; the seeds need not be the same.
+        comparisons: how many intervals the study shows; each is widened so that all hold together at 95 % (Bonferroni).
 
     Returns:
-        ``difference`` of the means, first less second, of the common seeds if ``paired``; ``interval`` and ``p``, None
-        where a variance is not known; ``decides``: the interval leaves zero out; ``words``.
+        ``difference`` of the means, first minus second, over the common seeds if ``paired``; ``interval`` and ``p``,
+        None if a variance is unknown; ``decides``, whether the interval excludes zero; ``words``.
     """
     from scipy import stats
 
     a, b = ([float(error) for error in runs.values()] for runs in (first, second))
-    apart = float(np.mean(a) - np.mean(b))
-    undecided = {"difference": apart, "paired": False, "interval": None, "p": None, "decides": False}
+    welch_difference = float(np.mean(a) - np.mean(b))
+    undecided = {"difference": welch_difference, "paired": False, "interval": None, "p": None, "decides": False}
     if min(len(a), len(b)) < 2:
         return undecided | {"words": "cannot decide: a single run of an arm tells nothing about its spread"}
     if max(np.ptp(a), np.ptp(b)) < 1e-9:
         return undecided | {"words": "cannot decide: the runs of each arm are equal, so there is no spread to judge by"}
     level = _level(comparisons)
-    tests = [(apart, stats.ttest_ind(a, b, equal_var=False))]
+    tests = [(welch_difference, stats.ttest_ind(a, b, equal_var=False))]
     common = sorted(first.keys() & second.keys())
     differences = np.array([first[seed] - second[seed] for seed in common])
     if len(common) >= 3 and np.ptp(differences) > 1e-9:
@@ -58,14 +58,14 @@ def compare(first: Mapping[int, float], second: Mapping[int, float], comparisons
     if decides:
         return result | {"words": f"decides: {'higher' if difference > 0 else 'lower'} error"}
     needed = seeds_needed(difference, float(np.var(a, ddof=1)), float(np.var(b, ddof=1)), comparisons)
-    how = f"about {needed} seeds" if needed else f"more than {MOST_SEEDS} seeds"
+    how = f"about {needed} seeds" if needed else f"more than {MAX_SEEDS} seeds"
     return result | {"words": f"cannot decide; a difference of this size at this spread needs {how} an arm"}
 
 
 def pooled_variance(arms: list[list[float]]) -> tuple[float, int] | None:
-    """Of one arm's runs about their mean, from the runs of all arms, with its degrees of freedom.
+    """The variance of runs about the mean of their arm, pooled over all arms, and its degrees of freedom.
 
-    None where no arm has two runs, or the runs of each arm are equal.
+    None if no arm has two runs, or if the runs of each arm are equal.
     """
     freedom = sum(len(errors) - 1 for errors in arms if errors)
     squares = sum(float(np.var(errors)) * len(errors) for errors in arms if errors)
@@ -73,12 +73,12 @@ def pooled_variance(arms: list[list[float]]) -> tuple[float, int] | None:
 
 
 def seeds_needed(difference: float, first: float, second: float, comparisons: int = 1) -> int | None:
-    """The fewest seeds an arm with which Welch's test finds ``difference`` four times in five; None above 1,000.
+    """The fewest seeds per arm with which Welch's test finds ``difference`` four times in five; None above 1,000.
 
     Args:
-        difference: of the two arms' means, percentage points.
+        difference: between the means of the two arms, in percentage points.
         first, second: variances of their runs.
-        comparisons: as of :func:`compare`.
+        comparisons: see :func:`compare`.
     """
     from scipy import stats
 
@@ -88,8 +88,8 @@ def seeds_needed(difference: float, first: float, second: float, comparisons: in
         shift = abs(difference) / math.sqrt((first + second) / seeds)
         return stats.nct.sf(bound, freedom, shift) >= POWER
 
-    seeds = 2 + bisect.bisect_left(range(2, MOST_SEEDS + 1), True, key=finds)
-    return seeds if seeds <= MOST_SEEDS else None
+    seeds = 2 + bisect.bisect_left(range(2, MAX_SEEDS + 1), True, key=finds)
+    return seeds if seeds <= MAX_SEEDS else None
 
 
 def _level(comparisons: int) -> float:

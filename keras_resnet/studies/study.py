@@ -1,4 +1,4 @@
-"""What a study is: arms that differ in one thing, and which of them are compared."""
+"""The description of a study: arms that differ in one respect, and which of them are compared."""
 
 from dataclasses import dataclass, field
 
@@ -10,14 +10,14 @@ MEASURES = {"train_error": "training error", "val_error": "validation error"}
 
 @dataclass(frozen=True)
 class Arm:
-    """One of the things that are compared.
+    """A network and its training, one of those that are compared.
 
     Fields:
-        name: as tables and ``--arms`` have it.
+        name: its name in tables and in ``--arms``.
         model: a network of ``SPECS``.
-        change: fields of its spec, as ``--change`` takes them.
+        change: changes to its spec, in the form of ``--change``.
         settings: other settings of the CIFAR-10 protocol.
-        paper: the paper's test error in percent, if it has one.
+        paper: the paper's test error in percent, if there is one.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Arm:
     paper: float | None = None
 
     def cost(self, image_size: int | None = None) -> dict[str, int]:
-        """``parameters``, trainable ones, and ``multiply_adds`` of one image of so many pixels, or of the paper's."""
+        """Trainable ``parameters``, and ``multiply_adds`` for one image of this side, or of the paper's size."""
         spec = change_spec(find_spec(self.model), **parse_changes(self.change))
         model = keras_resnet.build(spec, input_shape=(image_size, image_size, 3) if image_size else None)
         parameters = sum(int(v.value.shape.num_elements()) for v in model.trainable_variables)
@@ -36,18 +36,18 @@ class Arm:
 
 @dataclass(frozen=True)
 class Study:
-    """What is asked, and of which networks.
+    """A question, and the networks that answer it.
 
     Fields:
         name: of its folder.
-        question: what it answers, in one sentence.
+        question: the question, in one sentence.
         arms: what is trained.
         pairs: names of arms to compare, (first, second): is the first one's error lower or higher?
-        measure: the error that is compared: ``"val_error"`` of the held-out images, or ``"train_error"``, the mean
-            over the last tenth of the steps, augmented images, as Fig. 6 draws it.
-        seeds: how many runs of each arm, by default.
-        costed: more networks whose parameters and multiply-adds belong to the answer and that are not trained here.
-        pocket: what ``StudySettings`` leave out under the pocket protocol, where that is not the protocol's own.
+        measure: the error that is compared: ``"val_error"`` on held-out images, or ``"train_error"``, the mean over the
+            last tenth of the steps on augmented images, as in Fig. 6.
+        seeds: the default number of runs of each arm.
+        costed: networks that are not trained, but whose parameters and multiply-adds are part of the answer.
+        pocket: settings under the pocket protocol that replace those of the protocol.
     """
 
     name: str

@@ -1,10 +1,12 @@
-"""Running a study: each arm and seed is a run of its own, that can stop and continue; then the comparison."""
+"""Running a study: each arm and seed is a run that can stop and continue; then the arms are compared."""
 
 import functools
 import glob
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import keras
 
@@ -25,67 +27,72 @@ from keras_resnet.training.files.run_result import provenance
 from keras_resnet.training.files.workdir import METRICS, RESULT, differing, is_unmarked_run, read_result
 from keras_resnet.training.settings import as_json
 
-KEPT = ("val_error", "test_error", "seconds", "images_per_second", "skipped_batches", "command", "commit", "hardware")
-NUMBERS = re.compile(r"\[\s+([-+.\deE,\s]+?)\s+\]")
+Runs: TypeAlias = dict[str, dict[int, dict]]  # by arm and seed
+RESULT_KEYS = (
+    *("val_error", "test_error", "seconds", "images_per_second", "skipped_batches"),
+    *("command", "commit", "hardware"),
+)
+NUMBER_LIST = re.compile(r"\[\s+([-+.\deE,\s]+?)\s+\]")
 
 
 def run_study(study: Study, settings: StudySettings) -> dict:
-    """Train what is not trained yet, compare, write ``result.json`` and the figures, and return the result.
+    """Train the missing runs, compare the arms, write ``result.json`` and the figures, and return the result.
 
-    The seeds asked for are trained first. With ``most_seeds`` the study then plans by their spread, and goes on.
+    The requested seeds are trained first. With ``most_seeds`` the study then estimates from their spread how many it
+    needs, and continues.
     """
-    settings = settings.of(study)
+    settings = settings.resolve(study)
     for name in settings.arms or ():
         one_of("--arms", name, [arm.name for arm in study.arms])
     check_data(settings)
-    found: dict[str, dict[int, dict]] = {arm.name: {} for arm in study.arms}
+    runs: Runs = {arm.name: {} for arm in study.arms}
     origin = provenance()
     for path in settings.earlier or ():
-        for name, runs in read_earlier(path, _result(study, settings, found)).items():
-            found[name] |= runs
+        for name, by_seed in read_earlier(path, _result(study, settings, runs)).items():
+            runs[name] |= by_seed
     _take(study, settings.workdir)
 
-    def written() -> dict:
-        result = _result(study, settings, found) | origin
+    def write_result() -> dict:
+        result = _result(study, settings, runs) | origin
         _write(settings.workdir / RESULT, result)
         return result
 
-    _train(study, settings, settings.seeds, found, written)
-    planned = plan(study, found)
+    _train(study, settings, settings.seeds, runs, write_result)
+    planned = plan(study, runs)
     if settings.most_seeds and planned is None:
-        print("\nNo arm has two runs that differ, so there is no spread to plan by: --seeds 2 or more.", flush=True)
+        print("\nNo arm has two runs that differ, so their spread is unknown: give --seeds 2 or more.", flush=True)
     elif settings.most_seeds and planned:
         print(f"\n{plan_sentence(planned)}", flush=True)
         if planned["seeds"] and planned["seeds"] <= settings.most_seeds:
-            _train(study, settings, planned["seeds"], found, written)
+            _train(study, settings, planned["seeds"], runs, write_result)
         else:
             print(f"That is out of reach of --most-seeds {settings.most_seeds}: {settings.seeds} stay.", flush=True)
-    result = written()
+    result = write_result()
     _draw(study, settings.workdir, result)
     print("\n" + "\n".join(report(result)))
     print(f"\nresult.json, figure.png and curves.png in {settings.workdir}", flush=True)
     return result
 
 
-def _train(study: Study, settings: StudySettings, seeds: int, found: dict[str, dict[int, dict]], written) -> None:
-    """Put the runs of so many seeds into ``found``: those in the workdir, then those of the chosen arms that lack."""
+def _train(study: Study, settings: StudySettings, seeds: int, runs: Runs, write_result: Callable[[], object]) -> None:
+    """Add the runs of this many seeds to ``runs``: finished ones from the workdir, then missing ones by training."""
     for arm in study.arms:
-        done = {seed: _finished(_settings(arm, seed, settings)) for seed in range(seeds) if seed not in found[arm.name]}
-        found[arm.name] |= {seed: run for seed, run in done.items() if run}
-    for seed in range(seeds):  # a study that is stopped has the same number of runs of each arm, but for one
+        done = {seed: _finished(_settings(arm, seed, settings)) for seed in range(seeds) if seed not in runs[arm.name]}
+        runs[arm.name] |= {seed: run for seed, run in done.items() if run}
+    for seed in range(seeds):  # seed by seed, so that a stopped study has about as many runs of each arm
         for arm in study.arms:
-            if seed not in found[arm.name] and (not settings.arms or arm.name in settings.arms):
+            if seed not in runs[arm.name] and (not settings.arms or arm.name in settings.arms):
                 print(f"\n== {study.name}: {arm.name}, seed {seed}", flush=True)
-                found[arm.name][seed] = _trained(_settings(arm, seed, settings))
-                written()
+                runs[arm.name][seed] = _trained(_settings(arm, seed, settings))
+                write_result()
 
 
 def _take(study: Study, workdir: Path) -> None:
-    """Make the study's folder, or see that it is one of this package."""
+    """Create the study's folder, or check that it belongs to this package."""
 
     def looks_like_one(folder: Path) -> bool:
-        runs = [path for arm in study.arms for path in folder.glob(f"{glob.escape(arm.name)}-seed*")]
-        return any(holds(path, RUN) or is_unmarked_run(path) for path in runs)
+        paths = (path for arm in study.arms for path in folder.glob(f"{glob.escape(arm.name)}-seed*"))
+        return any(holds(path, RUN) or is_unmarked_run(path) for path in paths)
 
     try:
         workdir.mkdir(parents=True, exist_ok=True)
@@ -96,7 +103,7 @@ def _take(study: Study, workdir: Path) -> None:
 
 
 def _settings(arm: Arm, seed: int, settings: StudySettings) -> CifarSettings:
-    """Of one run."""
+    """The settings of one run."""
     return CifarSettings(
         model=arm.model,
         change=arm.change or None,
@@ -126,12 +133,12 @@ def _trained(wanted: CifarSettings) -> dict:
 
 
 def _finished(wanted: CifarSettings) -> dict | None:
-    """The run of the same settings in its folder, if it is there and done."""
+    """The run with these settings, if its folder holds a finished one."""
     result = read_result(wanted.workdir)
-    if result is None or not result.keys() >= set(KEPT):
+    if result is None or not result.keys() >= set(RESULT_KEYS):
         return None
     if differing(result["settings"], as_json(wanted), as_json(type(wanted)())):
-        return None  # the run itself refuses other settings, in words
+        return None  # training then refuses the other settings with a message
     return _with_curves(wanted, result)
 
 
@@ -139,22 +146,22 @@ def _with_curves(wanted: CifarSettings, result: dict) -> dict | None:
     assert wanted.steps is not None
     rows = read_metrics(wanted.workdir / METRICS)
     if not any(row["split"] == "train" and row["step"] == wanted.steps and "error" in row for row in rows):
-        return None  # the curves are damaged: the run repairs them
-    own = {"seed": wanted.seed, "train_error": last_train_error(rows, wanted.steps)}
-    return own | {key: result[key] for key in KEPT} | {"curves": thinned(rows)}
+        return None  # the curves are damaged; training repairs them
+    summary = {"seed": wanted.seed, "train_error": last_train_error(rows, wanted.steps)}
+    return summary | {key: result[key] for key in RESULT_KEYS} | {"curves": thinned(rows)}
 
 
-def _result(study: Study, settings: StudySettings, found: dict[str, dict[int, dict]]) -> dict:
+def _result(study: Study, settings: StudySettings, runs: Runs) -> dict:
     arms = {}
     for arm in study.arms:
-        runs = [found[arm.name][seed] for seed in sorted(found[arm.name])]
+        in_order = [runs[arm.name][seed] for seed in sorted(runs[arm.name])]
         arms[arm.name] = {"model": arm.model, "change": arm.change, "settings": arm.settings, "paper": arm.paper}
-        arms[arm.name] |= _costs(arm, settings.image_size) | {"runs": runs}
+        arms[arm.name] |= _costs(arm, settings.image_size) | {"runs": in_order}
         for measure in (*MEASURES, "test_error"):
-            values = [run[measure] for run in runs if run[measure] is not None]
+            values = [run[measure] for run in in_order if run[measure] is not None]
             mean, std = mean_std(values) if values else (None, None)
             arms[arm.name][measure] = {"mean": mean, "std": std, "best": min(values, default=None)}
-    errors = {name: {seed: run[study.measure] for seed, run in runs.items()} for name, runs in found.items()}
+    errors = {name: {seed: run[study.measure] for seed, run in by_seed.items()} for name, by_seed in runs.items()}
     done = [(a, b) for a, b in study.pairs if errors[a] and errors[b]]
     comparisons = [{"first": a, "second": b} | compare(errors[a], errors[b], len(done)) for a, b in done]
     return {
@@ -166,14 +173,14 @@ def _result(study: Study, settings: StudySettings, found: dict[str, dict[int, di
         "scale": settings.scale,
         "batch_size": settings.batch_size,
         "base_lr": settings.base_lr,
-        "seeds": max(map(len, found.values())),
+        "seeds": max(map(len, runs.values())),
         "data": settings.data,
         "train_images": settings.train_images,
         "image_size": settings.image_size,
         "precision": settings.precision,
         "arms": arms,
         "comparisons": comparisons,
-        "plan": plan(study, found),
+        "plan": plan(study, runs),
         "costed": {arm.name: _costs(arm) for arm in study.costed},
     }
 
@@ -188,14 +195,14 @@ def _costs(arm: Arm, image_size: int | None = None) -> dict:
 
 
 def _write(path: Path, result: dict) -> None:
-    """Lists of numbers in a line each."""
-    text = NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", json.dumps(result, indent=2))
+    """Write ``result`` as JSON, with each list of numbers on one line."""
+    text = NUMBER_LIST.sub(lambda match: f"[{' '.join(match[1].split())}]", json.dumps(result, indent=2))
     write_whole(path, lambda part: part.write_text(text + "\n"))
 
 
 def _draw(study: Study, workdir: Path, result: dict) -> None:
-    runs = {name: arm["runs"] for name, arm in result["arms"].items() if arm["runs"]}
-    values = {name: [run[study.measure] for run in of_arm] for name, of_arm in runs.items()}
+    runs_by_arm = {name: arm["runs"] for name, arm in result["arms"].items() if arm["runs"]}
+    values = {name: [run[study.measure] for run in runs] for name, runs in runs_by_arm.items()}
     write_whole(workdir / "figure.png", lambda path: plots.study(values, MEASURES[study.measure], path))
-    first = {name: as_rows(of_arm[0]["curves"]) for name, of_arm in runs.items()}
+    first = {name: as_rows(runs[0]["curves"]) for name, runs in runs_by_arm.items()}
     write_whole(workdir / "curves.png", lambda path: plots.error_curves(first, path))

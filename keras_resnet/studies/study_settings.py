@@ -1,4 +1,4 @@
-"""What a study is told, and its command line."""
+"""The settings of a study, and its command line."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,43 +15,42 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
     "paper": {"scale": 1.0, "image_size": IMAGE_SIZE},
     "pocket": {"scale": 0.32, "image_size": 16},
 }
-"""What the settings are that are left out. A study's own ``pocket`` goes before that of here."""
+"""Values of settings left out, by protocol; ``pocket`` of a study goes before the pocket protocol's."""
 
 
 @dataclass(frozen=True)
 class StudySettings:
-    """How long to train, and how often."""
+    """How long to train, and how many times."""
 
     data: str = "cifar10"
     """The name of a TFDS data set, demo, or a folder with train/<class>/* and val/<class>/*."""
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
     workdir: ByPreset[Folder] = BY_PRESET
-    """Where runs and result.json go; the same command continues there. Default: runs/studies/<study>, with the
-    protocol's name behind it if that is not the paper's."""
+    """Folder for runs and result.json, where the same command continues. Default: runs/studies/<study>, followed by
+    the name of the protocol if it is not the paper's."""
     protocol: Literal["paper", "pocket"] = "paper"
-    """The paper's (Sec. 4.2), or pocket: images of 16 pixels, 0.32 of the steps; studies of overfitting take fewer
-    images and steps. The settings below go before it."""
+    """The paper's (Sec. 4.2), or pocket: images of 16 pixels and 0.32 of the steps; studies of overfitting use fewer
+    images and steps. The settings below override it."""
     scale: ByPreset[Annotated[float, Between(1e-6, 1_000)]] = BY_PRESET
-    """Share of the paper's 64,000 steps; the rate falls at the same shares. Default: the protocol's."""
+    """Share of the paper's 64,000 steps; the rate falls at the same shares of the run. Default: the protocol's."""
     seeds: ByPreset[Annotated[int, Between(1, 10_000)]] = BY_PRESET
-    """How many runs of each arm; seeds 0, 1, ..."""
+    """Number of runs of each arm, with seeds 0, 1, ..."""
     most_seeds: Annotated[int, Between(2, 10_000)] | None = None
-    """Go on to as many seeds as a difference of 0.5 points needs, judged by those above, if that is not more than
-    this."""
+    """Continue to the number of seeds needed to find a difference of 0.5 points, estimated from those above, if it is
+    at most this."""
     arms: Annotated[tuple[str, ...], Length(1, 1_000)] | None = None
-    """Only these arms; the others are reported as not run."""
+    """Train only these arms; the others are reported as not run."""
     earlier: Annotated[tuple[Path, ...], Length(1, 1_000)] | None = None
-    """Files result.json of the same study, from other machines: their runs are not trained again."""
+    """result.json files of the same study from other machines, whose runs are not trained again."""
     batch_size: Count = BATCH_SIZE
-    """Images a step; the rate is scaled by it."""
+    """Images per step; the rate is scaled with it."""
     base_lr: Positive = BASE_LR
     """Learning rate for a batch of 128."""
     train_images: Count | None = None
-    """Train on so many of the training images, evenly spaced; default: all, or the protocol's."""
+    """Train on this many training images, evenly spaced; default: all, or the protocol's."""
     image_size: ByPreset[Pixels] = BY_PRESET
-    """Side of the images; other sizes are resized to it: half of it takes a quarter of the time. Default: the
-    protocol's."""
+    """Side to which the images are resized; half the side takes a quarter of the time. Default: the protocol's."""
     precision: Precision = "float32"
     """Number format of the layers."""
 
@@ -59,11 +58,11 @@ class StudySettings:
         check_fields(self)
 
     def check(self) -> None:
-        """Raise :class:`InputError` for settings that no run can have."""
+        """Raise :class:`InputError` for settings that no run can use."""
         CifarSettings(batch_size=self.batch_size, train_images=self.train_images).check()
 
-    def of(self, study: Study) -> "StudySettings":
-        """These settings with what they leave out: the protocol's, and the study's own."""
+    def resolve(self, study: Study) -> "StudySettings":
+        """These settings, with those left out filled in from the protocol and the study."""
         pocket = self.protocol == "pocket"
         folder = Path("runs/studies") / (f"{study.name}-{self.protocol}" if pocket else study.name)
         left_out: dict[str, Any] = {"workdir": folder, "seeds": study.seeds} | PROTOCOLS[self.protocol]
@@ -77,10 +76,10 @@ class StudySettings:
 
 
 def command_line(study: Study, description: str) -> None:
-    """The program of a study."""
+    """Run ``study`` as a program."""
 
     def main(settings: StudySettings) -> None:
-        settings = settings.of(study)
+        settings = settings.resolve(study)
         check_data(settings)  # before TensorFlow is loaded
         studies.run_study(study, settings)
 

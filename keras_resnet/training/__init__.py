@@ -1,7 +1,7 @@
-"""Training as in Sec. 3.4 and 4.2: settings, optimizer, schedules, the run with its checkpoints and results.
+"""Training as in Sec. 3.4 and 4.2: settings, optimizer, schedules, and runs with checkpoints and results.
 
-``command_line(main, ...)`` is how a recipe starts, ``resolve`` fills its settings in, and
-``run(settings, prepare)`` trains. ``freeze(model, upto="conv4", batch_norm=True)`` is for fine-tuning.
+A recipe starts with ``command_line(main, ...)``, fills in its settings with ``resolve`` and trains with
+``run(settings, prepare)``. ``freeze(model, upto="conv4", batch_norm=True)`` prepares a network for fine-tuning.
 """
 
 import lazy_loader

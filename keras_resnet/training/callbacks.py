@@ -1,28 +1,29 @@
 """What happens around the steps of ``fit``: learning rate, divergence, validation, checkpoints and stopping.
 
-They run in this order, on the state of the run; ``Calendar`` says after which step.
+The callbacks run in the order of this file and share the run's state; ``Calendar`` says what happens after which step.
 """
 
 import math
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from keras_resnet.training.context import RunContext
 from keras_resnet.training.display.error_curves import Curves
-from keras_resnet.training.files.workdir import BEST, Workdir
-from keras_resnet.training.judging import settled
+from keras_resnet.training.files.workdir import BEST
+from keras_resnet.training.final_weights import finalized
 from keras_resnet.training.signals import Stopped, StopSignals
-from keras_resnet.training.state import Calendar, State
-from keras_resnet.training.stepping.schedules import WARM_UP_ERROR, WARM_UP_FACTOR, note_plateau
+from keras_resnet.training.state import State
+from keras_resnet.training.stepping.schedules import WARM_UP_ERROR, WARM_UP_FACTOR, update_plateau
 from keras_resnet.training.stepping.step import Step
-from keras_resnet.training.task import Part, Task
 from keras_resnet.training.workers import total
 
-MOST_SKIPS = 50  # updates in a row that loss scaling may skip
+MAX_SKIPS = 50  # consecutive updates that loss scaling may skip
+Logs = dict[str, Any]
 
 
 class Diverged(Exception):
@@ -30,26 +31,26 @@ class Diverged(Exception):
 
     Attributes:
         step: the first such step, or the last of too many that loss scaling skipped.
-        seen_at: the step it was seen at; the run's order is left out up to here.
+        detected_at: the step at which this was noticed; the batches up to there are left out.
     """
 
-    def __init__(self, step: int, seen_at: int):
+    def __init__(self, step: int, detected_at: int):
         super().__init__(step)
-        self.step, self.seen_at = step, seen_at
+        self.step, self.detected_at = step, detected_at
 
 
 class LearningRate(keras.callbacks.Callback):
-    """Sets the rate of each step; in a warm-up (Sec. 4.2) a tenth, until the training error is below 80 %."""
+    """Sets the rate of each step; in a warm-up (Sec. 4.2) a tenth of it, until the training error is below 80 %."""
 
     def __init__(self, schedule: Callable[[int, int], float], state: State):
         super().__init__()
         self.schedule, self.state = schedule, state
         self.current: float | None = None
 
-    def on_train_begin(self, logs=None):
-        self.current = None  # a checkpoint brings back the rate of its own last step
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.current = None  # a checkpoint restores the rate of its own last step
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         rate = self.schedule(self.state.step, self.state.drops)
         if self.state.warm_up_end is None:
             rate *= WARM_UP_FACTOR
@@ -58,25 +59,25 @@ class LearningRate(keras.callbacks.Callback):
             self.model.optimizer.learning_rate = rate
 
     def end_window(self, error: float) -> None:
-        """Take note of the training error over the last window of steps."""
+        """End the warm-up if ``error``, the training error over the last window of steps, is low enough."""
         if self.state.warm_up_end is None and error < WARM_UP_ERROR:
             self.state.warm_up_end = self.state.step
 
 
 class Windows(keras.callbacks.Callback):
-    """Counts the steps; at the end of each window looks whether all was finite and writes a point of the curves."""
+    """Counts the steps; at the end of each window checks that all was finite and writes a point of the curves."""
 
-    def __init__(self, state: State, calendar: Calendar, curves: Curves, rate: LearningRate):
+    def __init__(self, context: RunContext, curves: Curves, rate: LearningRate):
         super().__init__()
-        self.state, self.calendar, self.curves, self.rate = state, calendar, curves, rate
+        self.state, self.calendar, self.curves, self.rate = context.state, context.calendar, curves, rate
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         self.curves.start_window()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self.state.step += 1
         step = self.state.step
-        if batch == 0 and not self.calendar.ends_window(step):  # the first step holds the set-up
+        if batch == 0 and not self.calendar.ends_window(step):  # the first step includes the set-up
             self.curves.start_window()
             self.model.waited.assign(0.0)
         self.curves.step()
@@ -91,66 +92,60 @@ class Windows(keras.callbacks.Callback):
 
 
 class LostPhotos(keras.callbacks.Callback):
-    """At the end of each window ends the run, on all workers, if one has lost too many of the photos it read."""
+    """At the end of each window, ends the run on all workers if one of them could not read too many photos."""
 
-    def __init__(
-        self, parts: tuple[Part | None, ...], state: State, calendar: Calendar, together: Callable[[Callable], None]
-    ):
+    def __init__(self, context: RunContext):
         super().__init__()
+        parts = (context.task.train, context.task.validation)
         self.readers = [part.reader for part in parts if part is not None and part.reader is not None]
-        self.state, self.calendar, self.together = state, calendar, together
+        self.state, self.calendar, self.together = context.state, context.calendar, context.workdir.together
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         if self.readers and self.calendar.ends_window(self.state.step):
-            self.together(lambda: [reader.check() for reader in self.readers])
+            self.together(self._check)
+
+    def _check(self):
+        for reader in self.readers:
+            reader.check()
 
 
 def check_finite(model: Step, state: State) -> None:
     """Raise :class:`Diverged` if a step since the last checkpoint was not finite."""
     bad, skips = (int(model.local(v)) for v in (model.bad_step, model.skips))
-    if bad >= 0 or skips >= MOST_SKIPS:
+    if bad >= 0 or skips >= MAX_SKIPS:
         raise Diverged(bad if bad >= 0 else state.step - 1, state.step)
 
 
 class Validation(keras.callbacks.Callback):
-    """Evaluates at the end of each epoch the network that the run would end with, and keeps the best."""
+    """At the end of each epoch, evaluates the network that the run would end with now, and saves the best one."""
 
-    def __init__(
-        self,
-        state: State,
-        calendar: Calendar,
-        curves: Curves,
-        workdir: Workdir,
-        task: Task,
-        follows_plateaus: bool,
-        signals: StopSignals,
-        strategy: tf.distribute.Strategy,
-    ):
+    def __init__(self, context: RunContext, curves: Curves, signals: StopSignals):
         super().__init__()
-        self.state, self.calendar, self.curves, self.workdir = state, calendar, curves, workdir
-        self.task, self.follows_plateaus, self.signals = task, follows_plateaus, signals
-        self.evaluate = task.validator(strategy) if task.validation is not None else None
+        self.state, self.calendar, self.workdir = context.state, context.calendar, context.workdir
+        self.task, self.curves, self.signals = context.task, curves, signals
+        self.follows_plateaus = context.settings.schedule == "plateau"
+        self.evaluate = self.task.validator(context.strategy) if self.task.validation is not None else None
 
     def catch_up(self) -> None:
-        """Validate if the run was stopped between an epoch's last step and the end of its validation."""
+        """Validate if the run was stopped between the last step of an epoch and the end of its validation."""
         if self.state.step and self.calendar.ends_epoch(self.state.step):
             self.validate()
         if self.signals.received is not None and self._stopping():  # several workers vote in their next step
             raise Stopped(self.signals.received)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         if self.calendar.ends_epoch(self.state.step):
             self.validate()
 
     def validate(self) -> None:
-        """Evaluate once after each epoch; a signal ends it early, and it is done again."""
+        """Evaluate once after each epoch. A signal cuts this short; the continued run then repeats it."""
         if self.state.validated == self.state.step:
             return
-        if self.evaluate is None:  # nothing is held out to judge by
+        if self.evaluate is None:  # no images are held out
             self.state.validated = self.state.step
             self.curves.end_epoch()
             return
-        with settled(self.model, self.recalibrate):
+        with finalized(self.model, self.recalibrate):
             values = self.evaluate(self.model, self._stopping)
             if self._stopping():
                 return
@@ -163,12 +158,12 @@ class Validation(keras.callbacks.Callback):
                 self.state.best_error = float(error)
                 self.workdir.save_model(BEST, self.model.saved())
         if self.follows_plateaus:
-            note_plateau(self.state, error)
+            update_plateau(self.state, error)
         self.curves.validation_point(self.model, values)
         self.model.stop_training = self.state.finished
 
     def recalibrate(self) -> None:
-        """Give normalization the statistics of the weights as they are."""
+        """Give normalization the statistics of the current weights."""
         self.task.recalibrate(self.model, self.state, self._stopping)
 
     def _stopping(self) -> bool:
@@ -176,24 +171,28 @@ class Validation(keras.callbacks.Callback):
 
 
 class Saves(keras.callbacks.Callback):
-    """Keeps checkpoints, and ends the run with one when it is told to stop: all workers after the same step."""
+    """Saves checkpoints; after a signal it saves one and ends the run, on all workers after the same step.
 
-    def __init__(self, state: State, calendar: Calendar, workdir: Workdir, signals: StopSignals):
+    Attributes:
+        metric_values: values of the metrics in the middle of a window, to restore once ``fit`` has reset them.
+    """
+
+    def __init__(self, context: RunContext, signals: StopSignals, metric_values: dict[str, np.ndarray]):
         super().__init__()
-        self.state, self.calendar, self.workdir, self.signals = state, calendar, workdir, signals
+        self.state, self.calendar, self.workdir = context.state, context.calendar, context.workdir
+        self.signals, self.metric_values = signals, metric_values
         self.clock = time.perf_counter()
-        self.running: dict = {}  # of the metrics in the middle of a window
 
-    def on_epoch_begin(self, epoch, logs=None):
-        if self.running:  # after fit has reset the metrics
-            self.workdir.restore_metrics(self.model, self.running)
-            self.running = {}
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.metric_values:
+            self.workdir.restore_metrics(self.model, self.metric_values)
+            self.metric_values = {}
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         if self.signals.received is not None:
             self.model.stop_request.assign(1.0)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         stop = self._stop_status()
         if stop or self.calendar.saves(self.state.step):
             self.save()
@@ -201,7 +200,7 @@ class Saves(keras.callbacks.Callback):
             raise Stopped(stop)
 
     def save(self) -> None:
-        """Keep a checkpoint of this step."""
+        """Save a checkpoint of this step."""
         check_finite(self.model, self.state)
         now = time.perf_counter()
         self.state.seconds += now - self.clock

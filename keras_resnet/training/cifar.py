@@ -1,4 +1,4 @@
-"""The CIFAR-10 protocol of Sec. 4.2, as the recipe and the studies train by it."""
+"""The CIFAR-10 protocol of Sec. 4.2, by which the recipe and the studies train."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from keras_resnet.training.stepping import schedules
 from keras_resnet.weights.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_resnet.data import ArraySplit
+    from keras_resnet.studies import StudySettings
     from keras_resnet.training import Classification
 
 BATCH_SIZE, STEPS, IMAGE_SIZE, BASE_LR = 128, 64_000, 32, 0.1
@@ -25,52 +29,54 @@ PAPER = {
 
 @dataclass(frozen=True)
 class CifarSettings(Settings):
-    """What to train on small images, and how; what is left out follows the data set's preset."""
+    """What to train on small images, and how; settings left out follow the data set's preset."""
 
     augmentation: Literal["mixed"] | None = None
-    """Besides shifts and flips: mixup, CutMix and label smoothing, or nothing."""
+    """Adds mixup, CutMix and label smoothing to shifts and flips; default: shifts and flips alone."""
     warm_up: bool | None = None
     """Start at a tenth of the rate until the training error is below 80 %; default: from 110 layers on (Sec. 4.2)."""
     train_images: Count | Literal["all"] | None = None
-    """Train on so many of the training images, evenly spaced, or on all with none held out, as Table 6 does after the
-    length was chosen; default: all but those held out for validation."""
+    """Train on this many training images, evenly spaced, or on all with none held out, as in Table 6, once the length
+    is chosen; default: all but those held out for validation."""
 
     def check(self) -> None:
         super().check()
         if self.train_images == "all" and self.schedule == "plateau":
-            raise InputError(
-                "--schedule plateau follows a validation, and --train-images all holds no images out for it."
-            )
+            raise InputError("--schedule plateau needs validation images, and --train-images all holds none out.")
         if isinstance(self.train_images, int) and self.train_images < (self.batch_size or 1):
-            raise InputError(f"--train-images {self.train_images} are not a batch of {self.batch_size}: take more.")
+            raise InputError(
+                f"--train-images {self.train_images} is fewer than a batch of {self.batch_size}: take more."
+            )
 
 
-def check_data(settings) -> None:
-    """Raise :class:`InputError` for data that cannot be opened or has too few images, before a folder is made."""
-    found = data.open_data(settings.data, settings.data_dir)
+def check_data(settings: CifarSettings | StudySettings) -> None:
+    """Raise :class:`InputError`, before a folder is created, for data that cannot be opened or has too few images."""
+    data_set = data.open_data(settings.data, settings.data_dir)
     if isinstance(settings.train_images, int):
-        data.check_count(found.train, settings.train_images)
+        data.check_count(data_set.train, settings.train_images)
 
 
 @functools.lru_cache(maxsize=1)
-def decoded(name: str, data_dir: Path | None, size: int, train_images: int | Literal["all"] | None = None):
-    """Class names, the three splits in memory, and the training images' mean image, once for several runs.
+def decoded(
+    name: str, data_dir: Path | None, size: int, train_images: int | Literal["all"] | None = None
+) -> tuple[tuple[str, ...], tuple[ArraySplit, ArraySplit | None, ArraySplit | None], np.ndarray]:
+    """Class names, the three splits in memory, and the mean image of the training images, shared by several runs.
 
-    With ``train_images="all"`` the validation images are training images, and there is no validation split.
+    With ``train_images="all"`` the validation images become training images, and there is no validation split.
     """
-    found = data.open_data(name, data_dir)
-    train, held_out = (data.decode_all(split, size) for split in (found.train, found.validation))
-    validation: data.ArraySplit | None = held_out
-    test = found.test and data.decode_all(found.test, size)
+    data_set = data.open_data(name, data_dir)
+    train, held_out = (data.decode_all(split, size) for split in (data_set.train, data_set.validation))
+    validation: ArraySplit | None = held_out
+    test = data.decode_all(data_set.test, size) if data_set.test else None
     if train_images == "all":
         train, validation = train.joined(held_out), None
     elif train_images is not None:
         train = train.spread(train_images)
-    return found.classes, (train, validation, test), data.mean_image(train)
+    return data_set.classes, (train, validation, test), data.mean_image(train)
 
 
 def cifar_task(settings: CifarSettings) -> Classification:
-    """Decode the images into memory and subtract the training images' mean image."""
+    """The task of training on images decoded into memory, with the mean training image subtracted."""
     classes, (train, validation, test), mean = decoded(
         settings.data, settings.data_dir, settings.image_size, settings.train_images
     )

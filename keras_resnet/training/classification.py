@@ -1,7 +1,8 @@
-"""Training a classifier: the task of a run, and what is shown of it."""
+"""Training a classifier: the task of a run, and its reports."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,16 +20,16 @@ from keras_resnet.network import Network
 from keras_resnet.training.display import tensorboard
 from keras_resnet.training.settings import Settings
 from keras_resnet.training.state import State
-from keras_resnet.training.stepping.optimizer import SGD
+from keras_resnet.training.stepping.optimizer import SGD, Rates
 from keras_resnet.training.stepping.schedules import WARM_UP_DEPTH
 from keras_resnet.training.stepping.training_model import TrainingModel, synchronize_batch_norm
 from keras_resnet.training.strategy import distribute
 from keras_resnet.training.task import Metrics, Part, Validate, never
 from keras_resnet.weights.preprocessing import Preprocessing
 
-# Images that statistics are recalibrated on: a tenth of an epoch, up to fifty of the paper's batches, and not fewer
-# batches than a moving average of momentum 0.9 amounts to, (1 + 0.9) / (1 - 0.9).
-SHARE, MOST_IMAGES, FEWEST_BATCHES = 0.1, 12_800, 19
+# Statistics are recalibrated on a tenth of an epoch: at most fifty of the paper's batches, and at least as many batches
+# as a moving average of momentum 0.9 amounts to, (1 + 0.9) / (1 - 0.9).
+SHARE, MAX_IMAGES, MIN_BATCHES = 0.1, 12_800, 19
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,20 @@ class Classification:
     """The task of training a classifier, a :class:`~keras_resnet.training.task.Task`.
 
     Fields:
-        settings: resolved ones of the run.
+        settings: the resolved settings of the run.
         classes: class names.
-        train, validation, test: parts of a data set; the last two may be None. Without ``validation`` no network is
-            judged or chosen: the last one is the run's.
-        preprocessing: what the network's inputs went through.
-        train_batches: (start step, shard) to an endless data set of (images, labels).
-        test_batches: (part, shard) to one pass of (images, labels).
-        reference_batch: the batch size ``settings.base_lr`` is meant for.
+        train, validation, test: parts of a data set; the last two may be None. Without ``validation`` no best network
+            is chosen, and the run ends with its last one.
+        preprocessing: the preprocessing of the network's inputs.
+        train_batches: from (start step, shard) to an endless data set of (images, labels).
+        test_batches: from (part, shard) to one pass over (images, labels).
+        reference_batch: the batch size that ``settings.base_lr`` is meant for.
         milestones: where the rate falls under the schedule ``"steps"``, as fractions of the whole length.
         warm_up_epochs: epochs over which the rate rises linearly, at most a tenth of the run.
-        averaged: keep a moving average of the weights, which is evaluated and saved.
-        network: makes the network; None builds the settings' model.
-        rates: of the stages, as :class:`SGD` takes them.
-        warm_up: start at a tenth of the rate (Sec. 4.2); None: CIFAR networks with shortcuts from depth 110 on.
+        averaged: keep a moving average of the weights, and evaluate and save it.
+        network: a function that builds the network; None builds the model of the settings.
+        rates: learning rates of the stages, as :class:`SGD` takes them.
+        warm_up: start at a tenth of the rate (Sec. 4.2); None: only CIFAR networks with shortcuts from depth 110 on.
     """
 
     metric_names: ClassVar[tuple[str, ...]] = ("loss", "error", "top5_error")
@@ -67,17 +68,19 @@ class Classification:
     warm_up_epochs: float = 0.0
     averaged: bool = False
     network: Callable[[], Network] | None = None
-    rates: dict[str, tuple[float, int]] | None = None
+    rates: Rates | None = None
     warm_up: bool | None = None
 
     @property
     def reporter(self) -> ClassificationReporter:
-        """Shows what comes of it."""
+        """Reports on the training."""
         return ClassificationReporter(self)
 
     def build_model(self, strategy: tf.distribute.Strategy, total_steps: int) -> TrainingModel:
-        """The compiled model, in the strategy's scope."""
-        averaging = {"use_ema": True, "ema_momentum": ema_momentum(total_steps)} if self.averaged else {}
+        """The compiled model; to be called in the scope of the strategy."""
+        averaging: dict[str, Any] = (
+            {"use_ema": True, "ema_momentum": ema_momentum(total_steps)} if self.averaged else {}
+        )
         network = self.network() if self.network else self._new_network()
         network.preprocessing = self.preprocessing
         network.class_names = tuple(self.classes)
@@ -95,7 +98,7 @@ class Classification:
     def epoch_steps(self) -> int:
         """Steps from one validation to the next: an epoch.
 
-        In a run whose length is given in steps they train at least as many images as a validation has.
+        In a run whose length is given in steps, an epoch has at least as many images as a validation.
         """
         images = max(len(self.train), len(self.validation or ()) if self.settings.steps else 0)
         return max(1, round(images / self.settings.batch_size))
@@ -108,16 +111,16 @@ class Classification:
         return spec.residual and spec.stem == "cifar" and spec.depth >= WARM_UP_DEPTH
 
     def validator(self, strategy: tf.distribute.Strategy) -> Validate[TrainingModel]:
-        """A function of (model, whether to stop) to loss and errors; its values count only if it was not stopped."""
+        """A function from (model, whether to stop) to loss and errors, which are valid only if it was not stopped."""
         part = self.validation
         assert part is not None
         batches = distribute(strategy, lambda shard: self.test_batches(part, shard))
 
         def validate(model: TrainingModel, stopping: Callable[[], bool]) -> Metrics:
-            def stop_if_told(batch, logs):
+            def stop_if_requested(batch, logs):
                 model.stop_evaluating = stopping()
 
-            stop = keras.callbacks.LambdaCallback(on_test_batch_end=stop_if_told)
+            stop = keras.callbacks.LambdaCallback(on_test_batch_end=stop_if_requested)
             model.mistakes.reset()
             values = model.evaluate(batches, verbose=0, return_dict=True, callbacks=[stop])
             model.reset_metrics()
@@ -126,29 +129,29 @@ class Classification:
         return validate
 
     def objective(self, metrics: Metrics) -> float:
-        """The error, in percent."""
+        """The error in percent, which training should lower."""
         return metrics["error"]
 
     def recalibrate(self, model: TrainingModel, state: State, stopping: Callable[[], bool] = never) -> None:
-        """Give normalization the statistics of the weights as they are, on the next of the training images.
+        """Give normalization the statistics of the current weights, computed on the next training images.
 
-        Not on more than there are, or than were trained on; it ends early when ``stopping``.
+        It uses no more images than there are, or than were trained on, and ends early when ``stopping()`` is true.
         """
         strategy, batch_size = model.distribute_strategy, self.settings.batch_size
-        share = int(min(SHARE * len(self.train), MOST_IMAGES)) // batch_size
-        batches = max(1, min(max(share, FEWEST_BATCHES), len(self.train) // batch_size, state.step))
+        share = int(min(SHARE * len(self.train), MAX_IMAGES)) // batch_size
+        batches = max(1, min(max(share, MIN_BATCHES), len(self.train) // batch_size, state.step))
         start = state.step + state.skipped
         images = distribute(strategy, lambda shard: self.train_batches(start, shard).take(batches))
         recalibrate_batch_norm(model.network, itertools.takewhile(lambda _: not stopping(), images), strategy)
 
     def evaluate(self, model: TrainingModel, state: State) -> dict[str, Any]:
-        """Errors of the network on the validation and test parts, as each validation has them."""
+        """Errors of the network on the validation and test parts, computed as in each validation."""
         strategy = model.distribute_strategy
         result: dict[str, Any] = {}
         for key, part in (("val", self.validation), ("test", self.test)):
             scores: Metrics = {}
             if part:
-                data = distribute(strategy, lambda shard, part=part: self.test_batches(part, shard))
+                data = distribute(strategy, functools.partial(self.test_batches, part))
                 scores = evaluate(model, data, len(self.classes), f"the {len(part):,} images of {part.name}")
             result[f"{key}_error"] = scores.get("error")
             if "top5_error" in scores:
@@ -160,7 +163,7 @@ class Classification:
 
 @dataclass(frozen=True)
 class ClassificationReporter:
-    """Shows what comes of a classification, a :class:`~keras_resnet.training.task.Reporter`."""
+    """Reports on the training of a classifier, a :class:`~keras_resnet.training.task.Reporter`."""
 
     task: Classification
 
@@ -171,7 +174,7 @@ class ClassificationReporter:
         tensorboard.inputs(model, batch, self.task.classes, state.step)
 
     def validation_summary(self, metrics: Metrics) -> str:
-        """The error."""
+        """The validation error in percent."""
         return f"val_error {metrics['error']:.2f} %"
 
     def validation_images(self, model: TrainingModel, step: int) -> None:
@@ -179,7 +182,7 @@ class ClassificationReporter:
         tensorboard.mistakes(model, self.task.classes, step)
 
     def result_lines(self, result: dict[str, Any]) -> list[str]:
-        """The errors in words, a line each."""
+        """The errors in words, one line each."""
         lines = [
             f"{name} error {result[f'{key}_error']:.2f} % ({result[f'{key}_examples']:,} images: "
             f"{result[f'{key}_split']})"
@@ -191,10 +194,10 @@ class ClassificationReporter:
         return lines
 
     def draw_curves(self, name: str, rows: list[dict[str, Any]], path: Path) -> None:
-        """Draw the error curves, as Fig. 6 has them, into a PNG file."""
+        """Draw the error curves, as in Fig. 6, into a PNG file."""
         plots.error_curves({name: rows}, path)
 
 
 def ema_momentum(total_steps: int) -> float:
-    """Of the moving average of the weights: over about a fiftieth of the run, at most 10,000 steps."""
+    """Momentum of the moving average of the weights: over about a fiftieth of the run, at most 10,000 steps."""
     return 1 - 1 / min(10_000, max(10, total_steps / 50))

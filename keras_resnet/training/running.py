@@ -12,12 +12,13 @@ import tensorflow as tf
 from keras_resnet import processor
 from keras_resnet.errors import InputError
 from keras_resnet.training.callbacks import Diverged, LearningRate, LostPhotos, Saves, Validation, Windows
+from keras_resnet.training.context import RunContext
 from keras_resnet.training.display import tensorboard
 from keras_resnet.training.display.console import Console, speed
 from keras_resnet.training.display.error_curves import Curves
 from keras_resnet.training.files.run_result import provenance
 from keras_resnet.training.files.workdir import CURVES, LAST, RESULT, Workdir
-from keras_resnet.training.judging import settle
+from keras_resnet.training.final_weights import finalize
 from keras_resnet.training.settings import RunSettings, as_json, describe
 from keras_resnet.training.signals import StopSignals
 from keras_resnet.training.state import Calendar, State
@@ -29,25 +30,25 @@ from keras_resnet.training.workers import agree, is_chief, together
 
 Chosen = TypeVar("Chosen", bound=RunSettings)
 LENGTHS = ("steps", "epochs")
-MOST_ROLLBACKS = 3
-LONGEST_WARM_UP = 0.1  # of a run
+MAX_ROLLBACKS = 3
+MAX_WARM_UP = 0.1  # of a run
 
 
 def run(
     settings: Chosen, prepare: Callable[[Chosen], Task[Model]], growing: tuple[str, ...] = LENGTHS
 ) -> dict[str, Any]:
-    """Train, or continue, the run in ``settings.workdir``; writes and returns ``result.json``'s content.
+    """Train, or continue, the run in ``settings.workdir``; write ``result.json`` and return its content.
 
     Args:
         settings: resolved settings, see :func:`resolve`.
-        prepare: from settings to the task; opens the data.
-        growing: settings by which a run in the folder may be lengthened.
+        prepare: opens the data and returns the task for the settings.
+        growing: settings that may be larger than those of the run in the folder, to lengthen it.
 
     Raises:
-        InputError: settings, data or workdir that cannot be used.
+        InputError: the settings, data or workdir cannot be used.
         Stopped: a signal came; the run continues from a checkpoint of the last step.
     """
-    origin = provenance()  # of the code that trains, whatever the checkout becomes meanwhile
+    origin = provenance()  # now, because the checkout may change while the run goes on
     strategy = choose_strategy()
     chief, everywhere = is_chief(strategy), functools.partial(together, strategy)
     if chief:
@@ -69,8 +70,11 @@ def run(
         calendar = Calendar(epoch_steps, total_steps, settings.save_every, settings.keep_every)
         with strategy.scope():
             model = task.build_model(strategy, total_steps)
-        curves = _train(model, task, settings, workdir, calendar)
-        result = _result(model, task, settings, curves) | origin
+        restored = workdir.restore(model)
+        state, metric_values = restored or (State(warm_up_end=None if task.needs_warm_up(model) else 0), {})
+        context = RunContext(settings, task, workdir, calendar, state, strategy)
+        curves = _train(model, context, metric_values)
+        result = _result(model, context, curves.rows) | origin
         workdir.save_model(LAST, model.saved())
         workdir.write_json(RESULT, result)
         workdir.write(CURVES, lambda path: task.reporter.draw_curves(settings.model, curves.rows, path))
@@ -81,42 +85,41 @@ def run(
     return result
 
 
-def _train(model: Step, task: Task, settings: RunSettings, workdir: Workdir, calendar: Calendar) -> Curves:
-    """Call ``fit`` until the run is at its end, from the last checkpoint where there is one or the loss diverges."""
-    strategy = model.distribute_strategy
-    state, running = workdir.restore(model) or (State(warm_up_end=None if task.needs_warm_up(model) else 0), {})
-    agree(strategy, state.step, "the checkpoint they found")
+def _train(model: Step, context: RunContext, metric_values: dict[str, np.ndarray]) -> Curves:
+    """Call ``fit`` until the run is finished, going back to the last checkpoint whenever the loss diverges.
+
+    ``metric_values`` are those of the checkpoint that ``model`` was restored from.
+    """
+    settings, workdir, calendar, state = context.settings, context.workdir, context.calendar, context.state
+    agree(context.strategy, state.step, "the checkpoint they found")
     if state.step and workdir.chief:
         print(f"continuing at step {state.step} of {calendar.total_steps} in {workdir.path}", flush=True)
     if state.step > calendar.total_steps:
         raise InputError(
-            f"{workdir.path} is at step {state.step}, behind the end of its {calendar.total_steps} steps, since it has "
-            "fewer images than before: give the data of before, or another --workdir."
+            f"{workdir.path} is at step {state.step}, past the end of its {calendar.total_steps} steps, because it now "
+            "has fewer images: give the earlier data, or another --workdir."
         )
-    rates = _rates(settings, task, calendar.epoch_steps, calendar.total_steps)
+    rates = _rates(context, calendar.total_steps)
     if workdir.grown and not state.finished:
         before = int(workdir.grown.get("steps") or max(1, round(workdir.grown["epochs"] * calendar.epoch_steps)))
-        old = _rates(settings, task, calendar.epoch_steps, before)(max(0, state.step - 1), state.drops)
+        old = _rates(context, before)(max(0, state.step - 1), state.drops)
         print(
             f"lengthened from {before} to {calendar.total_steps} steps: the rate goes on as in a run of that length, "
             f"at {rates(state.step, state.drops):.4g}; its last was {old:.4g}",
             flush=True,
         )
-    rate = LearningRate(rates, state)
     if workdir.chief:
         print(f"{calendar.total_steps} steps of {settings.batch_size} images; the first takes longer", flush=True)
-    curves = workdir.together(lambda: _begin_curves(model, task, settings, workdir, calendar, state))
+    curves = workdir.together(lambda: _begin_curves(model, context))
+    rate = LearningRate(rates, state)
     rollbacks, diverged_at = 0, -1
     with StopSignals() as signals:
-        validation = Validation(
-            state, calendar, curves, workdir, task, settings.schedule == "plateau", signals, strategy
-        )
-        saves = Saves(state, calendar, workdir, signals)
-        saves.running = running
+        validation = Validation(context, curves, signals)
+        saves = Saves(context, signals, metric_values)
         callbacks: list[keras.callbacks.Callback] = [
             rate,
-            Windows(state, calendar, curves, rate),
-            LostPhotos((task.train, task.validation), state, calendar, workdir.together),
+            Windows(context, curves, rate),
+            LostPhotos(context),
             validation,
             saves,
         ]
@@ -124,99 +127,99 @@ def _train(model: Step, task: Task, settings: RunSettings, workdir: Workdir, cal
             callbacks.append(tensorboard.Profile(workdir.path / "train", *settings.profile))
         for callback in callbacks:
             callback.set_model(model)
-        if state.step == 0:  # what a divergence in the first steps goes back to
+        if state.step == 0:  # a divergence in the first steps goes back to this checkpoint
             saves.save()
         while not (state.finished or (state.step == calendar.total_steps == state.validated)):
             try:
                 validation.catch_up()
                 if state.step < calendar.total_steps and not state.finished:
-                    _fit(model, task, strategy, calendar, state, callbacks)
+                    _fit(model, context, callbacks)
             except Diverged as divergence:
                 rollbacks = rollbacks + 1 if divergence.step <= diverged_at or diverged_at < 0 else 1
-                diverged_at = max(diverged_at, divergence.seen_at)
-                saves.running = _go_back(model, workdir, state, divergence, rollbacks, settings.batch_size)
+                diverged_at = max(diverged_at, divergence.detected_at)
+                saves.metric_values = _go_back(model, context, divergence, rollbacks)
                 workdir.together(curves.go_back)
-    settle(model, lambda: task.recalibrate(model, state))
+    finalize(model, lambda: context.task.recalibrate(model, state))
     return curves
 
 
-def _rates(settings: RunSettings, task: Task, epoch_steps: int, total_steps: int) -> Callable[[int, int], float]:
+def _rates(context: RunContext, total_steps: int) -> Callable[[int, int], float]:
+    """The learning rates of a run of ``total_steps``."""
+    settings, task = context.settings, context.task
     return schedule(
         settings.schedule or "steps",
         settings.base_lr * settings.batch_size / task.reference_batch,
         total_steps,
         task.milestones,
-        round(min(task.warm_up_epochs * epoch_steps, LONGEST_WARM_UP * total_steps)),
+        round(min(task.warm_up_epochs * context.calendar.epoch_steps, MAX_WARM_UP * total_steps)),
     )
 
 
-def _begin_curves(
-    model: Step, task: Task, settings: RunSettings, workdir: Workdir, calendar: Calendar, state: State
-) -> Curves:
-    curves = Curves(workdir, state, calendar, settings.batch_size, task, Console())
-    if workdir.chief:
+def _begin_curves(model: Step, context: RunContext) -> Curves:
+    curves = Curves(context, Console())
+    if context.workdir.chief:
         with curves.writers["train"].as_default():
-            task.reporter.begin(model, state)
+            context.task.reporter.begin(model, context.state)
     return curves
 
 
-def _fit(model: Step, task: Task, strategy, calendar: Calendar, state: State, callbacks: list) -> None:
-    """One call of ``fit`` for all steps to come, as one epoch of Keras': the callbacks know the run's own."""
-    first = state.step + state.skipped
+def _fit(model: Step, context: RunContext, callbacks: list[keras.callbacks.Callback]) -> None:
+    """One call of ``fit`` for all remaining steps, a single epoch to Keras: the callbacks know the run's epochs."""
+    first = context.state.step + context.state.skipped
     model.fit(
-        distribute(strategy, lambda shard: task.train_batches(first, shard)),
-        steps_per_epoch=calendar.total_steps - state.step,
+        distribute(context.strategy, lambda shard: context.task.train_batches(first, shard)),
+        steps_per_epoch=context.calendar.total_steps - context.state.step,
         callbacks=callbacks,
         shuffle=False,
         verbose=0,
     )
 
 
-def _go_back(
-    model: Step, workdir: Workdir, state: State, divergence: Diverged, rollbacks: int, batch_size: int
-) -> dict:
-    """Take up the last checkpoint, leaving out the batches from there to where the loss was seen not to be finite.
+def _go_back(model: Step, context: RunContext, divergence: Diverged, rollbacks: int) -> dict[str, np.ndarray]:
+    """Restore the last checkpoint, and leave out the batches from there to the step where divergence was noticed.
 
-    Returns the metrics of the window the checkpoint is in.
+    Returns the values of the metrics at the checkpoint.
     """
+    workdir, state, batch_size = context.workdir, context.state, context.settings.batch_size
     batch = divergence.step + state.skipped
-    what = (
+    problem = (
         f"The loss or gradient of step {divergence.step + 1} is not finite (batch {batch} of the run's order, examples "
         f"{batch * batch_size:,} to {(batch + 1) * batch_size - 1:,})"
     )
-    if rollbacks == MOST_ROLLBACKS:
+    if rollbacks == MAX_ROLLBACKS:
         raise InputError(
-            f"{what}, and so it was {MOST_ROLLBACKS - 1} times before with other batches: start again with a lower "
-            "--base-lr and another --workdir."
+            f"{problem}, and this has happened {MAX_ROLLBACKS - 1} times before with other batches: start again with a "
+            "lower --base-lr and another --workdir."
         )
-    found = workdir.restore(model)
-    if found is None:
+    restored = workdir.restore(model)
+    if restored is None:
         raise InputError(
-            f"{what}, and {workdir.path} has no checkpoint any more to go back to: start again with the same command."
+            f"{problem}, and {workdir.path} has no checkpoint left to go back to: start again with the same command."
         )
-    good, running = found
-    skipped = state.skipped + divergence.seen_at - good.step
+    good, metric_values = restored
+    skipped = state.skipped + divergence.detected_at - good.step
     if workdir.chief:
-        print(f"{what}: back to step {good.step}, leaving out {divergence.seen_at - good.step} batches", flush=True)
+        left_out = divergence.detected_at - good.step
+        print(f"{problem}: back to step {good.step}, leaving out {left_out} batches", flush=True)
     vars(state).update(vars(good) | {"skipped": skipped})
-    return running
+    return metric_values
 
 
-def _result(model: Step, task: Task, settings: RunSettings, curves: Curves) -> dict:
-    state = curves.state
+def _result(model: Step, context: RunContext, rows: list[dict]) -> dict[str, Any]:
+    settings, task, state = context.settings, context.task, context.state
     result = {"model": settings.model, "steps": state.step, "seed": settings.seed}
     result |= task.evaluate(model, state)
-    rates = [row["images_per_second"] for row in curves.rows if row["split"] == "train"]
+    rates = [row["images_per_second"] for row in rows if row["split"] == "train"]
     result["images_per_second"] = float(np.median(rates)) if rates else None
     result["seconds"] = state.seconds
     result["skipped_batches"] = state.skipped
-    result["devices"] = model.distribute_strategy.num_replicas_in_sync
+    result["devices"] = context.strategy.num_replicas_in_sync
     result["train_examples"], result["train_split"] = len(task.train), task.train.name
     result["settings"] = as_json(settings)
     return result
 
 
-def _report(lines: list[str], result: dict, workdir: Workdir) -> None:
+def _report(lines: list[str], result: dict[str, Any], workdir: Workdir) -> None:
     for line in lines:
         print(line)
     rate = f"{speed(result['images_per_second'])}, " if result["images_per_second"] else ""

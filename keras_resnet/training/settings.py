@@ -1,4 +1,4 @@
-"""Settings of a recipe: one dataclass, its command line, and presets for what is left unset."""
+"""Settings of a recipe: a dataclass, its command line, and presets for settings left unset."""
 
 import errno
 import hashlib
@@ -15,27 +15,28 @@ from typing import Annotated, Literal, Protocol, TypeVar
 from keras_resnet.bounds import BY_PRESET, Between, ByPreset, Count, Length, Pixels, Positive, Steps, check_fields
 from keras_resnet.command_line import Folder, attempt, check_outputs
 from keras_resnet.errors import InputError
-from keras_resnet.specs import NetSpec, change_spec, find_spec, parse_changes, split_name
+from keras_resnet.specs import NetSpec, Shortcut, change_spec, find_spec, parse_changes, split_name
 from keras_resnet.training.flags import Rare, read_flags
 from keras_resnet.training.signals import Stopped, sigterm_stops
+from keras_resnet.training.stepping.schedules import Schedule
 from keras_resnet.training.strategy import check_parts, choose_strategy, several_workers
 from keras_resnet.training.workers import linger, together
 
 
 class Checked(Protocol):
-    """Settings that say in a sentence which of them do not go together."""
+    """Settings that can check themselves: conflicting ones raise an error of one sentence."""
 
     def check(self) -> None: ...
 
 
 Flags = TypeVar("Flags", bound=Checked)
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
-Batch = Annotated[int, Between(0, 1_000_000_000)]  # its number in this process
+Batch = Annotated[int, Between(0, 1_000_000_000)]  # a step's number in this process
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What every run has; what is left out follows the data set's preset."""
+    """The settings of every run; those left out follow the data set's preset."""
 
     model: ByPreset[str] = BY_PRESET
     """Network: ResNet18 ... ResNet1202, PlainNet18 ... PlainNet110."""
@@ -44,9 +45,9 @@ class RunSettings:
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
     workdir: ByPreset[Folder] = BY_PRESET
-    """Where curves, checkpoints and results go; the same command continues there. Default: runs/<recipe>-..."""
+    """Folder for curves, checkpoints and results, where the same command continues. Default: runs/<recipe>-..."""
     batch_size: ByPreset[Count] = BY_PRESET
-    """Images a step, over all devices."""
+    """Images per step, over all devices."""
     steps: Steps | None = None
     """Length of the whole training in steps."""
     epochs: Annotated[float, Between(1e-6, 1_000_000)] | None = None
@@ -54,27 +55,27 @@ class RunSettings:
     precision: Precision = "float32"
     """Number format of the layers; weights, normalization and softmax stay float32."""
     seed: Annotated[int, Between(0, 2**31 - 1)] = 0
-    """Draws the weights, the order of the images and their augmentation."""
+    """Seed of the initial weights, the order of the images and their augmentation."""
     base_lr: ByPreset[Positive] = BY_PRESET
-    """First learning rate at the paper's batch size; scales with --batch-size."""
-    schedule: Literal["steps", "plateau", "cosine"] | None = None
+    """Initial learning rate at the paper's batch size; scales with --batch-size."""
+    schedule: Schedule | None = None
     """How the rate falls: by 10 at fixed steps, by 10 when validation stops improving, or to zero along a cosine."""
     accumulate: Rare[Count] = 1
-    """In how many parts each device goes through its share of a batch, to fit into small memory."""
+    """Into how many parts each device splits its share of a batch, to fit into less memory."""
     save_every: Rare[Steps] = 500
-    """Steps from one checkpoint to the next; there is one after each validation too."""
+    """Steps between checkpoints; one is also saved after each validation."""
     keep_every: Rare[Steps | None] = None
-    """Steps from one checkpoint that stays to the next, for analyses of training; default: the newest three stay."""
+    """Steps between checkpoints that are kept for analysis; default: only the newest three are kept."""
     deterministic: Rare[bool] = False
-    """Make every GPU operation repeatable bit for bit, which costs speed; on the CPU they are."""
+    """Make every GPU operation repeatable bit for bit, which costs speed; on the CPU they always are."""
     profile: Rare[tuple[Batch, Batch] | None] = None
-    """First and last step to profile for TensorBoard, counted from where the process starts."""
+    """First and last step to profile for TensorBoard, counted from the start of the process."""
 
     def __post_init__(self):
         check_fields(self)
 
     def network_name(self) -> str:
-        """The network, as the default folder names it."""
+        """The network's part of the default folder's name."""
         return folder_name(self.model)
 
     def check_model(self) -> None:
@@ -83,10 +84,10 @@ class RunSettings:
             find_spec(self.model)
 
     def check(self) -> None:
-        """Raise :class:`InputError` for settings that do not go together; what is left out is not looked at yet."""
+        """Raise :class:`InputError` for settings that conflict; those left out are not checked yet."""
         self.check_model()
         if self.steps is not None and self.epochs is not None:
-            raise InputError("--steps and --epochs both give the length: give one of them.")
+            raise InputError("--steps and --epochs both set the length: give only one of them.")
         if self.batch_size is not None:
             check_parts(self.batch_size, self.accumulate)
         if self.profile is not None and self.profile[0] > self.profile[1]:
@@ -96,18 +97,19 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class Settings(RunSettings):
-    """What to classify, and how; what is left out follows the data set's preset."""
+    """What to classify, and how; settings left out follow the data set's preset."""
 
     image_size: ByPreset[Pixels] = BY_PRESET
     """Side of the square images the network sees, in pixels."""
-    shortcut: Literal["A", "B", "C", "highway"] | None = None
+    shortcut: Shortcut | None = None
     """Shortcut option; default: the network's own (B on ImageNet, A on CIFAR)."""
     change: Rare[Annotated[tuple[str, ...], Length(1, 100)] | None] = None
-    """Other fields of the network's NetSpec, as placement=full_preactivation width=0.5."""
+    """Other fields of the network's NetSpec, as placement=full_preactivation width=0.5; for the shortcut, see
+    --shortcut."""
     weight_decay: Rare[Annotated[float, Between(0, 1)]] = 1e-4
-    """Factor of the weights in their gradient (Sec. 3.4); biases and normalization do not decay."""
+    """Factor of the weights in their gradient (Sec. 3.4); biases and normalization are not decayed."""
     sync_bn: Rare[bool] = False
-    """Normalize over the batch of all devices instead of each one's own."""
+    """Normalize over the whole batch instead of each device's share."""
 
     def check(self) -> None:
         super().check()
@@ -118,13 +120,15 @@ class Settings(RunSettings):
             if self.image_size is not None:
                 spec.check_shape((self.image_size, self.image_size, 3))
         if self.sync_bn and self.accumulate > 1:
-            raise InputError("--sync-bn normalizes whole batches and --accumulate parts of them: give one of them.")
+            raise InputError(
+                "--sync-bn normalizes whole batches and --accumulate parts of them: give only one of them."
+            )
 
     def network_name(self) -> str:
         return "-".join([super().network_name(), *(folder_name(c) for c in (self.shortcut, *(self.change or ())) if c)])
 
     def changes(self) -> dict:
-        """What is asked for that the named network has otherwise."""
+        """Fields in which the network is to differ from the one that ``model`` names."""
         shortcut = {} if self.shortcut is None else {"shortcut": self.shortcut}
         return shortcut | parse_changes(self.change or ())
 
@@ -134,9 +138,9 @@ class Settings(RunSettings):
 
 
 def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
-    """``settings`` with what is None filled in from ``preset``, and a workdir named by recipe, data, network, seed.
+    """``settings`` with None filled in from ``preset``, and a workdir named after recipe, data, network and seed.
 
-    A network is called as in ``SPECS``, in whatever case it was given.
+    The network's name gets the case it has in ``SPECS``.
     """
     if settings.steps is not None or settings.epochs is not None:
         preset = {key: value for key, value in preset.items() if key not in ("steps", "epochs")}
@@ -149,7 +153,7 @@ def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
 
 
 def folder_name(value: str) -> str:
-    """``value`` as part of a folder's name; a file or folder by its last name and a hash of its whole path."""
+    """``value`` as part of a folder's name; a file or folder becomes its last name and a hash of its whole path."""
     before, colon, weights = value.rpartition(":")  # NAME:WEIGHTS
     if Path(weights).exists():
         path = Path(weights).resolve()
@@ -164,22 +168,26 @@ def as_json(settings: RunSettings) -> dict:
 
 
 def describe(settings: RunSettings) -> str:
-    """The settings as the command line that gives them, on one line."""
+    """The settings as the flags that give them, on one line."""
     words = []
     for field in fields(settings):
         value, switch = getattr(settings, field.name), field.default is False
         if value is not None and not (switch and value is False):
             values = [] if switch else value if isinstance(value, tuple) else [value]
-            words += [f"--{field.name.replace('_', '-')}", *(shlex.quote(str(each)) for each in values)]
+            words += [f"--{field.name.replace('_', '-')}", *(shlex.quote(str(item)) for item in values)]
     return " ".join(words)
 
 
 def command_line(
     main: Callable[[Flags], None], defaults: Flags, description: str, presets: Mapping[str, dict] = {}
 ) -> None:
-    """Read the command line into settings and call ``main``; wrong input ends in one sentence and exit status 2.
+    """Read the command line into settings and call ``main``; bad input ends in one sentence and exit status 2.
 
-    ``--help`` shows what settings left unset become by ``presets``, a preset for each kind of data.
+    Args:
+        main: the program.
+        defaults: settings for flags that are not given.
+        description: the text of ``--help`` before the flags.
+        presets: a preset for each kind of data; ``--help`` shows its values for settings left unset.
     """
 
     def work():
@@ -193,11 +201,11 @@ def command_line(
 
             if several_workers():
                 strategy = choose_strategy()  # before anything else uses TensorFlow
-                try:  # what ends on this worker alone in TensorFlow's words, the others learn as it goes
+                try:  # a TensorFlow error on this worker alone reaches the others through TensorFlow
                     together(strategy, start, (InputError, OSError))
                 finally:
                     linger(strategy)
-            else:  # TensorFlow is loaded when it is needed, after data that cannot be opened is refused
+            else:  # TensorFlow is loaded only when it is needed, after bad data is refused
                 start()
 
     try:
@@ -212,7 +220,7 @@ def command_line(
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)  # TensorFlow's threads, and other workers, may not let go of the interpreter
+    os._exit(status)  # TensorFlow's threads, and other workers, may keep the interpreter from ending
 
 
 def _has_no_room(error: OSError) -> str | None:

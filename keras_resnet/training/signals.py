@@ -1,17 +1,18 @@
-"""SIGTERM and SIGINT end a run after one of its next steps, with a checkpoint; a second one ends it at once.
+"""SIGTERM and SIGINT end a run after one of its next steps, with a checkpoint; a second signal ends it at once.
 
-Before the first step and after the last they end it where it is, with the checkpoints that there are.
+Before the first step and after the last one they end it where it is, without another checkpoint.
 """
 
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 
-EXIT_BASE = 128  # a process that a signal ended exits with 128 + its number: 143 and 130
+EXIT_BASE = 128  # a process ended by a signal exits with 128 + its number: 143 or 130
 
 
 class Stopped(BaseException):
-    """The run was told to stop, and in the middle of its steps has saved where it is; as KeyboardInterrupt no error.
+    """A signal stopped the run, which has saved a checkpoint if it was training; like KeyboardInterrupt, not an error.
 
     Attributes:
         status: the exit status to end with.
@@ -23,8 +24,8 @@ class Stopped(BaseException):
 
 
 @contextlib.contextmanager
-def sigterm_stops():
-    """While entered, SIGTERM raises :class:`Stopped` wherever the program is, as SIGINT does KeyboardInterrupt."""
+def sigterm_stops() -> Iterator[None]:
+    """Within this context SIGTERM raises :class:`Stopped`, as SIGINT raises KeyboardInterrupt."""
 
     def stop(number, frame):
         raise Stopped(number)
@@ -37,22 +38,22 @@ def sigterm_stops():
 
 
 class StopSignals:
-    """While entered, notes the first SIGTERM or SIGINT in ``received``, its number, and exits at the second."""
+    """Within this context the first SIGTERM or SIGINT sets ``received`` to its number; the second one exits."""
 
     def __init__(self):
         self.received: int | None = None
 
     def __enter__(self):
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._before = {number: signal.signal(number, self._receive) for number in (signal.SIGTERM, signal.SIGINT)}
         return self
 
     def __exit__(self, *_):
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _note(self, number, frame):
+    def _receive(self, number, frame):
         if self.received is not None:
             os._exit(EXIT_BASE + number)
         self.received = number
         name = signal.Signals(number).name
-        os.write(2, f"\n{name}: saving a checkpoint first; a second one ends at once\n".encode())
+        os.write(2, f"\n{name}: saving a checkpoint first; a second signal ends the run at once\n".encode())

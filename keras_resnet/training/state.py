@@ -1,10 +1,10 @@
-"""Where a run is, and when what happens in it."""
+"""Where a run is, and what happens after which step."""
 
 from dataclasses import dataclass, fields
 from typing import Any
 
-VOTE = 10  # steps from one look at the devices' votes to stop to the next: a look waits for them
-WINDOW = 50  # most steps that one training point of the curves averages
+VOTE = 10  # steps between reads of the devices' votes to stop: each read waits for the devices
+WINDOW = 50  # the most steps averaged in one point of the training curves
 
 
 @dataclass
@@ -13,15 +13,15 @@ class State:
 
     Fields:
         step: steps done.
-        skipped: batches of the run's order left out before this step, after a loss or gradient that was not finite.
+        skipped: batches left out before this step because a loss or gradient was not finite.
         validated: the step of the last validation.
         warm_up_end: the step at which the warm-up of Sec. 4.2 ended, None before; 0 in a run without one.
         best_error: the best validation error so far, in percent.
-        plateau_error: the validation error the plateau schedule last took for progress.
-        plateau_epochs: validations since.
+        plateau_error: the last validation error that the plateau schedule counted as progress.
+        plateau_epochs: validations since then.
         drops: how often the plateau schedule has divided the rate by ten.
-        finished: the plateau schedule has come to its end.
-        seconds: time spent so far, in all sessions.
+        finished: the plateau schedule has ended the run.
+        seconds: time spent so far, in all processes of the run.
     """
 
     step: int = 0
@@ -37,13 +37,13 @@ class State:
 
 
 def check_state(values: dict[str, Any]) -> None:
-    """Raise ValueError unless ``values`` are those of a :class:`State`, all of them or some."""
+    """Raise ValueError unless ``values`` are fields of a :class:`State` with the right types."""
     known: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float)}
-    kinds = {field.name: known[type(field.default)] for field in fields(State)}
+    types = {field.name: known[type(field.default)] for field in fields(State)}
     for name, value in values.items():
-        kind = kinds.get(name, ())
-        right = isinstance(value, kind) and (kind == (bool,)) == isinstance(value, bool) and value >= 0  # type: ignore
-        if not (right and (isinstance(value, float) or value < 2**63)) and (name, value) != ("warm_up_end", None):
+        kind = types.get(name, ())
+        valid = isinstance(value, kind) and (kind == (bool,)) == isinstance(value, bool) and value >= 0  # type: ignore
+        if not (valid and (isinstance(value, float) or value < 2**63)) and (name, value) != ("warm_up_end", None):
             raise ValueError(f"its state has {name} {value!r:.100}")
 
 
@@ -54,8 +54,8 @@ class Calendar:
     Fields:
         epoch_steps: steps from one validation to the next.
         total_steps: length of the run.
-        save_every: steps from one checkpoint to the next.
-        keep_every: steps from one checkpoint that stays to the next; None for none.
+        save_every: steps between checkpoints.
+        keep_every: steps between checkpoints that are never removed; None for none.
     """
 
     epoch_steps: int

@@ -1,4 +1,4 @@
-"""What a run needs of what it trains, written down: a run knows steps, a task knows what they are for."""
+"""The interface between a run and what it trains: a run knows steps, a task knows what they are for."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 Metrics = dict[str, float]
 Model = TypeVar("Model", bound="Step")
-Shown = TypeVar("Shown", bound="Step", contravariant=True)
+ReportedModel = TypeVar("ReportedModel", bound="Step", contravariant=True)
 Validate = Callable[[Model, Callable[[], bool]], Metrics]
-"""From the model and a function that tells whether to stop to the metrics; they count only if it did not stop."""
+"""From the model and a function that says whether to stop, to the metrics; they are valid only if it did not stop."""
 
 
 def never() -> bool:
-    """That a run is not to stop."""
+    """Say that a run should not stop."""
     return False
 
 
@@ -34,25 +34,25 @@ class Part(Protocol):
 
     @property
     def reader(self) -> Reader | None:
-        """What reads its photos, and counts those that are lost; None of arrays in memory."""
+        """Reads the photos and counts those that are lost; None for arrays in memory."""
         ...
 
     def __len__(self) -> int: ...
 
 
 class Task(Protocol[Model]):
-    """What is trained, on what, and how it is judged; the settings reach it when it is made.
+    """What is trained, on which data, and how it is evaluated. The settings are given to its constructor.
 
     :class:`~keras_resnet.training.Classification` and :class:`~keras_resnet.detection.DetectionTask` are tasks.
 
     Attributes:
-        metric_names: of the values of its curves, the columns of ``metrics.csv``.
+        metric_names: names of its metrics, which are columns of ``metrics.csv``.
         train: the training part.
-        validation: the part that tells which weights are best; None where nothing is held out.
+        validation: the part that decides which weights are best; None if nothing is held out.
         reference_batch: the batch size that the settings' ``base_lr`` is meant for.
         milestones: where the rate falls under the schedule ``"steps"``, as fractions of the whole length.
         warm_up_epochs: epochs over which the rate rises linearly, at most a tenth of the run.
-        reporter: shows what comes of it.
+        reporter: reports on the training.
     """
 
     @property
@@ -81,7 +81,7 @@ class Task(Protocol[Model]):
         ...
 
     def train_batches(self, start_step: int, shard: Shard) -> tf.data.Dataset:
-        """A worker's share of endless batches, from ``start_step`` on: a function of the step, so that runs go on."""
+        """A worker's share of endless batches, a function of ``start_step`` alone so that runs can continue."""
         ...
 
     def epoch_steps(self) -> int:
@@ -97,35 +97,35 @@ class Task(Protocol[Model]):
         ...
 
     def objective(self, metrics: Metrics) -> float:
-        """What validation is to bring down, in percent."""
+        """The number, in percent, that training should lower in validation."""
         ...
 
     def recalibrate(self, model: Model, state: State, stopping: Callable[[], bool] = never) -> None:
-        """Give normalization the statistics of the weights as they are; it ends early when ``stopping``."""
+        """Give normalization the statistics of the current weights; ends early when ``stopping()`` is true."""
         ...
 
     def evaluate(self, model: Model, state: State) -> dict[str, Any]:
-        """What ``result.json`` says of the trained model."""
+        """Results of the trained model for ``result.json``."""
         ...
 
 
-class Reporter(Protocol[Shown]):
-    """Shows what comes of a task: on the terminal, for TensorBoard, and as a picture; the chief alone calls it."""
+class Reporter(Protocol[ReportedModel]):
+    """Reports on a task: on the terminal, in TensorBoard and as a figure. Only the chief calls it."""
 
-    def begin(self, model: Shown, state: State) -> None:
-        """Write for TensorBoard what is trained and what it is fed with."""
+    def begin(self, model: ReportedModel, state: State) -> None:
+        """Write the model and some of its inputs for TensorBoard."""
         ...
 
     def validation_summary(self, metrics: Metrics) -> str:
         """A validation in a few words."""
         ...
 
-    def validation_images(self, model: Shown, step: int) -> None:
-        """Write for TensorBoard what the last validation looked at."""
+    def validation_images(self, model: ReportedModel, step: int) -> None:
+        """Write images of the last validation for TensorBoard."""
         ...
 
     def result_lines(self, result: dict[str, Any]) -> list[str]:
-        """The result in words, a line each."""
+        """The result in words, as lines."""
         ...
 
     def draw_curves(self, name: str, rows: list[dict[str, Any]], path: Path) -> None:

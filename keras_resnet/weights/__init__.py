@@ -1,9 +1,9 @@
-"""Weights in and out: files of other systems, our own, and what belongs to them.
+"""Reading and writing weights: the files of other systems, this package's own, and the data that belongs to them.
 
 ``read(path)`` and ``from_model(model)`` give a :class:`TrainedWeights`: arrays by canonical name, the spec fields they
-need, their preprocessing, source and licence. ``write(model, path)`` writes them. ``named_arrays(model)`` and
-``assign_arrays(model, arrays)`` move weights between networks, whether their blocks are layers of their own or slices
-of a loop. ``fold_batch_norm(model)`` makes a network for inference.
+need, their preprocessing, source and licence. ``write(model, path)`` writes a file. ``named_arrays(model)`` and
+``assign_arrays(model, arrays)`` move weights between networks, whether their blocks are separate layers or slices of a
+loop. ``fold_batch_norm(model)`` makes a network for inference.
 """
 
 import lazy_loader

@@ -7,4 +7,4 @@ from .preprocessing import (
     preprocess_input as preprocess_input,
 )
 from .trained_weights import TrainedWeights as TrainedWeights, from_model as from_model, read as read
-from .writing import check_target as check_target, write as write
+from .writing import write as write

@@ -1,4 +1,4 @@
-"""``.safetensors`` in torchvision's layout, and ``.npz`` by canonical name; both carry the network's description."""
+"""``.safetensors`` files in torchvision's layout and ``.npz`` files by canonical name, both with the description."""
 
 import base64
 import io
@@ -19,9 +19,9 @@ METADATA, MEAN = "keras_resnet", f"keras_resnet_{MEAN_IMAGE}"
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict]:
-    """The tensors by the file's own names, and the description; empty for files of other programs."""
+    """The tensors by the file's own names, and the description, which is empty in files of other programs."""
     with (
-        reading(path, "is damaged or no safetensors file of float arrays"),
+        reading(path, "is damaged or not a safetensors file of float arrays"),
         safetensors.safe_open(path, framework="np") as file,
     ):
         metadata = file.metadata() or {}
@@ -31,9 +31,12 @@ def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict]:
 
 
 def write_safetensors(path: Path, arrays: dict[str, np.ndarray], description: dict) -> None:
-    """Write in torchvision's names and layouts; refuses weights that its networks lack.
+    """Write ``arrays``, by canonical name, with torchvision's names and layouts.
 
-    A mean image becomes text in the metadata: one tensor more, and ``load_state_dict`` would refuse the file.
+    A mean image becomes text in the metadata, because ``load_state_dict`` would refuse a file with another tensor.
+
+    Raises:
+        InputError: torchvision's networks have no such weight.
     """
     tensors, metadata, image = {}, {"format": "pt", METADATA: json.dumps(description)}, mean_image(description)
     for name, array in arrays.items():
@@ -51,15 +54,16 @@ def write_safetensors(path: Path, arrays: dict[str, np.ndarray], description: di
 
 def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """The arrays by canonical name, and the description."""
-    with reading(path, "is damaged or no .npz file of arrays"), zipfile.ZipFile(path) as archive:
-        found = members(path, archive)
-        arrays = {name.removesuffix(".npy"): npy_array(content(archive, info), name) for name, info in found.items()}
+    with reading(path, "is damaged or not a .npz file of arrays"), zipfile.ZipFile(path) as archive:
+        files = members(path, archive)
+        arrays = {name.removesuffix(".npy"): npy_array(content(archive, info), name) for name, info in files.items()}
         description = with_mean_image(parse_json(str(arrays.pop(METADATA, "{}"))), arrays.pop(MEAN, None))
         return arrays, description
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray], description: dict) -> None:
+    """Write ``arrays``, by canonical name, and the description."""
     image = mean_image(description)
-    own = {METADATA: np.array(json.dumps(description))} | ({} if image is None else {MEAN: image})
-    with open(path, "wb") as file:  # of a name, NumPy would make another with its own suffix
-        np.savez(file, **arrays, **own)  # type: ignore[arg-type]
+    metadata = {METADATA: np.array(json.dumps(description))} | ({} if image is None else {MEAN: image})
+    with open(path, "wb") as file:  # given a name, NumPy would append its own suffix
+        np.savez(file, **arrays, **metadata)  # type: ignore[arg-type]

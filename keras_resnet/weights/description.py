@@ -1,6 +1,9 @@
-"""What a network remembers beside its weights, as plain values for files."""
+"""A network's description: the attributes that it remembers beside its weights, as plain values for files."""
+
+from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 from unicodedata import category
 
 import numpy as np
@@ -12,10 +15,13 @@ from keras_resnet.weights.file_bounds import shown
 from keras_resnet.weights.preprocessing import Preprocessing
 from keras_resnet.weights.values import check_dtype
 
-UNPRINTABLE = {"Cc", "Cs"}  # control characters, and halves of characters
-MEAN_IMAGE = "mean_image"  # stands in a description for the array, which a file keeps beside it
+if TYPE_CHECKING:
+    from keras_resnet.network import Network
+
+UNPRINTABLE = {"Cc", "Cs"}  # Unicode categories: control characters and surrogates
+MEAN_IMAGE = "mean_image"  # takes the place of the array in a description; the file keeps the array separately
 DESCRIBED = ("spec", "preprocessing", "source", "licence", "class_names")
-OUTPUT_FIELDS = (  # of a spec: weights of the same shapes give other outputs under another value
+OUTPUT_FIELDS = (  # fields of a spec on which the outputs depend even where weights have the same shapes
     "stem",
     "block",
     "residual",
@@ -30,18 +36,18 @@ OUTPUT_FIELDS = (  # of a spec: weights of the same shapes give other outputs un
 
 
 class MeanImage(str):
-    """``MEAN_IMAGE`` in a description that is in memory, where the array goes with it; JSON gets the text alone."""
+    """``MEAN_IMAGE`` with the array attached, in a description in memory; JSON holds the text only."""
 
     image: np.ndarray
 
     def __new__(cls, image: np.ndarray):
-        made = super().__new__(cls, MEAN_IMAGE)
-        made.image = image
-        return made
+        text = super().__new__(cls, MEAN_IMAGE)
+        text.image = image
+        return text
 
 
-def as_json(model) -> dict:
-    """The attributes in ``DESCRIBED``, and the input's shape; a mean image as :class:`MeanImage`."""
+def as_json(model: Network) -> dict[str, Any]:
+    """The attributes in ``DESCRIBED`` and the input's shape; a mean image is a :class:`MeanImage`."""
     preprocessing = model.preprocessing.get_config() if model.preprocessing else None
     if preprocessing and model.preprocessing.mean.ndim == 3:
         preprocessing["mean"] = MeanImage(model.preprocessing.mean)
@@ -56,22 +62,22 @@ def as_json(model) -> dict:
 
 
 def mean_image(description: dict) -> np.ndarray | None:
-    """The mean image that goes with a description of :func:`as_json`."""
+    """The mean image attached to a description of :func:`as_json`."""
     return getattr((description.get("preprocessing") or {}).get("mean"), "image", None)
 
 
 def waits_for_image(description: dict) -> bool:
-    """Whether this is a description of a file that keeps its mean image as an array, without that."""
+    """Whether this description lacks its mean image, which the file keeps as an array."""
     preprocessing = description.get("preprocessing")
     mean = preprocessing.get("mean") if isinstance(preprocessing, dict) else None
     return type(mean) is str and mean == MEAN_IMAGE
 
 
 def with_mean_image(description: dict, image: np.ndarray | None) -> dict:
-    """A file's description, completed by the array that the file keeps for it.
+    """A file's description, completed by the mean image that the file keeps as an array.
 
     Raises:
-        InputError: the array is missing where there should be one, is too large, or holds no numbers.
+        InputError: the image is missing although the description needs one, is too large, or is not numeric.
     """
     if not waits_for_image(description):
         return description
@@ -79,30 +85,31 @@ def with_mean_image(description: dict, image: np.ndarray | None) -> dict:
         raise InputError("The mean image that its weights expect is missing: save the network again.")
     if image.nbytes > file_bounds.MEAN_IMAGE:
         raise InputError(
-            f"Its mean image has {image.nbytes:,} bytes, more than the {file_bounds.MEAN_IMAGE:,} there can be."
+            f"Its mean image has {image.nbytes:,} bytes, more than the {file_bounds.MEAN_IMAGE:,} allowed."
         )
     check_dtype(image, "Its mean image")
     return description | {"preprocessing": description["preprocessing"] | {"mean": MeanImage(image)}}
 
 
 def of_config(config: dict) -> dict:
-    """The description in a saved network's configuration: with its first layer, or, of earlier versions, at the top."""
+    """The description in a saved network's configuration: in its first layer, or at the top in earlier versions."""
     return config["layers"][0].get("description", config)
 
 
-def parse(description: dict) -> dict:
-    """The attributes by name, as :func:`as_json` found them; None for what is missing.
+def parse(description: dict) -> dict[str, Any]:
+    """The attributes by name that :func:`as_json` described; those that are missing are None.
 
     Raises:
-        InputError: a value that cannot be; TypeError where it is of another kind.
+        InputError: a value is not valid.
+        TypeError: a value has the wrong type.
     """
     description = with_mean_image(description, None)
     spec, preprocessing, names = (description.get(key) for key in ("spec", "preprocessing", "class_names"))
     image = {} if mean_image(description) is None else {"mean": mean_image(description)}
-    own = spec.get("name") if isinstance(spec, dict) else None
-    for text in (own, description.get("source"), description.get("licence"), *(names or ())):
+    network_name = spec.get("name") if isinstance(spec, dict) else None
+    for text in (network_name, description.get("source"), description.get("licence"), *(names or ())):
         if text is not None and (not isinstance(text, str) or UNPRINTABLE & set(map(category, text))):
-            raise InputError(f"{shown(text)!r} is no name that can be printed.")
+            raise InputError(f"{shown(text)!r} is not a name that can be printed.")
     return {
         "spec": NetSpec(**spec) if spec else None,
         "preprocessing": Preprocessing.from_config(preprocessing | image) if preprocessing else None,
@@ -113,13 +120,13 @@ def parse(description: dict) -> dict:
 
 
 def input_shape(description: dict) -> tuple | None:
-    """The input's shape, where it is told."""
+    """The input's shape, if the description has it."""
     shape = description.get("input_shape")
     return tuple(shape) if shape else None
 
 
 def needs_of(spec: NetSpec) -> dict:
-    """The fields of ``spec`` without which its weights fit and give other outputs."""
+    """The fields of ``spec`` on which the outputs depend, even where the weights would fit another value."""
     needs = {field: getattr(spec, field) for field in OUTPUT_FIELDS}
     if spec.block == "basic":
         del needs["stride_in"]

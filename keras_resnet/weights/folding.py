@@ -1,5 +1,8 @@
 """Batch normalization folded into the convolutions before it, for inference."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -8,19 +11,19 @@ from keras_resnet.layers import BlockLoop
 
 
 def fold_batch_norm(model: keras.Model) -> keras.Model:
-    """A new model with the outputs of ``model`` in inference, without the normalizations that follow a convolution.
+    """A new model with the same outputs in inference, but without the normalizations that follow a convolution.
 
     gamma (W x - mean) / sqrt(variance + epsilon) + beta is one convolution with a bias. Normalizations that follow
-    something else, as in pre-activation networks, stay. Any Functional model; names of layers stay.
+    another layer, as in pre-activation networks, are kept. ``model`` may be any Functional model; layer names are kept.
 
     Raises:
         InputError: the model has loops of blocks.
     """
     if any(isinstance(layer, BlockLoop) for layer in model.layers):
         raise InputError(f"{model.name} has loops of blocks: fold keras_resnet.convert(model, unroll=True).")
-    shown = {id(tensor) for tensor in model.outputs}
-    found = normalized_by(model.layers).items()
-    pairs = {name: norm for name, norm in found if id(model.get_layer(name).output) not in shown}
+    outputs = {id(tensor) for tensor in model.outputs}
+    followed = normalized_by(model.layers).items()
+    pairs = {name: norm for name, norm in followed if id(model.get_layer(name).output) not in outputs}
     folded_away = {norm.name for norm in pairs.values()}
 
     def copy(layer):
@@ -41,12 +44,16 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     return clone
 
 
-def copied(model: keras.Model, copy, call=None) -> keras.Model:
-    """A new model of the layers that ``copy(layer)`` gives, with new weights; it describes itself as ``model`` does.
+def copied(
+    model: keras.Model,
+    copy: Callable[[keras.layers.Layer], keras.layers.Layer],
+    call: Callable[..., Any] | None = None,
+) -> keras.Model:
+    """A new model of the layers ``copy(layer)``, with new weights and the description of ``model``.
 
-    ``call(layer, inputs)`` applies a layer; default: calls it.
+    ``call(layer, inputs)`` applies a layer; by default the layer is called.
     """
-    functional = keras.Model(model.input, model.output)  # Keras' own class is made again without what ours remembers
+    functional = keras.Model(model.input, model.output)  # clone_model cannot make our class, which needs a description
     clone = keras.models.clone_model(functional, clone_function=copy, call_function=call)
     if hasattr(model, "described"):
         clone = type(model)(clone.input, clone.output, name=model.name, **model.described())
@@ -54,7 +61,10 @@ def copied(model: keras.Model, copy, call=None) -> keras.Model:
 
 
 def normalized_by(layers: list) -> dict[str, keras.layers.Layer]:
-    """Name of a convolution to the normalization that alone reads its output, among the ``layers`` of one graph."""
+    """The normalization after each convolution, by the convolution's name, if it is the only reader of its output.
+
+    ``layers`` are the layers of one graph.
+    """
     readers: dict[int, list] = {}
     for layer in layers:
         for tensor in _inputs_of(layer):

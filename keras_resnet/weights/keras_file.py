@@ -1,6 +1,6 @@
-"""Keras' weight files read as data: HDF5 in the official (Keras 2) and the Keras 3 layout, and ``.keras`` archives.
+"""Keras' weight files read as data: HDF5 in the layouts of Keras 2 (the official files) and Keras 3, and ``.keras``.
 
-Nothing in them is deserialized, so nothing they bring can run; links out of the file are refused.
+Nothing is deserialized, so no code in a file can run; links to other files are refused.
 """
 
 import io
@@ -24,31 +24,31 @@ from keras_resnet.weights.file_bounds import LAYER, LAYERS, TEXT, Budget, conten
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 DESCRIPTION, MEAN_FILE = "description", f"{MEAN_IMAGE}.npy"
-NO_WEIGHTS = "is damaged or no Keras weight file"
+NO_WEIGHTS = "is damaged or not a Keras weight file"
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
 
 def read_hdf5(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
-    """``{layer: {weight: array}}`` and the description, empty for files of other programs."""
+    """``{layer: {weight: array}}`` and the description, which is empty in files of other programs."""
     with reading(path, NO_WEIGHTS):
         return _read(path, Budget(path))
 
 
 def read_keras_archive(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
-    """The same of a ``.keras`` file."""
+    """Like :func:`read_hdf5`, for a ``.keras`` file."""
     with reading(path, NO_WEIGHTS), open_archive(path) as (archive, directory):
         layers, description = _read(io.BytesIO(content(archive, directory[WEIGHTS])), Budget(path))
         config = parse_json(content(archive, directory[CONFIG], TEXT))
-        ours = config.get("registered_name") == "keras_resnet>Network"
-        description = description or (of_config(config["config"]) if ours else {})
+        is_network = config.get("registered_name") == "keras_resnet>Network"
+        description = description or (of_config(config["config"]) if is_network else {})
         return layers, with_mean_image(description, asset(archive, directory))
 
 
 READERS = {".weights.h5": read_hdf5, ".h5": read_hdf5, ".keras": read_keras_archive}
 
 
-def add_description(path, description: dict) -> None:
-    """Add a network's description to its ``.weights.h5`` file, where Keras does not look."""
+def add_description(path: str | Path, description: dict) -> None:
+    """Add a network's description to its ``.weights.h5`` file, in a place that Keras does not read."""
     with h5py.File(path, "a") as file:
         file[DESCRIPTION] = np.frombuffer(json.dumps(description).encode(), np.uint8)
         if (image := mean_image(description)) is not None:
@@ -65,14 +65,14 @@ def asset(archive: zipfile.ZipFile, directory: dict[str, zipfile.ZipInfo]) -> np
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
-    """A ``.keras`` file and its directory by name.
+    """A ``.keras`` file and its members by name.
 
     Raises:
-        InputError: it is no archive, has members outside its folder, or lacks the network or its weights.
-        ValueError: members of sizes that no such file has.
+        InputError: it is not an archive, has members outside its folder, or lacks the network or its weights.
+        ValueError: the sizes of its members are not those of such a file.
     """
     if not zipfile.is_zipfile(path):
-        raise InputError(f"{path.name} is damaged or no .keras file: save the model again with model.save.")
+        raise InputError(f"{path.name} is damaged or not a .keras file: save the model again with model.save.")
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             member = PurePosixPath(name.replace("\\", "/"))
@@ -83,13 +83,13 @@ def open_archive(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfil
         directory = members(path, archive)
         for needed in (CONFIG, WEIGHTS):
             if needed not in directory:
-                raise InputError(f"{path.name} is damaged or no .keras file: it has no {needed}.")
+                raise InputError(f"{path.name} is damaged or not a .keras file: it has no {needed}.")
         yield archive, directory
 
 
 @contextmanager
 def checked_weights(path: Path) -> Iterator[Path]:
-    """The HDF5 file that holds the weights of ``path``, itself or within, for Keras to read; its sizes are checked."""
+    """The HDF5 file with the weights, ``path`` or a copy from the archive ``path``, whose sizes have been checked."""
     if path.suffix != ".keras":
         _check_hdf5(path)
         yield path
@@ -97,25 +97,24 @@ def checked_weights(path: Path) -> Iterator[Path]:
     with open_archive(path) as (archive, _), tempfile.TemporaryDirectory() as folder:
         stored = Path(folder, WEIGHTS)
         with archive.open(WEIGHTS) as member, open(stored, "wb") as file:
-            shutil.copyfileobj(member, file)  # in pieces, and no more than the directory says
+            shutil.copyfileobj(member, file)  # copies in pieces, and no more than the directory states
         _check_hdf5(stored)
         yield stored
 
 
 def check_layers(path: Path, config: dict) -> None:
-    """Raise ValueError for a ``.keras`` file's ``config`` of more layers than its size can have, or out of order.
+    """Raise ValueError if the ``config`` of a ``.keras`` file has more layers than fit its size, or in a wrong order.
 
-    Keras takes milliseconds for each call of a layer, and goes through all of them again for each that waits for one
-    behind it.
+    Keras takes milliseconds for each call of a layer, and visits all layers again for each one that comes before its
+    inputs.
     """
     calls, waiting = 0, 0
-    left: list[dict | list] = [config]
-    while left:
-        each = left.pop()
-        left += [
-            value for value in (each.values() if isinstance(each, dict) else each) if isinstance(value, (dict, list))
-        ]
-        layers = each.get("layers") if isinstance(each, dict) else None
+    remaining: list[dict | list] = [config]
+    while remaining:
+        item = remaining.pop()
+        values = item.values() if isinstance(item, dict) else item
+        remaining += [value for value in values if isinstance(value, (dict, list))]
+        layers = item.get("layers") if isinstance(item, dict) else None
         known = set()
         for layer in layers if isinstance(layers, list) else ():
             nodes = layer.get("inbound_nodes") or [None]
@@ -127,24 +126,24 @@ def check_layers(path: Path, config: dict) -> None:
 
 
 def _inputs(nodes) -> Iterator[str]:
-    """The names of the layers whose outputs a layer's ``nodes`` take."""
-    left = [nodes]
-    while left:
-        each = left.pop()
-        if isinstance(each, dict) and "keras_history" in each:
-            yield each["keras_history"][0]
-        elif isinstance(each, (dict, list)):
-            left += each.values() if isinstance(each, dict) else each
+    """The names of the layers whose outputs are the inputs of a layer's ``nodes``."""
+    remaining = [nodes]
+    while remaining:
+        item = remaining.pop()
+        if isinstance(item, dict) and "keras_history" in item:
+            yield item["keras_history"][0]
+        elif isinstance(item, (dict, list)):
+            remaining += item.values() if isinstance(item, dict) else item
 
 
 def _check_hdf5(path: Path) -> None:
-    """Raise ValueError for an HDF5 file of data that Keras would not refuse: no numbers, or more than it has."""
+    """Raise ValueError for data in an HDF5 file that is not numeric or is too large, which Keras would read."""
     budget = Budget(path)
     with h5py.File(path, "r") as opened:
         for _, dataset in _all_datasets(opened):
             _check(dataset, budget)
-            if dataset.dtype.kind not in "fiu" and dataset.dtype != "V2":  # Keras writes bfloat16 so
-                raise ValueError(f"{shown(dataset.name)} holds {shown(dataset.dtype)} and no numbers")
+            if dataset.dtype.kind not in "fiu" and dataset.dtype != "V2":  # Keras' type for bfloat16
+                raise ValueError(f"{shown(dataset.name)} holds {shown(dataset.dtype)} instead of numbers")
 
 
 def _read(file, budget: Budget):
@@ -155,7 +154,7 @@ def _read(file, budget: Budget):
             for layer in root:
                 weights = _datasets(_inside(root, layer))
                 if weights:
-                    layers[layer] = {name.removesuffix(":0"): _array(each, budget) for name, each in weights.items()}
+                    layers[layer] = {name.removesuffix(":0"): _array(data, budget) for name, data in weights.items()}
         elif "layers" in list(root):
             for name in _inside(root, "layers"):
                 group = _inside(root, f"layers/{name}")
@@ -165,10 +164,10 @@ def _read(file, budget: Budget):
                     if layer in layers:
                         raise ValueError(f"two of its layers are called {shown(layer)}")
                     layers[layer] = {key: _array(_inside(variables, key), budget) for key in variables}
-            for own in (root, _inside(root, "vars") if "vars" in list(root) else {}):  # earlier versions: in vars
-                if DESCRIPTION in list(own):
-                    description = parse_json(_array(_inside(own, DESCRIPTION), budget).tobytes())
-                    image = _array(_inside(own, MEAN_IMAGE), budget) if MEAN_IMAGE in list(own) else None
+            for group in (root, _inside(root, "vars") if "vars" in list(root) else {}):  # earlier versions: in vars
+                if DESCRIPTION in list(group):
+                    description = parse_json(_array(_inside(group, DESCRIPTION), budget).tobytes())
+                    image = _array(_inside(group, MEAN_IMAGE), budget) if MEAN_IMAGE in list(group) else None
                     description = with_mean_image(description, image)
         if "model_config" in opened.attrs:
             config = parse_json(_attribute(opened, "model_config"))["config"]
@@ -179,45 +178,45 @@ def _read(file, budget: Budget):
 
 
 def _inside(group, path):
-    """``group[path]``, refusing links."""
+    """``group[path]``; raises ValueError for links."""
     for part in path.split("/"):
         if not isinstance(group.get(part, getlink=True), h5py.HardLink):
-            raise ValueError(f"it points to {shown(part)} elsewhere")
+            raise ValueError(f"{shown(part)} is a link to another place")
         group = group[part]
     return group
 
 
 def _datasets(group) -> dict[str, h5py.Dataset]:
-    """The data sets in ``group`` and below by their own name; the attributes that list them are not needed."""
-    found, links = {}, []
+    """The data sets in ``group`` and below, by the last part of their names."""
+    datasets, links = {}, []
     group.visititems_links(lambda name, link: links.append((name.rsplit("/", 1)[-1], link)))
     for name, link in links:
         if not isinstance(link, h5py.HardLink):
-            raise ValueError(f"it points to {shown(name)} elsewhere")
+            raise ValueError(f"{shown(name)} is a link to another place")
     for name, dataset in _all_datasets(group):
-        if name in found:
+        if name in datasets:
             raise ValueError(f"{shown(group.name)} has two weights called {shown(name)}")
-        found[name] = dataset
-    return found
+        datasets[name] = dataset
+    return datasets
 
 
 def _all_datasets(group) -> list[tuple[str, h5py.Dataset]]:
-    """Each data set in ``group`` and below, with its own name; h5py takes no exceptions while it visits."""
-    visited = []
-    group.visititems(lambda name, each: visited.append((name.rsplit("/", 1)[-1], each)))
-    return [(name, each) for name, each in visited if isinstance(each, h5py.Dataset)]
+    """The data sets in ``group`` and below, each with the last part of its name."""
+    visited = []  # checked afterwards: h5py does not pass exceptions on while it visits
+    group.visititems(lambda name, item: visited.append((name.rsplit("/", 1)[-1], item)))
+    return [(name, item) for name, item in visited if isinstance(item, h5py.Dataset)]
 
 
 def _attribute(group, name: str) -> str:
-    """A text kept with ``group``: one, as many may all be the same long one of the file."""
+    """A text attribute of ``group``; raises ValueError for an array, which could repeat one long text many times."""
     if group.attrs.get_id(name).shape != ():
-        raise ValueError(f"{shown(name)} of {shown(group.name)} is no text")
+        raise ValueError(f"{shown(name)} of {shown(group.name)} is not a text")
     text = group.attrs[name]
     return text.decode() if isinstance(text, bytes) else str(text)
 
 
 def _array(dataset, budget: Budget) -> np.ndarray:
-    """The numbers of a data set, where it is one and of a size the file may have."""
+    """The numbers of a data set; raises ValueError if it is something else, or too large for the file."""
     if not isinstance(dataset, h5py.Dataset):
         raise ValueError(f"{shown(dataset.name)} holds no numbers")
     _check(dataset, budget)
@@ -227,8 +226,8 @@ def _array(dataset, budget: Budget) -> np.ndarray:
 def _check(dataset: h5py.Dataset, budget: Budget) -> None:
     name = dataset.name.rsplit("/", 1)[-1]
     if dataset.external or dataset.is_virtual:
-        raise ValueError(f"the numbers of {shown(name)} lie in another file")
-    if dataset.shape is None or dataset.dtype.hasobject:  # nothing, texts or references
+        raise ValueError(f"the numbers of {shown(name)} are in another file")
+    if dataset.shape is None or dataset.dtype.hasobject:  # empty, texts or references
         raise ValueError(f"{shown(dataset.name)} holds no numbers")
     budget.take(dataset.name, math.prod(dataset.shape) * dataset.dtype.itemsize)
     if dataset.chunks is not None:
@@ -237,13 +236,13 @@ def _check(dataset: h5py.Dataset, budget: Budget) -> None:
 
 
 def _check_chunks(dataset: h5py.Dataset, size: int) -> None:
-    """Raise ValueError unless every chunk unpacks to ``size`` bytes: HDF5 itself unpacks whatever comes."""
-    made = dataset.id.get_create_plist()
-    filters = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+    """Raise ValueError if a chunk decompresses to more than ``size`` bytes, which HDF5 itself does not check."""
+    properties = dataset.id.get_create_plist()
+    filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
     if filters.count(h5py.h5z.FILTER_DEFLATE) > 1 or not set(filters) <= FILTERS:
-        raise ValueError(f"{shown(dataset.name)} is packed in a way that weights are not")
+        raise ValueError(f"{shown(dataset.name)} is compressed in a way that weights are not")
     if h5py.h5z.FILTER_DEFLATE in filters:
         for number in range(dataset.id.get_num_chunks()):
-            _, packed = dataset.id.read_direct_chunk(dataset.id.get_chunk_info(number).chunk_offset)
-            if len(zlib.decompressobj().decompress(packed, size + 1)) > size:
-                raise ValueError(f"{shown(dataset.name)} unpacks to more than its {size:,} bytes a chunk")
+            _, compressed = dataset.id.read_direct_chunk(dataset.id.get_chunk_info(number).chunk_offset)
+            if len(zlib.decompressobj().decompress(compressed, size + 1)) > size:
+                raise ValueError(f"{shown(dataset.name)} decompresses to more than its {size:,} bytes per chunk")

@@ -1,7 +1,7 @@
-"""Weights of Keras models by layer: keras.applications' and our own, in files and in live models."""
+"""Conversion of Keras models' weights by layer, in files and in memory: those of keras.applications and our own."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,27 +11,29 @@ from keras_resnet.weights.file_bounds import shown
 from keras_resnet.weights.preprocessing import CAFFE
 from keras_resnet.weights.values import check_dtype
 
+if TYPE_CHECKING:
+    import keras
+
 EPSILON = 1.001e-5  # of keras.applications' ResNets
 CLASSIFIERS = (CLASSIFIER, "probs", "fc1000")  # the official files say probs
 
 
-def convert(layers: dict[str, dict[str, np.ndarray]], source: str) -> dict:
-    """A checkpoint's fields from ``{layer: {weight: array}}``, and pairs of names for the same weight.
+def convert(layers: dict[str, dict[str, np.ndarray]], source: str) -> dict[str, Any]:
+    """The fields of a :class:`TrainedWeights` from ``{layer: {weight: array}}``, and pairs of names for one weight.
 
-    Weights may be numbered in Keras' order.
-
-    keras.applications' convolutions have biases: they become part of the normalization behind them.
+    Weights may have numbers, in Keras' order, instead of names. The biases of keras.applications' convolutions are
+    merged into the normalization after them. Messages call the weights ``source``.
     """
     arrays: dict[str, np.ndarray] = {}
     names: dict[str, str] = {}
     twice: list[tuple[str, str]] = []
     for layer, weights in layers.items():
-        ours = CLASSIFIER if layer in CLASSIFIERS else layer
-        parts = read_name(ours)
+        canonical = CLASSIFIER if layer in CLASSIFIERS else layer
+        parts = read_name(canonical)
         known = WEIGHTS.get(parts.kind or parts.stage, ()) if parts else ()
         for key, array in weights.items():
             check_dtype(array, f"{source}: {shown(layer)}/{shown(key)}")
-            blocks = looped_blocks(ours, len(array)) if in_block(ours, key) and weight_of(key) else None
+            blocks = looped_blocks(canonical, len(array)) if in_block(canonical, key) and weight_of(key) else None
             if blocks is not None:
                 placed = [
                     (str(in_block(block, key)), part, f"{layer}/{key}[{i}]")
@@ -44,7 +46,7 @@ def convert(layers: dict[str, dict[str, np.ndarray]], source: str) -> dict:
                         f"{source} has the weight {shown(layer)}/{shown(key)} of shape {tuple(array.shape)}, which no "
                         "ResNet here has: the network has no such weight."
                     )
-                placed = [(f"{ours}/{weight}", array, f"{layer}/{key}")]
+                placed = [(f"{canonical}/{weight}", array, f"{layer}/{key}")]
             for name, part, called in placed:
                 if name in arrays:
                     twice.append((names[name], called))
@@ -57,8 +59,8 @@ def convert(layers: dict[str, dict[str, np.ndarray]], source: str) -> dict:
     return fields
 
 
-def layers_of(model) -> dict[str, dict[str, np.ndarray]]:
-    """``{layer: {number: array}}`` of a live Keras model."""
+def layers_of(model: "keras.Model") -> dict[str, dict[str, np.ndarray]]:
+    """``{layer: {number: array}}`` of a Keras model."""
     return {
         layer.name: {str(i): v.numpy() for i, v in enumerate(layer.weights)} for layer in model.layers if layer.weights
     }

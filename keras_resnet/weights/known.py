@@ -1,4 +1,4 @@
-"""Published weight files: where they are, their hashes and licences."""
+"""Published weight files: their addresses, hashes and licences."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,7 +15,14 @@ TIMM = "https://huggingface.co/timm/"
 
 @dataclass(frozen=True)
 class Published:
-    """A file, its hash if its publisher gives one (``"md5"`` or ``"sha256"``, or its beginning), and its terms."""
+    """A file, its licence, and its hash if its publisher states one.
+
+    Fields:
+        url: its address.
+        licence: the terms of its use.
+        algorithm: of the hash, ``"md5"`` or ``"sha256"``.
+        digest: the hash in hexadecimal digits, or the first of them.
+    """
 
     url: str
     licence: str
@@ -24,7 +31,7 @@ class Published:
 
     @property
     def file(self) -> str:
-        """Its name in the download folder."""
+        """The file's name in the download folder."""
         return self.url.removeprefix(TIMM).split("/")[0] + ".safetensors" if TIMM in self.url else Path(self.url).name
 
 
@@ -57,7 +64,7 @@ def fetch(name: str) -> Path:
     """The file of ``weights="imagenet"`` for the network called ``name``, downloaded once to Keras' folder.
 
     Raises:
-        InputError: there is none, or it cannot be had; it names the URL and the way to pass a file.
+        InputError: there is no such file, or it cannot be downloaded; the message says how to pass a file instead.
     """
     if name not in IMAGENET:
         raise InputError(f"There are no ImageNet weights for {name}, only for {', '.join(IMAGENET)}: give a file.")
@@ -67,17 +74,17 @@ def fetch(name: str) -> Path:
         path = keras.utils.get_file(
             published.file, published.url, cache_subdir="models", file_hash=published.digest, hash_algorithm="auto"
         )
-    except Exception as error:  # get_file raises a bare Exception for every failure of the network
+    except Exception as error:  # get_file raises a bare Exception whenever the network fails
         raise InputError(
-            f"{published.url} could not be downloaded ({str(error).rstrip('.')}): bring the file by other means and "
+            f"{published.url} could not be downloaded ({str(error).rstrip('.')}): get the file by other means and "
             f'give its path, {name}(weights="{Path(published.url).name}").'
         ) from error
-    print(f"{name}: ImageNet weights of {published.url}, {checked}, {published.licence}", flush=True)
+    print(f"{name}: ImageNet weights from {published.url}, {checked}, {published.licence}", flush=True)
     return Path(path)
 
 
 def origin(path: Path) -> tuple[str, str | None]:
-    """(source, licence) of a file; the licence is known where its hash is."""
+    """The source of a file, and its licence if its hash is one of the published ones."""
     digests = {}
     for algorithm in ("md5", "sha256"):
         with open(path, "rb") as file:

@@ -1,4 +1,7 @@
-"""Canonical names of a network's weights, equal for unrolled and looped networks: ``conv2_block3_1_conv/kernel``."""
+"""Weights by canonical name, ``conv2_block3_1_conv/kernel``, which is the same in unrolled and looped networks."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -7,14 +10,17 @@ from keras_resnet.structure import Slot, structure_of
 from keras_resnet.weights.file_bounds import shown, unchanged_on_error
 from keras_resnet.weights.values import check_dtype
 
+if TYPE_CHECKING:
+    import keras
 
-def slots(model) -> dict[str, Slot]:
-    """Canonical name to :class:`Slot` of every trainable weight and moving statistic, in the network's order."""
+
+def slots(model: "keras.Model") -> dict[str, Slot]:
+    """The :class:`Slot` of every trainable weight and moving statistic by canonical name, in the network's order."""
     return {name: slot for part in structure_of(model).parts for name, slot in part.weights.items()}
 
 
-def named_arrays(model) -> dict[str, np.ndarray]:
-    """Every weight and moving statistic of ``model`` by canonical name."""
+def named_arrays(model: "keras.Model") -> dict[str, np.ndarray]:
+    """The values of every weight and moving statistic of ``model``, by canonical name."""
     values = {}
     arrays = {}
     for name, slot in slots(model).items():
@@ -25,12 +31,17 @@ def named_arrays(model) -> dict[str, np.ndarray]:
     return arrays
 
 
-def assign_arrays(model, arrays: dict[str, np.ndarray], source: str = "the weights", names=None, spare=()) -> None:
-    """Set every weight of ``model`` from ``arrays``, after :func:`check_fit`; an error changes nothing.
+def assign_arrays(model: "keras.Model", arrays: Mapping[str, np.ndarray], source: str = "the weights") -> None:
+    """Set every weight of ``model`` from ``arrays``; if that raises an error, the model is unchanged.
 
-    Args and errors are those of :func:`check_fit`.
+    The arguments and errors are those of :func:`check_fit`.
     """
-    check_fit(model, arrays, source, names, spare)
+    check_fit(model, arrays, source)
+    set_arrays(model, arrays)
+
+
+def set_arrays(model: "keras.Model", arrays: Mapping[str, np.ndarray]) -> None:
+    """Set every weight of ``model`` from ``arrays``, which must fit; after an error, the model is unchanged."""
     stacks: dict[int, tuple] = {}
     with unchanged_on_error(model):
         for key, slot in slots(model).items():
@@ -43,34 +54,47 @@ def assign_arrays(model, arrays: dict[str, np.ndarray], source: str = "the weigh
             variable.assign(np.stack(slices))
 
 
-def check_fit(model, arrays: dict[str, np.ndarray], source: str = "the weights", names=None, spare=()) -> None:
-    """Raise :class:`InputError` unless ``arrays`` are all the weights of ``model``; it may have no memory yet.
+def check_fit(
+    model: "keras.Model",
+    arrays: Mapping[str, np.ndarray],
+    source: str = "the weights",
+    names: Mapping[str, str] | None = None,
+    spare: Collection[str] = (),
+) -> None:
+    """Raise :class:`InputError` unless ``arrays`` are all the weights of ``model``, whose variables may be unallocated.
 
     Args:
         model: a network of this package.
         arrays: values by canonical name.
-        source: what the error message calls them.
-        names: canonical name to the name in the source, for messages.
-        spare: canonical names the network may lack, as the classifier of one without its top.
+        source: the name of the weights in messages.
+        names: the source's own name for each canonical name, for messages.
+        spare: canonical names that the network may lack, such as the classifier's if it has no top.
 
     Raises:
-        InputError: naming the first missing or extra key, wrong shape, with both shapes, or wrong type.
+        InputError: the first key that is missing, superfluous, or of another shape or type.
     """
     check_shapes({name: slot.shape for name, slot in slots(model).items()}, model.name, arrays, source, names, spare)
 
 
-def check_shapes(wanted: dict[str, tuple], network: str, arrays, source: str, names=None, spare=()) -> None:
-    """The same for the network so called, whose weights have the ``wanted`` shapes by canonical name."""
+def check_shapes(
+    shapes: Mapping[str, tuple],
+    network: str,
+    arrays: Mapping[str, np.ndarray],
+    source: str,
+    names: Mapping[str, str] | None = None,
+    spare: Collection[str] = (),
+) -> None:
+    """Like :func:`check_fit`, for a ``network`` by name whose weights have these ``shapes`` by canonical name."""
     names = names or {}
-    for key in list(wanted) + [key for key in arrays if key not in wanted and key not in spare]:
-        there = wanted.get(key, "no such weight")
-        here = tuple(arrays[key].shape) if key in arrays else "no such key"
-        if there != here:
+    for key in list(shapes) + [key for key in arrays if key not in shapes and key not in spare]:
+        needed = shapes.get(key, "no such weight")
+        stored = tuple(arrays[key].shape) if key in arrays else "no such key"
+        if needed != stored:
             called = shown(names.get(key, key))
             alias = f" ({shown(key)})" if names.get(key, key) != key else ""
             raise InputError(
-                f"{source} does not fit {network}: {called}{alias} is {here} in the file "
-                f"and {there} in the network; choose the network the weights were trained for."
+                f"{source} does not fit {network}: {called}{alias} is {stored} in the file "
+                f"and {needed} in the network; choose the network the weights were trained for."
             )
-        if key in wanted:
+        if key in shapes:
             check_dtype(arrays[key], f"{source}: {shown(names.get(key, key))}")

@@ -1,107 +1,116 @@
-"""The preprocessing a network's weights expect, kept with the network."""
+"""The preprocessing that a network's weights expect, kept with the network."""
 
 import math
 import warnings
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from keras_resnet.errors import InputError, one_of
+from keras_resnet.typing import Tensor
+
+if TYPE_CHECKING:
+    import keras
 
 CENTER_CROP = 7 / 8  # 224 of 256 (Sec. 3.4)
+Channels = Literal["RGB", "BGR"]
 
 
 @dataclass(frozen=True, eq=False)
 class Preprocessing:
-    """``(x - mean) / std`` on RGB or BGR values from 0 to 255.
+    """``(x - mean) / std`` of RGB or BGR values from 0 to 255.
 
     Fields:
-        mean: three channel means, or a mean image ``[height, width, 3]``, in ``channels`` order.
-        std: three channel deviations; ones as in the paper, which only subtracts the mean.
-        channels: ``"RGB"`` or ``"BGR"``, the order the network reads.
-        crop: share of the image's shorter side that the center view keeps: 224 of 256, or all as for CIFAR.
+        mean: three channel means, or a mean image ``[height, width, 3]``, in the order of ``channels``.
+        std: three channel standard deviations; by default ones, as in the paper, which subtracts only the mean.
+        channels: ``"RGB"`` or ``"BGR"``, the order in which the network reads the channels.
+        crop: the fraction of the image's shorter side that the center view keeps: 224 of 256, or 1 for CIFAR.
     """
 
     mean: np.ndarray
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
-    channels: str = "RGB"
+    channels: Channels = "RGB"
     crop: float = CENTER_CROP
 
     def __post_init__(self):
-        one_of("channels", self.channels, ("RGB", "BGR"))
+        one_of("channels", self.channels, get_args(Channels))
         if not 0 < self.crop <= 1:
-            raise InputError(f"crop {self.crop!r} must be a share of the image's shorter side: 0 < crop <= 1.")
+            raise InputError(f"crop {self.crop!r} must be a fraction of the image's shorter side: 0 < crop <= 1.")
         object.__setattr__(self, "mean", np.asarray(self.mean, np.float32))
         object.__setattr__(self, "std", tuple(float(s) for s in self.std))
         if self.mean.ndim not in (1, 3) or self.mean.shape[-1] not in (1, 3) or not np.isfinite(self.mean).all():
-            raise InputError(f"mean of shape {self.mean.shape} must be three finite numbers, or an image of such.")
+            raise InputError(f"mean of shape {self.mean.shape} must be three finite numbers, or an image of them.")
         if len(self.std) not in (1, 3) or not all(0 < s < math.inf for s in self.std):
             raise InputError(f"std {str(self.std)[:80]} must be three positive numbers.")
 
     def mean_for(self, height: int | None, width: int | None) -> np.ndarray:
-        """The mean image where the input has its size, else its channel means."""
+        """The mean image if it has this size, otherwise the channel means."""
         if self.mean.ndim == 1 or self.mean.shape[:2] == (height, width):
             return self.mean
         return self.mean.mean(axis=(0, 1))
 
-    def __call__(self, x, shift=0.0):
-        """Prepare ``[..., height, width, 3]`` RGB values from 0 to 255; NumPy in, NumPy out, else TensorFlow.
+    def __call__(self, x: np.ndarray | Tensor, shift: float | np.ndarray | Tensor = 0.0) -> np.ndarray | Tensor:
+        """Preprocess RGB values from 0 to 255, ``[..., height, width, 3]``, with NumPy or else with TensorFlow.
 
-        ``shift``, three values in RGB order as ``x``, is added to the values first, at no cost of its own.
+        ``shift``, three values in RGB order, is added to the values first, at no additional cost.
         """
         mean, std = self.mean_for(*x.shape[-3:-1]), np.asarray(self.std, np.float32)
         order = slice(None, None, -1 if self.channels == "BGR" else 1)
-        offset = mean - (shift[order] if hasattr(shift, "shape") else shift)
+        offset = mean - (shift if isinstance(shift, float) else shift[order])
         if isinstance(x, np.ndarray):
             x = x.astype(np.float32)
         else:
             import tensorflow as tf
 
             x = tf.cast(x, tf.float32)
-            if mean.ndim == 1:  # whole rows: TensorFlow takes three times as long to repeat three values
+            if mean.ndim == 1:  # whole rows: TensorFlow takes three times as long to broadcast three values
                 row = [tf.shape(x)[-2], 3]
                 offset, std = tf.broadcast_to(offset, row), tf.broadcast_to(std, row)
         centered = x[..., order] - offset
         return centered if set(self.std) == {1.0} else centered / std
 
     def undo(self, x: np.ndarray) -> np.ndarray:
-        """RGB values from 0 to 255 of what ``__call__`` gave."""
+        """The RGB values from 0 to 255 that ``__call__`` turned into ``x``."""
         x = x * np.asarray(self.std, np.float32) + self.mean_for(*x.shape[-3:-1])
         return x[..., ::-1] if self.channels == "BGR" else x
 
     def at_crop(self, crop: float) -> "Preprocessing":
-        """The same with another ``crop``."""
+        """This preprocessing with another ``crop``."""
         return replace(self, crop=crop)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
+        """The fields as plain values."""
         return {"mean": self.mean.tolist(), "std": list(self.std), "channels": self.channels, "crop": self.crop}
 
     @classmethod
-    def from_config(cls, config: dict) -> "Preprocessing":
+    def from_config(cls, config: dict[str, Any]) -> "Preprocessing":
+        """The preprocessing with the fields in ``config``."""
         return cls(**config)
 
 
 TORCH = Preprocessing(
     mean=255 * np.array([0.485, 0.456, 0.406]), std=tuple(255 * np.array([0.229, 0.224, 0.225]))
-)  # RGB / 255, then torchvision's mean and deviation
+)  # torchvision's mean and standard deviation, of RGB / 255
 CAFFE = Preprocessing(mean=np.array([103.939, 116.779, 123.68]), channels="BGR")  # the authors' released models
 
 
-def preprocess_input(x, model=None):
-    """``x``, RGB values from 0 to 255 ``[..., height, width, 3]``, as float32 prepared the way ``model`` was trained.
+def preprocess_input(x: "np.typing.ArrayLike | Tensor", model: "keras.Model | None" = None) -> np.ndarray | Tensor:
+    """``x`` preprocessed as the weights of ``model`` expect, in float32.
 
-    Warns of values that are all from 0 to 1, which are no images of this range.
+    ``x`` holds RGB values from 0 to 255, ``[..., height, width, 3]``; a warning is issued if all are from 0 to 1.
 
     Raises:
-        InputError: no model is given, it does not know its preprocessing, as one with random weights, or ``x`` is no
+        InputError: there is no model, it does not know its preprocessing, as with random weights, or ``x`` is not an
             RGB image.
     """
-    if not hasattr(model, "name"):
+    if model is None or not hasattr(model, "name"):
         raise InputError(
-            "preprocess_input needs the model, whose weights decide how: preprocess_input(images, model); without one "
-            "call a Preprocessing, such as keras_resnet.weights.CAFFE."
+            "preprocess_input needs the model, on whose weights the preprocessing depends: preprocess_input(images, "
+            "model); without a model, call a Preprocessing, such as keras_resnet.weights.CAFFE."
         )
-    if getattr(model, "preprocessing", None) is None:
+    preprocessing = getattr(model, "preprocessing", None)
+    if preprocessing is None:
         raise InputError(
             f"{model.name} does not know its preprocessing: load weights, or set "
             "model.preprocessing = keras_resnet.Preprocessing(mean=...)."
@@ -112,4 +121,4 @@ def preprocess_input(x, model=None):
         raise InputError(f"preprocess_input takes [..., height, width, 3] RGB images, not shape {tuple(x.shape)}.")
     if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.size and x.min() >= 0 and 0 < x.max() <= 1:
         warnings.warn("preprocess_input takes values from 0 to 255, and these are all from 0 to 1.", stacklevel=2)
-    return model.preprocessing(x)
+    return preprocessing(x)

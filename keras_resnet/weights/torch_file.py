@@ -1,8 +1,8 @@
-"""Tensors from PyTorch's files, older and zip layout, without torch and without running what the file brings.
+"""Tensors from PyTorch's files, in the older and the zip layout, without torch and without running code in the file.
 
-``torch.load(weights_only=True)`` is no way out where torch is installed: it keeps code out and bounds nothing. It
-hashes any key, so a tuple nested a million deep ends the interpreter; it returns lists within lists that are never
-walked to their end, and tensors of four numbers whose strides of 0 make 6 GB of them once they are copied.
+``torch.load(weights_only=True)`` is no alternative even where torch is installed, because it refuses code but bounds
+nothing. It hashes any key, so a tuple nested a million deep crashes the interpreter; it returns cyclic lists; and it
+returns tensors of four numbers whose strides of 0 make them 6 GB large once they are copied.
 """
 
 import io
@@ -12,7 +12,7 @@ import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,9 +20,9 @@ from keras_resnet.weights.file_bounds import NESTED, PICKLED, content, members, 
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
-SHARED = 4  # times that tensors may cover each number of a storage: tied weights, or one network under two keys
-DIMENSIONS = 16  # of a tensor
-LARGEST = 2**60  # any integer: of less than this, no two keys of a dictionary have the same hash
+MAX_SHARED = 4  # tensors that may share each number of a storage: tied weights, or one network under two keys
+MAX_DIMENSIONS = 16  # of a tensor
+MAX_INTEGER = 2**60  # below it, no two integer keys of a dictionary have the same hash
 DTYPES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
@@ -38,7 +38,13 @@ DTYPES = {
 
 @dataclass
 class Storage:
-    """One block of numbers; the older layout brings ``data`` after the tensors that use it."""
+    """One block of numbers. In the older layout, ``data`` follows the tensors that use it.
+
+    Fields:
+        dtype, size: type and count of the numbers.
+        data: the numbers, once they are read.
+        covered: how many numbers the tensors have that use it.
+    """
 
     dtype: np.dtype
     size: int
@@ -47,21 +53,30 @@ class Storage:
 
 
 class Tensor:
-    """A view into a storage, of no more numbers than that has."""
+    """A view into a storage; the arguments, from a file, are checked so that it stays within the storage.
 
-    def __init__(self, storage, offset, shape, strides, *_):
+    Args:
+        storage: the :class:`Storage`.
+        offset: index of the first number.
+        shape: the tensor's shape.
+        strides: steps between neighbours along each axis, in numbers.
+    """
+
+    def __init__(self, storage: Any, offset: Any, shape: Any, strides: Any, *_: Any):
         if not isinstance(storage, Storage):
             raise pickle.UnpicklingError("a tensor without a storage")
         shape, strides = tuple(shape), tuple(strides)
-        if len(shape) != len(strides) or len(shape) > DIMENSIONS or not all(map(_is_size, (offset, *shape, *strides))):
-            raise pickle.UnpicklingError("a tensor of no shape")
+        sizes = (offset, *shape, *strides)
+        if len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS or not all(map(_is_size, sizes)):
+            raise pickle.UnpicklingError("a tensor with an invalid shape")
         count, last = math.prod(shape), offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
         storage.covered += count
-        if count and (last >= storage.size or storage.covered > SHARED * storage.size or count > storage.size):
+        if count and (last >= storage.size or storage.covered > MAX_SHARED * storage.size or count > storage.size):
             raise pickle.UnpicklingError("a tensor that reaches beyond its data")
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
     def array(self) -> np.ndarray:
+        """A copy of the numbers."""
         data = self.storage.data
         if data is None:
             raise pickle.UnpicklingError("a tensor without its data")
@@ -70,23 +85,23 @@ class Tensor:
 
 
 def _is_size(value) -> bool:
-    return type(value) is int and 0 <= value < LARGEST
+    return type(value) is int and 0 <= value < MAX_INTEGER
 
 
 def _set_items(target, pairs) -> None:
-    """``dict.update`` for keys of which none takes long to hash."""
+    """``dict.update`` for keys that are fast to hash."""
     if not isinstance(target, dict):
-        raise pickle.UnpicklingError("items for something that is no dictionary")
+        raise pickle.UnpicklingError("items for something that is not a dictionary")
     for key, value in pairs:
-        if not (isinstance(key, str) or (type(key) is int and abs(key) < LARGEST)):
+        if not (isinstance(key, str) or (type(key) is int and abs(key) < MAX_INTEGER)):
             raise pickle.UnpicklingError("a key that is neither text nor a number")
         target[key] = value
 
 
 def _ordered(items=()) -> OrderedDict:
-    made: OrderedDict = OrderedDict()
-    _set_items(made, items)
-    return made
+    dictionary: OrderedDict = OrderedDict()
+    _set_items(dictionary, items)
+    return dictionary
 
 
 ADMITTED = {
@@ -103,13 +118,13 @@ _OPCODES = """
     BINBYTES SHORT_BINBYTES BINBYTES8 EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3
     EMPTY_DICT DICT SETITEM SETITEMS GLOBAL STACK_GLOBAL REDUCE BUILD BINPERSID
 """
-OPERATIONS = tuple(_OPCODES.split())  # all that state dicts and optimizers are written with
+OPERATIONS = tuple(_OPCODES.split())  # all operations in files of state dicts and optimizers
 
 
 class _Unpickler(pickle._Unpickler):
     """Admits containers and tensors; every other global in the file is refused before it is looked up.
 
-    Python's own unpickler in Python, whose memo is a dictionary: an index costs nothing, however large it is.
+    This is Python's unpickler in pure Python, whose memo is a dictionary: a large index takes no memory.
     """
 
     def __init__(self, file: io.BytesIO, storages: dict[str, Storage]):
@@ -124,10 +139,10 @@ class _Unpickler(pickle._Unpickler):
         return ADMITTED[module, name]
 
     def persistent_load(self, saved_id):
-        kind, storage_type, key, _location, size, *view = saved_id
-        if not all(isinstance(text, str) for text in (kind, storage_type)) or not isinstance(key, (str, int)):
+        tag, storage_type, key, _location, size, *view = saved_id
+        if not all(isinstance(text, str) for text in (tag, storage_type)) or not isinstance(key, (str, int)):
             raise pickle.UnpicklingError("it holds a storage without a name")
-        if kind != "storage" or storage_type not in DTYPES or (view and view[0] is not None) or not _is_size(size):
+        if tag != "storage" or storage_type not in DTYPES or (view and view[0] is not None) or not _is_size(size):
             raise pickle.UnpicklingError(f"it holds an unknown kind of storage, {shown(storage_type)}")
         return self.storages.setdefault(str(key), Storage(np.dtype(DTYPES[storage_type]), size))
 
@@ -144,7 +159,7 @@ class _Unpickler(pickle._Unpickler):
         self.append(_ordered(zip(items[::2], items[1::2], strict=True)))
 
     def load_build(self):
-        """Nothing is set on any object: what torch keeps there is no tensor."""
+        """Set nothing on any object: the attributes that torch saves are not tensors."""
         self.stack.pop()
 
     dispatch: ClassVar[dict] = {
@@ -156,17 +171,17 @@ class _Unpickler(pickle._Unpickler):
     def load(self):
         try:
             return super().load()
-        except KeyError as error:  # of the dispatch table, or of the memo
+        except KeyError as error:  # from the dispatch table or the memo
             raise pickle.UnpicklingError(f"it holds {error}, an operation or memo that no weights need") from error
 
 
-def read_torch_file(path: Path):
-    """The object in a ``.th`` or ``.pth`` file, its tensors as NumPy arrays.
+def read_torch_file(path: Path) -> object:
+    """The object in a ``.th``, ``.pth`` or ``.pt`` file, with tensors as NumPy arrays.
 
     Raises:
-        InputError: the file is damaged, no PyTorch file, or asks for anything but tensors and containers.
+        InputError: the file is damaged, not a PyTorch file, or asks for anything but tensors and containers.
     """
-    with reading(path, "is no readable PyTorch weight file"):
+    with reading(path, "is not a readable PyTorch weight file"):
         read = _read_zip if zipfile.is_zipfile(path) else _read_legacy
         return _arrays(read(path), {}, NESTED)
 
@@ -181,7 +196,7 @@ def _read_legacy(path):
         system = _Unpickler(pickled, storages).load()
         if not system.get("little_endian", True):
             raise pickle.UnpicklingError("its numbers are big-endian")
-        found = _Unpickler(pickled, storages).load()
+        value = _Unpickler(pickled, storages).load()
         keys = _Unpickler(pickled, storages).load()
         file.seek(pickled.tell())
         for key in keys:
@@ -190,7 +205,7 @@ def _read_legacy(path):
             if size * storage.dtype.itemsize > path.stat().st_size:
                 raise pickle.UnpicklingError("it ends early")
             storage.data = _numbers(file.read(size * storage.dtype.itemsize), storage, size)
-    return found
+    return value
 
 
 def _read_zip(path):
@@ -199,10 +214,10 @@ def _read_zip(path):
         (pickled,) = [name for name in directory if name.rsplit("/", 1)[-1] == "data.pkl"]
         root = pickled[: -len("data.pkl")]
         storages: dict[str, Storage] = {}
-        found = _Unpickler(io.BytesIO(content(archive, directory[pickled], PICKLED)), storages).load()
+        value = _Unpickler(io.BytesIO(content(archive, directory[pickled], PICKLED)), storages).load()
         for key, storage in storages.items():
             storage.data = _numbers(content(archive, directory[f"{root}data/{key}"]), storage, storage.size)
-    return found
+    return value
 
 
 def _numbers(raw: bytes, storage: Storage, size: int) -> np.ndarray:
@@ -211,17 +226,20 @@ def _numbers(raw: bytes, storage: Storage, size: int) -> np.ndarray:
     return np.frombuffer(raw, storage.dtype)
 
 
-def _arrays(value, done: dict[int, object], deeper: int):
-    """``value`` with tensors replaced by arrays, each object once, as several may hold the same."""
+def _arrays(value, converted: dict[int, object], depth: int):
+    """``value`` with arrays instead of tensors, to the given ``depth`` of containers.
+
+    ``converted`` holds the results by the object's id, because an object may occur several times.
+    """
     if not isinstance(value, (Tensor, dict, list, tuple)):
         return value
-    if not deeper:
+    if not depth:
         raise pickle.UnpicklingError(f"it holds containers nested more than {NESTED} deep")
-    if id(value) not in done:
+    if id(value) not in converted:
         if isinstance(value, Tensor):
-            done[id(value)] = value.array()
+            converted[id(value)] = value.array()
         elif isinstance(value, dict):
-            done[id(value)] = {key: _arrays(each, done, deeper - 1) for key, each in value.items()}
+            converted[id(value)] = {key: _arrays(item, converted, depth - 1) for key, item in value.items()}
         else:
-            done[id(value)] = [_arrays(each, done, deeper - 1) for each in value]
-    return done[id(value)]
+            converted[id(value)] = [_arrays(item, converted, depth - 1) for item in value]
+    return converted[id(value)]

@@ -1,4 +1,4 @@
-"""State dicts of torchvision, timm and akamaster/pytorch_resnet_cifar10: their names and layouts, both ways."""
+"""Conversion of names and layouts from and to the state dicts of torchvision, timm and akamaster's CIFAR networks."""
 
 import re
 import string
@@ -12,30 +12,30 @@ from keras_resnet.weights.file_bounds import shown
 from keras_resnet.weights.preprocessing import TORCH
 
 NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
-OURS = {**{ours: theirs for theirs, ours in NORM.items()}, "kernel": "weight"}
+TORCH_WEIGHTS = {**{canonical: torch for torch, canonical in NORM.items()}, "kernel": "weight"}
 KEY = re.compile(
     r"(?:module\.)?(?:layer(?P<stage>\d+)\.(?P<block>\d+)\.)?"
-    r"(?P<layer>conv\d+|bn\d+|(?:shortcut|downsample)\.[01]|linear|fc)\.(?P<what>\w+)$"
+    r"(?P<layer>conv\d+|bn\d+|(?:shortcut|downsample)\.[01]|linear|fc)\.(?P<parameter>\w+)$"
 )
 STATE_KEYS = ("state_dict", "model")
 
 
 def canonical(key: str) -> str | None:
-    """Our name for a state dict's key; None for a key of no layer we know."""
+    """The canonical name for a state dict's key; None for a key that is not known."""
     match = KEY.match(key)
     if not match:
         return None
-    layer, what = match["layer"], match["what"]
+    layer, parameter = match["layer"], match["parameter"]
     if layer in ("linear", "fc"):
-        return str(Name(CLASSIFIER, weight="kernel" if what == "weight" else what))
+        return str(Name(CLASSIFIER, weight="kernel" if parameter == "weight" else parameter))
     if "." in layer:
         kind, number = ("conv" if layer.endswith("0") else "bn"), "0"
     else:
         kind = layer.rstrip(string.digits)
         number = layer.removeprefix(kind)
-    if kind == "bn" and what not in NORM:
+    if kind == "bn" and parameter not in NORM:
         return None
-    weight = NORM[what] if kind == "bn" else {"weight": "kernel"}.get(what, what)
+    weight = NORM[parameter] if kind == "bn" else {"weight": "kernel"}.get(parameter, parameter)
     index = int(match["stage"] or int(number) - 1)
     if index not in range(len(STAGES)):
         return None
@@ -45,19 +45,19 @@ def canonical(key: str) -> str | None:
 
 
 def torchvision_key(name: str) -> str | None:
-    """torchvision's key for our name; None for a weight its networks lack."""
+    """torchvision's key for a canonical name; None for a weight that its networks do not have."""
     parts = known_name(name)
     kind, number, weight = parts.kind, parts.position, parts.weight
     if parts.stage == CLASSIFIER:
-        return f"fc.{'bias' if weight == 'bias' else OURS[str(weight)]}"
-    if kind not in ("conv", "bn") or (kind, weight) == ("conv", "bias"):  # as of a folded network
+        return f"fc.{'bias' if weight == 'bias' else TORCH_WEIGHTS[str(weight)]}"
+    if kind not in ("conv", "bn") or (kind, weight) == ("conv", "bias"):  # a folded network has such a bias
         return None
     if parts.stage == STEM:
-        return f"{kind}1.{OURS[str(weight)]}"
+        return f"{kind}1.{TORCH_WEIGHTS[str(weight)]}"
     if number not in ("0", "1", "2", "3"):
         return None
     part = f"downsample.{int(kind == 'bn')}" if number == "0" else kind + number
-    return f"layer{STAGES.index(parts.stage)}.{(parts.block or 1) - 1}.{part}.{OURS[str(weight)]}"
+    return f"layer{STAGES.index(parts.stage)}.{(parts.block or 1) - 1}.{part}.{TORCH_WEIGHTS[str(weight)]}"
 
 
 def keras_layout(array: np.ndarray) -> np.ndarray:
@@ -66,14 +66,15 @@ def keras_layout(array: np.ndarray) -> np.ndarray:
 
 
 def torch_layout(array: np.ndarray) -> np.ndarray:
-    """The way back from :func:`keras_layout`."""
+    """The inverse of :func:`keras_layout`."""
     return np.ascontiguousarray(array.transpose((3, 2, 0, 1)) if array.ndim == 4 else array.T)
 
 
-def convert(content, source: str) -> dict:
-    """A checkpoint's fields from a state dict, bare or under ``"state_dict"``, and pairs of keys for the same weight.
+def convert(content: object, source: str) -> dict[str, Any]:
+    """The fields of a :class:`TrainedWeights` from a PyTorch file's ``content``, and pairs of keys for one weight.
 
-    ImageNet networks stride in the 3x3 convolution, as torchvision and timm; CIFAR networks without projections are
+    ``content`` is a state dict, or holds one under ``"state_dict"`` or ``"model"``. ImageNet networks are taken to
+    stride in the 3x3 convolution, as those of torchvision and timm do, and CIFAR networks without projections to have
     akamaster's option A.
     """
     state = content
@@ -86,8 +87,8 @@ def convert(content, source: str) -> dict:
     twice: list[tuple[str, str]] = []
     for key, value in state.items():
         if not isinstance(key, str):
-            raise InputError(f"{source} has the key {shown(key)}, which is no text: save the model's state_dict().")
-        if key.endswith("num_batches_tracked"):  # a counter, no weight
+            raise InputError(f"{source} has the key {shown(key)}, which is not a text: save the model's state_dict().")
+        if key.endswith("num_batches_tracked"):  # a counter, not a weight
             continue
         name = canonical(key)
         if name is None:
@@ -99,8 +100,8 @@ def convert(content, source: str) -> dict:
             twice.append((names[name], key))
         arrays[name], names[name] = keras_layout(value), key
     parts = [known_name(name) for name in arrays]
-    imagenet = any(each.stage == STAGES[4] for each in parts)
-    bottleneck = any(each.position == "3" for each in parts)
+    imagenet = any(name.stage == STAGES[4] for name in parts)
+    bottleneck = any(name.position == "3" for name in parts)
     needs: dict[str, Any] = {
         "stem": "imagenet" if imagenet else "cifar",
         "block": "bottleneck" if bottleneck else "basic",
@@ -110,7 +111,7 @@ def convert(content, source: str) -> dict:
     }
     if bottleneck:
         needs["stride_in"] = "3x3"
-    projected = any((each.position, each.kind) == ("0", "conv") for each in parts)
+    projected = any((name.position, name.kind) == ("0", "conv") for name in parts)
     needs |= {"shortcut": "B"} if projected or imagenet else {"shortcut": "A", "zero_channels": "both_sides"}
     preprocessing = TORCH if imagenet else TORCH.at_crop(1.0)
     return {"arrays": arrays, "names": names, "needs": needs, "preprocessing": preprocessing, "twice": twice}

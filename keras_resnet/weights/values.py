@@ -1,4 +1,7 @@
-"""Numbers that no trained network has."""
+"""Checks for values that no trained network has."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -6,26 +9,32 @@ from keras_resnet.errors import InputError
 from keras_resnet.structure import weight_of
 from keras_resnet.weights.file_bounds import shown
 
+if TYPE_CHECKING:
+    import keras
+
 SIZES = (8, 16, 32, 64)
-NUMBERS = {f"{kind}{size}" for kind in ("float", "int", "uint") for size in SIZES} - {"float8"} | {"bfloat16"}
-WAY_OUT = "use another file, or look at these weights all the same with check_values=False"
+NUMBERS = {f"{base}{size}" for base in ("float", "int", "uint") for size in SIZES} - {"float8"} | {"bfloat16"}
+WAY_OUT = "use another file, or read these weights as they are with check_values=False"
 
 
-def check_dtype(array, what: str) -> None:
-    """Raise :class:`InputError`, which begins with ``what``, for an array that holds no real numbers."""
+def check_dtype(array: np.ndarray, what: str) -> None:
+    """Raise :class:`InputError`, which begins with ``what``, unless the array holds real numbers."""
     dtype = getattr(array.dtype, "name", array.dtype)
     if dtype not in NUMBERS:
-        raise InputError(f"{what} holds {shown(dtype)} and no numbers: convert the weights to float32.")
+        raise InputError(f"{what} holds {shown(dtype)} instead of numbers: convert the weights to float32.")
 
 
-def check_values(arrays: dict[str, np.ndarray], source: str, epsilon: float, names=None) -> None:
-    """Raise :class:`InputError` naming the first of ``arrays`` that makes outputs which are no numbers.
+def check_values(
+    arrays: Mapping[str, np.ndarray], source: str, epsilon: float, names: Mapping[str, str] | None = None
+) -> None:
+    """Raise :class:`InputError`, which names the array, for the first of ``arrays`` that would make outputs invalid.
 
     Args:
-        arrays: by a name whose end says what they are.
-        source: what the message calls the file.
-        epsilon: what normalization adds to the variances; one that took up another epsilon may be as far below zero.
-        names: names of the arrays to the file's own.
+        arrays: values by a name that ends in the name of a weight, such as ``moving_variance``.
+        source: the name of the file in the message.
+        epsilon: the number that normalization adds to the variances. Variances adapted from another epsilon may be
+            negative, but not below its negative.
+        names: the file's own name of each array.
     """
     for name, array in arrays.items():
         check_dtype(array, f"{source}: {_called(name, names)}")
@@ -40,15 +49,16 @@ def check_values(arrays: dict[str, np.ndarray], source: str, epsilon: float, nam
             raise InputError(f"{source}: {_called(name, names)} has negative variances: {WAY_OUT}.")
 
 
-def check_model(model, source: str) -> None:
-    """The same of all that a Keras ``model`` holds, by Keras' paths."""
-    import keras  # which needs keras_resnet.network, and that this
+def check_model(model: "keras.Model", source: str) -> None:
+    """Like :func:`check_values`, for all weights of a Keras ``model``, which the message names by Keras' paths."""
+    import keras  # here, because importing Keras imports keras_resnet.network, which imports this module
 
-    layers = [each for each in model._flatten_layers() if isinstance(each, keras.layers.BatchNormalization)]
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     epsilon = max((layer.epsilon for layer in layers), default=0.0)
     check_values({variable.path: variable.numpy() for variable in model.weights}, source, epsilon)
 
 
-def _called(name: str, names) -> str:
-    own = (names or {}).get(name, name)
-    return shown(own) + (f" ({shown(name)})" if own != name else "")
+def _called(name: str, names: Mapping[str, str] | None) -> str:
+    """The file's own name of an array, with the canonical one if that differs."""
+    in_file = (names or {}).get(name, name)
+    return shown(in_file) + (f" ({shown(name)})" if in_file != name else "")

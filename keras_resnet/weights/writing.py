@@ -1,11 +1,17 @@
-"""Writing a network's weights for this package and for others."""
+"""Writing a network's weights for this package and for other systems."""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keras_resnet import weights
 from keras_resnet.files import write_whole
 from keras_resnet.weights import array_file, description
 from keras_resnet.weights.file_bounds import expanded, suffix_of
+
+if TYPE_CHECKING:
+    from keras_resnet.network import Network
 
 WRITERS = {
     ".keras": lambda path, model: model.save(path),
@@ -17,19 +23,15 @@ WRITERS = {
 }
 
 
-def check_target(path) -> None:
-    """Raise :class:`InputError` for a file that :func:`write` would not know how to write."""
-    suffix_of(Path(path), WRITERS)
+def write(model: Network, path: str | Path) -> None:
+    """Write the weights and description of ``model`` in the format of the path's suffix, completely or not at all.
 
-
-def write(model, path) -> None:
-    """Write ``model``'s weights and description whole or not at all; the suffix says how.
-
-    ``.keras`` is the whole model, ``.weights.h5`` Keras' weights, ``.safetensors`` torchvision's names and layouts
-    (its networks stride in the 3x3 convolution: others give other outputs there), ``.npz`` canonical names.
+    ``.keras`` is the whole model, ``.weights.h5`` Keras' weights file, ``.safetensors`` has torchvision's names and
+    layouts, and ``.npz`` canonical names. torchvision's networks stride in the 3x3 convolution: with the weights of a
+    network with ``stride_in="1x1"`` they give other outputs.
 
     Raises:
-        InputError: an unknown suffix, a folder that is not there, or weights the format has no place for.
+        InputError: the suffix is unknown, or the format has no place for some of the weights.
     """
     path = expanded(path)
     writer = WRITERS[suffix_of(path, WRITERS)]

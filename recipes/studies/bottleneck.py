@@ -1,4 +1,4 @@
-"""Bottleneck against basic blocks (Fig. 5), at matched multiply-adds and at matched parameters, both within 1.5 %.
+"""Bottleneck blocks against basic blocks (Fig. 5), with multiply-adds or parameters matched to within 1.5 %.
 
 python recipes/studies/bottleneck.py --data-dir DIR
 """
@@ -7,7 +7,7 @@ from keras_resnet.studies import Arm, Study, command_line
 
 
 def bottleneck(blocks: int, filters: tuple[int, int, int]) -> tuple[str, ...]:
-    """Changes that make a network of bottlenecks: so many a stage, with these widths of the 3x3 convolutions."""
+    """Changes for a network with this many bottlenecks per stage, whose 3x3 convolutions have these widths."""
     return ("block=bottleneck", f"blocks={[blocks] * 3}", f"filters={list(filters)}")
 
 

@@ -1,9 +1,9 @@
-"""Depth for width: 1202 thin layers, 110, and fewer, wider ones of the same parameters; 20 layers, and 110 of theirs.
+"""Depth against width: networks of 1202, 110, 56 and 20 layers with equal parameters, and of 110 and 20 layers.
 
 python recipes/studies/depth_for_width.py --data-dir DIR
 
-``--protocol pocket`` takes 2,000 images: then the large networks have 864 parameters an image and the small ones 135,
-where ResNet-1202 of the paper, which overfits (Sec. 4.2), has 388.
+``--protocol pocket`` trains on 2,000 images. The large networks then have 864 parameters per image and the small ones
+135; the paper's ResNet-1202, which overfits (Sec. 4.2), has 388.
 """
 
 from keras_resnet.studies import Arm, Study, command_line

@@ -1,4 +1,4 @@
-"""Where normalization and ReLU stand in a block (Sec. 3.4; He et al. 2016, Identity Mappings, Fig. 4).
+"""The positions of normalization and ReLU in a block (Sec. 3.4; He et al. 2016, Identity Mappings, Fig. 4).
 
 python recipes/studies/placements.py --data-dir DIR
 """

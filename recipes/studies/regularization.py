@@ -1,9 +1,9 @@
-"""Regularizing very deep nets: what Sec. 4.2 leaves out for ResNet-1202, which overfits (7.93 % against 6.43 %).
+"""Regularization of very deep networks, which Sec. 4.2 leaves open for ResNet-1202 (7.93 % error against 6.43 %).
 
 python recipes/studies/regularization.py --data-dir DIR
 
-The paper's overfitting network has 388 parameters a training image. ``--protocol pocket`` takes 2,000 images, of which
-ResNet-110 has 864 parameters each, and sees each one 205 times.
+The paper's ResNet-1202, which overfits, has 388 parameters per training image. ``--protocol pocket`` trains on 2,000
+images: ResNet-110 then has 864 parameters per image, and sees each image 205 times.
 """
 
 from keras_resnet.studies import Arm, Study, command_line

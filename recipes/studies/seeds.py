@@ -1,4 +1,4 @@
-"""How much runs differ: five of each network; best, mean and standard deviation, as Table 6 has ResNet-110.
+"""How much runs differ: best, mean and standard deviation of five runs, as Table 6 gives them for ResNet-110.
 
 python recipes/studies/seeds.py --data-dir DIR
 """

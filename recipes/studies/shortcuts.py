@@ -1,4 +1,4 @@
-"""Shortcuts A, B and C by depth: what projections give, and what they cost (Table 3, on CIFAR-10).
+"""Shortcuts A, B and C at several depths: the benefit and the cost of projections (Table 3, on CIFAR-10).
 
 python recipes/studies/shortcuts.py --data-dir DIR
 """
@@ -7,7 +7,7 @@ from keras_resnet.studies import Arm, Study, command_line
 
 DEPTHS = (20, 56, 110)
 OPTIONS = ("A", "B", "C")
-IMAGENET = (34, 50, 101, 152)  # their parameters and multiply-adds; training them takes recipes/imagenet.py
+IMAGENET = (34, 50, 101, 152)  # only their parameters and multiply-adds; recipes/imagenet.py trains them
 
 STUDY = Study(
     "shortcuts",

@@ -1,4 +1,4 @@
-"""The warm-up of ResNet-110: a tenth of the rate until the training error is below 80 % (Sec. 4.2).
+"""The warm-up of ResNet-110, at a tenth of the rate until the training error is below 80 % (Sec. 4.2).
 
 python recipes/studies/warm_up.py --data-dir DIR
 """

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.long
 
 
 class PlainNormalization(keras.layers.BatchNormalization):
-    """Batch normalization by its formula, without ``tf.nn.moments``: right to any derivative, in any dtype."""
+    """Batch normalization by its formula, without ``tf.nn.moments``: correct to any derivative and dtype."""
 
     def call(self, inputs, training=None, mask=None):
         mean, variance = self.moving_mean.value, self.moving_variance.value
@@ -124,7 +124,7 @@ def test_logits_give_the_loss_of_probabilities(rng):
 
 
 def test_wrong_second_derivatives_are_refused(rng):
-    """tf.nn.moments, which Keras' own layer uses, takes the mean in the variance for a constant."""
+    """tf.nn.moments, which Keras' own layer uses, treats the mean within the variance as a constant."""
     model = keras_resnet.ResNet18(input_shape=(32, 32, 3), width=0.0625)  # conv5 has maps of one position
     images, labels = batch(rng, model)
     with pytest.raises(InputError, match="second derivatives of conv5_block1_1_bn are wrong"):

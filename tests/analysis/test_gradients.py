@@ -1,4 +1,4 @@
-"""Gradient norms against TensorFlow's gradients one by one, and the callback within fit."""
+"""Gradient norms against TensorFlow's gradients for single batches, and the callback in ``fit``."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from keras_resnet.training import SGD, TrainingModel
 def test_norms_by_layer_batch_and_stage(rng):
     model = tiny(rng)
     images, labels = batch(rng, model, 6)
-    found = {e.weight: e for e in analysis.gradient_norms(analysis.Loss(model, images, labels, batch_size=4))}
+    by_weight = {e.weight: e for e in analysis.gradient_norms(analysis.Loss(model, images, labels, batch_size=4))}
     for number, part in enumerate((slice(0, 4), slice(4, 6))):
         with tf.GradientTape() as tape:
             scores = model(images[part], training=False)
@@ -24,10 +24,10 @@ def test_norms_by_layer_batch_and_stage(rng):
             tape.gradient(loss, [v.value for v in model.trainable_variables]),
             strict=True,
         ):
-            assert found[variable.path].norms[number] == pytest.approx(float(tf.norm(gradient)), rel=1e-3, abs=1e-7)
-    stages = analysis.by_stage(list(found.values()))
+            assert by_weight[variable.path].norms[number] == pytest.approx(float(tf.norm(gradient)), rel=1e-3, abs=1e-7)
+    stages = analysis.by_stage(list(by_weight.values()))
     assert list(stages) == ["conv1", "conv2", "conv3", "predictions"]
-    squares = sum(e.norms**2 for e in found.values() if e.stage == "conv3")
+    squares = sum(e.norms**2 for e in by_weight.values() if e.stage == "conv3")
     np.testing.assert_allclose(stages["conv3"], np.sqrt(squares))
 
 
@@ -77,9 +77,9 @@ def test_gradients_of_plain_nets_shatter_sooner(rng):
     for net in nets:
         batches = tf.data.Dataset.from_tensors((images, labels))
         keras_resnet.evaluation.recalibrate_batch_norm(net, batches)
-        alike = analysis.shattering(net, images, labels, (0.0, 0.05))
-        np.testing.assert_allclose(alike[0], 1, atol=1e-4)
-        near.append(np.median(alike[1]))
+        correlations = analysis.shattering(net, images, labels, (0.0, 0.05))
+        np.testing.assert_allclose(correlations[0], 1, atol=1e-4)
+        near.append(np.median(correlations[1]))
     assert near[0] > 2 * near[1]
 
 

@@ -16,7 +16,7 @@ def guesses_error(model, images, labels):
 
 @pytest.mark.parametrize("changes", [{}, {"placement": "full_preactivation"}, {"unroll": False}, {"shortcut": "B"}])
 def test_deletion_leaves_the_shortcut(rng, changes):
-    """The network with the branch's last scale, offset or kernel at zero does the same."""
+    """A network with the branch's last scale, offset or kernel at zero gives the same outputs."""
     model = tiny(rng, blocks=(2, 2), **changes)
     images, labels = batch(rng, model, 40)
     lesions = analysis.Lesions(model, images, labels, batch_size=16)
@@ -75,14 +75,14 @@ def test_plain_blocks_are_skipped_where_shapes_allow(rng):
     images, labels = batch(rng, model, 20)
     lesions = analysis.Lesions(model, images, labels)
     assert lesions.blocks == ["conv2_block1", "conv2_block2", "conv3_block2"]
-    with pytest.raises(InputError, match="conv3_block1 is no block that can be deleted"):
+    with pytest.raises(InputError, match="conv3_block1 cannot be deleted"):
         lesions.delete("conv3_block1")
-    with pytest.raises(InputError, match="it has one path"):
+    with pytest.raises(InputError, match="which has only one path"):
         analysis.paths(model, images, labels)
 
 
 def test_the_gradients_of_all_paths_add_up_to_the_network_s(rng):
-    """Each path's gradient by itself: with one block, branch and shortcut are the whole gradient."""
+    """With one block, the gradients of branch and shortcut add up to the whole gradient."""
     model = tiny(rng, blocks=(1,), filters=(3,))
     images, labels = batch(rng, model, 3)
     found = analysis.paths(model, images, labels, draws=1)

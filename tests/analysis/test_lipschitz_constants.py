@@ -35,12 +35,12 @@ def test_spectral_norms_are_those_of_the_explicit_matrices(rng, changes):
 def test_measured_constants_are_norms_of_jacobians_and_below_the_bounds(rng, changes):
     model = tiny(rng, **changes)
     images, _ = batch(rng, model, 2)
-    for part, found in zip(analysis.split(model), analysis.lipschitz(model, images), strict=True):
-        assert found.name == part.name
-        for image, local in zip(images, found.local, strict=True):
+    for part, constants in zip(analysis.split(model), analysis.lipschitz(model, images), strict=True):
+        assert constants.name == part.name
+        for image, local in zip(images, constants.local, strict=True):
             exact = np.linalg.norm(jacobian(lambda x, p=part: p.model(x, training=False), image[None]), 2)
             assert local == pytest.approx(exact, rel=1e-5, abs=1e-6)
-        assert (found.local <= found.bound * (1 + 1e-5)).all()
+        assert (constants.local <= constants.bound * (1 + 1e-5)).all()
         images = part.model(images, training=False).numpy()
 
 
@@ -52,9 +52,9 @@ def test_the_pool_of_imagenet_nets_is_within_its_bound(rng):
 
 
 def test_gates_have_no_bound(rng):
-    found = analysis.lipschitz(*(lambda m: (m, batch(rng, m, 1)[0]))(tiny(rng, shortcut="highway")))
-    assert np.isinf([each.bound for each in found if "block" in each.name]).all()
-    assert np.isfinite([each.local for each in found]).all()
+    constants = analysis.lipschitz(*(lambda m: (m, batch(rng, m, 1)[0]))(tiny(rng, shortcut="highway")))
+    assert np.isinf([each.bound for each in constants if "block" in each.name]).all()
+    assert np.isfinite([each.local for each in constants]).all()
 
 
 def test_singular_values_of_blocks_and_products(rng):
@@ -66,10 +66,14 @@ def test_singular_values_of_blocks_and_products(rng):
     matrices = [jacobian(lambda v, p=part: p.model(v, training=False), at) for part, at in
                 ((first, x), (second, first.model(x, training=False)))]  # fmt: skip
     one, two = analysis.conditioning(model, image[0], steps=32, probes=1)
-    for found, matrix in ((one.block, matrices[0]), (two.block, matrices[1]), (two.product, matrices[1] @ matrices[0])):
+    for constants, matrix in (
+        (one.block, matrices[0]),
+        (two.block, matrices[1]),
+        (two.product, matrices[1] @ matrices[0]),
+    ):
         exact = np.linalg.svd(matrix, compute_uv=False)
-        told = analysis.singular_values(found)
-        assert told["max"] == pytest.approx(exact[0], rel=1e-3)
-        assert told["min"] == pytest.approx(exact[-1], abs=2e-2 * float(exact[0]))
+        summary = analysis.singular_values(constants)
+        assert summary["max"] == pytest.approx(exact[0], rel=1e-3)
+        assert summary["min"] == pytest.approx(exact[-1], abs=2e-2 * float(exact[0]))
     many = analysis.conditioning(model, image[0], steps=32, probes=40)[1].product
     assert analysis.singular_values(many)["rms"] == pytest.approx(np.sqrt(np.mean(exact**2)), rel=0.15)

@@ -1,4 +1,4 @@
-"""Directions have the filters' own norms, and the surface is the loss there."""
+"""Directions have the norms of the filters, and the surface is the loss at its points."""
 
 import numpy as np
 import pytest

@@ -10,7 +10,7 @@ from keras_resnet import InputError, analysis
 
 
 def test_a_network_by_hand(rng):
-    """What TensorFlow's gradients read: inputs of convolutions, normalizations and classifier, outputs of ReLUs."""
+    """Gradients read the inputs of convolutions, normalizations and classifier, and the outputs of ReLUs."""
     rows = {row.name: row for row in analysis.layer_costs(tiny(rng, blocks=(1,), filters=(2,), size=8))}
     image, maps = 8 * 8 * 3 * 4, 8 * 8 * 2 * 4
     assert rows["conv1_conv"].kept == image

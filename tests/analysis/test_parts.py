@@ -1,4 +1,4 @@
-"""A network's parts, one after the other, are the network."""
+"""The parts of a network, applied in order, give the network's output."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ KINDS = {
 
 
 def run(parts, images):
-    """What the last part gives, the first one on ``images`` and each other on what comes before."""
+    """The output of the last part, when each part is applied to the output of the one before."""
     for part in parts:
         images = part.model(images, training=False)
     return images

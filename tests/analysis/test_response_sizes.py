@@ -21,12 +21,12 @@ BEHIND = {  # placement: the layer whose output is the response of a block's two
 def test_each_response_is_taken_before_relu_and_addition(rng, placement):
     model = tiny(rng, placement=placement)
     images, _ = batch(rng, model)
-    found = {each.layer: each.std for each in analysis.responses(model, images, batch_size=4)}
+    responses = {each.layer: each.std for each in analysis.responses(model, images, batch_size=4)}
     for name in ("conv2_block1", "conv3_block1"):
         for convolution, layer in zip((1, 2), BEHIND[placement], strict=True):
             values = keras.Model(model.input, model.get_layer(f"{name}_{layer}").output)(images, training=False)
-            assert found[f"{name}_{convolution}_conv"] == pytest.approx(np.std(values), rel=1e-4)
-    assert next(iter(found)) == "conv1_conv"
+            assert responses[f"{name}_{convolution}_conv"] == pytest.approx(np.std(values), rel=1e-4)
+    assert next(iter(responses)) == "conv1_conv"
 
 
 def test_loops_have_the_responses_of_the_unrolled_network(rng):
@@ -39,9 +39,9 @@ def test_loops_have_the_responses_of_the_unrolled_network(rng):
 
 def test_only_3x3_layers_respond(rng):
     model = keras_resnet.ResNet50(input_shape=(32, 32, 3), width=0.0625)
-    found = analysis.responses(model, batch(rng, model, 2)[0])
-    assert len(found) == 16
-    assert all(each.layer.endswith("_2_conv") for each in found)
+    responses = analysis.responses(model, batch(rng, model, 2)[0])
+    assert len(responses) == 16
+    assert all(each.layer.endswith("_2_conv") for each in responses)
 
 
 @pytest.mark.long
@@ -53,6 +53,6 @@ def test_trained_deeper_networks_respond_less(real_data, rng):
     for name in ("resnet20-12fca82f", "resnet56-4bfd9763"):
         model = keras_resnet.load_model(real_data("cifar10_weights") / f"{name}.th")
         test = data.open_data("cifar10", real_data("tfds")).test
-        images, _ = next(iter(data.imagenet_batches(test, model.preprocessing, 64, 32)))
+        images, _ = next(iter(data.imagenet_batches(test, data.ImageNetView(model.preprocessing, 32), 64)))
         means[name] = np.mean([each.std for each in analysis.responses(model, images)])
     assert means["resnet56-4bfd9763"] < 0.75 * means["resnet20-12fca82f"]

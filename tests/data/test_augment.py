@@ -1,4 +1,4 @@
-"""The paper's augmentation: pure functions of (image, seed), with the distributions the paper names."""
+"""The paper's augmentation: pure functions of (image, seed), with the paper's distributions."""
 
 import io
 
@@ -19,7 +19,7 @@ def encode(pixels, kind="JPEG", **options):
 
 
 def ramp(height, width):
-    """An image whose red and green tell the place of each pixel, from 0 to 255 over its height and width."""
+    """An image whose red and green encode the row and column of each pixel, from 0 to 255."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[..., 0] = np.linspace(0, 255, height)[:, None]
     pixels[..., 1] = np.linspace(0, 255, width)[None, :]
@@ -30,21 +30,22 @@ def seeds(count):
     return [tf.constant([7, i], tf.int64) for i in range(count)]
 
 
-def test_only_photos_above_the_shorter_side_are_made_smaller():
+def test_only_photos_above_the_shorter_side_are_resized():
     small, large = encode(ramp(60, 80), quality=90), encode(ramp(150, 200), quality=90)
     assert augment.at_most(small, 60).numpy() == small.numpy()
-    found = augment.decode(augment.at_most(large, 60)).numpy()
+    resized = augment.decode(augment.at_most(large, 60)).numpy()
     expected = np.asarray(Image.open(io.BytesIO(large.numpy())).resize((80, 60), Image.Resampling.BILINEAR))
-    assert found.shape == (60, 80, 3)
-    assert np.abs(found.astype(int) - expected).mean() < 1.5  # of 255; the second JPEG's loss is in it
+    assert resized.shape == (60, 80, 3)
+    assert np.abs(resized.astype(int) - expected).mean() < 1.5  # of 255; this includes the loss of the second JPEG
     grey = Image.fromarray(ramp(60, 240)).convert("L")
     assert augment.decode(augment.at_most(encode(grey), 30)).shape == (30, 120, 3)
 
 
-def test_equal_seeds_give_equal_views_and_others_do_not():
+def test_equal_seeds_give_equal_views_and_different_seeds_do_not():
     encoded = encode(ramp(90, 120), quality=95)
-    views = [augment.imagenet_training_view(encoded, s, 32, Preprocessing(np.zeros(3))).numpy() for s in seeds(2)]
-    again = augment.imagenet_training_view(encoded, seeds(1)[0], 32, Preprocessing(np.zeros(3))).numpy()
+    view = augment.ImageNetView(Preprocessing(np.zeros(3)), 32)
+    views = [view.training(encoded, seed).numpy() for seed in seeds(2)]
+    again = view.training(encoded, seeds(1)[0]).numpy()
     np.testing.assert_array_equal(views[0], again)
     assert np.abs(views[0] - views[1]).max() > 1
 
@@ -54,14 +55,14 @@ def test_pad_and_crop_is_a_crop_of_the_image_padded_by_an_eighth_of_its_side(rng
     image = rng.normal(size=(size, size, 3)).astype("float32")
     padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, image.shape)[:, :, 0]
-    places = set()
+    corners = set()
     for seed in seeds(300):
         crop = augment.pad_and_crop(tf.constant(image), seed).numpy()
         equal = np.argwhere((windows == crop).all(axis=(2, 3, 4)))
         assert len(equal) == 1
-        places.add(tuple(equal[0]))
-    assert len(places) > 0.85 * (2 * padding + 1) ** 2  # all are equally likely
-    assert {0, 2 * padding} <= {row for row, _ in places}
+        corners.add(tuple(equal[0]))
+    assert len(corners) > 0.85 * (2 * padding + 1) ** 2  # if all are equally likely
+    assert {0, 2 * padding} <= {row for row, _ in corners}
 
 
 def test_flip_mirrors_half_the_time():
@@ -71,8 +72,8 @@ def test_flip_mirrors_half_the_time():
 
 
 @pytest.mark.long
-def test_training_scale_and_place_are_uniform():
-    """On a position ramp a crop tells its own scale and place: shorter side U[8/7, 15/7], place uniform."""
+def test_training_scale_and_position_are_uniform():
+    """A crop of the ramp reveals its own scale, uniform in [8/7, 15/7], and its position, uniform as well."""
     height, width = 210, 300
     encoded = encode(ramp(height, width), "PNG")
     scales, tops, lefts = [], [], []
@@ -117,19 +118,20 @@ def test_colour_shift_has_alexnet_s_covariance():
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(3), atol=2e-3)
 
 
-def test_the_colour_shift_is_of_the_same_colours_in_either_channel_order():
-    """The training view of a network that reads BGR is the one of RGB with its channels turned round."""
+def test_the_colour_shift_is_the_same_in_either_channel_order():
+    """The training view of a network that reads BGR is that of RGB with its channels reversed."""
     encoded, mean = encode(ramp(90, 120), quality=95), np.array([120.0, 110.0, 100.0])
     colours = augment.Colours((0.5, 0.1, 0.01), tuple(map(tuple, np.eye(3).tolist())))  # red varies most
     for seed in seeds(3):
-        rgb = augment.imagenet_training_view(encoded, seed, 32, Preprocessing(mean), colours).numpy()
-        bgr = Preprocessing(mean[::-1], channels="BGR")
-        found = augment.imagenet_training_view(encoded, seed, 32, bgr, colours).numpy()
-        np.testing.assert_allclose(found, rgb[..., ::-1], atol=1e-4)
+        rgb, bgr = (
+            augment.ImageNetView(preprocessing, 32, colours).training(encoded, seed).numpy()
+            for preprocessing in (Preprocessing(mean), Preprocessing(mean[::-1], channels="BGR"))
+        )
+        np.testing.assert_allclose(bgr, rgb[..., ::-1], atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["grey", "cmyk", "png", "palette", "tiny"])
-def test_odd_files_named_jpeg_are_decoded_whole_and_kept(kind, rng):
+def test_unusual_files_are_decoded_whole_and_used(kind, rng):
     picture = Image.fromarray(ramp(60, 80))
     encoded = {
         "grey": lambda: encode(picture.convert("L"), quality=95),
@@ -166,17 +168,17 @@ def test_cifar_view_is_a_crop_of_the_padded_image_mirrored_half_the_time(rng):
     mirrored = []
     for seed in seeds(100):
         view = augment.cifar_training_view(tf.constant(image), seed, Preprocessing(mean)).numpy()
-        as_it_is, turned = (np.abs(crops - each).max(axis=(1, 2, 3)).min() < 1e-3 for each in (view, view[:, ::-1]))
-        assert as_it_is != turned
-        mirrored.append(turned)
+        plain, flipped = (np.abs(crops - crop).max(axis=(1, 2, 3)).min() < 1e-3 for crop in (view, view[:, ::-1]))
+        assert plain != flipped
+        mirrored.append(flipped)
     assert binomtest(sum(mirrored), 100).pvalue > 0.001
 
 
 @pytest.mark.long
-def test_crops_and_flips_are_distributed_as_the_naive_pipeline_s():
-    """Size, place and flip of 600 views of a position ramp, against decode, resize, crop of another 600 seeds.
+def test_crops_and_flips_are_distributed_as_in_the_naive_pipeline():
+    """Size, position and flip of 600 views of the ramp, against decode, resize, crop with the same seeds.
 
-    Two-sample Kolmogorov-Smirnov at a level of 0.1 %, the chance of a false alarm on each of the four counts.
+    Two-sample Kolmogorov-Smirnov tests, each with a false-alarm rate of 0.1 %.
     """
     from scipy.stats import binomtest, ks_2samp
 
@@ -194,7 +196,7 @@ def test_crops_and_flips_are_distributed_as_the_naive_pipeline_s():
     def ours(seed):
         return augment.scale_crop_flip(encoded, seed, 48)
 
-    found = {}
+    measured = {}
     for name, view in (("naive", naive), ("ours", ours)):
         rows, columns = [], []
         for seed in seeds(600):
@@ -202,22 +204,22 @@ def test_crops_and_flips_are_distributed_as_the_naive_pipeline_s():
             rows.append(pixels[[4, 43], 24, 0])
             columns.append(pixels[24, [4, 43], 1])
         rows, columns = np.array(rows), np.array(columns)
-        found[name] = {
+        measured[name] = {
             "size": rows[:, 1] - rows[:, 0],
             "top": rows.mean(1),
             "left": columns.mean(1),
             "flipped": columns[:, 1] < columns[:, 0],
         }
-    for what in ("size", "top", "left"):
-        assert ks_2samp(found["naive"][what], found["ours"][what]).pvalue > 0.001, what
-    for name in found:
-        assert binomtest(int(found[name]["flipped"].sum()), 600).pvalue > 0.001, name
+    for quantity in ("size", "top", "left"):
+        assert ks_2samp(measured["naive"][quantity], measured["ours"][quantity]).pvalue > 0.001, quantity
+    for name in measured:
+        assert binomtest(int(measured[name]["flipped"].sum()), 600).pvalue > 0.001, name
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
-def test_larger_photos_than_the_bound_are_refused_by_their_headers(kind, monkeypatch):
+def test_photos_above_the_bound_are_refused_from_their_headers(kind, monkeypatch):
     file = io.BytesIO()
     Image.new("RGB", (40, 30)).save(file, kind)
     assert augment.decode(file.getvalue()).shape == (30, 40, 3)
-    monkeypatch.setattr(augment, "MOST_PIXELS", 1199)
+    monkeypatch.setattr(augment, "MAX_PIXELS", 1199)
     assert augment.problem(file.getvalue()) == augment.TOO_LARGE

@@ -7,7 +7,7 @@ from PIL import Image
 from keras_resnet.data import decode_all, demo, open_data
 
 
-def test_the_same_image_again():
+def test_rendering_is_deterministic():
     assert demo.render(3, 42).tobytes() == demo.render(3, 42).tobytes()
     assert demo.render(3, 42).tobytes() != demo.render(3, 43).tobytes()
 
@@ -27,7 +27,7 @@ def test_files_are_jpegs_of_varying_size(tmp_path):
     assert all(Image.open(file).format == "JPEG" for file in files)
 
 
-def test_everything_but_the_shape_is_drawn_alike_for_all_classes():
+def test_everything_but_the_shape_is_independent_of_the_class():
     """The same seed gives each class the same background and clutter: only the shape's own pixels differ."""
     pictures = [np.asarray(demo.render(label, 5), int) for label in range(10)]
     corners = [picture[:6, :6] for picture in pictures]
@@ -36,13 +36,13 @@ def test_everything_but_the_shape_is_drawn_alike_for_all_classes():
 
 @pytest.fixture(scope="module")
 def pixels(own_cache):
-    found = open_data("demo")
-    return [decode_all(split, 32) for split in (found.train, found.validation)]
+    demo_set = open_data("demo")
+    return [decode_all(split, 32) for split in (demo_set.train, demo_set.validation)]
 
 
 @pytest.mark.long
-def test_a_linear_classifier_on_the_pixels_stays_above_half_wrong(pixels):
-    """Ridge regression on the one-hot labels, the best of a range of penalties; chance is 90 %."""
+def test_a_linear_classifier_on_the_pixels_gets_more_than_half_wrong(pixels):
+    """Ridge regression on one-hot labels, with the best of several penalties; chance would be 90 % error."""
     train, validation = pixels
     x, v = (np.c_[split.images.reshape(len(split), -1) / 255 - 0.5, np.ones(len(split))] for split in pixels)
     targets = np.eye(10)[train.labels]

@@ -27,7 +27,7 @@ def devkit(folder):
     (folder / "devkit" / "data").mkdir(parents=True)
     synsets = np.array(
         [(7, "dog"), (3, "cat"), (9, "animal")], dtype=[("ILSVRC2012_ID", "O"), ("WNID", "O")]
-    )  # numbers that are not in the order of the sorted names, as in the real one
+    )  # not numbered in the order of the sorted names, as in the real file
     savemat(folder / "devkit" / "data" / "meta.mat", {"synsets": synsets})
     (folder / "devkit" / "data" / "ILSVRC2012_validation_ground_truth.txt").write_text("3\n7\n7\n3\n")
 
@@ -48,12 +48,12 @@ def test_every_known_label_list(name, flat):
         content(flat)
     else:
         (flat / name).write_text(content)
-    found = open_data(str(flat))
-    assert found.classes == ("cat", "dog")
-    assert [int(found.validation.read(i)[1]) for i in range(4)] == [0, 1, 1, 0]
+    photos = open_data(str(flat))
+    assert photos.classes == ("cat", "dog")
+    assert [int(photos.validation.read(i)[1]) for i in range(4)] == [0, 1, 1, 0]
 
 
-def test_without_a_list_the_known_ones_are_named(flat):
+def test_without_a_list_the_known_lists_are_named(flat):
     with pytest.raises(InputError, match=r"put their label list into .*LOC_val_solution.csv, val.txt"):
         len(open_data(str(flat)).validation)
 
@@ -78,21 +78,21 @@ def test_a_damaged_list_of_labels_is_refused(content, photo_folder):
     for path in (photo_folder / "val").glob("*/*"):
         path.rename(photo_folder / "val" / f"{path.parent.name}{path.name}")
     (photo_folder / "val.txt").write_bytes(content)
-    with pytest.raises(InputError, match=r"val\.txt (gives no class|is not as it was published|is no UTF-8 text)"):
+    with pytest.raises(InputError, match=r"val\.txt (gives no class|is not as it was published|is not UTF-8 text)"):
         open_data(str(photo_folder)).validation  # noqa: B018  opens it
 
 
-@pytest.mark.parametrize("what", ["missing", "a file", "a link to itself"])
-def test_a_folder_that_cannot_be_read_is_named_with_the_way_out(what, tmp_path):
-    if what == "a file":
+@pytest.mark.parametrize("kind", ["missing", "a file", "a link to itself"])
+def test_a_folder_that_cannot_be_read_is_named_with_the_way_out(kind, tmp_path):
+    if kind == "a file":
         (tmp_path / "photos").write_text("none")
-    elif what != "missing":
+    elif kind != "missing":
         (tmp_path / "photos").symlink_to("photos")
     with pytest.raises(InputError, match=r"The folder .*/photos cannot be read \(.*\): check its path and"):
         folder_split(tmp_path / "photos", "photos")
 
 
-def test_links_to_folders_of_photos_are_classes_and_links_to_nothing_are_not(photo_folder):
+def test_links_to_folders_are_classes_and_broken_links_are_not(photo_folder):
     (photo_folder / "train" / "cow").symlink_to("dog")
     (photo_folder / "train" / "none").symlink_to("nowhere")
     classes, split = folder_split(photo_folder / "train", "train")

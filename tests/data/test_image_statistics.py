@@ -1,4 +1,4 @@
-"""Mean image and principal colours, against NumPy over all center views, and kept."""
+"""Mean image and principal colours against NumPy over all center views, and their caching."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def test_mean_and_colours_are_numpy_s(photo_folder):
     assert values[0] >= values[1] >= values[2] > 0
 
 
-def test_they_are_kept_until_the_files_change(photo_folder, monkeypatch):
+def test_statistics_are_cached_until_the_files_change(photo_folder, monkeypatch):
     computed = []
     real = statistics._mean_of_center_views
     monkeypatch.setattr(

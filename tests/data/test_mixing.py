@@ -1,4 +1,4 @@
-"""Mixup, CutMix and smoothing keep images and labels in step and are functions of the seed."""
+"""Mixup, CutMix and smoothing change images and labels consistently and are functions of the seed."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ CLASSES = 5
 
 @pytest.fixture
 def batch():
-    """Images whose pixels are all their own number, and a class each."""
+    """Five images whose pixels all equal their index, each of its own class."""
     numbers = np.arange(5, dtype=np.float32)
     images = np.broadcast_to(numbers[:, None, None, None], (5, 16, 16, 3)).copy()
     return tf.constant(images), tf.one_hot(np.arange(5), CLASSES)
@@ -28,14 +28,14 @@ def test_smoothing_spreads_a_tenth():
     np.testing.assert_allclose(soft[0], [0.02, 0.02, 0.92, 0.02, 0.02], rtol=1e-5)
 
 
-def test_mixup_blends_labels_as_images(batch):
+def test_mixup_blends_labels_like_images(batch):
     weights = []
     for seed in seeds(300):
         images, labels = (t.numpy() for t in mixup(*batch, seed))
-        kept = labels[2, 2]
-        np.testing.assert_allclose(labels[2], [0, 1 - kept, kept, 0, 0], atol=1e-6)
-        np.testing.assert_allclose(images[2], 2 * kept + 1 * (1 - kept), atol=1e-5)
-        weights.append(kept)
+        weight = labels[2, 2]
+        np.testing.assert_allclose(labels[2], [0, 1 - weight, weight, 0, 0], atol=1e-6)
+        np.testing.assert_allclose(images[2], 2 * weight + 1 * (1 - weight), atol=1e-5)
+        weights.append(weight)
     assert np.mean(weights) == pytest.approx(0.5, abs=0.07)
     assert np.var(weights) == pytest.approx(0.25 / 1.4, abs=0.03)  # of Beta(0.2, 0.2)
 
@@ -50,10 +50,10 @@ def test_cutmix_s_labels_are_the_shares_of_area(batch):
         rows, columns = inside.any(1), inside.any(0)
         assert inside.sum() == rows.sum() * columns.sum()  # a rectangle
         shares.append(labels[2, 2])
-    assert 0.5 < np.mean(shares) < 0.8  # half, but for what falls outside
+    assert 0.5 < np.mean(shares) < 0.8  # half, or more where the rectangle is cut off at the border
 
 
-def test_mix_is_a_function_of_the_seed_and_uses_both(batch):
+def test_mix_is_a_function_of_the_seed_and_uses_mixup_and_cutmix(batch):
     finish = mix(CLASSES)
     labels = tf.constant(np.arange(5))
     first, again = (finish((batch[0], labels), seeds(1)[0]) for _ in range(2))

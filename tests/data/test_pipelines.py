@@ -1,4 +1,4 @@
-"""Pipelines: every example once an epoch, any place of a run reached at once, equal to the same (seed, position)."""
+"""Pipelines: each example once an epoch, a start at any step, and results that depend only on (seed, position)."""
 
 import itertools
 
@@ -25,7 +25,7 @@ def test_each_epoch_is_another_permutation_of_all_examples():
     assert first != sorted(first)
 
 
-def test_any_place_of_a_run_is_reached_directly():
+def test_a_stream_can_start_anywhere_in_a_run():
     assert positions(37, 5, 0, 120)[61:] == positions(37, 5, 61, 59)
 
 
@@ -46,7 +46,7 @@ def test_cifar_batches_are_a_function_of_seed_and_step(arrays):
         np.testing.assert_array_equal(x, late_x)
         np.testing.assert_array_equal(y, late_y)
     labels = np.concatenate([y for _, y in run])
-    assert sorted(labels[:50]) == list(range(50))  # one epoch is over inside the fourth batch
+    assert sorted(labels[:50]) == list(range(50))  # the epoch ends within the fourth batch
     other = next(iter(data.cifar_batches(arrays, ZERO, 16, seed=2)))
     assert (other[1].numpy() != run[0][1].numpy()).any()
 
@@ -57,8 +57,8 @@ def test_test_batches_are_the_images_in_order(arrays):
     np.testing.assert_array_equal(np.concatenate([x for x, _ in batches]), arrays.images)
 
 
-def test_no_pipeline_is_tuned(arrays):
-    """TensorFlow holds up whoever drops a tuned iterator for up to as long as it ran: a validation took up to twice."""
+def test_autotuning_is_off(arrays):
+    """Dropping an autotuned iterator can wait as long as it ran, which doubled the time of a validation."""
     for training in ({}, {"seed": 3}):
         batches = data.cifar_batches(arrays, ZERO, 4, **training)
         assert not batches.options().autotune.enabled
@@ -70,13 +70,14 @@ def test_mean_image_is_numpy_s(arrays):
 
 
 def test_imagenet_batches_from_a_folder(photo_folder):
-    found = data.open_data(str(photo_folder))
-    mean = data.mean_image(found.train, 32)
+    photos = data.open_data(str(photo_folder))
+    mean = data.mean_image(photos.train, 32)
     assert mean.shape == (32, 32, 3)
-    x, y = next(iter(data.imagenet_batches(found.train, Preprocessing(mean), 12, 32, seed=0)))
+    view = data.ImageNetView(Preprocessing(mean), 32)
+    x, y = next(iter(data.imagenet_batches(photos.train, view, 12, seed=0)))
     assert x.shape == (12, 32, 32, 3)
     assert sorted(y.numpy()) == [0] * 6 + [1] * 6
-    again, _ = next(iter(data.imagenet_batches(found.train, Preprocessing(mean), 12, 32, seed=0)))
+    again, _ = next(iter(data.imagenet_batches(photos.train, view, 12, seed=0)))
     np.testing.assert_array_equal(x, again)
     bright = x.numpy().mean(axis=(1, 2, 3))
     assert (bright[y.numpy() == 1] > bright[y.numpy() == 0].max()).all()  # images and labels stay together
@@ -90,29 +91,29 @@ def test_decode_all_resizes_other_sizes(photo_folder):
     assert (arrays.images.mean(axis=(1, 2, 3)) > 127).tolist() == [False, False, True, True]
 
 
-def test_a_pixel_of_a_whole_reduction_is_the_mean_of_its_square(tmp_path, rng):
-    images = rng.integers(0, 256, (2, 36, 72, 3), np.uint8)  # shrunk threefold in one direction, sixfold in the other
+def test_reduction_by_whole_factors_averages_areas(tmp_path, rng):
+    images = rng.integers(0, 256, (2, 36, 72, 3), np.uint8)  # reduced by 3 in one direction and by 6 in the other
     for name, image in zip("ab", images, strict=True):
         for part in ("train", "val"):
             (tmp_path / part / name).mkdir(parents=True)
             Image.fromarray(image).save(tmp_path / part / name / "0.png")
-    found = data.decode_all(data.open_data(str(tmp_path)).validation, 12).images
+    reduced = data.decode_all(data.open_data(str(tmp_path)).validation, 12).images
     means = images.reshape(2, 12, 3, 12, 6, 3).astype(float).mean((2, 4))
-    assert np.abs(found - means).max() <= 0.5 + 1e-4  # rounded
+    assert np.abs(reduced - means).max() <= 0.5 + 1e-4  # rounded
 
 
 @pytest.mark.parametrize(("workers", "replicas"), [(1, 2), (2, 2), (2, 4)])
 def test_shards_together_are_the_batches_of_one_device(workers, replicas, arrays):
-    """Training batches example for example; a test pass each example once, the rest without weight."""
+    """In training example for example; in a test pass each example once, and the padding with weight 0."""
     whole = list(itertools.islice(data.cifar_batches(arrays, ZERO, 16, seed=1, start_step=2), 4))
     shards = [data.Shard(index, workers, replicas) for index in range(workers)]
-    each = replicas // workers
+    per_worker = replicas // workers
     parts = [iter(data.cifar_batches(arrays, ZERO, 16, seed=1, start_step=2, shard=shard)) for shard in shards]
     for images, labels in whole:
-        batches = [next(part) for part in parts for _ in range(each)]
+        batches = [next(part) for part in parts for _ in range(per_worker)]
         np.testing.assert_array_equal(np.concatenate([x for x, _ in batches]), images)
         np.testing.assert_array_equal(np.concatenate([y for _, y in batches]), labels)
     passes = [list(data.cifar_batches(arrays, ZERO, 16, shard=shard)) for shard in shards]
-    assert len({len(each_pass) for each_pass in passes}) == 1  # no worker waits for another
+    assert len({len(batches) for batches in passes}) == 1  # no worker waits for another
     labels, weights = (np.concatenate([batch[i] for p in passes for batch in p]) for i in (1, 2))
     assert sorted(labels[weights == 1]) == list(range(50))

@@ -1,4 +1,4 @@
-"""Record shards: read by position as the files they were made from, checked, and made again where they stopped."""
+"""Record shards: read by position like the files they were made from, verified, and continued where they stopped."""
 
 import json
 import os
@@ -33,9 +33,9 @@ def test_shards_hold_every_image_and_label(shards):
     demo, found = open_data("demo"), open_data(str(shards))
     assert found.classes == demo.classes
     assert len(list(shards.glob("train-*-of-*.tfrecord"))) > 3
-    for mine, theirs in ((found.train, demo.train), (found.validation, demo.validation)):
-        assert len(mine) == len(theirs)
-        pairs = [{(bytes(e.numpy()), int(k)) for e, k in map(s.read, range(0, len(s)))} for s in (mine, theirs)]
+    for stored, original in ((found.train, demo.train), (found.validation, demo.validation)):
+        assert len(stored) == len(original)
+        pairs = [{(bytes(e.numpy()), int(k)) for e, k in map(s.read, range(0, len(s)))} for s in (stored, original)]
         assert pairs[0] == pairs[1]
 
 
@@ -98,10 +98,10 @@ def test_a_stopped_command_continues_with_the_next_shard(shards, tmp_path):
     (tmp_path / records.MANIFEST).write_text(json.dumps(manifest | {"complete": False}))
     with pytest.raises(InputError, match="not finished"):
         open_data(str(tmp_path))
-    kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.tfrecord")}
+    times = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.tfrecord")}
     done = make("--data", "demo", "--out", tmp_path, "--shard-megabytes", 1)
     assert done.returncode == 0, done.stderr
-    assert {name: (tmp_path / name).stat().st_mtime_ns for name in kept} == kept
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in times} == times
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {p.name: p.read_bytes() for p in shards.iterdir()}
 
 
@@ -124,7 +124,7 @@ def test_a_shard_cut_off_is_named(tmp_path):
 
 
 def test_positions_are_random_access(shards):
-    """Reading the last record first gives what reading all of them gives."""
+    """The last record, read first, equals the last one of a whole pass."""
     found = open_data(str(shards)).train
     last, _ = found.read(len(found) - 1)
     everything = [encoded.numpy() for encoded, _ in tf.data.Dataset.range(len(found)).map(found.read)]
@@ -144,7 +144,7 @@ def written(rng, tmp_path):
 
 
 def test_a_damaged_record_is_named_when_it_is_read(written):
-    """One bit; the records beside it are read."""
+    """One bit is flipped; the records beside it are still read."""
     paths, contents = written
     damaged = bytearray(paths[1].read_bytes())
     damaged[records.record_index([paths[1]])[2, 1] + 500] ^= 1
@@ -169,7 +169,7 @@ def test_a_shard_is_opened_once(written, monkeypatch):
     assert sorted(path for path in opened if str(path).endswith(".tfrecord")) == sorted(map(str, paths))
 
 
-def test_a_shard_that_was_made_again_is_read_again(tmp_path):
+def test_a_replaced_shard_is_read_anew(tmp_path):
     path = tmp_path / "one.tfrecord"
     for content in (b"first", b"second"):
         with tf.io.TFRecordWriter(str(tmp_path / "new")) as writer:
@@ -230,7 +230,7 @@ def small(tmp_path):
         ({"splits": {"train": [], "val": []}}, "lists no shards of the part train"),
     ],
 )
-def test_a_manifest_of_another_shape_is_refused(changes, words, small):
+def test_a_manifest_of_another_structure_is_refused(changes, words, small):
     folder, manifest = small
     (folder / records.MANIFEST).write_text(json.dumps(manifest | changes))
     with pytest.raises(InputError, match=words):
@@ -242,7 +242,7 @@ def test_a_shard_without_records_and_a_damaged_length_are_refused(small):
     whole = (folder / "train.tfrecord").read_bytes()
     for content, words in (
         (b"", "part train in .* hold no records"),
-        (bytes([whole[0] ^ 1]) + whole[1:], "train.tfrecord is damaged: at byte 0"),
+        (bytes([whole[0] ^ 1]) + whole[1:], "train.tfrecord is damaged: there is no record at byte 0"),
     ):
         (folder / "train.tfrecord").write_bytes(content)
         manifest["splits"]["train"][0]["bytes"] = len(content)
@@ -256,13 +256,13 @@ def test_a_label_outside_the_classes_is_refused(small):
     (folder / records.MANIFEST).write_text(json.dumps(manifest | {"classes": ["a"]}))
     found = open_data(str(folder)).train
     assert int(found.read(0)[1]) == 0
-    with pytest.raises(InputError, match="has a record of the class 1, and 1 classes"):
+    with pytest.raises(InputError, match="has a record of class 1, but only 1 classes"):
         found.read(1)
-    with pytest.raises(InputError, match="has a record of the class 1, and 1 classes"), in_our_words():
+    with pytest.raises(InputError, match="has a record of class 1, but only 1 classes"), in_our_words():
         list(tf.data.Dataset.range(4).map(found.read))
 
 
-def test_in_training_the_next_whole_record_stands_in_for_a_damaged_one(written, capsys):
+def test_in_training_the_next_readable_record_replaces_a_damaged_one(written, capsys):
     paths, contents = written
     damaged = bytearray(paths[1].read_bytes())
     damaged[records.record_index([paths[1]])[2, 1] + 500] ^= 1

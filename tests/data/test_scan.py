@@ -1,4 +1,4 @@
-"""The scan names and leaves out what does not decode, once."""
+"""The scan names and leaves out files that do not decode, and examines each file once."""
 
 import os
 import subprocess
@@ -31,26 +31,26 @@ def test_damaged_files_are_named_counted_and_left_out(images, capsys):
     whole = (images / "007.JPEG").read_bytes()
     (images / "007.JPEG").write_bytes(whole[: len(whole) // 3])
     (images / "008.JPEG").write_bytes(b"no image")
-    for _ in range(2):  # made, and read again
+    for _ in range(2):  # scanned, then read from the cache
         good = scan.images_in(images, [""])
         assert names(good) == [f"{i:03d}.JPEG" for i in range(200) if i not in (7, 8)]
-        said = capsys.readouterr().err
-        assert "007.JPEG: " in said
-        assert "008.JPEG: Unknown image file format" in said
-        assert "2 of 200 images" in said
+        messages = capsys.readouterr().err
+        assert "007.JPEG: " in messages
+        assert "008.JPEG: Unknown image file format" in messages
+        assert "2 of 200 images" in messages
 
 
-def test_all_that_is_left_out_is_listed(images, capsys, monkeypatch):
-    monkeypatch.setattr(scan, "MOST_LOST", 1)
+def test_everything_left_out_is_listed(images, capsys, monkeypatch):
+    monkeypatch.setattr(scan, "MAX_LOST_SHARE", 1)
     for i in range(30):
         (images / f"{i:03d}.JPEG").write_bytes(b"no image")
     (images / "029.JPEG").unlink()
     (images / "029.JPEG").symlink_to("nothing")
     scan.images_in(images, [""])
-    said = capsys.readouterr().err
-    assert "020.JPEG" not in said
-    assert "and 10 more, all in " in said
-    listed = Path(said.split("all in ")[1].split("\n")[0]).read_text().splitlines()
+    messages = capsys.readouterr().err
+    assert "020.JPEG" not in messages
+    assert "and 10 more, all in " in messages
+    listed = Path(messages.split("all in ")[1].split("\n")[0]).read_text().splitlines()
     assert listed == [str(images / f"{i:03d}.JPEG") for i in range(30)]
 
 
@@ -63,8 +63,8 @@ def test_above_one_percent_it_stops(images):
         scan.images_in(images, [""])
 
 
-def test_rows_hold_what_the_file_system_says(images):
-    """Directories in the order given, names sorted, of other lengths and letters; against ``os.stat``."""
+def test_rows_agree_with_the_file_system(images):
+    """Against ``os.stat``: directories in the given order, sorted names of various lengths and letters."""
     for name, files in (("b", ("2.jpg", "10.PNG", "ümläut.jpeg")), ("a", ("0.jpg",)), ("none", ())):
         (images / name).mkdir()
         for file in files:
@@ -78,13 +78,13 @@ def test_rows_hold_what_the_file_system_says(images):
         assert (row["size"], row["modified"]) == (stat.st_size, stat.st_mtime_ns)
 
 
-def test_each_file_is_looked_at_once(images, monkeypatch):
-    """By a start that decodes, and by one that finds a scan: on network storage each look is a request."""
-    looked = Counter()
+def test_each_file_is_examined_once(images, monkeypatch):
+    """Both by a start that decodes and by one with a cached scan: on network storage each ``stat`` is a request."""
+    requests = Counter()
     real = os.stat
 
     def counting(path, **more):
-        looked[os.fspath(path)] += 1
+        requests[os.fspath(path)] += 1
         return real(path, **more)
 
     parent = images.parent
@@ -93,12 +93,12 @@ def test_each_file_is_looked_at_once(images, monkeypatch):
     monkeypatch.setattr(os, "stat", counting)
     for _ in range(2):
         folder_split(parent / "train", "train")
-        assert {count for path, count in looked.items() if path.endswith(".JPEG")} == {1}
-        assert sum(path.endswith(".JPEG") for path in looked) == 200
-        looked.clear()
+        assert {count for path, count in requests.items() if path.endswith(".JPEG")} == {1}
+        assert sum(path.endswith(".JPEG") for path in requests) == 200
+        requests.clear()
 
 
-def counted(monkeypatch):
+def count_decoded(monkeypatch):
     decoded = []
     real = scan._problem
     monkeypatch.setattr(scan, "_problem", lambda path: decoded.append(os.path.basename(path)) or real(path))
@@ -106,7 +106,7 @@ def counted(monkeypatch):
 
 
 def test_only_new_and_changed_files_are_decoded_again(images, monkeypatch):
-    decoded = counted(monkeypatch)
+    decoded = count_decoded(monkeypatch)
     scan.images_in(images, [""])
     assert len(decoded) == 200
     decoded.clear()
@@ -117,12 +117,12 @@ def test_only_new_and_changed_files_are_decoded_again(images, monkeypatch):
     Image.new("RGB", (9, 9)).save(images / "a new one.JPEG")
     good = scan.images_in(images, [""])
     assert sorted(decoded[:2]) == ["003.JPEG", "a new one.JPEG"]
-    assert decoded[2:] == ["003.JPEG"]  # to say again what is wrong with it
+    assert decoded[2:] == ["003.JPEG"]  # to report again what is wrong with it
     assert names(good) == [*(f"{i:03d}.JPEG" for i in range(200) if i not in (3, 4)), "a new one.JPEG"]
 
 
 def test_a_stopped_scan_continues(images, monkeypatch):
-    monkeypatch.setattr(scan, "KEPT_EVERY", 50)
+    monkeypatch.setattr(scan, "SAVE_INTERVAL", 50)
     real, decoded = scan._problem, []
 
     def stop(path):
@@ -134,12 +134,12 @@ def test_a_stopped_scan_continues(images, monkeypatch):
         stopping.setattr(scan, "_problem", stop)
         with pytest.raises(KeyboardInterrupt):
             scan.images_in(images, [""])
-    decoded = counted(monkeypatch)
+    decoded = count_decoded(monkeypatch)
     assert len(scan.images_in(images, [""])) == 200
     assert sorted(decoded) == [f"{i:03d}.JPEG" for i in range(100, 200)]
 
 
-def test_a_damaged_cache_is_made_again(images, monkeypatch, tmp_path):
+def test_a_damaged_cache_is_rebuilt(images, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     scan.images_in(images, [""])
     (cache,) = (tmp_path / "cache").rglob("*.npy")
@@ -154,24 +154,24 @@ def test_an_unwritable_cache_only_costs_another_scan(images, monkeypatch, tmp_pa
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert len(scan.images_in(images, [""])) == 200
-    assert capsys.readouterr().err.count("could not be kept") == 1
+    assert capsys.readouterr().err.count("could not be saved") == 1
 
 
 @pytest.mark.long
 def test_one_of_several_processes_scans_for_all(images, tmp_path):
-    """Started together, three find the same, and each file is decoded, and looked at, by one of them alone."""
+    """Three that start together get the same result, but only one of them examines and decodes the files."""
     code = f"""
 import os, sys
 from pathlib import Path
 from keras_resnet.data import scan
-looked, real = [], scan._size_and_time
+examined, real = [], scan._size_and_time
 decoded, problem = [], scan._problem
-scan._size_and_time = lambda path: looked.append(path) or real(path)
+scan._size_and_time = lambda path: examined.append(path) or real(path)
 scan._problem = lambda path: decoded.append(path) or problem(path)
 import tensorflow
 print("ready", flush=True)
 sys.stdin.readline()
-print(len(scan.images_in(Path({str(images)!r}), [""])), len(decoded), len(looked))
+print(len(scan.images_in(Path({str(images)!r}), [""])), len(decoded), len(examined))
 """
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
@@ -186,9 +186,9 @@ print(len(scan.images_in(Path({str(images)!r}), [""])), len(decoded), len(looked
     assert sorted(found) == [["200", "0", "0"], ["200", "0", "0"], ["200", "200", "200"]]
 
 
-def test_lists_of_one_folder_have_scans_of_their_own(images, monkeypatch):
-    """As training and validation lists of one folder have: neither makes the other's photos new again."""
-    decoded = counted(monkeypatch)
+def test_each_list_of_a_folder_s_files_has_its_own_scan(images, monkeypatch):
+    """For example a training and a validation list: scanning one does not invalidate the other."""
+    decoded = count_decoded(monkeypatch)
     lists = [[str(images / f"{i:03d}.JPEG") for i in range(start, 200, 2)] for start in (0, 1)]
     for _ in range(2):
         for paths in lists:
@@ -196,7 +196,7 @@ def test_lists_of_one_folder_have_scans_of_their_own(images, monkeypatch):
     assert len(decoded) == 200
 
 
-def test_what_is_no_regular_file_is_left_out_and_not_waited_for(images, capsys):
+def test_files_that_are_not_regular_are_left_out_without_blocking(images, capsys):
     (images / "007.JPEG").unlink()
     os.mkfifo(images / "007.JPEG")
     assert len(scan.images_in(images, [""])) == 199

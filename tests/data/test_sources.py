@@ -1,4 +1,4 @@
-"""Sources: class folders, TFDS, and what is said when they are missing or odd."""
+"""Sources: class folders and TFDS, and the messages when they are missing or unusual."""
 
 import shutil
 
@@ -19,7 +19,7 @@ def test_a_folder_gives_sorted_classes_and_its_files(photo_folder):
 
 
 @pytest.mark.parametrize("part", ["train", "val"])
-def test_a_missing_folder_says_what_was_looked_for(part, photo_folder):
+def test_a_missing_folder_is_named(part, photo_folder):
     shutil.rmtree(photo_folder / part)
     with pytest.raises(InputError, match=rf"There is no folder .*{part}: --data takes a folder with train/<class>"):
         open_data(str(photo_folder))
@@ -31,8 +31,8 @@ def test_classes_must_agree(photo_folder):
         open_data(str(photo_folder))
 
 
-def test_a_part_is_opened_when_it_is_asked_for(photo_folder):
-    """Training photos that would be refused are in nobody's way before; what was opened stays the same object."""
+def test_a_part_is_opened_when_it_is_first_used(photo_folder):
+    """Bad training photos do not matter until then; an opened part stays the same object."""
     for path in (photo_folder / "train").rglob("*.JPEG"):
         path.write_bytes(b"no image")
     found = open_data(str(photo_folder))
@@ -51,7 +51,7 @@ def test_an_empty_folder_is_named(tmp_path):
         len(open_data(str(tmp_path)).train)
 
 
-def test_a_missing_tfds_data_set_says_how_to_get_it(tmp_path):
+def test_the_message_for_a_missing_tfds_data_set_says_how_to_get_it(tmp_path):
     with pytest.raises(InputError) as caught:
         open_data("cifar10", tmp_path)
     message = str(caught.value)
@@ -60,7 +60,7 @@ def test_a_missing_tfds_data_set_says_how_to_get_it(tmp_path):
 
 
 def test_a_tfds_set_with_its_own_validation_split(photo_folder, tmp_path):
-    """As imagenet2012 has it, stored by TFDS itself: JPEGs come back byte for byte, nothing is held out."""
+    """Like imagenet2012, and stored by TFDS itself: JPEGs are read byte for byte, and nothing is held out."""
     import tensorflow_datasets as tfds
 
     photos = open_data(str(photo_folder))
@@ -99,7 +99,7 @@ def test_cifar10_is_split_as_in_the_paper(real_data):
 
 
 def test_cifar10_read_by_position_is_what_tfds_reads(real_data):
-    """In the stored order, across the border of train and validation."""
+    """In the stored order, across the boundary of train and validation."""
     import tensorflow_datasets as tfds
 
     found = open_data("cifar10", real_data("tfds"))

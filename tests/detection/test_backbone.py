@@ -1,4 +1,4 @@
-"""Backbones: every tensor of the classifier is in the detector, at its place, with its outputs."""
+"""Backbones: every tensor of the classifier is in the detector and gives the same outputs."""
 
 import h5py
 import keras
@@ -14,7 +14,7 @@ SMALL = {"width": 0.125}
 
 @pytest.mark.parametrize("builder", ["ResNet18", "PlainNet18", "ResNet50"])
 def test_shared_layers_and_head_together_are_the_classifier(builder, rng):
-    """At 224 pixels the map has 14 x 14 cells, as a region has: conv5_x on it is the classifier's own."""
+    """At 224 pixels the map has 14 x 14 cells, as a region has, so conv5_x computes what it does in the classifier."""
     network = getattr(keras_resnet, builder)(classes=3, **SMALL)
     backbone = from_network(network)
     images = rng.normal(size=(2, 224, 224, 3)).astype("float32") * 50
@@ -30,19 +30,19 @@ def test_every_tensor_is_accounted_for():
     backbone = from_network(network)
     model = FasterRCNN(backbone, ["a", "b"])
     assert {**backbone.taken, **backbone.left}.keys() == weights.named_arrays(network).keys()
-    own = {v.path: v.numpy() for v in model.weights}
+    new = {v.path: v.numpy() for v in model.weights}
     arrays = weights.named_arrays(network)
     for name, shape in backbone.taken.items():
-        np.testing.assert_array_equal(own.pop(name), arrays[name])
+        np.testing.assert_array_equal(new.pop(name), arrays[name])
         assert arrays[name].shape == shape
-    fresh = {name.split("/")[0] for name in own}
-    assert fresh == {"rpn_conv", "rpn_scores", "rpn_deltas", "class_scores", "box_deltas"}
+    layers = {name.split("/")[0] for name in new}
+    assert layers == {"rpn_conv", "rpn_scores", "rpn_deltas", "class_scores", "box_deltas"}
     assert f"taken: {len(backbone.taken)} tensors" in model.transfer
-    assert f"new: {len(own)} tensors" in model.transfer
+    assert f"new: {len(new)} tensors" in model.transfer
     assert all(name in model.transfer for name in ("predictions/kernel", "rpn_conv/kernel"))
 
 
-def test_normalization_conv1_and_conv2_stand_still():
+def test_normalization_conv1_and_conv2_are_frozen():
     model = FasterRCNN(keras_resnet.ResNet50(**SMALL), 2)
     learning = {v.path for v in model.trainable_variables}
     assert not any("bn" in name for name in learning)
@@ -71,7 +71,7 @@ def random_vgg16():
 
 
 @pytest.mark.long
-def test_vgg16_is_keras_applications_own(rng, random_vgg16):
+def test_vgg16_is_that_of_keras_applications(rng, random_vgg16):
     """Its shared layers and head on a 7 x 7 map are VGG-16 up to fc2."""
     backbone = random_vgg16
     features = rng.normal(size=(1, 7, 7, 512)).astype("float32")
@@ -113,7 +113,7 @@ FIRST = {"block1_conv1": [np.ones((3, 3, 3, 64), "float32"), np.zeros(64, "float
 
 
 def hostile_vgg16(case, path):
-    """Write a file that is not to be taken for VGG-16's weights."""
+    """Write a file that must not be accepted as VGG-16's weights."""
     if case == "huge by its header":
         with h5py.File(path, "w") as file:
             file.attrs["layer_names"] = [b"fc1"]
@@ -144,14 +144,14 @@ def hostile_vgg16(case, path):
         ("other channels", r"does not fit VGG16: .*\(3, 3, 3, 32\) in the file and \(3, 3, 3, 64\) in the network"),
         ("NaN", "block1_conv1_W_1.* has NaN or infinite numbers"),
         ("texts", "holds .* and no numbers"),
-        ("two kernels", "is no file of VGG-16, whose layers have one kernel and one bias: .*_W_1 and .*_b_1"),
+        ("two kernels", "is not a file of VGG-16, whose layers have one kernel and one bias each: .*_W_1.* and .*_b_1"),
         ("cut", "is damaged or no Keras weight file"),
         ("text", "is damaged or no Keras weight file"),
         ("linked", "it points to fc1 elsewhere"),
         ("huge by its header", "would take 4,398,046,511,104 bytes"),
     ],
 )
-def test_hostile_files_of_vgg16_end_in_a_sentence_before_it_takes_memory(case, words, tmp_path, monkeypatch):
+def test_hostile_files_of_vgg16_are_refused_before_they_take_memory(case, words, tmp_path, monkeypatch):
     hostile_vgg16(case, tmp_path / "w.h5")
     monkeypatch.setattr(keras.Variable, "assign", lambda *_: pytest.fail("a weight was assigned"))
     with pytest.raises(InputError, match=rf"w\.h5.*{words}") as found:
@@ -161,5 +161,5 @@ def test_hostile_files_of_vgg16_end_in_a_sentence_before_it_takes_memory(case, w
 
 @pytest.mark.parametrize("name", ["none.h5", "none.npz"])
 def test_files_of_vgg16_that_are_missing_or_of_another_program_are_named(name):
-    with pytest.raises(InputError, match=f"There is no weight file {name}|{name} is no weight file that can be read"):
+    with pytest.raises(InputError, match=f"There is no weight file {name}|{name} is not a file of weights"):
         vgg16(name)

@@ -1,4 +1,4 @@
-"""Testing: the plain detector is the model and suppression by hand; each option is what the paper describes."""
+"""The detector equals the model with suppression by hand, and each of its options is what the paper describes."""
 
 import keras
 import numpy as np
@@ -9,12 +9,15 @@ from keras_resnet.detection import (
     Detections,
     Detector,
     FasterRCNN,
+    ImageSize,
     Options,
+    Proposals,
+    RegionHead,
     detection_batches,
     iou,
     open_coco,
-    photos_of,
     pyramid_scales,
+    read_photos,
 )
 from keras_resnet.detection.data.batches import prepare_image
 from keras_resnet.detection.detector import adjacent_scales
@@ -28,24 +31,25 @@ def photos(rectangles):
 
 @pytest.fixture(scope="module")
 def image(photos):
-    _, image = next(photos_of(photos))
+    _, image = next(read_photos(photos))
     return image
 
 
 @pytest.fixture(scope="module")
 def model(classifier):
-    return detector_of(classifier)
+    return make_model(classifier)
 
 
-def detector_of(classifier, **changes):
-    model = FasterRCNN(classifier, ["red", "blue"], (2.0, 4.0), smallest=4.0, shorter=80, longer=133, **changes)
+def make_model(classifier, context=False):
+    sizes = Proposals((2.0, 4.0), smallest=4.0), RegionHead(context=context), ImageSize(80, 133)
+    model = FasterRCNN(classifier, ["red", "blue"], *sizes)
     rng = np.random.default_rng(0)
-    for layer in (model.rpn.get_layer("rpn_scores"), *model.outer.layers[1:]):  # so that scores differ
+    for layer in (model.rpn.get_layer("rpn_scores"), *model.box_predictor.layers[1:]):  # so that scores differ
         layer.kernel.assign(rng.normal(0, 0.15, layer.kernel.shape))
     return model
 
 
-def by_hand(boxes, classes, scores, overlap=0.3):
+def suppress_by_hand(boxes, classes, scores, overlap=0.3):
     """Greedy suppression class by class, the best 100."""
     kept = []
     for place in np.argsort(-scores, kind="stable"):
@@ -55,7 +59,7 @@ def by_hand(boxes, classes, scores, overlap=0.3):
     return kept[:100]
 
 
-def seen(model, image):
+def call_model(model, image):
     """Probabilities and boxes in the photo's pixels, by the model's own ``call``."""
     prepared = prepare_image(image, 80.0, 133.0, model.preprocessing)[None]
     extents = np.array([[prepared.shape[2], prepared.shape[1]]], "float32")
@@ -65,14 +69,14 @@ def seen(model, image):
     return answer["probabilities"][valid], answer["boxes"][valid] / factor
 
 
-def flat(probabilities, boxes, least=0.01):
+def class_boxes(probabilities, boxes, least=0.01):
     region, number = np.nonzero(probabilities[:, 1:] >= least)
     return boxes[region, number], number, probabilities[region, number + 1]
 
 
 def test_the_plain_detector_is_the_model_and_suppression(model, image):
-    boxes, classes, scores = flat(*seen(model, image))
-    kept = by_hand(boxes, classes, scores)
+    boxes, classes, scores = class_boxes(*call_model(model, image))
+    kept = suppress_by_hand(boxes, classes, scores)
     found = Detector([model])(image)
     np.testing.assert_allclose(found.scores, scores[kept], rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(found.classes, classes[kept])
@@ -88,14 +92,15 @@ def test_an_ensemble_of_one_model_with_itself_is_that_model(model, image):
 
 @pytest.mark.long
 def test_an_ensemble_joins_proposals_and_averages_scores(classifier, model, image):
-    other = detector_of(classifier, context=True)
-    both = Detector([model, other])
-    proposals = [Detector([each]).look(image)[1] for each in (model, other)]
-    np.testing.assert_allclose(both.look(image)[1], np.concatenate(proposals))
+    other = make_model(classifier, context=True)
+    ensemble = Detector([model, other])
+    proposals = [Detector([single]).detect_with_proposals(image)[1] for single in (model, other)]
+    np.testing.assert_allclose(ensemble.detect_with_proposals(image)[1], np.concatenate(proposals))
     regions = proposals[0][:5]
     limits = np.array([96, 96, 96, 96])
-    means = both._score([member.see(image) for member in both.members], regions, limits)[0]
-    singles = [d._score([d.members[0].see(image)], regions, limits)[0] for d in (Detector([model]), Detector([other]))]
+    means = ensemble._score([member.views(image) for member in ensemble.members], regions, limits)[0]
+    alone = Detector([model]), Detector([other])
+    singles = [single._score([single.members[0].views(image)], regions, limits)[0] for single in alone]
     np.testing.assert_allclose(means, np.mean(singles, axis=0), rtol=1e-4)
 
 
@@ -103,24 +108,24 @@ def test_flip_averages_a_region_with_its_mirror_image_in_the_mirrored_photo(mode
     plain, flipping = Detector([model]).members[0], Detector([model], Options(flip=True)).members[0]
     regions = np.array([[5.0, 10, 40, 50], [60, 20, 90, 95]])
     mirrored = np.array([[56.0, 10, 91, 50], [6, 20, 36, 95]])
-    own, other = flipping.score(flipping.see(image), regions)
-    (expected,) = plain.score(plain.see(np.ascontiguousarray(image[:, ::-1])), mirrored)
-    np.testing.assert_allclose(other[0], expected[0], rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(other[1], expected[1] * [-1, 1, 1, 1], rtol=1e-2, atol=1e-4)
-    (same,) = plain.score(plain.see(image), regions)
-    np.testing.assert_allclose(own[0], same[0], rtol=1e-5)
+    plain_scores, mirrored_scores = flipping.score(flipping.views(image), regions)
+    (expected,) = plain.score(plain.views(np.ascontiguousarray(image[:, ::-1])), mirrored)
+    np.testing.assert_allclose(mirrored_scores[0], expected[0], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(mirrored_scores[1], expected[1] * [-1, 1, 1, 1], rtol=1e-2, atol=1e-4)
+    (same,) = plain.score(plain.views(image), regions)
+    np.testing.assert_allclose(plain_scores[0], same[0], rtol=1e-5)
 
 
 def test_refinement_pools_again_joins_suppresses_and_votes(model, image):
     detector = Detector([model])
-    probabilities, boxes = seen(model, image)
+    probabilities, boxes = call_model(model, image)
     best = probabilities[:, 1:].argmax(axis=1)
     again = boxes[np.arange(len(boxes)), best]
     again = again[(again[:, 2:] - again[:, :2]).prod(axis=1) > 0]
-    more = detector._score([detector.members[0].see(image)], again, np.array([96, 96, 96, 96]))
+    more = detector._score([detector.members[0].views(image)], again, np.array([96, 96, 96, 96]))
     union = [np.concatenate(pair) for pair in zip((probabilities, boxes), more, strict=True)]
-    boxes, classes, scores = flat(*union)
-    kept = by_hand(boxes, classes, scores)
+    boxes, classes, scores = class_boxes(*union)
+    kept = suppress_by_hand(boxes, classes, scores)
     found = Detector([model], Options(refine=True))(image)
     np.testing.assert_allclose(found.scores, scores[kept], rtol=1e-3, atol=1e-5)
     for place, box in zip(kept, found.boxes, strict=True):
@@ -131,7 +136,7 @@ def test_refinement_pools_again_joins_suppresses_and_votes(model, image):
 def test_multi_scale_merges_two_adjacent_scales_by_maxout(model, image):
     regions = np.array([[5.0, 10, 40, 50], [0, 0, 96, 96], [30, 30, 38, 39]])
     pyramid = Detector([model], Options(scales=(48, 80, 144))).members[0]
-    views = pyramid.see(image)[1:]
+    views = pyramid.views(image)[1:]
     lower = adjacent_scales(regions, [view.factor for view in views], 224 / 600 * 80)
     merged = pyramid._pyramid_features(views, regions).numpy()
     for number, low in enumerate(lower):
@@ -139,7 +144,7 @@ def test_multi_scale_merges_two_adjacent_scales_by_maxout(model, image):
             pyramid.pooled(view.features, view.boxes(regions[number : number + 1])) for view in views[low : low + 2]
         ]
         np.testing.assert_allclose(
-            merged[number], np.maximum(*(each.numpy()[0] for each in pair)), rtol=1e-5, atol=1e-6
+            merged[number], np.maximum(*(features.numpy()[0] for features in pair)), rtol=1e-5, atol=1e-6
         )
     assert lower[1] == 0  # the largest region at the two smallest scales
     assert lower[2] == 1
@@ -147,7 +152,7 @@ def test_multi_scale_merges_two_adjacent_scales_by_maxout(model, image):
 
 @pytest.mark.parametrize(("side", "expected"), [(2000, 0), (560, 0), (330, 1), (230, 2), (50, 3)])
 def test_the_two_scales_nearest_to_the_size_learned_at(side, expected):
-    """At 600 a region of 224 pixels is best seen at 400 to 600 or 600 to 800, as a loop over pairs finds."""
+    """A region of 224 pixels at 600 has the pair 400, 600 or 600, 800; compared with a loop over all pairs."""
     scales = [200, 400, 600, 800, 1000]
     region = np.array([[0, 0, side, side]], float)
     cost = [sum(abs(np.log2(side * s / 600 / 224)) for s in scales[i : i + 2]) for i in range(4)]
@@ -170,17 +175,19 @@ def test_wrong_ensembles_and_scales_are_named(classifier, model):
 @pytest.mark.long
 @pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_it_learns_to_find_rectangles(number, classifier, photos, seed):
-    """Boxes, classes and coordinates all the way: trained on twelve pictures it finds most of their rectangles.
+    """Trained on twelve pictures, it finds most of their rectangles: boxes, classes and coordinates fit together.
 
-    Two trainings found all of them at each of the steps 225, 300, 375 and 450: less than 0.7 is no rounding.
+    Two trainings found all of them at each of the steps 225, 300, 375 and 450, so less than 0.7 is no rounding
+    difference.
     """
     keras.utils.set_random_seed(2 * seed + number)
-    model = FasterRCNN(classifier, photos.classes, (1.5, 2.5), regions=16, smallest=4.0, shorter=96, longer=96)
+    parts = Proposals((1.5, 2.5), smallest=4.0), RegionHead(regions=16), ImageSize(96, 96)
+    model = FasterRCNN(classifier, photos.classes, *parts)
     model.compile(SGD(0.02))
-    batches = detection_batches(photos, model.preprocessing, 4, 96, 96, seed=2 * seed + number)
+    batches = detection_batches(photos, model.preprocessing, 4, model.image_size, seed=2 * seed + number)
     model.fit(batches, steps_per_epoch=300, shuffle=False, verbose=0)
     detector, right, total = Detector([model]), 0, 0
-    for photo, image in photos_of(photos):
+    for photo, image in read_photos(photos):
         found = detector(image)
         sure = Detections(*(part[found.scores > 0.5] for part in (found.boxes, found.classes, found.scores)))
         overlaps = iou(photo.objects.boxes, sure.boxes) * (photo.objects.classes[:, None] == sure.classes[None])
@@ -193,7 +200,7 @@ def test_it_learns_to_find_rectangles(number, classifier, photos, seed):
 @pytest.mark.parametrize("layer", ["rpn_deltas", "box_deltas", "class_scores"])
 def test_outputs_that_are_not_finite_name_the_detector_and_the_photo(model, image, layer):
     """Comparisons with NaN are false: such a detector would find nothing, and an ensemble with it neither."""
-    bias = (model.rpn if layer == "rpn_deltas" else model.outer).get_layer(layer).bias
+    bias = (model.rpn if layer == "rpn_deltas" else model.box_predictor).get_layer(layer).bias
     before = bias.numpy()
     bias.assign(np.where(np.arange(len(before)) == 1, np.nan, before))
     try:

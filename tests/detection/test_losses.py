@@ -42,8 +42,8 @@ def test_region_losses(rng):
     class_loss, box_loss = region_losses(logits, deltas, ANCHORS[None], labels, matched, weights)
     logs = logits[0] - np.log(np.exp(logits[0]).sum(axis=1, keepdims=True))
     np.testing.assert_allclose(class_loss, [-(logs[0, 2] + logs[1, 0] + logs[2, 1]) / 3], rtol=1e-5)
-    spread = [0.1, 0.1, 0.2, 0.2]
-    wanted = [targets(matched[0, i], ANCHORS[i]) / spread for i in (0, 2)]
+    box_weights = [0.1, 0.1, 0.2, 0.2]
+    wanted = [targets(matched[0, i], ANCHORS[i]) / box_weights for i in (0, 2)]
     expected = smooth_l1(deltas[0, 0, 1] - wanted[0], 1) + smooth_l1(deltas[0, 2, 0] - wanted[1], 1)
     np.testing.assert_allclose(box_loss, [expected / 3], rtol=1e-5)
 

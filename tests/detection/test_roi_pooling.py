@@ -19,7 +19,7 @@ def weights_of(position, length):
 
 
 def reference(features, boxes, stride, size):
-    """The bins of each region, and for each the cells it reads with their weights."""
+    """The bins of each region, and the weights of the cells that each bin reads."""
     height, width, _ = features.shape
     pooled = np.zeros((len(boxes), size, size, features.shape[-1]))
     reads = {}
@@ -77,7 +77,7 @@ def test_dynamic_sizes_and_half_precision(rng):
 
 
 def max_reference(features, boxes, stride, size):
-    """Fast R-CNN's layer as its C++ code loops, with the cell each maximum comes from."""
+    """Fast R-CNN's layer by the loops of its C++ code, and the cell of each maximum."""
     height, width, channels = features.shape
     pooled = np.zeros((len(boxes), size, size, channels))
     gradient_to = {}
@@ -120,7 +120,7 @@ def test_max_pooling_equals_fast_r_cnn_s_loop_in_value_and_gradient(size, rng):
 
 
 def test_no_part_of_the_gradient_is_lost_where_many_regions_share_cells(rng):
-    """Weights of a sample add up to one, so the gradient adds up to what came in, and it is the same each time."""
+    """Weights of a sample sum to one, so the gradient's sum is that of the upstream gradient, and repeats exactly."""
     corner = rng.uniform(20, 200, (1, 128, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(100, 300, corner.shape)], axis=2).astype("float32")
     upstream = rng.uniform(0.5, 1.5, (1, 128, 14, 14, 512)).astype("float32")
@@ -132,9 +132,9 @@ def test_no_part_of_the_gradient_is_lost_where_many_regions_share_cells(rng):
             pooled = roi_align(features, boxes, 16, 14)
         return tape.gradient(pooled, features, upstream)
 
-    given = [tf.constant(each) for each in (np.zeros((1, 38, 38, 512), "float32"), boxes, upstream)]
-    first = gradient(*given).numpy()
+    inputs = [tf.constant(array) for array in (np.zeros((1, 38, 38, 512), "float32"), boxes, upstream)]
+    first = gradient(*inputs).numpy()
     expected = upstream.sum(axis=(0, 1, 2, 3), dtype=np.float64)
     np.testing.assert_allclose(first.sum(axis=(0, 1, 2), dtype=np.float64), expected, rtol=1e-5)
     for _ in range(5):
-        np.testing.assert_array_equal(gradient(*given), first)
+        np.testing.assert_array_equal(gradient(*inputs), first)

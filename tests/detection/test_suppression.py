@@ -23,7 +23,7 @@ def test_proposals_are_the_best_inside_each_image(before, after, rng):
     extents = np.array([[180, 120], [90, 100]], "float32")
     deltas = rng.normal(0, 0.3, (2, len(anchors), 4)).astype("float32")
     scores = rng.normal(size=(2, len(anchors))).astype("float32")
-    boxes, found, there = (x.numpy() for x in propose(deltas, scores, anchors, extents, before, after))
+    boxes, logits, valid = (x.numpy() for x in propose(deltas, scores, anchors, extents, before, after))
     assert boxes.shape == (2, after, 4)
     for image in range(2):
         cells = [(16 * i < extents[image, 1]) and (16 * j < extents[image, 0]) for i in range(8) for j in range(12)]
@@ -34,9 +34,9 @@ def test_proposals_are_the_best_inside_each_image(before, after, rng):
         large = (moved[:, 2:] - moved[:, :2] >= 16).all(axis=1)
         moved, ranked = moved[large].astype(np.float64), scores[image][best][large]
         expected = greedy(moved, ranked, 0.7)[:after]
-        assert there[image].tolist() == [True] * len(expected) + [False] * (after - len(expected))
+        assert valid[image].tolist() == [True] * len(expected) + [False] * (after - len(expected))
         np.testing.assert_allclose(boxes[image, : len(expected)], moved[expected], atol=1e-3)
-        np.testing.assert_allclose(found[image, : len(expected)], ranked[expected], atol=1e-6)
+        np.testing.assert_allclose(logits[image, : len(expected)], ranked[expected], atol=1e-6)
 
 
 def some_detections(rng, count=80):
@@ -49,24 +49,24 @@ def test_suppression_is_greedy_class_by_class(rng):
     found = some_detections(rng)
     kept = suppress(found)
     expected = []
-    for each in range(3):
-        places = np.flatnonzero(found.classes == each)
+    for number in range(3):
+        places = np.flatnonzero(found.classes == number)
         expected += [places[k] for k in greedy(found.boxes[places], found.scores[places], 0.3)]
     expected = sorted(expected, key=lambda place: -found.scores[place])
     np.testing.assert_array_equal(kept.boxes, found.boxes[expected])
     np.testing.assert_array_equal(kept.classes, found.classes[expected])
-    np.testing.assert_array_equal(suppress(found, most=4).scores, kept.scores[:4])
+    np.testing.assert_array_equal(suppress(found, count=4).scores, kept.scores[:4])
     assert len(suppress(Detections([], [], [])).boxes) == 0
 
 
-def test_voting_moves_boxes_to_the_weighted_mean_of_their_like(rng):
+def test_voting_moves_boxes_to_the_weighted_mean_of_their_class(rng):
     found = some_detections(rng)
     kept = suppress(found)
     voted = vote(kept, found)
-    for box, each, score, before in zip(voted.boxes, voted.classes, voted.scores, kept.boxes, strict=True):
+    for box, number, score, before in zip(voted.boxes, voted.classes, voted.scores, kept.boxes, strict=True):
         total, weight = np.zeros(4), 0.0
         for other, other_class, other_score in zip(found.boxes, found.classes, found.scores, strict=True):
-            if other_class == each and iou(before[None], other[None])[0, 0] >= 0.5:
+            if other_class == number and iou(before[None], other[None])[0, 0] >= 0.5:
                 total += other_score * other
                 weight += other_score
         np.testing.assert_allclose(box, total / weight)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_resnet
-from keras_resnet.detection import FasterRCNN, detection_batches, open_coco
+from keras_resnet.detection import FasterRCNN, ImageSize, Proposals, RegionHead, detection_batches, open_coco
 from keras_resnet.training import SGD, distribute
 
 MODE, CLASSIFIER, PHOTOS, OUT = sys.argv[1:]
@@ -23,15 +23,14 @@ if MODE == "mirrored":
 keras.utils.set_random_seed(0)
 photos = open_coco(Path(PHOTOS) / "train.json", Path(PHOTOS) / "train")
 with strategy.scope():
-    model = FasterRCNN(
-        keras_resnet.load_model(CLASSIFIER), photos.classes, (2.0, 4.0), regions=8, smallest=4.0, shorter=96, longer=96
-    )
+    parts = Proposals((2.0, 4.0), smallest=4.0), RegionHead(regions=8), ImageSize(96, 96)
+    model = FasterRCNN(keras_resnet.load_model(CLASSIFIER), photos.classes, *parts)
     model.compile(SGD(0.01))
 batches = distribute(
-    strategy, lambda shard: detection_batches(photos, model.preprocessing, 4, 96, 96, seed=1, shard=shard)
+    strategy, lambda shard: detection_batches(photos, model.preprocessing, 4, model.image_size, seed=1, shard=shard)
 )
 model.fit(batches, steps_per_epoch=6, shuffle=False, verbose=0)
-found = {f"metric {name}": float(value) for name, value in model.get_metrics_result().items()}
+results = {f"metric {name}": float(value) for name, value in model.get_metrics_result().items()}
 for i, variable in enumerate(model.weights):
-    found[f"weight {i} {variable.path}".replace("/", ">")] = variable.numpy()
-np.savez(OUT, **found)
+    results[f"weight {i} {variable.path}".replace("/", ">")] = variable.numpy()
+np.savez(OUT, **results)

@@ -46,26 +46,26 @@ def test_members_of_other_sizes_and_preprocessing(photo_folder, tmp_path):
         model.preprocessing = keras_resnet.Preprocessing(mean=[size] * 3, channels="BGR")
         model.save(tmp_path / f"{size}.keras")
         names.append(str(tmp_path / f"{size}.keras"))
-    found = data.open_data(str(photo_folder))
-    scores = Ensemble(names, keras_resnet.load_model).member_scores(found, found.validation)
+    dataset = data.open_data(str(photo_folder))
+    scores = Ensemble(names, keras_resnet.load_model).member_scores(dataset, dataset.validation)
     for name in names:
-        alone = evaluation.score(keras_resnet.load_model(name), found.validation)
+        alone = evaluation.score(keras_resnet.load_model(name), dataset.validation)
         np.testing.assert_allclose(scores[name].probabilities, alone.probabilities, atol=1e-6)
     assert joint(list(scores.values())).probabilities.shape == (4, 2)
 
 
 def test_wrong_members_are_refused():
-    with pytest.raises(InputError, match="needs one member at least"):
+    with pytest.raises(InputError, match="needs at least one member"):
         Ensemble([], keras_resnet.load_model)
     with pytest.raises(InputError, match="takes each member once, not a, a"):
         Ensemble(["a", "a"], keras_resnet.load_model)
 
 
 def test_trained_networks_alone_and_together(real_data):
-    found = data.open_data("cifar10", real_data("tfds"))
+    dataset = data.open_data("cifar10", real_data("tfds"))
     weights = real_data("cifar10_weights")
     names = [f"ResNet20:{weights / 'resnet20-12fca82f.th'}", f"ResNet56:{weights / 'resnet56-4bfd9763.th'}"]
-    scores = Ensemble(names, keras_resnet.load_model, batch_size=250).member_scores(found, found.test)
+    scores = Ensemble(names, keras_resnet.load_model, batch_size=250).member_scores(dataset, dataset.test)
     assert [each.error().wrong for each in scores.values()] == [85, 74]  # PyTorch has 915 and 926 right
     logits = np.load(weights / "logits_test1000.npz")
     exponents = [np.exp(logits[key] - logits[key].max(axis=1, keepdims=True)) for key in ("resnet20", "resnet56")]

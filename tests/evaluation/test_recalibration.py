@@ -66,10 +66,10 @@ def test_a_large_mean_does_not_hide_a_small_variance(layer, precision, rng):
         rng.normal(300 + spread * i, spread, (size, 8, 8, 3)).astype("float32") for i, size in enumerate((4, 9, 1))
     ]
     assert recalibrate_batch_norm(model, [(batch,) for batch in batches]) == 3
-    seen = tf.cast(tf.cast(np.concatenate(batches), model.compute_dtype), tf.float64).numpy()
+    values = tf.cast(tf.cast(np.concatenate(batches), model.compute_dtype), tf.float64).numpy()
     norm = model.get_layer("norm")
-    np.testing.assert_allclose(norm.moving_mean.numpy(), seen.mean((0, 1, 2)), rtol=1e-6)
-    np.testing.assert_allclose(norm.moving_variance.numpy(), seen.var((0, 1, 2)), rtol=2e-3)
+    np.testing.assert_allclose(norm.moving_mean.numpy(), values.mean((0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(norm.moving_variance.numpy(), values.var((0, 1, 2)), rtol=2e-3)
 
 
 def test_channels_that_never_change_have_no_variance():
@@ -102,8 +102,8 @@ print(json.dumps([norm.moving_mean.numpy().tolist(), norm.moving_variance.numpy(
 @pytest.mark.long
 def test_replicas_count_by_their_examples():
     """Two replicas with 5 and 1, then 3 and 2 images: moments of all eleven."""
-    done = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    mean, variance, images = map(np.array, json.loads(done.stdout.splitlines()[-1]))
+    completed = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    mean, variance, images = map(np.array, json.loads(completed.stdout.splitlines()[-1]))
     np.testing.assert_allclose(mean, images.mean((0, 1, 2)), rtol=1e-6)
     np.testing.assert_allclose(variance, images.var((0, 1, 2)), rtol=2e-3)

@@ -56,9 +56,9 @@ def test_the_scales_are_the_paper_s_in_proportion():
     assert View("multi-scale").sides(32, 4) == (32, 40, 56, 72, 92)
     assert View("multi-scale").sides(96, 32) == (96, 128, 192, 224, 288)
     assert View("multi-scale", (40, 33)).sides(32, 4) == (40, 33)
-    with pytest.raises(InputError, match="scale 30 is smaller than the 32 pixels the model was built for"):
+    with pytest.raises(InputError, match="scale 30 is smaller than the 32 pixels for which the model was built"):
         View("multi-scale", (30, 40)).sides(32, 4)
-    with pytest.raises(InputError, match="scales are for the view multi-scale: the view center has one size"):
+    with pytest.raises(InputError, match="scales are for the view multi-scale: the view center has a single size"):
         View("center", (30,))
     with pytest.raises(InputError, match="view 'corner' is not known: choose one of center, 10-crop, multi-scale"):
         View("corner")
@@ -154,13 +154,13 @@ def test_intervals_are_clopper_and_pearson_s():
 
 
 def test_models_that_do_not_belong_to_the_data_are_refused(photo_folder, model):
-    found = data.open_data(str(photo_folder))
-    evaluation.check_model(model, found)
+    dataset = data.open_data(str(photo_folder))
+    evaluation.check_model(model, dataset)
     stranger = keras_resnet.ResNet20(classes=2)
     with pytest.raises(InputError, match="does not know its preprocessing"):
-        evaluation.check_model(stranger, found)
+        evaluation.check_model(stranger, dataset)
     stranger.preprocessing, stranger.class_names = TORCH, ("cat", "cow")
     with pytest.raises(InputError, match=r"trained on other classes than photos has \(cow for dog\)"):
-        evaluation.check_model(stranger, found)
+        evaluation.check_model(stranger, dataset)
     with pytest.raises(InputError, match="gives 10 scores and the data has 2 classes"):
-        evaluation.check_model(keras_resnet.ResNet20(), found)
+        evaluation.check_model(keras_resnet.ResNet20(), dataset)

@@ -113,10 +113,10 @@ def test_fused_op_is_in_the_graph_and_second_derivatives_exist(rng):
     graph = tf.function(lambda x: layer(x, training=True)).get_concrete_function(tf.TensorSpec((None, 4, 4, 3))).graph
     assert "FusedBatchNormV3" in {op.type for op in graph.get_operations()}
     x = tf.constant(rng.normal(size=(4, 4, 4, 3)), tf.float32)
-    with tf.GradientTape() as outer:
-        outer.watch(x)
+    with tf.GradientTape() as second_order:
+        second_order.watch(x)
         with tf.GradientTape() as inner:
             inner.watch(x)
             loss = tf.reduce_sum(layer(x, training=True) ** 4)
         gradient = inner.gradient(loss, x)
-    assert np.isfinite(outer.gradient(gradient, x)).all()
+    assert np.isfinite(second_order.gradient(gradient, x)).all()

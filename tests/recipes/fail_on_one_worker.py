@@ -1,9 +1,9 @@
-"""Runs a recipe as one of several workers, of which one meets a failure; for test_recipes.py.
+"""Runs a recipe as one of several workers, one of which has a failure; for test_workers.py.
 
 python fail_on_one_worker.py WORKER FAILURE recipes/imagenet.py ARGUMENTS...
 
-FAILURE is full, a disk that takes no file above 200,000 bytes (a checkpoint), unlockable, a file system without locks,
-unreadable, data that is not there, or infinite, images that are not finite.
+FAILURE is full (a disk that refuses files above 200,000 bytes, such as checkpoints), unlockable (a file system without
+locks), unreadable (missing data) or infinite (images that are not finite).
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""The detection recipes and tools, run as a user runs them: train, stop, continue, score, detect."""
+"""The detection recipes and tools as a user runs them: train, stop, continue, score and detect."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from keras_resnet.detection import contents, load_detector, open_coco, open_voc
+from keras_resnet.detection import content_hashes, load_detector, open_coco, open_voc
 from keras_resnet.training.files.metrics_file import read_metrics
 
 pytestmark = pytest.mark.long
@@ -24,7 +24,7 @@ SMALL += ["--batch-size", 4, "--base-lr", 0.02, "--save-every", 2]
 
 @pytest.fixture(scope="module")
 def trained(rectangles, classifier, tmp_path_factory):
-    """A run of recipes/coco.py that a signal stopped and the same command finished; its folder and arguments."""
+    """A run of recipes/coco.py that a signal stopped and the same command finished: folder, arguments and output."""
     folder = tmp_path_factory.mktemp("runs")
     classifier.save(folder / "classifier.keras")
     arguments = ["--model", folder / "classifier.keras", "--data", rectangles, *SMALL, "--epochs", 3]
@@ -79,15 +79,15 @@ def test_detect_draws_and_lists_boxes(trained, rectangles, tmp_path):
     assert done.returncode == 0, done.stderr
     answers = json.loads((tmp_path / "found" / "detections.json").read_text())
     assert [answer["photo"] for answer in answers] == list(map(str, photos))
-    objects = [each for answer in answers for each in answer["objects"]]
+    objects = [found for answer in answers for found in answer["objects"]]
     assert objects
-    assert {each["class"] for each in objects} <= {"red", "blue"}
-    assert all(0 <= n <= 96 for each in objects for n in each["box"])
+    assert {found["class"] for found in objects} <= {"red", "blue"}
+    assert all(0 <= corner <= 96 for found in objects for corner in found["box"])
     picture = np.asarray(Image.open(tmp_path / "found" / f"{photos[0].stem}.png"))
     assert picture.shape[2] == 3
 
 
-def test_a_detector_is_no_classifier(trained, rectangles):
+def test_a_detector_is_not_taken_for_a_classifier(trained, rectangles):
     done = run("tools/classify.py", rectangles / "val" / "0.png", "--model", trained[0] / "stopped" / "last.keras")
     assert (done.returncode, "last.keras holds a detector" in done.stderr.splitlines()[-1]) == (2, True)
     done = run("tools/detect.py", rectangles / "val" / "0.png", "--model", trained[0] / "classifier.keras")
@@ -107,7 +107,7 @@ def test_evaluate_detection_prints_table_9_s_rows_and_writes_submissions(trained
     truth = COCO(rectangles / "val.json")
     for row, scored in zip(rows, content["rows"], strict=True):
         submission = tmp_path / row / "detections_val_results.json"
-        assert {each["category_id"] for each in json.loads(submission.read_text())} <= {3, 4}
+        assert {entry["category_id"] for entry in json.loads(submission.read_text())} <= {3, 4}
         server = COCOeval(truth, truth.loadRes(str(submission)), "bbox")
         server.evaluate()
         server.accumulate()
@@ -115,15 +115,15 @@ def test_evaluate_detection_prints_table_9_s_rows_and_writes_submissions(trained
         assert [scored["scores"][name] for name in ("AP", "AP50")] == pytest.approx(server.stats[:2], abs=1e-12)
         assert server.stats[1] > 0
     assert {"command", "commit", "versions", "hardware"} < set(content)
-    assert [each["row"] for each in content["rows"]] == rows
+    assert [scored["row"] for scored in content["rows"]] == rows
     kept = content["tables"]["rows"]
     printed = [line for line in done.stdout.splitlines() if line.startswith("| ")]
     assert [f"| {' | '.join(row)} |" for row in (kept["columns"], *kept["rows"])] == printed
-    assert all(each["AP50"] == pytest.approx(each["scores"]["AP50"], abs=1e-12) for each in content["rows"])
+    assert all(row["AP50"] == pytest.approx(row["scores"]["AP50"], abs=1e-12) for row in content["rows"])
 
 
 def test_the_four_steps_share_their_layers_in_the_end(trained, rectangles):
-    """Step 3 and 4 keep what step 2 made of the shared layers; finished steps are not done again."""
+    """Steps 3 and 4 keep the shared layers of step 2; finished steps are not repeated."""
     folder, arguments, _ = trained
     workdir = folder / "alternating"
     arguments = [*arguments[:-1], workdir, "--scheme", "alternating", "--epochs", 1]
@@ -154,8 +154,8 @@ def test_the_four_steps_share_their_layers_in_the_end(trained, rectangles):
 
 
 def test_voc_trains_and_is_scored_by_its_own_rule_on_photos_it_has_not_seen(rectangles, classifier, tmp_path):
-    """The rectangles as VOC's folders hold them: classes are VOC's, boxes inclusive from 1, and 2012's val is a part of
-    its trainval."""
+    """The rectangles in VOC's folders: with VOC's classes and inclusive boxes from 1; 2012's val is part of its
+    trainval."""
     photos = [
         *open_coco(rectangles / "train.json", rectangles / "train").photos,
         *open_coco(rectangles / "val.json", rectangles / "val").photos,
@@ -166,13 +166,13 @@ def test_voc_trains_and_is_scored_by_its_own_rule_on_photos_it_has_not_seen(rect
         ("VOC2012", "val"): photos[9:12],
         ("VOC2007", "test"): photos[12:],
     }
-    for (year, part), own in parts.items():
+    for (year, part), part_photos in parts.items():
         base = tmp_path / "devkit" / year
         for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
             (base / folder).mkdir(parents=True, exist_ok=True)
-        names = [f"{photo.file.parent.name}{photo.id:03d}" for photo in own]
+        names = [f"{photo.file.parent.name}{photo.id:03d}" for photo in part_photos]
         (base / "ImageSets" / "Main" / f"{part}.txt").write_text("\n".join(names))
-        for name, photo in zip(names, own, strict=True):
+        for name, photo in zip(names, part_photos, strict=True):
             Image.open(photo.file).save(base / "JPEGImages" / f"{name}.jpg", quality=95)
             objects = "".join(
                 f"<object><name>{('dog', 'cat')[c]}</name><difficult>0</difficult><bndbox><xmin>{x1 + 1:.0f}</xmin>"
@@ -189,9 +189,9 @@ def test_voc_trains_and_is_scored_by_its_own_rule_on_photos_it_has_not_seen(rect
     assert (result["train_examples"], result["val_examples"]) == (12, 6)
     assert 0 <= result["val_mAP"] <= 1
     assert result["train_split"] == "VOC2007-trainval+VOC2012-trainval"
-    seen = load_detector(tmp_path / "run" / "last.keras").trained_on
+    trained_on = load_detector(tmp_path / "run" / "last.keras").trained_on
     for parts, count in (((("VOC2007", "test"),), 0), ((("VOC2012", "val"),), 3)):
-        assert np.isin(contents(open_voc(tmp_path / "devkit", parts)), seen).sum() == count
+        assert np.isin(content_hashes(open_voc(tmp_path / "devkit", parts)), trained_on).sum() == count
     done = run("recipes/voc.py", *arguments, "--test", "12", "--workdir", tmp_path / "other")
     assert done.returncode == 2
     assert "is trained on 3 of the 3 photos of VOC2012-val" in done.stderr.splitlines()[-1]

@@ -17,7 +17,7 @@ def finetune(*arguments):
     return run("recipes/finetune.py", *arguments)
 
 
-def test_it_keeps_what_is_frozen_and_continues(photo_folder, tmp_path):
+def test_frozen_parts_stay_and_the_run_continues(photo_folder, tmp_path):
     model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=5)
     model.preprocessing, model.licence = CAFFE, "CC0"
     model.save(tmp_path / "trained.keras")
@@ -39,8 +39,8 @@ def test_it_keeps_what_is_frozen_and_continues(photo_folder, tmp_path):
     assert again.returncode == 0, again.stderr
 
 
-def test_it_learns(photo_folder, tmp_path):
-    """Two classes that differ in brightness alone, 12 photos: the loss falls from chance to next to nothing."""
+def test_fine_tuning_learns(photo_folder, tmp_path):
+    """On 12 photos of two classes that differ only in brightness, the loss falls from chance to almost zero."""
     model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=5)
     model.preprocessing = CAFFE
     model.save(tmp_path / "trained.keras")
@@ -54,9 +54,9 @@ def test_it_learns(photo_folder, tmp_path):
     assert json.loads((tmp_path / "run" / "result.json").read_text())["val_error"] == 0
 
 
-def test_what_is_no_trained_network_is_refused_before_a_folder_is_made(photo_folder, tmp_path):
+def test_untrained_networks_are_refused_before_a_folder_is_created(photo_folder, tmp_path):
     for arguments, words in (
-        (["--model", "ResNet20"], "ResNet20 is no trained network of keras_resnet"),
+        (["--model", "ResNet20"], "ResNet20 is not a trained network of keras_resnet"),
         ([], "--model must name a trained network"),
     ):
         done = finetune(*arguments, "--data", photo_folder, "--workdir", tmp_path / "run")

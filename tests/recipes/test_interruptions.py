@@ -1,4 +1,4 @@
-"""Runs that signals end, at once or with a checkpoint, and that the same command continues."""
+"""Runs that a signal ends, at once or with a checkpoint, and that the same command continues."""
 
 import csv
 import signal
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.long
 EQUAL = ("split", "step", "images", "loss", "error", "learning_rate")
 
 
-def end_of(workdir):
-    """What two equal runs have in common: curves, all variables and the network."""
+def read_run(workdir):
+    """The curves, all variables and the network of a finished run."""
     with (workdir / "metrics.csv").open() as file:
         curves = [[row[column] for column in EQUAL] for row in csv.DictReader(file)]
     last = max(workdir.glob("checkpoints/step-*"))
@@ -28,7 +28,7 @@ def end_of(workdir):
 
 
 def assert_equal_runs(workdir, other):
-    (curves, arrays), (other_curves, other_arrays) = end_of(workdir), end_of(other)
+    (curves, arrays), (other_curves, other_arrays) = read_run(workdir), read_run(other)
     assert curves == other_curves
     assert arrays.keys() == other_arrays.keys()
     for name, value in arrays.items():
@@ -38,19 +38,19 @@ def assert_equal_runs(workdir, other):
 LONG = ("--steps", 60, "--save-every", 7, "--batch-size", 2)  # epochs of 6 steps
 
 
-def test_a_run_ended_again_and_again_comes_to_the_end_of_one_never_stopped(photo_folder, tmp_path):
-    """By each signal, and with its newest checkpoint damaged after the kill: weights, statistics, momentum, rates and
-    curves equal, bit for bit."""
+def test_a_run_ended_again_and_again_equals_one_that_was_never_stopped(photo_folder, tmp_path):
+    """It is ended by three signals, and after SIGKILL its newest checkpoint is damaged: weights, statistics, momentum,
+    rates and curves are equal bit for bit."""
     whole = run(IMAGENET, *small(photo_folder, tmp_path / "whole", *LONG))
     assert whole.returncode == 0, whole.stderr
-    workdir, said = tmp_path / "run", []
+    workdir, processes = tmp_path / "run", []
     arguments = small(photo_folder, workdir, *LONG)
     for number, status in ((signal.SIGTERM, 143), (signal.SIGKILL, -9), (signal.SIGINT, 130)):
         with Program(IMAGENET, *arguments) as program:
             until_step(program, workdir, newest_of(workdir) + 7)
             program.send_signal(number)
             done = program.ended()
-        said.append(done)
+        processes.append(done)
         assert done.returncode == status, done.stderr
         assert ("saving a checkpoint first" in done.stderr) == (number != signal.SIGKILL)
         assert "Traceback" not in done.stderr
@@ -59,10 +59,10 @@ def test_a_run_ended_again_and_again_comes_to_the_end_of_one_never_stopped(photo
             newest = max(workdir.glob("checkpoints/step-*"))
             content = (newest / "variables.npz").read_bytes()
             (newest / "variables.npz").write_bytes(content[: len(content) // 2])
-    assert f"{newest} is damaged" in said[2].stderr
+    assert f"{newest} is damaged" in processes[2].stderr
     done = run(IMAGENET, *arguments)
     assert done.returncode == 0, done.stderr
-    assert all("continuing at step" in each.stdout for each in (*said[1:], done))
+    assert all("continuing at step" in process.stdout for process in (*processes[1:], done))
     assert_equal_runs(tmp_path / "whole", workdir)
 
 

@@ -1,4 +1,4 @@
-"""The recipes, run as a user runs them: command in, files and sentences out."""
+"""The recipes, run as a user runs them: the files and messages that a command gives."""
 
 import contextlib
 import csv
@@ -33,7 +33,7 @@ KEYS = {"model", "steps", "seed", "val_error", "test_error", "images_per_second"
 def trained(tmp_path_factory):
     """A run of five epochs, what it printed, and its photos."""
     folder = tmp_path_factory.mktemp("trained")
-    photos, workdir = write_photos(folder), folder / "runs" / "mine"
+    photos, workdir = write_photos(folder), folder / "runs" / "small"
     done = run(IMAGENET, *small(photos, workdir, *TRAINED))
     assert done.returncode == 0, done.stderr
     return photos, workdir, done
@@ -46,8 +46,8 @@ def test_a_folder_of_photos_is_trained_on(trained):
     photos, workdir, done = trained
     lines = done.stdout.splitlines()
     assert lines[0].startswith("settings: --model ResNet20")
-    assert sum("val_error" in line for line in lines if line.startswith("epoch ")) == 5  # a line an epoch
-    assert "retracing" not in done.stderr  # five validations recalibrate in one function
+    assert sum("val_error" in line for line in lines if line.startswith("epoch ")) == 5  # one line per epoch
+    assert "retracing" not in done.stderr  # five validations recalibrate with one function
     result = json.loads((workdir / "result.json").read_text())
     assert result.keys() >= KEYS
     assert (result["model"], result["steps"], result["val_examples"]) == ("ResNet20", 15, 4)
@@ -62,13 +62,14 @@ def test_a_folder_of_photos_is_trained_on(trained):
         model = keras.models.load_model(workdir / name)
         x = np.stack([np.asarray(Image.open(photos / "val" / c / "0.JPEG").resize((32, 32))) for c in ("cat", "dog")])
         assert model.predict(keras_resnet.preprocess_input(x, model), verbose=0).shape == (2, 2)
-    validation = data.imagenet_batches(data.open_data(str(photos)).validation, model.preprocessing, 4, 32)
+    view = data.ImageNetView(model.preprocessing, 32)
+    validation = data.imagenet_batches(data.open_data(str(photos)).validation, view, 4)
     wrong = [np.argmax(model.predict(x, verbose=0), axis=1) != y.numpy() for x, y in validation]
-    assert result["val_error"] == pytest.approx(100 * np.mean(wrong))  # of last.keras, statistics recalibrated
+    assert result["val_error"] == pytest.approx(100 * np.mean(wrong))  # of last.keras, with recalibrated statistics
 
 
-def tags_of(folder):
-    """Tag to steps of everything TensorBoard reads from a folder."""
+def read_tags(folder):
+    """The steps of every tag that TensorBoard reads from a folder, and the reader."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
@@ -78,12 +79,12 @@ def tags_of(folder):
 
 def test_tensorboard_shows_curves_health_pictures_settings_and_graph(trained):
     _, workdir, _ = trained
-    train, events = tags_of(workdir / "train")
-    validation, _ = tags_of(workdir / "validation")
+    train, events = read_tags(workdir / "train")
+    validation, _ = read_tags(workdir / "validation")
     curves = {"loss", "error", "learning_rate", "images_per_second", "input_wait"}
-    health = {f"{what}/{stage}" for what in ("stages_gradient_norm", "stages_update_over_weight")
+    health = {f"{name}/{stage}" for name in ("stages_gradient_norm", "stages_update_over_weight")
               for stage in ("conv1", "conv2", "conv3", "conv4", "predictions")}  # fmt: skip
-    health |= {f"{what}/conv{n}" for what in ("stages_bn_mean", "stages_bn_deviation") for n in (1, 2, 3, 4)}
+    health |= {f"{name}/conv{n}" for name in ("stages_bn_mean", "stages_bn_deviation") for n in (1, 2, 3, 4)}
     assert train.keys() == curves | health | {"inputs after augmentation"}
     assert validation.keys() - {"worst mistakes"} == {
         "loss",
@@ -92,7 +93,7 @@ def test_tensorboard_shows_curves_health_pictures_settings_and_graph(trained):
         "_hparams_/session_start_info",
     }
     assert train["loss"] == train["stages_gradient_norm/conv3"] == [3, 6, 9, 12, 15]
-    assert train["images_per_second"] == [12, 24, 36, 48, 60]  # over images, not steps
+    assert train["images_per_second"] == [12, 24, 36, 48, 60]  # the axis is images, not steps
     assert all(0 <= float(tf.make_ndarray(e.tensor_proto)) <= 1 for e in events.Tensors("input_wait"))
     assert any("predictions" in node.name for node in events.Graph() and read_graph(events).node)
     assert list((workdir / "train" / "plugins" / "profile").glob("*/*.xplane.pb"))
@@ -104,23 +105,23 @@ def read_graph(events):
 
 
 def test_tensorboard_serves_the_curves_of_a_run(trained):
-    """Started by the last line that the run printed, and asked as a browser asks."""
+    """Started with the last line that the run printed, and queried as a browser does."""
     _, workdir, done = trained
     program, *folder = done.stdout.splitlines()[-1].removeprefix("curves: ").split()
     (port,) = load_program("tools/launch_local.py").free_ports(1)
     command = [str(Path(sys.executable).with_name(program)), *folder, "--port", str(port)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
         try:
-            address = f"http://localhost:{port}/data/plugin/scalars/scalars?run=mine/train&tag=loss"
-            served = [(step, value) for _, step, value in answer_of(server, address)]
+            address = f"http://localhost:{port}/data/plugin/scalars/scalars?run=small/train&tag=loss"
+            served = [(step, value) for _, step, value in query(server, address)]
         finally:
             server.terminate()
     rows = [row for row in csv.DictReader((workdir / "metrics.csv").open()) if row["split"] == "train"]
     assert served == [(int(row["step"]), pytest.approx(float(row["loss"]), rel=1e-6)) for row in rows]
 
 
-def answer_of(server, address):
-    """What ``server`` answers in the end: first it is not there, then it has not read the files."""
+def query(server, address):
+    """The answer of ``server``, repeated until it is up and has read the files."""
     until = time.monotonic() + 120
     while server.poll() is None:
         with contextlib.suppress(urllib.error.URLError):
@@ -130,7 +131,7 @@ def answer_of(server, address):
     raise AssertionError(f"{server.args} ended with status {server.returncode}")
 
 
-LEARNED = [  # more arguments, and the highest error in percent; chance is 90
+LEARNED = [  # further arguments, and the highest error in percent; chance is 90
     pytest.param(("--epochs", 2, "--change", "blocks=[1,1,1]"), 80, id="2 epochs"),
     pytest.param((), 10, id="whole", marks=pytest.mark.slow),
 ]
@@ -138,7 +139,7 @@ LEARNED = [  # more arguments, and the highest error in percent; chance is 90
 
 @pytest.mark.parametrize(("more", "highest"), LEARNED)
 def test_the_demo_set_is_learned(more, highest, tmp_path):
-    """As a user's first command starts it, from nothing."""
+    """By a user's first command, in an empty folder."""
     command = [sys.executable, ROOT / IMAGENET, *map(str, more)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr
@@ -148,7 +149,7 @@ def test_the_demo_set_is_learned(more, highest, tmp_path):
 
 
 def test_cifar10_trains_and_reports_its_splits(real_data, tmp_path):
-    """With the smallest network, since most of such a run's time is the validation."""
+    """With the smallest network, because such a run spends most of its time in validation."""
     network = ("--change", "blocks=[1,1]", "filters=[4,8]")
     arguments = ("--data-dir", real_data("tfds"), "--steps", 3, "--workdir", tmp_path / "run", *network)
     done = run("recipes/cifar10.py", *arguments)
@@ -166,7 +167,7 @@ BAD = {
     "zero batch": (["--batch-size", "0"], "--batch-size 0 must be a whole number from 1"),
     "negative size": (["--image-size", "-1"], "--image-size -1 must be a whole number from 1"),
     "empty workdir": (["--workdir", ""], "--workdir '' is empty: give a value, or leave --workdir out"),
-    "both lengths": (["--steps", "5", "--epochs", "2"], "give one of them"),
+    "both lengths": (["--steps", "5", "--epochs", "2"], "give only one of them"),
 }
 
 
@@ -174,8 +175,8 @@ BAD = {
 def test_bad_input_ends_in_one_sentence(case, photo_folder, tmp_path):
     arguments, sentence = BAD[case]
     start = ["--data", photo_folder, "--model", "ResNet20", "--image-size", 32, "--batch-size", 4]
-    kept = [a for i in range(0, len(start), 2) if start[i] not in arguments for a in start[i : i + 2]]
-    done = run(IMAGENET, *kept, *arguments, "--workdir", tmp_path / "run")
+    others = [a for i in range(0, len(start), 2) if start[i] not in arguments for a in start[i : i + 2]]
+    done = run(IMAGENET, *others, *arguments, "--workdir", tmp_path / "run")
     assert done.returncode == 2, done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
@@ -191,7 +192,7 @@ def test_an_unknown_precision_lists_the_valid_ones(value, tmp_path):
         assert valid in done.stderr
 
 
-def test_a_workdir_that_cannot_be_written_or_holds_another_run(trained, tmp_path):
+def test_a_workdir_that_cannot_be_written_or_holds_another_run_is_refused(trained, tmp_path):
     photos, workdir, _ = trained
     (tmp_path / "file").write_text("")
     done = run(IMAGENET, *small(photos, tmp_path / "file" / "run", "--steps", 3))
@@ -225,14 +226,14 @@ def test_the_modern_recipe_trains_and_saves_its_averaged_weights(photo_folder, t
     with np.load(tmp_path / "run" / "checkpoints" / "step-000000007" / "variables.npz") as arrays:
         names = [name for name in arrays if "average" in name]
         averages = [arrays[name] for name in names]
-        assert any("dynamic_scale" in name for name in arrays)  # of the loss, for float16
+        assert any("dynamic_scale" in name for name in arrays)  # loss scaling for float16
     last = keras.models.load_model(tmp_path / "run" / "last.keras")
     assert len(averages) == len(last.trainable_variables)
     for average, weight in zip(averages, last.trainable_variables, strict=True):
         np.testing.assert_array_equal(average, weight.numpy())
 
 
-def test_classes_that_differ_between_train_and_val(photo_folder, tmp_path):
+def test_different_classes_in_train_and_val_are_refused(photo_folder, tmp_path):
     os.rename(photo_folder / "val" / "dog", photo_folder / "val" / "wolf")
     done = run(IMAGENET, *small(photo_folder, tmp_path / "run", "--steps", 3))
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""The studies' arms are what their names say, and a study runs from the command line."""
+"""The arms of the studies match their names, and a study runs from the command line."""
 
 import pytest
 from conftest import ROOT
@@ -18,7 +18,7 @@ def test_arms_can_be_trained_and_pairs_are_arms(name):
     names = [arm.name for arm in study.arms]
     assert study.name == name
     assert len(set(names)) == len(names)
-    assert {each for pair in study.pairs for each in pair} <= set(names)
+    assert {name for pair in study.pairs for name in pair} <= set(names)
     for arm in study.arms:
         CifarSettings(model=arm.model, change=arm.change or None, **arm.settings).check()
 
@@ -29,24 +29,24 @@ def cost(study, name):
 
 @pytest.mark.long
 def test_bottlenecks_match_basic_blocks():
-    """Within 1.5 % in what their name says, by the package's own count, which Table 1 checks."""
+    """Within 1.5 %, in the quantity of their name, by the package's own count (checked against Table 1 elsewhere)."""
     for arm in STUDIES["bottleneck"].arms:
         if arm.name.startswith("bottleneck"):
-            what = "multiply_adds" if arm.name.endswith("multiply-adds") else "parameters"
+            quantity = "multiply_adds" if arm.name.endswith("multiply-adds") else "parameters"
             basic = cost("bottleneck", "basic20" if arm.model == "ResNet20" else "basic56")
-            assert arm.cost()[what] == pytest.approx(basic[what], rel=0.015)
+            assert arm.cost()[quantity] == pytest.approx(basic[quantity], rel=0.015)
 
 
 @pytest.mark.long
 def test_depth_is_traded_for_width_at_equal_parameters():
-    """Those of ResNet-110 or, of two arms, ResNet-20, as the paper's Table 6 has them: 1.7 and 0.27 million."""
+    """As many as ResNet-110 or, for two arms, ResNet-20 in Table 6: 1.7 and 0.27 million."""
     for arm in STUDIES["depth_for_width"].arms:
         parameters = 269_722 if arm.name in ("ResNet20", "ResNet110-thin") else 1_727_962
         assert arm.cost()["parameters"] == pytest.approx(parameters, rel=0.015)
 
 
 @pytest.mark.long
-def test_a_study_runs_and_a_wrong_one_ends_in_a_sentence(photo_folder, tmp_path):
+def test_a_study_runs_and_an_unknown_arm_ends_in_one_sentence(photo_folder, tmp_path):
     study = ("recipes/studies/degradation.py", "--data", photo_folder)
     short = ("--scale", 2 / 64_000, "--batch-size", 4, "--seeds", 1, "--workdir", tmp_path / "d")
     done = run(*study, *short, "--arms", "PlainNet20", "ResNet20")

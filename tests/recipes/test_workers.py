@@ -21,7 +21,7 @@ def test_two_workers_train_validate_and_save_once(photo_folder, tmp_path):
     command += small(photo_folder, tmp_path / "run", "--steps", 7)
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert done.stdout.count("validation error") == 1  # the chief speaks
+    assert done.stdout.count("validation error") == 1  # only the chief prints
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert (result["devices"], result["steps"]) == (2, 7)
 
@@ -39,27 +39,27 @@ def test_a_signal_to_one_worker_ends_all_after_the_same_step(photo_folder, tmp_p
     assert CheckpointFolder(workdir / "checkpoints").newest()[1]["step"] >= 3
 
 
-FAILURES = {  # on one worker: its number, what all must say, and how often they name it
+FAILURES = {  # on one worker: its number, the message of all workers, and how often they name that worker
     "full": (0, "The checkpoint of step 0 cannot be written", 1),
     "unlockable": (0, "is on a file system without locks", 1),
     "unreadable": (1, "There is no folder /nowhere/train", 1),
-    "infinite": (1, "was 2 times before with other batches", 0),  # of the loss of all, so that all see it
+    "infinite": (1, "has happened 2 times before with other batches", 0),  # in the sum of all losses
     "none": (1, "--batch-size 5 does not divide among 2 devices: take 4 or 6", 0),
 }
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failure_on_one_worker_ends_all_with_its_sentence(failure, photo_folder, tmp_path):
+def test_a_failure_on_one_worker_ends_all_with_its_message(failure, photo_folder, tmp_path):
     number, sentence, named = FAILURES[failure]
     arguments = list(small(photo_folder, tmp_path / "run", "--steps", 7))
     if failure == "none":
         arguments[arguments.index("--batch-size") + 1] = 5
     wrapper = ("tests/recipes/fail_on_one_worker.py", number, failure, ROOT / IMAGENET)
-    said = ""
+    messages = ""
     for done in [worker.ended(120) for worker in start_workers(*wrapper, *arguments)]:
         assert done.returncode == 2, done.stderr[-3000:]
-        (own,) = [line for line in done.stderr.splitlines() if sentence in line]
-        assert own.startswith("imagenet.py: ")
+        (message,) = [line for line in done.stderr.splitlines() if sentence in line]
+        assert message.startswith("imagenet.py: ")
         assert "Traceback" not in done.stderr
-        said += own
-    assert said.count(f"worker {number} failed") == named
+        messages += message
+    assert messages.count(f"worker {number} failed") == named

@@ -1,4 +1,4 @@
-"""``.npz``, HDF5 and ``.keras`` files that ask for more than they hold."""
+"""``.npz``, HDF5 and ``.keras`` files that demand more memory than their contents justify."""
 
 import io
 import json
@@ -15,7 +15,7 @@ HUGE = 10**12
 
 
 def tiny(**options):
-    """A network of two classes and a few hundred weights, whose preprocessing is known."""
+    """A network with two classes, a few hundred weights and known preprocessing."""
     model = keras_resnet.ResNet20(blocks=(1, 1), filters=(2, 4), input_shape=(8, 8, 3), classes=2, **options)
     model.preprocessing = weights.TORCH
     return model
@@ -54,7 +54,7 @@ def npy(folder, value, suffix: str) -> None:
 
 
 def npz_bomb(folder, value, suffix: str) -> None:
-    """Zeros that unpack to megabytes in several members."""
+    """Several members of zeros, each of which unpacks to megabytes."""
     members, size = value
     with zipfile.ZipFile(folder / "w.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         for i in range(members):
@@ -65,7 +65,7 @@ NPZ_BOMBS = [(1, 2**20), (1, 2**27), (1, 2**29), (40, 2**23)]
 
 
 def lying(folder, suffix: str, member: str, inner: bytes) -> None:
-    """An archive whose directory says 100 bytes of what unpacks to ``inner``."""
+    """An archive whose directory claims 100 bytes for a member that unpacks to ``inner``."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(member, inner)
@@ -92,7 +92,7 @@ def _references(file):
 
 
 def _chunk_bomb(file):
-    """One chunk of 4 KiB whose packed form is of 256 MiB."""
+    """One chunk of 4 KiB whose compressed form has 256 MiB."""
     import zlib
 
     data = _set(file).create_dataset("kernel:0", (1024,), "<f4", chunks=(1024,), compression="gzip")
@@ -111,7 +111,7 @@ def _cycle(file):
         group[f"g{i}"] = group
 
 
-HDF5 = {  # what is done to an open file
+HDF5 = {  # changes to an open file
     **{f"{n} numbers, none stored": lambda f, n=n: _set(f).create_dataset("kernel:0", (n,), "<f4", chunks=(2**20,))
        for n in (10**8, 10**9, HUGE)},
     "4 TiB, packed": lambda f: _set(f).create_dataset("kernel:0", (2**40,), "<f4", chunks=(2**20,), compression="gzip"),

@@ -1,4 +1,4 @@
-"""Checkpoints that are damaged, or a stranger's."""
+"""Checkpoints that are damaged or come from a stranger."""
 
 import functools
 import hashlib
@@ -28,7 +28,7 @@ def damaged_state(draw: Draw) -> Case:
 
 
 def foreign_state(draw: Draw) -> Case:
-    """With the right checksums, as of a stranger who means it."""
+    """With the right checksums, as if forged on purpose."""
     part = draw.choice(("state", "state", "run"))
     keys = sorted(vars(State())) if part == "state" else ["settings", "rows"]
     key = draw.choice([*keys, "more"] if part == "state" else keys)
@@ -169,19 +169,19 @@ def all_damaged(draw: Draw) -> Case:
 
 
 def checkpoints_gone(draw: Draw) -> Case:
-    kind, what = draw.choice(("gone", "empty", "a file")), draw.choice(("result.json", "best.keras", "neither"))
+    kind, survivor = draw.choice(("gone", "empty", "a file")), draw.choice(("result.json", "best.keras", "neither"))
     seed = draw.randrange(3)
 
     def change(run):
         shutil.rmtree(run / "checkpoints")
         if kind != "gone":
             (run / "checkpoints").mkdir() if kind == "empty" else put(run / "checkpoints")
-        if what != "neither":
-            put(run / what, b"{}")
+        if survivor != "neither":
+            put(run / survivor, b"{}")
 
     def use(folder):
         Workdir(folder / "run", FULL | {"seed": seed}).close()
         print("taken")
 
-    name = f"checkpoints are {kind}, {what} is there, seed {seed}"
+    name = f"checkpoints are {kind}, {survivor} is there, seed {seed}"
     return on_a_run(name, change, use, "refused" if seed else "served")

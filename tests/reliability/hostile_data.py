@@ -1,4 +1,4 @@
-"""Photos, annotations, lists and record shards that a stranger made, or that were damaged."""
+"""Photos, annotations, lists and record shards that are damaged or come from a stranger."""
 
 import itertools
 import random
@@ -12,7 +12,7 @@ PROMISE = "refused with a sentence that says which entry, or read; what is lost 
 
 
 def cases(seed: int, count: int) -> list[Case]:
-    """``count`` cases, of each kind as many as there are, in turn."""
+    """``count`` cases, taken in turn from every kind until it is exhausted."""
     draw = random.Random(seed)
     kinds = [list(kind(draw)) for kind in KINDS]
     for kind in kinds:

@@ -1,4 +1,4 @@
-"""Annotations and lists of detection data that a stranger made, or that were damaged."""
+"""Annotations and lists of detection data that are damaged or come from a stranger."""
 
 import itertools
 import json
@@ -7,7 +7,14 @@ import os
 from hostile_pieces import ODD_FILES, PHOTOS, PLAIN, SIDES, WRONG, photo, put
 from watching import Case
 
-from keras_resnet.detection import detection_batches, open_coco_sets, open_det_sets, open_voc_sets, photos_of
+from keras_resnet.detection import (
+    ImageSize,
+    detection_batches,
+    open_coco_sets,
+    open_det_sets,
+    open_voc_sets,
+    read_photos,
+)
 from keras_resnet.detection.training.photo_reading import readable, with_files
 from keras_resnet.errors import in_our_words
 
@@ -31,12 +38,12 @@ def coco_document() -> dict:
 
 
 def read_detection(found) -> None:
-    """Read photos and a batch, as training does."""
+    """Read photos and a batch as in training."""
     with in_our_words():  # as every command does
         data = with_files(found.train, readable(found.train))
-        for _ in photos_of(data):
+        for _ in read_photos(data):
             pass
-        next(iter(detection_batches(data, PLAIN, 1, 32, 64)))
+        next(iter(detection_batches(data, PLAIN, 1, ImageSize(32, 64))))
 
 
 def coco_case(name: str, write, must=None) -> Case:
@@ -49,11 +56,11 @@ def coco_case(name: str, write, must=None) -> Case:
 
 
 def coco_fields(draw):
-    for place, (what, literal) in itertools.product(COCO_PLACES, WRONG.items()):
+    for place, (description, literal) in itertools.product(COCO_PLACES, WRONG.items()):
         text = put(coco_document(), place, literal)
-        leads_out = place[-1:] == ("file_name",) and what in ("a climbing name", "an absolute name")
+        leads_out = place[-1:] == ("file_name",) and description in ("a climbing name", "an absolute name")
         yield coco_case(
-            f"{' '.join(map(str, place)) or 'the file'} is {what}",
+            f"{' '.join(map(str, place)) or 'the file'} is {description}",
             lambda path, text=text: path.write_text(text),
             "refused" if leads_out else None,
         )
@@ -154,18 +161,18 @@ def voc_files(draw):
     yield voc_case("the XML of another size", voc_xml(width=8, height=12).encode(), must="refused")
     for name in (b"../up", b"/etc/passwd", b"a\0b", b"x" * 5000, b"\xff\xfe", b"", b"2", b"1\n1", b"1 -1 extra"):
         yield voc_case(f"its list names {name[:20]!a}", lists=name + b"\n")
-    for what, make in ODD_FILES.items():
+    for description, make in ODD_FILES.items():
         for place in ("Annotations/1.xml", "ImageSets/Main/trainval.txt", "JPEGImages/1.jpg"):
 
             def replace(root, make=make, place=place):
                 (root / place).unlink()
                 make(root / place)
 
-            yield voc_case(f"{place} is {what}", make=replace, must="refused")
+            yield voc_case(f"{place} is {description}", make=replace, must="refused")
 
 
 def det_lists(draw):
-    for what, classes, names in (
+    for description, classes, names in (
         ("no classes", b"", b"a 1\n"), ("classes of one word", b"n01\n", b"a 1\n"), ("no names", b"n01 dog\n", b""),
         ("no UTF-8 classes", b"\xff x\n", b"a\n"), ("no UTF-8 names", b"n01 dog\n", b"\xff\n"),
         ("an absolute name", b"n01 dog\n", b"/etc/passwd\n"),
@@ -182,4 +189,4 @@ def det_lists(draw):
             (root / "classes.txt").write_bytes(classes)
             (root / "val1.txt").write_bytes(names)
 
-        yield Case(f"DET: {what}", prepare, lambda folder: read_detection(open_det_sets("d")))
+        yield Case(f"DET: {description}", prepare, lambda folder: read_detection(open_det_sets("d")))

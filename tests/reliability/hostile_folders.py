@@ -1,4 +1,4 @@
-"""Folders of photos, and lists of their labels, that a stranger made or that were damaged."""
+"""Folders of photos and label lists that are damaged or come from a stranger."""
 
 import itertools
 import os
@@ -7,8 +7,10 @@ from pathlib import Path
 from hostile_pieces import ODD_FILES, PHOTOS, PLAIN, photo
 from watching import Case
 
-from keras_resnet.data import imagenet_batches, open_data
+from keras_resnet.data import ImageNetView, imagenet_batches, open_data
 from keras_resnet.errors import in_our_words
+
+VIEW = ImageNetView(PLAIN, 8)
 
 
 def write_folder(root: Path, count: int = 4) -> None:
@@ -21,8 +23,8 @@ def read_folder(folder) -> None:
     """Read a training batch and the validation images."""
     with in_our_words():  # as every command does
         found = open_data("d")
-        next(iter(imagenet_batches(found.train, PLAIN, 4, 8, seed=0)))
-        for _ in imagenet_batches(found.validation, PLAIN, 4, 8):
+        next(iter(imagenet_batches(found.train, VIEW, 4, seed=0)))
+        for _ in imagenet_batches(found.validation, VIEW, 4):
             pass
 
 
@@ -35,7 +37,7 @@ def folder_case(name: str, make, must=None, count=4, use=read_folder) -> Case:
 
 
 def folder_photos(draw):
-    for (what, make), part, count in itertools.product(PHOTOS.items(), ("train", "val"), (4, 202)):
+    for (description, make), part, count in itertools.product(PHOTOS.items(), ("train", "val"), (4, 202)):
 
         def replace(root, make=make, part=part):
             path = root / part / "a" / "000.png"
@@ -43,7 +45,7 @@ def folder_photos(draw):
             make(path)
 
         yield folder_case(
-            f"one of {count} photos in {part} is {what}", replace, "served" if count > 100 else None, count
+            f"one of {count} photos in {part} is {description}", replace, "served" if count > 100 else None, count
         )
 
 
@@ -66,13 +68,13 @@ def folder_shapes(draw):
                 path.unlink()
 
         yield folder_case(f"no photos in {part}", emptied)
-        for what, make in ODD_FILES.items():
+        for description, make in ODD_FILES.items():
 
             def replaced(root, part=part, make=make):
                 os.rename(root / part, root / "elsewhere")
                 make(root / part)
 
-            yield folder_case(f"{part} is {what}", replaced)
+            yield folder_case(f"{part} is {description}", replaced)
 
 
 LABELS = {
@@ -100,8 +102,10 @@ def label_lists(draw):
     for name, contents in LABELS.items():
         for content in contents:
             yield folder_case(f"{name} holds {content[:20]!r}", lambda root, n=name, c=content: flat(root, n, c))
-        for what, make in ODD_FILES.items():
-            yield folder_case(f"{name} is {what}", lambda root, n=name, make=make: flat(root, n, make=make), "refused")
+        for description, make in ODD_FILES.items():
+            yield folder_case(
+                f"{name} is {description}", lambda root, n=name, make=make: flat(root, n, make=make), "refused"
+            )
     for meta in (b"", b"MATLAB 5.0", b"\0" * 200, bytes(draw.randrange(256) for _ in range(400))):
 
         def with_meta(root, meta=meta):
@@ -111,13 +115,13 @@ def label_lists(draw):
 
 
 def lost_photos(draw):
-    """Photos that go, or are damaged, between two readings: a few are replaced, many end in a sentence."""
+    """Photos lost or damaged between two reads: a few are replaced, many end in one sentence."""
     damages = {
         "gone": lambda path: path.unlink(),
-        **{what: (lambda path, make=make: (path.unlink(), make(path))) for what, make in PHOTOS.items()},
+        **{description: (lambda path, make=make: (path.unlink(), make(path))) for description, make in PHOTOS.items()},
     }
-    for (what, damage), lost in itertools.product(damages.items(), (1, 150)):
-        if "whole" in what and lost > 1:  # whole, and minutes of work
+    for (description, damage), lost in itertools.product(damages.items(), (1, 150)):
+        if "whole" in description and lost > 1:  # valid, and it would take minutes
             continue
         places = draw.sample(range(202), lost)
 
@@ -127,10 +131,10 @@ def lost_photos(draw):
             for place in places:
                 damage(Path(found.train.file(place)))
             with in_our_words():
-                for _ in imagenet_batches(found.train, PLAIN, 101, 8, seed=0).take(2):
+                for _ in imagenet_batches(found.train, VIEW, 101, seed=0).take(2):
                     pass
             found.train.reader.check()
 
-        name = f"folder: {lost} of 202 photos are {what} in training"
+        name = f"folder: {lost} of 202 photos are {description} in training"
         must = "served" if lost == 1 else "refused"
         yield Case(name, lambda folder: write_folder(folder / "d", 202), use, ("d/train/*",), must)

@@ -1,4 +1,4 @@
-"""``.keras`` files of layers that this package has no use for, with numbers that take memory or time."""
+"""``.keras`` files with layers that this package does not use, and numbers that cost memory or time."""
 
 import json
 
@@ -8,7 +8,7 @@ from keras import layers
 
 HUGE = 10**10
 VOCABULARY = {"vocabulary": "/dev/zero"}
-LAYERS = {  # by name: shape of the input, what makes a small layer, and what its configuration says instead
+LAYERS = {  # by name: shape of the input, a function that makes a small layer, and changes to its configuration
     "a dense layer": ((4,), lambda: layers.Dense(2), {"units": HUGE}),
     "an embedding": ((4,), lambda: layers.Embedding(3, 2), {"input_dim": HUGE}),
     "a transposed convolution": ((8, 8, 3), lambda: layers.Conv2DTranspose(2, 3), {"kernel_size": [10**5, 10**5]}),
@@ -33,7 +33,7 @@ INPUTS = {"words of a device": "string", "texts of a device": "string", "integer
 
 
 def unusual(folder, value, suffix: str) -> None:
-    """A file of one layer and no weights."""
+    """A file with one layer and no weights."""
     shape, make, changes = LAYERS[value]
     inputs = keras.Input([min(side, 400) for side in shape], dtype=INPUTS.get(value, "float32"))
     config = keras.saving.serialize_keras_object(keras.Model(inputs, make()(inputs)))

@@ -1,4 +1,4 @@
-"""Weight files of real layouts with numbers, descriptions or configurations that no network has."""
+"""Weight files with a real layout, but with numbers, descriptions or configurations that no network has."""
 
 import copy
 import json
@@ -40,7 +40,7 @@ VALUES = {
     "negative variances": _put("moving_variance", lambda array: -np.ones_like(array)),
     "a small negative variance": _put("conv1_bn/moving_variance", _first(-1e-4)),
 }
-TYPES = {  # which array, and what it becomes
+TYPES = {  # which array, and its replacement
     "beyond float32": ("conv1_conv/kernel", lambda array: np.full(array.shape, 1e300)),
     "texts": ("conv1_conv/kernel", lambda array: np.full(array.shape, "x")),
     "bytes": ("predictions/kernel", lambda array: np.full(array.shape, b"x")),
@@ -56,7 +56,7 @@ TYPES = {  # which array, and what it becomes
 
 
 def values(folder, value, suffix: str) -> None:
-    """A whole file, but for some numbers."""
+    """A valid file except for some numbers."""
     change = VALUES[value]
     if suffix in (".pth", ".th"):
         model = keras_resnet.ResNet20(classes=2, zero_channels="both_sides")
@@ -72,7 +72,7 @@ def values(folder, value, suffix: str) -> None:
 
 
 def types(folder, value, suffix: str) -> None:
-    """The same with arrays of other types or shapes, which a network cannot hold."""
+    """The same with arrays of types or shapes that a network cannot hold."""
     model, (wrong, change) = tiny(), TYPES[value]
     if suffix == ".npz":
         arrays = {name: change(a) if name == wrong else a for name, a in weights.named_arrays(model).items()}
@@ -101,7 +101,7 @@ def twice(folder, value, suffix: str) -> None:
         write(folder / f"w{suffix}", *state(named | second))
 
 
-DESCRIPTIONS = [  # a field, and a value of it
+DESCRIPTIONS = [  # a field, and its value
     *(("spec", value) for value in (3, "x", [], {"name": "x"}, {"colour": "red"}, [1, 2])),
     *(("spec.blocks", value) for value in ([], [0, 1], [10**9, 1], [1.5, 1], ["1", 1], [10**400, 1], [[1], 1], None)),
     *(("spec.filters", value) for value in ([10**9, 4], [2**15, 2**15], [-2, 4], [2, 4, 8], [True, 4], "ab")),
@@ -127,14 +127,14 @@ DESCRIPTIONS = [  # a field, and a value of it
 
 
 def descriptions(folder, value, suffix: str) -> None:
-    """A whole file, but for what it says of its network."""
+    """A valid file except for its description of the network."""
     model = tiny()
     described = copy.deepcopy(as_json(model))
-    (where, what), inner = value, described
+    (where, new), inner = value, described
     *groups, last = where.split(".")
     for group in groups:
         inner = inner[group]
-    inner[last] = what
+    inner[last] = new
     weights.write(model, folder / f"w{suffix}")
     text = json.dumps(described)
     if suffix == ".npz":
@@ -155,7 +155,7 @@ def descriptions(folder, value, suffix: str) -> None:
 
 
 def _layers(change):
-    """A configuration with ``change`` made to each layer's own."""
+    """A configuration with ``change`` applied to that of each layer."""
 
     def changed(config: dict) -> dict:
         for layer in config["config"]["layers"]:
@@ -166,7 +166,7 @@ def _layers(change):
 
 
 def _own(key: str, value):
-    """``key`` of each layer that has it set to ``value``."""
+    """A configuration with ``key`` set to ``value`` in each layer that has it."""
     return _layers(lambda layer: layer["config"].update({key: value}) if key in layer["config"] else None)
 
 
@@ -185,13 +185,13 @@ def _wide(config: dict, units: int) -> dict:
 
 
 def _activations(config: dict, count: int, backwards: bool = False) -> dict:
-    """A chain of ``count`` activations, each a call that Keras takes a millisecond for."""
+    """A chain of ``count`` activations, each of which takes Keras a millisecond."""
 
     def after(name, i):
         history = {"shape": [None, 8, 8, 3], "dtype": "float32", "keras_history": [name, 0, 0]}
         node = {"args": [{"class_name": "__keras_tensor__", "config": history}], "kwargs": {}}
-        own = {"module": "keras.layers", "class_name": "ReLU", "config": {}, "name": f"a{i}"}
-        return own | {"inbound_nodes": [node]}
+        layer = {"module": "keras.layers", "class_name": "ReLU", "config": {}, "name": f"a{i}"}
+        return layer | {"inbound_nodes": [node]}
 
     first = config["config"]["layers"][0]
     chain = [after(f"a{i - 1}" if i else first["name"], i) for i in range(count)]
@@ -202,7 +202,7 @@ def _activations(config: dict, count: int, backwards: bool = False) -> dict:
 
 CODE = {"class_name": "__lambda__", "config": {"value": "x"}}
 LAMBDA = {"class_name": "Lambda", "module": "keras.layers", "config": {"function": CODE}}
-CONFIGS = {  # a text, or a function of a small network's configuration
+CONFIGS = {  # a text, or a function that changes a small network's configuration
     **{f"the text {text[:9]!r}": text for text in ("", "null", "[]", "{}", "3", "{", '{"config": 1}', "\ufeff{}")},
     **{f"{n} brackets": "[" * n + "]" * n for n in (500, 100_000, 5_000_000)},
     **{f"objects {n} deep": '{"config":' * n + "1" + "}" * n for n in (400, 900, 100_000)},
@@ -233,7 +233,7 @@ CONFIGS = {  # a text, or a function of a small network's configuration
 
 
 def configs(folder, value, suffix: str) -> None:
-    """A ``.keras`` file whose configuration is not that of its weights."""
+    """A ``.keras`` file whose configuration does not match its weights."""
     model, change = tiny(), CONFIGS[value]
     model.save(folder / "w.keras")
     with zipfile.ZipFile(folder / "w.keras") as archive:
@@ -259,7 +259,7 @@ MEMBERS = (
 
 
 def members(folder, value, suffix: str) -> None:
-    """A whole ``.keras`` file with one more member."""
+    """A valid ``.keras`` file with an additional member."""
     model = tiny()
     model.save(folder / "w.keras")
     with zipfile.ZipFile(folder / "w.keras", "a") as archive:

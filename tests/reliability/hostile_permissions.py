@@ -1,4 +1,4 @@
-"""Files and folders that this user may not read or write, and files whose disk fails."""
+"""Files and folders without read or write permission, and files on a failing disk."""
 
 import itertools
 import json
@@ -26,7 +26,7 @@ READ_ONLY, NAMES_ONLY, CLOSED = 0o500, 0o400, 0o000
 
 
 def cases(seed: int, count: int) -> list[Case]:
-    """``count`` cases, of each kind as many as there are, in turn."""
+    """``count`` cases, taken in turn from every kind until it is exhausted."""
     draw = random.Random(seed)
     kinds = [list(kind()) for kind in KINDS]
     for kind in kinds:
@@ -36,7 +36,7 @@ def cases(seed: int, count: int) -> list[Case]:
 
 
 def close(path: Path, mode: int = CLOSED) -> None:
-    """Take the permissions away; whoever is not stopped by that cannot try these cases."""
+    """Remove the permissions; a user who is not stopped by that cannot try these cases."""
     path.chmod(mode)
     if mode == READ_ONLY:
         stopped = not os.access(path, os.W_OK)
@@ -49,7 +49,7 @@ def close(path: Path, mode: int = CLOSED) -> None:
 
 
 def fail(path: Path) -> None:
-    """Have every reading of the file end in EIO, as on a failing disk."""
+    """Make every read of the file end in EIO, as on a failing disk."""
     path.unlink()
     path.symlink_to("/proc/self/mem")
 
@@ -59,7 +59,7 @@ FAULTS = {"closed": close, "failing": fail}
 
 def weight_files():
     uses = (read, load, load_weights, classify, evaluate)
-    for suffix, use, (what, fault) in itertools.product((".weights.h5", ".keras"), uses, FAULTS.items()):
+    for suffix, use, (condition, fault) in itertools.product((".weights.h5", ".keras"), uses, FAULTS.items()):
 
         def prepare(folder, suffix=suffix, fault=fault):
             photos(folder)
@@ -67,18 +67,18 @@ def weight_files():
             model.save(folder / "w.keras") if suffix == ".keras" else model.save_weights(folder / "w.weights.h5")
             fault(folder / f"w{suffix}")
 
-        yield Case(f"weights: w{suffix} is {what}, by {use.__name__}", prepare, use, must="refused")
+        yield Case(f"weights: w{suffix} is {condition}, by {use.__name__}", prepare, use, must="refused")
 
 
 def photo_folders():
-    for (what, fault), part in itertools.product(FAULTS.items(), ("train", "val")):
+    for (condition, fault), part in itertools.product(FAULTS.items(), ("train", "val")):
         for count, must in ((4, "refused"), (202, "served")):
 
             def prepare(folder, part=part, count=count, fault=fault):
                 write_folder(folder / "d", count)
                 fault(folder / "d" / part / "a" / "000.png")
 
-            yield Case(f"folder: one of {count} photos in {part} is {what}", prepare, read_folder, must=must)
+            yield Case(f"folder: one of {count} photos in {part} is {condition}", prepare, read_folder, must=must)
     for place, mode in itertools.product((".", "train", "val", "train/a", "val/b"), (CLOSED, NAMES_ONLY)):
 
         def prepare(folder, place=place, mode=mode):
@@ -119,15 +119,15 @@ def detection_sets():
         ),
     }
     for kind, (write, opened, files, folders) in sets.items():
-        faults = [(file, what, fault) for file in files for what, fault in FAULTS.items()]
-        for place, what, fault in [*faults, *((place, "closed", close) for place in folders)]:
+        faults = [(file, condition, fault) for file in files for condition, fault in FAULTS.items()]
+        for place, condition, fault in [*faults, *((place, "closed", close) for place in folders)]:
 
             def prepare(folder, write=write, place=place, fault=fault):
                 write(folder)
                 fault(folder / "d" / place)
 
             yield Case(
-                f"{kind}: {place} is {what}",
+                f"{kind}: {place} is {condition}",
                 prepare,
                 lambda folder, opened=opened: read_detection(opened()),
                 must="refused",
@@ -135,14 +135,14 @@ def detection_sets():
 
 
 def record_sets():
-    for file, (what, fault) in itertools.product((records.MANIFEST, "train-0.tfrecord"), FAULTS.items()):
+    for file, (condition, fault) in itertools.product((records.MANIFEST, "train-0.tfrecord"), FAULTS.items()):
 
         def prepare(folder, file=file, fault=fault):
             manifest = write_records(folder / "d")
             (folder / "d" / records.MANIFEST).write_text(json.dumps(manifest))
             fault(folder / "d" / file)
 
-        yield Case(f"records: {file} is {what}", prepare, read_folder, must="refused")
+        yield Case(f"records: {file} is {condition}", prepare, read_folder, must="refused")
 
 
 def run_folders():

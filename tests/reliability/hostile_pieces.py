@@ -1,4 +1,4 @@
-"""What stands where a photo, another file or a value of JSON belongs."""
+"""Wrong contents for photos, other files and JSON values."""
 
 import json
 import os
@@ -21,7 +21,7 @@ WRONG = {  # JSON
     "a climbing name": '"../../up.jpg"', "an absolute name": '"/etc/passwd"', "a zero byte": '"a\\u0000b"',
     "half a surrogate pair": '"\\ud800"', "a line end": '"a\\nb"', "nothing": "",
 }  # fmt: skip
-HERE = "<here>"  # stands for what is put into a document
+HERE = "<here>"  # marks where a value is put into a document
 
 
 def put(document, place, literal: str) -> str:
@@ -43,7 +43,7 @@ def photo(path: Path, level: int = 0) -> None:
 
 
 def huge_png(path: Path, side: int, rows: int = 4) -> None:
-    """A small file whose header promises ``side`` x ``side`` pixels."""
+    """A small file whose header announces ``side`` x ``side`` pixels."""
 
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

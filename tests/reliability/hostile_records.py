@@ -1,4 +1,4 @@
-"""Record shards that a stranger made, or that were damaged."""
+"""Record shards that are damaged or come from a stranger."""
 
 import itertools
 import json
@@ -40,20 +40,20 @@ def record_case(name: str, change, must=None) -> Case:
 
 
 def record_manifests(draw):
-    for place, (what, literal) in itertools.product(RECORD_PLACES, WRONG.items()):
+    for place, (description, literal) in itertools.product(RECORD_PLACES, WRONG.items()):
 
         def change(root, manifest, place=place, literal=literal):
             (root / records.MANIFEST).write_text(put(manifest, place, literal))
 
-        yield record_case(f"{' '.join(map(str, place)) or 'the manifest'} is {what}", change)
-    for what, make in ODD_FILES.items():
+        yield record_case(f"{' '.join(map(str, place)) or 'the manifest'} is {description}", change)
+    for description, make in ODD_FILES.items():
         for file in (records.MANIFEST, "train-0.tfrecord"):
 
             def replace(root, manifest, make=make, file=file):
                 (root / file).unlink()
                 make(root / file)
 
-            yield record_case(f"{file} is {what}", replace, "refused")
+            yield record_case(f"{file} is {description}", replace, "refused")
 
 
 def record_shards(draw):
@@ -84,14 +84,14 @@ def record_shards(draw):
     yield record_case(
         "a record of 2^60 bytes", changed(lambda content: struct.pack("<Q", 2**60) + content[8:]), "refused"
     )
-    for what, record in {"empty": b"", "of another kind": b"\x0a\x02hi", "random": bytes(range(256))}.items():
+    for description, record in {"empty": b"", "of another kind": b"\x0a\x02hi", "random": bytes(range(256))}.items():
 
         def framed(content, record=record):
             length = struct.pack("<Q", len(record))
             sums = (struct.pack("<I", records.masked_crc(part)) for part in (length, record))
             return content + length + next(sums) + record + next(sums)
 
-        yield record_case(f"a whole record that is {what}", changed(framed), "refused")
+        yield record_case(f"a whole record that is {description}", changed(framed), "refused")
     yield record_case(
         "fewer classes than labels",
         lambda root, manifest: (root / records.MANIFEST).write_text(json.dumps(manifest | {"classes": ["a"]})),

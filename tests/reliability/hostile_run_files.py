@@ -1,4 +1,4 @@
-"""A run's settings, curves, lock and marker, damaged or of a stranger."""
+"""A run's settings, curves, lock and marker, damaged or from a stranger."""
 
 import functools
 import json
@@ -24,7 +24,7 @@ def unfinished_files(draw: Draw) -> Case:
     def use(folder):
         goes_on(folder)
         if list((folder / "run").rglob("part-*")):
-            raise StateChanged("what killed processes left is still there")
+            raise StateChanged("files left by killed processes are still there")
 
     case = on_a_run(f"a run with files left by processes {numbers}", change, use)
     return Case(case.name, case.prepare, case.use, (*OURS, "run/part-*", "run/checkpoints/part-*"), "served")
@@ -71,8 +71,8 @@ def damaged_lines(draw: Draw) -> Case:
         lines[place : place + (line is None)] = [line] if line else [lines[place][:cut] + b"\n"]
         (run / "metrics.csv").write_bytes(b"".join(lines))
 
-    what = f"holds {kind}" if line else f"is cut at {cut}"
-    return on_a_run(f"line {place} of metrics.csv {what}", change)
+    damage = f"holds {kind}" if line else f"is cut at {cut}"
+    return on_a_run(f"line {place} of metrics.csv {damage}", change)
 
 
 def cut_curves(draw: Draw) -> Case:
@@ -120,7 +120,7 @@ def damaged_lock_or_marker(draw: Draw) -> Case:
     kind = draw.choice(
         ("lock folder", "lock fifo", "lock link", "marker", "later marker", "marker of a study", "marker folder")
     )
-    what, content = junk(draw)
+    description, content = junk(draw)
 
     def change(run):
         place = run / ("lock" if "lock" in kind else MARKER)
@@ -138,7 +138,7 @@ def damaged_lock_or_marker(draw: Draw) -> Case:
         else:
             place.symlink_to("settings.json")
 
-    return on_a_run(f"{kind}, {what}", change, must="served" if kind == "marker" else "refused")
+    return on_a_run(f"{kind}, {description}", change, must="served" if kind == "marker" else "refused")
 
 
 def run_of_before(draw: Draw) -> Case:

@@ -1,4 +1,4 @@
-"""What is damaged in a run, by what, and what must become of it."""
+"""The parts of hostile cases of run folders: files and names, and the check that a run continues."""
 
 import json
 import random
@@ -14,7 +14,7 @@ from keras_resnet.training.files.ownership import MARKER
 from keras_resnet.training.files.workdir import Workdir
 
 ROOT = Path(__file__).parents[2]
-STEPS = (0, 5, 10, 15)  # of which the last three stay
+STEPS = (0, 5, 10, 15)  # the checkpoints of the last three are kept
 CHECKPOINT = tuple(f"run/checkpoints/step-0000000??{file}" for file in ("", "/state.json", "/variables.npz"))
 FILES = (MARKER, "lock", "settings.json", "metrics.csv", "result.json")
 OURS = (*CHECKPOINT, "run", "run/checkpoints", *(f"run/{name}" for name in FILES), "run/*.damaged", "run/*.damaged-?")
@@ -22,7 +22,7 @@ Draw = random.Random
 
 
 def junk(draw: Draw) -> tuple[str, bytes]:
-    """What may stand in a file of JSON or text instead of what belongs there."""
+    """A description and a content for a JSON or text file whose content is wrong."""
     number, word = draw.randrange(10**6), "".join(draw.choices("abcdefgh_", k=6))
     kinds = {
         "nothing": b"",
@@ -46,7 +46,7 @@ def junk(draw: Draw) -> tuple[str, bytes]:
 
 
 def name_of_others(draw: Draw) -> str:
-    """Of a file or folder that this package does not write."""
+    """The name of a file or folder that this package does not write."""
     number = draw.randrange(10**5)
     return draw.choice(
         (f"part-{number:05d}", f"part-{number}.parquet", f"part-{number}-notes.txt", f"part-x{number}-best.keras",
@@ -69,19 +69,20 @@ def clear(path: Path) -> None:
 
 
 def goes_on(folder: Path, step: int = 15, rows: bool = True) -> None:
-    """Continue the run, which is at ``step``, up to its end; all must be as if nothing had happened."""
+    """Continue the run from ``step`` to its end, which must go as if nothing had happened."""
     workdir = Workdir(folder / "run", FULL)
-    found = go_on(workdir, (step + 5, step + 10, step + 15))
-    wanted = [row(each) for each in range(5, step + 1, 5)] if rows else found[1]
-    if found != (step, wanted, float(step)):
-        raise StateChanged(f"it went on with {found} instead of step {step}")
-    if [each["step"] for each in read_metrics(folder / "run" / "metrics.csv")][-3:] != [step + 5, step + 10, step + 15]:
-        raise StateChanged("its curves do not go on")
+    restored = go_on(workdir, (step + 5, step + 10, step + 15))
+    expected = [row(earlier) for earlier in range(5, step + 1, 5)] if rows else restored[1]
+    if restored != (step, expected, float(step)):
+        raise StateChanged(f"it continued with {restored} instead of step {step}")
+    steps = [point["step"] for point in read_metrics(folder / "run" / "metrics.csv")]
+    if steps[-3:] != [step + 5, step + 10, step + 15]:
+        raise StateChanged("its curves do not continue")
     if json.loads((folder / "run" / "settings.json").read_text()) != FULL:
-        raise StateChanged("its settings are not those of before")
+        raise StateChanged("its settings have changed")
     again = Workdir(folder / "run", FULL)
     if (go_on(again, ())[0]) != step + 15:
-        raise StateChanged("it does not end where it went to")
+        raise StateChanged("it did not end at its last step")
 
 
 def kept_aside(folder: Path, name: str, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Folders given as --workdir: other people's, damaged runs, and runs that change under the process."""
+"""Folders given as --workdir: those of other programs, damaged runs, and runs that change during the process."""
 
 import itertools
 
@@ -39,7 +39,7 @@ PROMISE = "other files refused and left alone; a run with a whole checkpoint goe
 
 
 def cases(seed: int, count: int) -> list[Case]:
-    """``count`` cases of different names, all kinds as often as each other as far as they have so many."""
+    """``count`` cases with different names, evenly from all kinds as long as they have more."""
     draw, found, misses = Draw(seed), {}, 0
     kinds = draw.sample(KINDS, len(KINDS))
     for kind in itertools.cycle(kinds):

@@ -1,4 +1,4 @@
-"""Wrong settings of every recipe and tool, most of them made from the ranges that their declarations state."""
+"""Wrong settings for every recipe and tool, mostly derived from the ranges in their declarations."""
 
 import dataclasses
 import functools
@@ -29,7 +29,7 @@ PROMISE = "refused in one sentence with status 2 before any work, nothing left b
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))  # as for a tool that is started, whose files import each other
 TOO_LONG, UNUSUAL = "x" * 5000, os.fsdecode(b"caf\xe9")
-UNWRITABLE = {  # kind of target: what follows of the file's suffix
+UNWRITABLE = {  # kind of target, as a function of the file's suffix
     "in no folder": lambda suffix: f"nope/out{suffix}",
     "below a device": lambda suffix: f"/dev/null/out{suffix}",
     "in the kernel's files": lambda suffix: f"/proc/out{suffix}",
@@ -44,7 +44,7 @@ NO_FOLDER = {
     "below a device": "/dev/null/out",
     "in the kernel's files": "/proc/out",
 }
-TOGETHER = (  # each value alone would do
+TOGETHER = (  # each value alone is valid
     ("recipes/imagenet.py", "--batch-size 2 --accumulate 8"),
     ("recipes/imagenet.py", "--steps 5 --epochs 1"),
     ("recipes/imagenet.py", "--profile 5 3"),
@@ -153,11 +153,11 @@ def programs() -> list[Program]:
         found.append(Program((f"recipes/{name}.py",), kind, {} if name in ("imagenet", "cifar10") else trained))
     for name in sorted(path.stem for path in ROOT.glob("tools/*.py") if "__main__" in path.read_text()):
         values = _loaded(f"tools/{name}.py")
-        own = [v for v in values.values() if dataclasses.is_dataclass(v) and v.__module__ == f"tools/{name}"]
+        classes = [v for v in values.values() if dataclasses.is_dataclass(v) and v.__module__ == f"tools/{name}"]
         for command, kind in values.get("COMMANDS", {}).items():
             found.append(Program((f"tools/{name}.py", command), kind, _needed(kind)))
         if "COMMANDS" not in values and "run_tool" in values:
-            kind = next(each for each in own if hasattr(each, "run"))
+            kind = next(cls for cls in classes if hasattr(cls, "run"))
             found.append(Program((f"tools/{name}.py",), kind, _needed(kind)))
     return found
 
@@ -176,12 +176,12 @@ def _needed(kind: type) -> dict[str, str]:
 
 
 def cases(seed: int, count: int) -> list[Case]:
-    """At least ``count`` cases, of each kind as many as of the others, if there are so many."""
+    """At least ``count`` cases, evenly from every kind as long as it has more."""
     draw, kinds = random.Random(seed), {}
     for kind, case in itertools.chain(_together(), *map(_of_program, programs()), _of_library()):
         kinds.setdefault(kind, []).append(case)
-    for each in kinds.values():
-        draw.shuffle(each)
+    for cases_of_kind in kinds.values():
+        draw.shuffle(cases_of_kind)
     turns = [each for turn in itertools.zip_longest(*kinds.values()) for each in turn if each is not None]
     return turns[:count]
 
@@ -204,13 +204,13 @@ def _of_program(program: Program) -> Iterator[tuple[str, Case]]:
 
 
 def _flags(kind: type) -> Iterator[tuple[str, object]]:
-    """The flags of a dataclass by name with their annotations, those of a dataclass in it too."""
+    """The flags of a dataclass, and of dataclasses in it, by name with their annotations."""
     for name, hint in hints_of(kind).items():
         yield from _flags(hint) if dataclasses.is_dataclass(hint) else [(name, hint)]
 
 
 def _wrong(hint) -> Iterator[tuple]:
-    """Kinds of wrong values of an annotation, the words that give them, and the suffix of a file to write."""
+    """Kinds of wrong values for an annotation, the words that give them, and the suffix of an output file."""
     parts = {*_parts(hint)}
     pair = get_origin(hint) is tuple and Ellipsis not in get_args(hint)
     for bounds in {each for each in marks(hint, Between) if type(each) is Between}:
@@ -236,7 +236,7 @@ def _wrong(hint) -> Iterator[tuple]:
 
 
 def _parts(hint) -> Iterator:
-    """The types that an annotation is made of."""
+    """The types in an annotation."""
     yield Literal if get_origin(hint) is Literal else hint
     for part in get_args(hint)[: 1 if get_origin(hint) is Annotated else None]:
         if get_origin(hint) is not Literal:
@@ -254,7 +254,7 @@ def _outside(bounds: Between, real: bool) -> Iterator[tuple[str, str]]:
 
 
 def _of_library() -> Iterator[tuple[str, Case]]:
-    """Settings and networks made in Python, wrong ones and those just within their bounds."""
+    """Settings and networks made in Python, wrong ones and ones just within their bounds."""
     recipes = (_loaded(f"recipes/{name}.py")["Settings"]() for name in ("imagenet", "finetune", "voc"))
     for made in (CifarSettings(), DetectionSettings(), StudySettings(), *recipes, SPECS["ResNet20"]):
         for name, hint in hints_of(type(made)).items():

@@ -1,4 +1,4 @@
-"""PyTorch files written operation by operation, as no program would write them."""
+"""PyTorch files written operation by operation, in ways that no program writes them."""
 
 import struct
 import zipfile
@@ -57,7 +57,7 @@ def state(arrays: dict[str, np.ndarray], kind: str = "FloatStorage") -> tuple[by
 
 
 def laughs(levels: int, tuples: bool = False) -> bytes:
-    """A list, or a tuple, of ten times the one before, ``levels`` times."""
+    """Lists or tuples nested ``levels`` deep, each with ten copies of the one inside."""
     body = b"]q\x000" if not tuples else b")q\x000"
     for i in range(levels):
         ten = (b"h" + bytes([i])) * 10
@@ -71,7 +71,7 @@ def _keyed(body: bytes) -> bytes:
 
 
 FLOATS = {"0": np.zeros(4, np.float32)}
-PICKLES = {  # what is in the dictionary of weights, and storages
+PICKLES = {  # entries of the dictionary of weights, and storages
     **{f"laughs of {n} levels": dictionary({"conv1.weight": laughs(n)}) for n in (5, 9, 30, 90)},
     **{f"laughs of {n} levels as a key": _keyed(laughs(n, tuples=True)) for n in (9, 40)},
     **{f"a tuple {n} deep as a key": _keyed(b")" + b"\x85" * n) for n in (100, 5_000, 100_000, 1_000_000)},
@@ -131,7 +131,7 @@ def pickled(folder, value, suffix: str) -> None:
 
 
 def packed(folder, value, suffix: str) -> None:
-    """A zip file whose members unpack to much more, or are packed in a way that cannot be bounded."""
+    """A zip file whose members unpack to much more, or whose compression has no known bound."""
     size, method = value
     content, _ = state({"conv1.weight": np.zeros(4, np.float32)})
     with zipfile.ZipFile(folder / f"w{suffix}", "w", getattr(zipfile, f"ZIP_{method}")) as archive:

@@ -1,4 +1,4 @@
-"""Weight files that a stranger made."""
+"""Weight files from strangers."""
 
 import os
 import random
@@ -35,13 +35,13 @@ def _file(folder) -> str:
 
 
 def read(folder) -> None:
-    """Load the file into a network, which must be as it was if the file is refused."""
+    """Load the file into a network, which must be unchanged if the file is refused."""
     network = archives.tiny()
     _unchanged(network, lambda: weights.read(_file(folder)).assign_to(network))
 
 
 def load_weights(folder) -> None:
-    """The same by the network's own method."""
+    """The same with the network's own method."""
     network = archives.tiny()
     _unchanged(network, lambda: network.load_weights(_file(folder)))
 
@@ -65,7 +65,7 @@ def load(folder) -> None:
 
 
 def vgg16(folder) -> None:
-    """As the weights of a detector's VGG-16, which none of these files holds."""
+    """Load the file as the weights of a detector's VGG-16, which it does not hold."""
     backbone.vgg16(_file(folder))
 
 
@@ -80,7 +80,7 @@ def _tool(name: str, *arguments: str):
 
 
 def photos(folder) -> None:
-    """A data set of two classes, which the tools need."""
+    """Write a data set of two classes, which the tools need."""
     for label, part in enumerate(("train", "val") * 2):
         photo = folder / "photos" / part / f"class{label // 2}" / "0.png"
         photo.parent.mkdir(parents=True)
@@ -115,7 +115,7 @@ class Kind:
 
 
 def damaged(folder, value, suffix, draw) -> None:
-    """A file of real weights that is cut, overwritten or altered at random."""
+    """A valid weight file that is cut, overwritten or altered at random."""
     models.values(folder, "NaN", suffix) if suffix in (".pth", ".th") else _whole(folder, suffix)
     path = folder / f"w{suffix}"
     content = bytearray(path.read_bytes())
@@ -131,7 +131,7 @@ def damaged(folder, value, suffix, draw) -> None:
     elif value == "twice":
         content += bytes(content)
     else:
-        for _ in range(draw.choice((1, 3, 20))):  # most of them where the structure is
+        for _ in range(draw.choice((1, 3, 20))):  # mostly in the structure of the file
             content[int(draw.random() ** 4 * len(content))] = draw.randrange(256)
     path.write_bytes(content)
 
@@ -166,7 +166,7 @@ def unreadable(folder, value, suffix) -> None:
     UNREADABLE[value](folder / f"w{suffix}")
 
 
-SHOWN = (classify, evaluate)  # what prints numbers
+PRINTING = (classify, evaluate)  # these print numbers
 KINDS = {
     "pickle": Kind(torch.pickled, tuple(torch.PICKLES), (".pth", ".th"), (read, load, classify, build), "refused"),
     "packed": Kind(torch.packed, tuple(torch.PACKED), (".pth",), (read, load), "refused"),
@@ -194,7 +194,7 @@ KINDS = {
 
 
 def cases(seed: int, count: int) -> list[Case]:
-    """At least ``count`` cases, each kind as often as another; fewer where there are no more."""
+    """At least ``count`` cases, evenly from all kinds, or fewer if there are not enough."""
     found: dict[str, Case] = {}
     for number in range(10 * count):
         for name, kind in KINDS.items():

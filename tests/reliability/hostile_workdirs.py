@@ -1,4 +1,4 @@
-"""Folders of other people given as --workdir, and what changes under a run."""
+"""Folders of other programs given as --workdir, and folders that change during a run."""
 
 import functools
 import itertools
@@ -41,7 +41,7 @@ def special_files_of_others(draw: Draw) -> Case:
     kind = draw.choice(
         ("fifo", "dangling link", "link to a folder", "empty folder", "lock of others", "marker of others")
     )
-    name, (what, content) = name_of_others(draw).replace("/", "-"), junk(draw)
+    name, (description, content) = name_of_others(draw).replace("/", "-"), junk(draw)
 
     def prepare(folder):
         place = folder / "run" / name
@@ -56,7 +56,7 @@ def special_files_of_others(draw: Draw) -> Case:
             put(place.with_name("lock" if "lock" in kind else MARKER), content + b" ")
 
     return Case(
-        f"a folder with a {kind}, {name!a}, {what}",
+        f"a folder with a {kind}, {name!a}, {description}",
         prepare,
         lambda folder: Workdir(folder / "run", FULL),
         must="refused",
@@ -143,7 +143,7 @@ def finished_run_asked_again(draw: Draw) -> Case:
 
 
 def program(script: str, *arguments: str) -> None:
-    """A recipe as a user runs it."""
+    """Run a recipe as a user does."""
     sys.argv = [script, *map(str, arguments)]
     runpy.run_path(str(ROOT / script), run_name="__main__")
 

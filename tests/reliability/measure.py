@@ -1,12 +1,12 @@
-"""Try hostile cases and count how they end.
+"""Try hostile cases and count their outcomes.
 
-    python tests/reliability/measure.py                          every family, a few cases each
+    python tests/reliability/measure.py                          a few cases of every family
     python tests/reliability/measure.py --cases 300 --json docs/results/reliability.json
     python tests/reliability/measure.py --families weights --only torch --verbose
 
-Each family is a module of this folder with a list of cases from a seed. A case is kept if it ends in one sentence and
-status 2, or is served as if nothing were wrong with it: no traceback, at most 10 s of processor time, at most 2 GiB,
-no foreign file touched, no state changed by what was refused.
+Each family is a module of this folder that makes cases from a seed. A case counts as kept if the input is refused with
+one sentence and status 2, or is used normally: without a traceback, within 10 s of processor time and 2 GiB, with no
+foreign file touched and no state changed by refused input.
 """
 
 import importlib
@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # what tests share
+sys.path.insert(0, str(Path(__file__).parents[1]))  # shared by the tests
 sys.path.insert(0, str(Path(__file__).parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 
 import keras_resnet.data.image_statistics
-import keras_resnet.data.pipelines  # these are for the forks, which need not import what is heavy again
+import keras_resnet.data.pipelines  # imported here so that the forks need not import it again
 import keras_resnet.detection.training.steps
 import keras_resnet.evaluation.scoring
 import keras_resnet.loading
@@ -47,20 +47,20 @@ COLUMNS = ("family", "promised", "tried", "kept", "refused", "tracebacks", "hang
 
 @dataclass(frozen=True)
 class Measure:
-    """How many cases of which families."""
+    """Which cases to try."""
 
     families: tuple[Literal["weights", "run folders", "data", "settings", "permissions"], ...] = tuple(FAMILIES)
-    """Which families."""
+    """The families."""
     cases: Annotated[int, Between(1, 100_000)] = 20
-    """Cases a family, drawn evenly; each family's list may be shorter."""
+    """Number of cases per family, drawn evenly; a family may have fewer."""
     seed: Annotated[int, Between(0, 2**31 - 1)] = 0
-    """Draws the cases."""
+    """Seed by which the cases are drawn."""
     only: str | None = None
-    """Only cases whose name contains this."""
+    """Try only cases whose names contain this."""
     verbose: bool = False
-    """Print every case, not only those that are not kept."""
+    """Print every case, not only failures."""
     json: JsonFile | None = None
-    """A .json file for the table and what the cases that are not kept printed."""
+    """JSON file for the table and the failures."""
 
     def run(self) -> None:
         table, failures = Table("hostile", COLUMNS), []
@@ -69,12 +69,14 @@ class Measure:
             table.print_header()
             for family in self.families:
                 outcomes = list(self._outcomes(family))
-                failures += [(family, each) for each in outcomes if not each.kept]
+                failures += [(family, outcome) for outcome in outcomes if not outcome.kept]
                 table.add(family, *_counts(FAMILIES[family], outcomes))
-        for family, each in failures:
-            print(f"\n{family}: {each.case.name}: {each.kind}, {each.seconds:.1f} s, {each.gigabytes:.2f} GB")
-            print(each.output.strip()[-2000:])
-        broken = [{"family": family, "case": each.case.name, "kind": each.kind} for family, each in failures]
+        for family, outcome in failures:
+            print(
+                f"\n{family}: {outcome.case.name}: {outcome.kind}, {outcome.seconds:.1f} s, {outcome.gigabytes:.2f} GB"
+            )
+            print(outcome.output.strip()[-2000:])
+        broken = [{"family": family, "case": failed.case.name, "kind": failed.kind} for family, failed in failures]
         write_tables(self.json, [table], broken=broken, seed=self.seed)
         if failures:
             sys.exit(1)
@@ -96,10 +98,10 @@ class Measure:
 
 
 def _counts(module: str, outcomes: list) -> list[str]:
-    kinds = Counter(each.kind for each in outcomes)
+    kinds = Counter(outcome.kind for outcome in outcomes)
     touched = sum(kinds[kind] for kind in ("files touched", "state changed", "not refused", "not served"))
     promised = importlib.import_module(module).PROMISE
-    kept = sum(each.kept for each in outcomes)
+    kept = sum(outcome.kept for outcome in outcomes)
     endings = (kinds[kind] for kind in ("refused", "traceback", "hang", "memory"))
     return [promised, *map(str, (len(outcomes), kept, *endings, touched))]
 

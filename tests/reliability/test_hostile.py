@@ -1,4 +1,4 @@
-"""Hostile and damaged input ends in one sentence: a sample of each family; ``make reliability`` tries a thousand."""
+"""Hostile and damaged input ends in one sentence: a sample of each family. ``make reliability`` tries many more."""
 
 import json
 from pathlib import Path

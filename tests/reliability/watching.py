@@ -1,4 +1,4 @@
-"""Hostile cases, each in a process of its own whose time, memory and files are watched."""
+"""Hostile cases, each in its own process, whose time, memory and files are monitored."""
 
 import contextlib
 import ctypes
@@ -17,17 +17,17 @@ from pathlib import Path
 
 from keras_resnet.errors import InputError
 
-SECONDS = 10  # of processor time; a machine that does other things too may take WAITED seconds by the clock
-WAITED = 60
-GIGABYTES = 2
-CAPABILITIES = (0x20080522, 0)  # of Linux: the version of the call, and this process
+MAX_SECONDS = 10  # of processor time
+MAX_WAIT = 60  # seconds by the clock, on a machine that is busy with other work
+MAX_GIGABYTES = 2
+CAPABILITIES = (0x20080522, 0)  # the header of Linux' call: its version, and this process
 PASS_OVER, READ_AND_SEARCH = 1 << 1, 1 << 2  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
-LONGEST_SENTENCE = 1000  # characters
+MAX_SENTENCE = 1000  # characters
 OK, REFUSED, STATE_CHANGED = 0, 2, 3
 
 
 class StateChanged(AssertionError):
-    """What was refused has left its mark all the same."""
+    """Refused input changed something nevertheless."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Case:
 
     Fields:
         name: what is wrong with it.
-        prepare: writes files into the folder it is given, which is the current one.
-        use: what the user does; may raise :class:`InputError`, end by ``SystemExit`` or return. It raises
-            :class:`StateChanged` if what was refused changed something in memory.
-        writes: patterns of paths below the folder that using it may write or change.
-        must: "refused" or "served" where only one of them is right.
+        prepare: writes files into the given folder, which is the current one.
+        use: what the user does; may return, raise :class:`InputError` or end by ``SystemExit``. It raises
+            :class:`StateChanged` if refused input changed something in memory.
+        writes: patterns of paths below the folder that ``use`` may write or change.
+        must: "refused" or "served", if only one of them is right.
     """
 
     name: str
@@ -57,9 +57,9 @@ class Outcome:
     Fields:
         kind: "refused", "served", "traceback", "hang", "memory", "files touched", "state changed",
             "not refused" or "not served".
-        seconds: of processor time.
-        gigabytes: largest resident size.
-        output: what it printed.
+        seconds: processor time.
+        gigabytes: peak resident memory.
+        output: the text that it printed.
     """
 
     case: Case
@@ -75,7 +75,7 @@ class Outcome:
 
 
 def obey_permissions() -> None:
-    """Have this process and its forks refused what the permissions of files refuse; root gives up its right not to."""
+    """Make file permissions apply to this process and its forks, even for root, which gives up its capabilities."""
     if os.geteuid() != 0:
         return
     libc, header, sets = (
@@ -84,14 +84,14 @@ def obey_permissions() -> None:
         (ctypes.c_uint32 * 6)(),
     )
     libc.capget(header, sets)
-    for number in range(3):  # effective, permitted and inheritable ones
+    for number in range(3):  # effective, permitted and inheritable
         sets[number] &= ~(PASS_OVER | READ_AND_SEARCH)
     if libc.capset(header, sets):
-        raise OSError(ctypes.get_errno(), "the rights of root cannot be given up")
+        raise OSError(ctypes.get_errno(), "the capabilities of root cannot be given up")
 
 
 def watch(case: Case) -> Outcome:
-    """Run ``case`` in a fork of this process, which must not have run TensorFlow operations before."""
+    """Run ``case`` in a fork of this process, which must not have run any TensorFlow operation yet."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as parent:
         folder, log, listing = Path(parent) / "here", Path(parent) / "log", Path(parent) / "listing"
         folder.mkdir()
@@ -107,7 +107,7 @@ def watch(case: Case) -> Outcome:
         touched = _touched(case, before, listed(folder), refused=kind == "refused")
         if touched and kind in ("refused", "served"):
             kind, output = "files touched", f"{output}\nfiles touched: {touched}"
-        for path in Path(parent).rglob("*"):  # folders that the case closed
+        for path in Path(parent).rglob("*"):  # the case may have closed folders
             with contextlib.suppress(OSError):
                 if path.is_dir() and not path.is_symlink():
                     path.chmod(0o700)
@@ -115,7 +115,7 @@ def watch(case: Case) -> Outcome:
 
 
 def _run(case: Case, folder: Path, log: Path, listing: Path) -> None:
-    """The child's whole life."""
+    """Everything that the child process does."""
     status = 1
     try:
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -144,7 +144,7 @@ def _run(case: Case, folder: Path, log: Path, listing: Path) -> None:
 
 
 def _wait(child: int) -> tuple[int, float, float, str | None]:
-    """Status, processor seconds, largest gigabytes, and why it was killed."""
+    """Exit status, processor seconds, peak gigabytes, and the reason if it was killed."""
     start, killed, page = time.monotonic(), None, os.sysconf("SC_PAGESIZE")
     tick = os.sysconf("SC_CLK_TCK")
     while True:
@@ -155,9 +155,9 @@ def _wait(child: int) -> tuple[int, float, float, str | None]:
             resident = int(Path(f"/proc/{child}/statm").read_text().split()[1]) * page
             fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
             busy = (int(fields[11]) + int(fields[12])) / tick
-            if resident > GIGABYTES * 2**30:
+            if resident > MAX_GIGABYTES * 2**30:
                 killed = "memory"
-            elif busy > SECONDS or time.monotonic() - start > WAITED:
+            elif busy > MAX_SECONDS or time.monotonic() - start > MAX_WAIT:
                 killed = "hang"
             if killed:
                 with contextlib.suppress(ProcessLookupError):
@@ -166,48 +166,48 @@ def _wait(child: int) -> tuple[int, float, float, str | None]:
                     os.kill(child, 9)
         time.sleep(0.02)
     gigabytes = usage.ru_maxrss / 2**20
-    if gigabytes > GIGABYTES:
+    if gigabytes > MAX_GIGABYTES:
         killed = killed or "memory"
     return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, gigabytes, killed
 
 
 def _ending(case: Case, status: int, output: str) -> str:
-    """What an exit status and output amount to."""
+    """The kind of outcome that an exit status and an output stand for."""
     lines = [line for line in output.strip().splitlines() if line.strip()]
     if status == STATE_CHANGED:
         return "state changed"
     if "Traceback (most recent call last)" in output or status not in (OK, REFUSED):
         return "traceback"
     if status == REFUSED:
-        sentence = lines and len(lines[-1]) <= LONGEST_SENTENCE
+        sentence = lines and len(lines[-1]) <= MAX_SENTENCE
         return ("not served" if case.must == "served" else "refused") if sentence else "traceback"
     return "not refused" if case.must == "refused" else "served"
 
 
 def listed(folder: Path) -> dict[str, str]:
-    """What is in ``folder``: by path its kind, size and hash."""
-    found = {}
+    """The kind, size and hash of everything in ``folder``, by path."""
+    entries = {}
     for path in sorted(folder.rglob("*")):
         name = ascii(str(path.relative_to(folder)))[1:-1]
         try:
             mode = path.lstat().st_mode
         except PermissionError:  # its folder is closed
-            found[name] = "out of reach"
+            entries[name] = "out of reach"
             continue
         if stat.S_ISLNK(mode):
-            found[name] = f"link {os.readlink(path)!a}"
+            entries[name] = f"link {os.readlink(path)!a}"
         elif stat.S_ISREG(mode):
             with contextlib.suppress(OSError):
                 size = path.stat().st_size
                 content = hashlib.sha256(path.read_bytes()).hexdigest() if size < 2**27 else "large"
-                found[name] = f"{size} {content}"
+                entries[name] = f"{size} {content}"
         else:
-            found[name] = "folder" if stat.S_ISDIR(mode) else "special"
-    return found
+            entries[name] = "folder" if stat.S_ISDIR(mode) else "special"
+    return entries
 
 
 def _touched(case: Case, before: dict[str, str], after: dict[str, str], refused: bool) -> list[str]:
-    """Files of the case that changed or vanished and, where it was refused, files that it left behind."""
+    """Foreign files that changed or vanished and, if the case was refused, files that it left behind."""
 
     def foreign(name: str) -> bool:
         return not any(fnmatch(name, pattern) for pattern in case.writes)

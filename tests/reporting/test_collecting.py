@@ -1,4 +1,4 @@
-"""Results are found by kind, grouped by settings, and damaged ones named."""
+"""Results are sorted by kind and grouped by settings, and damaged ones are reported."""
 
 import pytest
 from run_results import write_run
@@ -15,9 +15,9 @@ def test_seeds_are_grouped_and_studies_keep_their_runs(tmp_path):
     (tmp_path / "study" / "result.json").write_text('{"study": "s"}')
     (tmp_path / "looked").mkdir()
     (tmp_path / "looked" / "result.json").write_text('{"instrument": "responses"}')
-    found = collect(tmp_path)
-    assert (len(found.runs), len(found.studies), len(found.instruments)) == (3, 1, 1)
-    groups = found.groups()
+    results = collect(tmp_path)
+    assert (len(results.runs), len(results.studies), len(results.instruments)) == (3, 1, 1)
+    groups = results.groups()
     assert [group["seeds"] for group in groups] == [[0, 1], [0]]
     assert groups[0]["scores"]["val_error"] == (11.0, pytest.approx(2**0.5))
     assert groups[1]["scores"]["val_error"] == (9.0, None)

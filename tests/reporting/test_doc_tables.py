@@ -1,4 +1,4 @@
-"""The measured tables of the pages are those of the stored results."""
+"""The measured tables in the pages equal those of the stored results."""
 
 import json
 import re

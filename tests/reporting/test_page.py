@@ -1,4 +1,4 @@
-"""The page holds everything, escapes what files say, and refers to nothing outside."""
+"""The page has all results, escapes text from files, and refers to no external files."""
 
 import html.parser
 import json
@@ -103,7 +103,7 @@ def test_detectors_have_a_table_of_their_own(tmp_path):
      ("ResNet34", "C", "24.19"), ("PlainNet34", None, "28.54"), ("ResNet50", None, "22.85"), ("ResNet50", "C", "")],
 )  # fmt: skip
 def test_a_network_is_compared_with_the_papers_figure_for_its_own_shortcut(model, shortcut, expected):
-    """Tables 2 and 3: the default of ResNet-18 and 34 is option B, for which the paper has a figure of 34 alone."""
+    """Tables 2 and 3: the default of ResNet-18 and 34 is option B, for which the paper has a value only for 34."""
     assert paper_error("imagenet2012", model, shortcut).split(" ")[0] == expected
 
 
@@ -115,13 +115,13 @@ def test_cifar_networks_are_compared_with_table_6():
 
 @pytest.mark.long
 def test_the_tool_says_what_it_found(runs):
-    done = run("tools/report.py", runs)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("3 runs, 1 studies, 1 analyses in")
+    completed = run("tools/report.py", runs)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout.startswith("3 runs, 1 studies, 1 analyses in")
     assert (runs / "report.html").exists()
 
 
 def test_a_folder_without_results_ends_in_a_sentence(tmp_path):
-    done = run("tools/report.py", tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("report.py: There is no result.json below")
+    completed = run("tools/report.py", tmp_path)
+    assert completed.returncode == 2
+    assert completed.stderr.splitlines()[-1].startswith("report.py: There is no result.json below")

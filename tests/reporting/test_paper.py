@@ -1,4 +1,4 @@
-"""docs/paper.md is what the stored results say, and covers the whole paper."""
+"""docs/paper.md agrees with the stored results and covers the whole paper."""
 
 import json
 import re
@@ -16,20 +16,20 @@ def test_the_page_in_docs_is_up_to_date():
 
 
 def covered():
-    """What rows name: ``{("Table", "1"), ..., ("Fig", "7"), ("Question", "1"), ...}``."""
-    found = set()
+    """The tables, figures and questions of rows: ``{("Table", "1"), ..., ("Fig", "7"), ("Question", "1"), ...}``."""
+    named = set()
     for claim in claims():
         kind, numbers = re.match(r"(Table|Fig|Question|)s?\.? ?([\d., ]*)", claim.where).groups()
-        found |= {(kind, number) for number in re.findall(r"\d+(?:\.\d+)?", numbers)}
-    return found
+        named |= {(kind, number) for number in re.findall(r"\d+(?:\.\d+)?", numbers)}
+    return named
 
 
 def test_every_table_figure_and_open_question_has_a_row():
     tables = {("Table", str(number)) for number in range(1, 15)}
     figures = {("Fig", number) for number in ("1", "4", "6", "7")}
-    asked = re.findall(r"^\*\*(\d+)\. ", (ROOT / "docs" / "questions.md").read_text(), re.MULTILINE)
-    assert asked == [str(number) for number in range(1, 13)]
-    assert (tables | figures | {("Question", number) for number in asked}) - covered() == set()
+    questions = re.findall(r"^\*\*(\d+)\. ", (ROOT / "docs" / "questions.md").read_text(), re.MULTILINE)
+    assert questions == [str(number) for number in range(1, 13)]
+    assert (tables | figures | {("Question", number) for number in questions}) - covered() == set()
 
 
 def test_commands_are_files_that_exist():
@@ -44,5 +44,5 @@ def test_numbers_come_from_the_named_file_or_are_not_run(tmp_path):
     assert _ours(Claim("", "", "", "", "a.json/x/y", 1e-9), tmp_path).startswith("2.5 ([result](results/a.json)")
     for source in ("", "b.json/x", "a.json/x/z", "a.json/none"):
         assert _ours(Claim("", "", "", "", source), tmp_path) == "not run"
-    with pytest.raises(InputError, match="is no number"):
+    with pytest.raises(InputError, match="is not a number"):
         _ours(Claim("", "", "", "", "a.json/word"), tmp_path)

@@ -1,4 +1,4 @@
-"""A study trains each arm and seed once, compares, and continues where it was."""
+"""A study trains each arm and seed once, compares the arms, and continues where it stopped."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ from conftest import write_photos
 
 from keras_resnet import InputError, load_model
 from keras_resnet.studies import Arm, Study, StudySettings, run_study
-from keras_resnet.studies.arm_curves import MOST_POINTS, last_train_error, thinned
+from keras_resnet.studies.arm_curves import MAX_POINTS, last_train_error, thinned
 from keras_resnet.studies.report import plan_sentence, report
 from keras_resnet.studies.study_run import _finished, _settings
 
@@ -41,7 +41,7 @@ def done(tmp_path_factory):
     return settings, run_study(STUDY, settings)
 
 
-def test_results_have_every_arm_with_its_cost_and_runs(done):
+def test_the_result_has_every_arm_with_its_cost_and_runs(done):
     settings, result = done
     assert json.loads((settings.workdir / "result.json").read_text()) == json.loads(json.dumps(result))
     identity, gated, never = (result["arms"][name] for name in ("identity", "gated", "never"))
@@ -59,7 +59,7 @@ def test_results_have_every_arm_with_its_cost_and_runs(done):
         assert (settings.workdir / name).exists()
 
 
-def test_runs_are_of_their_arm(done):
+def test_each_run_has_the_settings_of_its_arm(done):
     settings, _ = done
     saved = json.loads((settings.workdir / "gated-seed1" / "settings.json").read_text())
     assert (saved["change"], saved["augmentation"]) == ([*SMALL, "shortcut=highway"], "mixed")
@@ -67,14 +67,14 @@ def test_runs_are_of_their_arm(done):
     assert load_model(settings.workdir / "gated-seed1" / "last.keras").input_shape == (None, 24, 24, 3)
 
 
-def test_training_error_is_that_of_the_last_tenth_of_the_steps():
-    """Windows of 50 steps, and of 2 where an epoch of 52 ends: a point counts by its steps."""
+def test_the_training_error_is_the_mean_of_the_last_tenth_of_the_steps():
+    """Windows have 50 steps, or fewer at the end of an epoch: points are weighted by their steps."""
     rows = [{"split": "train", "step": step, "error": error} for step, error in ((450, 9.0), (468, 7.0), (470, 90.0))]
     rows += [{"split": "validation", "step": 470, "error": 50.0}, {"split": "train", "step": 500, "error": 5.0}]
     assert last_train_error(rows, 500) == pytest.approx((18 * 7.0 + 2 * 90.0 + 30 * 5.0) / 50)
 
 
-def test_the_same_study_trains_nothing_again(done, capsys):
+def test_a_finished_study_trains_nothing(done, capsys):
     settings, result = done
     before = (settings.workdir / "gated-seed0" / "result.json").stat().st_mtime_ns
     again = run_study(STUDY, settings)
@@ -89,37 +89,40 @@ def test_arms_of_earlier_calls_stay_in_the_result(done):
     assert again["arms"] == result["arms"]
 
 
-def test_runs_of_other_machines_are_taken_from_their_results(done, tmp_path, capsys):
-    """A seed is trained where there was none, and the rest of both machines' runs are compared and drawn together."""
+def test_runs_of_other_machines_are_read_from_their_results(done, tmp_path, capsys):
+    """Only the missing seed is trained, and the runs of both machines are compared and drawn together."""
     settings, result = done
-    there = replace(settings, workdir=tmp_path / "there", earlier=(settings.workdir / "result.json",), seeds=3)
-    joined = run_study(STUDY, replace(there, arms=("gated",)))
+    other = replace(settings, workdir=tmp_path / "there", earlier=(settings.workdir / "result.json",), seeds=3)
+    joined = run_study(STUDY, replace(other, arms=("gated",)))
     assert capsys.readouterr().out.count("== gates") == 1
     gated = joined["arms"]["gated"]["runs"]
     assert [run["seed"] for run in gated] == [0, 1, 2]
     assert gated[:2] == result["arms"]["gated"]["runs"]
     assert joined["arms"]["identity"] == result["arms"]["identity"]
-    assert (there.workdir / "curves.png").exists()
-    assert [path.name for path in there.workdir.glob("*-seed*")] == ["gated-seed2"]
+    assert (other.workdir / "curves.png").exists()
+    assert [path.name for path in other.workdir.glob("*-seed*")] == ["gated-seed2"]
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"steps": 4, "image_size": 16}, r"is of other settings \(steps, image_size\)"),
-        ({"arms": {"gated": {"model": "ResNet32"}}}, r"is of other settings \(arm gated\)"),
-        ({"arms": {"new": {}}}, "is of other settings"),
-        ({"arms": {"gated": {"runs": [{"seed": 0}]}}}, "is no result of a study that can be read"),
+        ({"steps": 4, "image_size": 16}, r"has other settings \(steps, image_size\)"),
+        ({"arms": {"gated": {"model": "ResNet32"}}}, r"has other settings \(arm gated\)"),
+        ({"arms": {"new": {}}}, "has other settings"),
+        ({"arms": {"gated": {"runs": [{"seed": 0}]}}}, "is not a valid result of a study"),
         (
             {"arms": {"gated": {"runs": [{"seed": 0, "val_error": 1.0}]}}},
             "a run lacks its train_error, seconds",
         ),
         ({"arms": {"gated": {"spoil": {"val_error": float("nan")}}}}, "is not a finite number"),
-        ({"arms": {"gated": {"spoil": {"curves": {"train": {"step": [1], "error": []}}}}}}, "not as many errors as"),
-        ({"arms": []}, "is no result of a study that can be read"),
+        (
+            {"arms": {"gated": {"spoil": {"curves": {"train": {"step": [1], "error": []}}}}}},
+            "more or fewer errors than steps",
+        ),
+        ({"arms": []}, "is not a valid result of a study"),
     ],
 )
-def test_results_of_other_settings_or_none_are_refused(done, tmp_path, change, words):
+def test_invalid_results_and_those_of_other_settings_are_refused(done, tmp_path, change, words):
     settings, result = done
     changed = json.loads(json.dumps(result | change))
     if isinstance(changed["arms"], dict):
@@ -132,13 +135,13 @@ def test_results_of_other_settings_or_none_are_refused(done, tmp_path, change, w
     path.write_text(json.dumps(changed))
     folder = tmp_path / "here"
     for file in (path, tmp_path / "nothing.json"):
-        expected = words if file == path else "is no result of a study that can be read"
+        expected = words if file == path else "is not a valid result of a study"
         with pytest.raises(InputError, match=expected):
             run_study(STUDY, replace(settings, workdir=folder, earlier=(file,)))
     assert not folder.exists()
 
 
-def test_a_study_says_how_many_seeds_half_a_point_needs_and_goes_no_further_than_told(done, capsys):
+def test_a_study_says_how_many_seeds_half_a_point_needs_and_obeys_most_seeds(done, capsys):
     settings, result = done
     plan = result["plan"]
     errors = [[run["val_error"] for run in result["arms"][name]["runs"]] for name in ("identity", "gated")]
@@ -151,34 +154,34 @@ def test_a_study_says_how_many_seeds_half_a_point_needs_and_goes_no_further_than
     assert "out of reach of --most-seeds 2: 2 stay" in printed
 
 
-def test_the_plan_is_followed_where_it_is_in_reach(done, tmp_path):
-    """Two runs of another machine with a standard deviation of 0.14 points: half a point needs three."""
+def test_the_plan_is_followed_if_it_is_within_most_seeds(done, tmp_path):
+    """Two runs of another machine have a standard deviation of 0.14 points, so half a point needs three seeds."""
     settings, result = done
     earlier = json.loads(json.dumps(result))
     earlier["arms"]["gated"]["runs"] = []
     for run, error in zip(earlier["arms"]["identity"]["runs"], (50.0, 50.2), strict=True):
         run["val_error"] = error
     (tmp_path / "result.json").write_text(json.dumps(earlier))
-    there = replace(settings, workdir=tmp_path / "there", earlier=(tmp_path / "result.json",), arms=("identity",))
-    joined = run_study(STUDY, replace(there, most_seeds=3))
+    other = replace(settings, workdir=tmp_path / "there", earlier=(tmp_path / "result.json",), arms=("identity",))
+    joined = run_study(STUDY, replace(other, most_seeds=3))
     assert [run["seed"] for run in joined["arms"]["identity"]["runs"]] == [0, 1, 2]
 
 
-def test_what_settings_leave_out_is_the_protocol_s():
-    paper, pocket = (StudySettings(protocol=name).of(STUDY) for name in ("paper", "pocket"))
+def test_settings_left_out_follow_the_protocol():
+    paper, pocket = (StudySettings(protocol=name).resolve(STUDY) for name in ("paper", "pocket"))
     assert (paper.steps, paper.image_size, paper.train_images, paper.seeds) == (64_000, 32, None, 3)
     assert (pocket.steps, pocket.image_size, pocket.train_images) == (3_200, 16, 2000)
     assert (str(paper.workdir), str(pocket.workdir)) == ("runs/studies/gates", "runs/studies/gates-pocket")
-    own = StudySettings(protocol="pocket", scale=0.5, image_size=24).of(STUDY)
-    assert (own.steps, own.image_size, own.train_images) == (32_000, 24, 2000)
+    given = StudySettings(protocol="pocket", scale=0.5, image_size=24).resolve(STUDY)
+    assert (given.steps, given.image_size, given.train_images) == (32_000, 24, 2000)
 
 
-def test_curves_keep_few_points_and_each_is_a_mean():
+def test_thinned_curves_have_few_points_which_are_means():
     rows = [{"split": "train", "step": step, "error": float(step)} for step in range(1, 601)]
     rows += [{"split": "train", "step": 601}, {"split": "validation", "step": 600, "error": 1 / 3}]
     curves = thinned(rows)
     assert curves["validation"] == {"step": [600], "error": [0.333]}
-    assert len(curves["train"]["step"]) == MOST_POINTS
+    assert len(curves["train"]["step"]) == MAX_POINTS
     assert curves["train"]["step"][:2] == [10, 20]
     assert curves["train"]["error"][:2] == [5.5, 15.5]
     assert thinned([])["train"] == {"step": [], "error": []}
@@ -191,7 +194,7 @@ def test_other_settings_are_refused_in_the_same_folder(done):
         run_study(STUDY, other)
 
 
-def test_the_report_says_what_was_not_run_and_not_decided(done):
+def test_the_report_names_arms_not_run_and_undecided_comparisons(done):
     lines = report(done[1])
     assert "3 steps of 4 (" in lines[1]
     assert " at 24 pixels, 2 seeds" in lines[1]
@@ -216,7 +219,7 @@ def test_a_folder_of_other_files_is_refused_and_left_as_it_is(photo_folder, tmp_
     assert [path.name for path in folder.iterdir()] == ["result.json"]
 
 
-def test_damaged_results_and_curves_are_not_taken_for_a_finished_run(done):
+def test_a_run_with_damaged_results_or_curves_does_not_count_as_finished(done):
     settings, _ = done
     wanted = _settings(STUDY.arms[0], 0, settings)
     assert _finished(wanted) is not None

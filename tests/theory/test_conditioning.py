@@ -45,7 +45,7 @@ def test_the_bounds_are_reached():
 
 
 def test_with_branches_larger_than_epsilon_the_bounds_fail(rng):
-    """Companion: the assumption ||F|| <= e is what holds them."""
+    """Companion: without the assumption ||F|| <= e they do not hold."""
     assert not within_bounds(product(np.eye(WIDTH) + branches(rng, 10, 0.9)), 0.1, 10)
 
 

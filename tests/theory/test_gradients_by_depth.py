@@ -64,7 +64,7 @@ PAPER_S_AND_PREACTIVATION = pytest.mark.parametrize("placement", ["original", "f
 
 @PAPER_S_AND_PREACTIVATION
 def test_residual_without_normalization_doubles_at_each_block(rng, placement):
-    """Each branch brings as much as its input: 2 a block, 2^L in all."""
+    """Each branch contributes as much as its input: a factor of 2 per block, 2^L in all."""
     factors = growth(rng, 8, "moving", placement=placement)
     print(f"{placement}: {middle(factors):.3f} a block")
     assert middle(factors) == pytest.approx(2, rel=0.15)
@@ -113,7 +113,7 @@ def test_small_branches_do_not_double(rng):
 
 
 def test_plain_layers_of_another_scale_do_not_keep_the_gradient(rng):
-    """Companion to He et al.: half the weights, a quarter of the squared gradient a layer."""
+    """Companion to He et al.: half the weights give a quarter of the squared gradient per layer."""
     images, labels = rng.normal(size=(4, SIZE, SIZE, 3)).astype(np.float32), rng.integers(0, 10, 4)
     model = keras_resnet.ResNet20(blocks=(4,), filters=(WIDTH,), input_shape=(SIZE, SIZE, 3), residual=False)
     before = np.array(list(flow(model, images, labels).values()))

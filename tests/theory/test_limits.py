@@ -28,7 +28,7 @@ def silence_branch(model):
 
 @pytest.mark.parametrize("shortcut", ["A", "B"])
 def test_strided_shortcuts_see_a_quarter_of_the_positions(rng, shortcut):
-    """4.1: with F = 0 two inputs that differ at odd positions only give one output, with zeros and with projection."""
+    """4.1: with F = 0, inputs that differ only at odd positions give the same output, with zeros and projections."""
     model, part = block("conv3_block1", shortcut=shortcut)
     silence_branch(model)
     x = np.abs(rng.normal(size=(1, 8, 8, 2))).astype(np.float32)
@@ -48,7 +48,7 @@ def test_with_its_branch_the_block_sees_them(rng):
 
 
 def test_zero_channels_leave_new_channels_to_the_branch(rng):
-    """4.2: with F = 0 option A's new channels are zero whatever comes in; a projection's are not."""
+    """4.2: with F = 0 option A's new channels are zero for every input; those of a projection are not."""
     x = np.abs(rng.normal(size=(1, 8, 8, 2))).astype(np.float32)
     for shortcut, reached in (("A", False), ("B", True)):
         model, part = block("conv3_block1", shortcut=shortcut)
@@ -68,9 +68,9 @@ def linear_through_relu(width, target):
             half = rng.normal(size=(target.shape[1], target.shape[1]))
             hidden = np.concatenate([half, -half])  # relu(u) - relu(-u) = u
         features = np.maximum(x @ hidden.T, 0)
-        wanted = x @ target.T
-        solved = np.linalg.lstsq(features, wanted, rcond=None)[0]
-        best = min(best, np.mean((features @ solved - wanted) ** 2) / np.mean(wanted**2))
+        expected = x @ target.T
+        solved = np.linalg.lstsq(features, expected, rcond=None)[0]
+        best = min(best, np.mean((features @ solved - expected) ** 2) / np.mean(expected**2))
     return best
 
 

@@ -111,7 +111,7 @@ def descend(layers, target, covariance, steps=400):
 
 
 def test_descent_from_the_identity_converges_and_from_plain_layers_it_crawls(rng):
-    """What theorem 3 means: the same target, the same rule for the step."""
+    """Theorem 3 in practice, with the same target and the same rule for the step."""
     target, covariance = problem(rng)
     residual = descend(np.tile(np.eye(WIDTH), (DEPTH, 1, 1)), target, covariance)
     plain = descend(rng.normal(size=(DEPTH, WIDTH, WIDTH)) / np.sqrt(WIDTH), target, covariance)

@@ -40,34 +40,34 @@ def networks(tmp_path):
 def test_each_instrument_writes_its_result_and_figure(networks, photo_folder, tmp_path):
     for name, options in COMMANDS.items():
         out = tmp_path / "out" / name
-        done = analyze(name, "--model", *networks, "--data", photo_folder, "--out", out, *options)
-        assert done.returncode == 0, done.stderr
+        completed = analyze(name, "--model", *networks, "--data", photo_folder, "--out", out, *options)
+        assert completed.returncode == 0, completed.stderr
         result = json.loads((out / "result.json").read_text())
         assert result["instrument"] == name
         assert {"residual", "plain"} <= result[name].keys()
         assert {"command", "commit", "hardware", "models"} <= result.keys()
         assert Image.open(out / "figure.png").size[0] > 400
-        assert "residual" in done.stdout
+        assert "residual" in completed.stdout
 
 
 def test_cost_of_shortcuts_side_by_side(tmp_path):
-    done = analyze("cost", "--model", "ResNet20", "--shortcuts", "A", "C", "--layers", "--out", tmp_path / "cost")
-    assert done.returncode == 0, done.stderr
+    completed = analyze("cost", "--model", "ResNet20", "--shortcuts", "A", "C", "--layers", "--out", tmp_path / "cost")
+    assert completed.returncode == 0, completed.stderr
     cost = json.loads((tmp_path / "cost" / "result.json").read_text())["cost"]
     identity, projection = cost["ResNet20 shortcut=A"], cost["ResNet20 shortcut=C"]
     assert identity["parameters"] == 269_722 < projection["parameters"]
     assert identity["kept_per_image"] < projection["kept_per_image"]
     assert identity["largest_batch"] > projection["largest_batch"]
-    assert "| conv2_block1_1_conv | 32x32x16 | 2,304 |" in done.stdout
-    assert "measured" not in done.stdout
+    assert "| conv2_block1_1_conv | 32x32x16 | 2,304 |" in completed.stdout
+    assert "measured" not in completed.stdout
 
 
 def test_gradients_at_the_checkpoints_of_a_run(photo_folder, tmp_path):
     recipe = ["--data", photo_folder, "--steps", 4, "--batch-size", 4, "--save-every", 2, "--workdir", tmp_path / "run"]
     trained = run("recipes/cifar10.py", *recipe, "--change", "blocks=[1,1]", "filters=[4,8]")
     assert trained.returncode == 0, trained.stderr
-    done = analyze("training", "--workdir", tmp_path / "run", "--images", 8)
-    assert done.returncode == 0, done.stderr
+    completed = analyze("training", "--workdir", tmp_path / "run", "--images", 8)
+    assert completed.returncode == 0, completed.stderr
     result = json.loads((tmp_path / "run" / "analysis" / "result.json").read_text())
     records = result["records"]
     assert records[-1]["step"] == 4
@@ -82,9 +82,9 @@ def test_wrong_input_ends_in_a_sentence(photo_folder, tmp_path):
             ("responses", "--model", "ResNet20", "--data", photo_folder, "--images", 0),
             "--images 0 must be a whole number from 1",
         ),
-        (("training", "--workdir", tmp_path), "is no folder of a run"),
+        (("training", "--workdir", tmp_path), "is not the folder of a run"),
         (("cost", "--model", "ResNet21"), "ResNet21"),
     ):
-        done = analyze(*arguments)
-        assert done.returncode == 2
-        assert words in done.stderr.splitlines()[-1]
+        completed = analyze(*arguments)
+        assert completed.returncode == 2
+        assert words in completed.stderr.splitlines()[-1]

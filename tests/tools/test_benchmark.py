@@ -20,36 +20,36 @@ pytestmark = pytest.mark.long
 
 def test_input_benchmark_prints_a_table(photo_folder):
     small = ("--rounds", "1", "--seconds", "0.2", "--image-size", "32", "--batch-size", "8", "--shorter-side", "36")
-    done = run("tools/benchmark.py", "input", "--data", photo_folder / "train", *small)
-    assert done.returncode == 0, done.stderr
-    assert "| crop first |" in done.stdout
-    assert "| decode, resize, crop |" in done.stdout
-    assert "| crop first, shorter side 36 |" in done.stdout
-    assert "| 12 | 12 |" in done.stdout  # photos of 48 x 40 pixels
+    completed = run("tools/benchmark.py", "input", "--data", photo_folder / "train", *small)
+    assert completed.returncode == 0, completed.stderr
+    assert "| crop first |" in completed.stdout
+    assert "| decode, resize, crop |" in completed.stdout
+    assert "| crop first, shorter side 36 |" in completed.stdout
+    assert "| 12 | 12 |" in completed.stdout  # photos of 48 x 40 pixels
 
 
 def test_files_benchmark_opens_what_it_wrote_twice(tmp_path):
-    done = run("tools/benchmark.py", "files", "--files", "40", "--classes", "2", "--json", tmp_path / "files.json")
-    assert done.returncode == 0, done.stderr
+    completed = run("tools/benchmark.py", "files", "--files", "40", "--classes", "2", "--json", tmp_path / "files.json")
+    assert completed.returncode == 0, completed.stderr
     table = json.loads((tmp_path / "files.json").read_text())["tables"]["files"]
     assert [row[0] for row in table["rows"]] == ["first start", "second start"]
     assert table["columns"][0] == "40 photos in 2 classes"
 
 
 def test_records_benchmark_gives_the_share_of_checksums():
-    done = run(
+    completed = run(
         "tools/benchmark.py", "records", "--records", "64", "--kilobytes", "4", "--rounds", "1", "--seconds", "0.1"
     )
-    assert done.returncode == 0, done.stderr
-    share = next(line for line in done.stdout.splitlines() if line.startswith("| checksums alone |")).split("|")[3]
+    assert completed.returncode == 0, completed.stderr
+    share = next(line for line in completed.stdout.splitlines() if line.startswith("| checksums alone |")).split("|")[3]
     assert 0 < float(share.strip(" %")) < 100
 
 
 def test_fit_benchmark_compares_strategies_and_counts_checkpoints():
-    done = run("tools/benchmark.py", "fit", "--rounds", "1", "--steps", "1")
-    assert done.returncode == 0, done.stderr
-    assert "| MirroredStrategy, one replica |" in done.stdout
-    assert "with one every 200 steps" in done.stdout
+    completed = run("tools/benchmark.py", "fit", "--rounds", "1", "--steps", "1")
+    assert completed.returncode == 0, completed.stderr
+    assert "| MirroredStrategy, one replica |" in completed.stdout
+    assert "with one every 200 steps" in completed.stdout
 
 
 def test_training_benchmark_gives_shares_of_a_peak_measured_in_the_same_turns(tmp_path):
@@ -66,8 +66,8 @@ def test_training_benchmark_gives_shares_of_a_peak_measured_in_the_same_turns(tm
         "0.1",
     )
     out = ("--json", tmp_path / "train.json", "--plot", tmp_path / "train.png")
-    done = run("tools/benchmark.py", "train", *small, *out)
-    assert done.returncode == 0, done.stderr
+    completed = run("tools/benchmark.py", "train", *small, *out)
+    assert completed.returncode == 0, completed.stderr
     table = json.loads((tmp_path / "train.json").read_text())["tables"]["train"]
     ours, stock, peak = (dict(zip(table["columns"], row, strict=True)) for row in table["rows"])
     assert [row["system"] for row in (ours, stock, peak)] == ["keras_resnet", "stock normalization", "matrix peak"]
@@ -91,7 +91,7 @@ def test_a_peer_that_is_not_installed_is_named_with_the_way_out(monkeypatch):
 @pytest.mark.peers
 @pytest.mark.parametrize("name", ["ResNet20", "ResNet50", "PlainNet20", "PlainNet34"])
 def test_the_networks_of_pytorch_s_layers_are_these(name, rng):
-    """What is compared is the same work: equal outputs with the same weights."""
+    """The compared networks do the same work: with the same weights, their outputs are equal."""
     import torch
     from torch_networks import TorchNetwork
 
@@ -111,9 +111,9 @@ def test_the_networks_of_pytorch_s_layers_are_these(name, rng):
 
 
 def test_scaling_model_prints_its_table_and_plot(tmp_path):
-    done = run("tools/scaling.py", "--batches", "32", "--plot", tmp_path / "scaling.png")
-    assert done.returncode == 0, done.stderr
-    rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| 1")]
+    completed = run("tools/scaling.py", "--batches", "32", "--plot", tmp_path / "scaling.png")
+    assert completed.returncode == 0, completed.stderr
+    rows = [line.split("|") for line in completed.stdout.splitlines() if line.startswith("| 1")]
     # 32 images x 6 x 3.858e9 operations at a fifth of 312e12 a second
     assert rows[0][4].strip() == f"{1e3 * 32 * 6 * 3.858e9 / (312e12 / 5):.1f} ms"
     efficiencies = [int(row[3].strip(" %")) for row in rows]
@@ -133,12 +133,12 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def test_detection_benchmark_prints_shares_and_ratios(tmp_path):
-    """Of a narrow network, since a head of full width at 300 regions is much work."""
+    """A narrow network, because a head of full width at 300 regions takes long."""
     (tmp_path / "narrow.py").write_text(NARROW)
     arguments = ["--model", "ResNet18", "--height", "64", "--width", "64", "--classes", "3", "--rounds", "1"]
-    done = run(tmp_path / "narrow.py", ROOT / "tools" / "benchmark.py", "detect", *arguments)
-    assert done.returncode == 0, done.stderr
-    rows = dict(line.strip("| ").split(" | ", 1) for line in done.stdout.splitlines() if line.startswith("| "))
+    completed = run(tmp_path / "narrow.py", ROOT / "tools" / "benchmark.py", "detect", *arguments)
+    assert completed.returncode == 0, completed.stderr
+    rows = dict(line.strip("| ").split(" | ", 1) for line in completed.stdout.splitlines() if line.startswith("| "))
     shares = ("training step", "RoI align, forward and backward", "proposals with suppression, and RoI align")
     assert all(rows[name].endswith(" %") for name in shares)
     assert float(rows["ratio"]) > 0

@@ -1,4 +1,4 @@
-"""A queue of commands runs in order, stops and goes on, copies results, and is shared by several processes."""
+"""A queue of commands runs in order, stops and continues, copies results, and is shared by several processes."""
 
 import json
 import signal
@@ -13,7 +13,7 @@ TOOL = [sys.executable, str(ROOT / "tools" / "campaign.py")]
 WRITES = (
     "import pathlib, sys; p = pathlib.Path(sys.argv[2]); p.mkdir(exist_ok=True); (p / 'result.json').write_text('{}')"
 )
-# as a run of this package: SIGTERM saves and ends with 143; a second start goes on and ends
+# like a run of this package: SIGTERM saves and ends with 143; a second start continues and ends
 STOPS = """
 import pathlib, signal, sys, time
 saved = pathlib.Path(sys.argv[1])
@@ -33,7 +33,7 @@ def campaign(*arguments):
 
 @pytest.fixture
 def queue(tmp_path):
-    """Two entries that leave a result, and one that fails between them."""
+    """Two entries that write a result, with one between them that fails."""
     (tmp_path / "writes.py").write_text(WRITES)
     lines = ["# comment", ""]
     lines += [f"one: python {tmp_path}/writes.py --workdir {tmp_path}/one", "bad: python -c 'raise SystemExit(3)'"]
@@ -44,18 +44,18 @@ def queue(tmp_path):
 
 
 def test_commands_run_in_order_and_results_are_copied(queue, tmp_path):
-    done = campaign(queue, "--results", tmp_path / "results")
-    assert done.returncode == 0, done.stderr
-    assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["one: done", "bad: failed", "two: done"]
+    completed = campaign(queue, "--results", tmp_path / "results")
+    assert completed.returncode == 0, completed.stderr
+    assert [line.split(",")[0] for line in completed.stdout.splitlines()] == ["one: done", "bad: failed", "two: done"]
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["one.json", "two.json"]
     again = campaign(queue)
-    assert [line.split(",")[0] for line in again.stdout.splitlines()] == ["bad: failed"]  # only what is not done
+    assert [line.split(",")[0] for line in again.stdout.splitlines()] == ["bad: failed"]  # only those not done
     shown = campaign(queue, "--show").stdout
     assert "bad: failed, 0.00 h, see" in shown
     assert "two: done" in shown
 
 
-def test_a_stopped_queue_goes_on_and_others_take_other_entries(tmp_path):
+def test_a_stopped_queue_continues_and_other_processes_take_other_entries(tmp_path):
     (tmp_path / "stops.py").write_text(STOPS)
     queue = tmp_path / "queue.txt"
     queue.write_text(f"long: python {tmp_path}/stops.py {tmp_path}/saved\nshort: python -c 'print(1)'\n")
@@ -66,7 +66,7 @@ def test_a_stopped_queue_goes_on_and_others_take_other_entries(tmp_path):
             assert time.time() < deadline
             time.sleep(0.05)
         assert "long: running" in campaign(queue, "--show").stdout
-        assert campaign(queue).stdout.startswith("short: done")  # a second process leaves the first its entry
+        assert campaign(queue).stdout.startswith("short: done")  # a second process leaves the entry of the first alone
         first.send_signal(signal.SIGTERM)
         assert first.wait(60) == 143
     assert json.loads((state / "long.json").read_text())["status"] == 143
@@ -76,13 +76,13 @@ def test_a_stopped_queue_goes_on_and_others_take_other_entries(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("no colon here", "Line 1 of"), ("a: x\na: y", "has the name a again"), ("a/b: x", "with a name of letters")],
+    [("no colon here", "Line 1 of"), ("a: x\na: y", "uses the name a again"), ("a/b: x", "with a name of letters")],
 )
-def test_a_line_that_is_no_entry_is_named(tmp_path, text, words):
+def test_an_invalid_line_is_named(tmp_path, text, words):
     (tmp_path / "queue.txt").write_text(text)
-    done = campaign(tmp_path / "queue.txt")
-    assert done.returncode == 2
-    assert words in done.stderr.splitlines()[-1]
+    completed = campaign(tmp_path / "queue.txt")
+    assert completed.returncode == 2
+    assert words in completed.stderr.splitlines()[-1]
 
 
 def test_a_missing_list_is_named(tmp_path):

@@ -1,4 +1,4 @@
-"""The rows of Table 9 with tiny detectors that have learned nothing, and a test part without annotations."""
+"""The rows of Table 9 with tiny untrained detectors, and a test part without annotations."""
 
 import json
 import shutil
@@ -6,8 +6,10 @@ import shutil
 import pytest
 from programs import load_program
 
-from keras_resnet.detection import FasterRCNN, Options
+from keras_resnet.detection import FasterRCNN, ImageSize, Options, Proposals, RegionHead
 from keras_resnet.errors import InputError
+
+PROPOSALS = Proposals((2.0, 4.0), smallest=4.0)
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +19,9 @@ def tool():
 
 @pytest.fixture(scope="module")
 def models(classifier):
-    """One with context, a plain one, and another one with context, in this order."""
+    """A detector with context, one without, and another one with context."""
     return [
-        FasterRCNN(classifier, ["red", "blue"], (2.0, 4.0), smallest=4.0, shorter=48, longer=48, context=context)
+        FasterRCNN(classifier, ["red", "blue"], PROPOSALS, RegionHead(context=context), ImageSize(48, 48))
         for context in (True, False, True)
     ]
 
@@ -56,16 +58,16 @@ def test_chosen_rows_are_printed_under_the_baseline(tool, files, rectangles, tmp
     tool.EvaluateDetection(**flags, rows=("ensemble",), json=tmp_path / "table.json").run()
     printed = [line.split("|")[1].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     table = json.loads((tmp_path / "table.json").read_text())
-    assert printed[2:] == [each["row"] for each in table["rows"]] == ["baseline", "ensemble"]
+    assert printed[2:] == [row["row"] for row in table["rows"]] == ["baseline", "ensemble"]
     assert table["scales"] == [32, 48]
-    assert all({"AP50", "interval", "seconds"} <= set(each) for each in table["rows"])
+    assert all({"AP50", "interval", "seconds"} <= set(row) for row in table["rows"])
     with pytest.raises(InputError, match="The row context needs more detectors"):
         tool.EvaluateDetection(**{**flags, "model": files[:1]}, rows=("context",)).run()
 
 
 @pytest.mark.long
 def test_a_test_part_without_annotations_gives_submission_files(tool, files, rectangles, tmp_path, capsys):
-    """The folder holds no other part, as COCO's test-dev comes."""
+    """The folder holds no other part, like COCO's test-dev."""
     folder = tmp_path / "data"
     shutil.copytree(rectangles / "val", folder / "test")
     content = json.loads((rectangles / "val.json").read_text())
@@ -75,8 +77,8 @@ def test_a_test_part_without_annotations_gives_submission_files(tool, files, rec
     tool.EvaluateDetection(**flags, out=tmp_path / "out").run()
     assert "AP" not in capsys.readouterr().out
     (file,) = (tmp_path / "out" / "baseline").iterdir()
-    found = json.loads(file.read_text())
-    assert {each["image_id"] for each in found} <= {0, 1}
-    assert {each["category_id"] for each in found} <= {3, 4}
+    detections = json.loads(file.read_text())
+    assert {each["image_id"] for each in detections} <= {0, 1}
+    assert {each["category_id"] for each in detections} <= {3, 4}
     with pytest.raises(InputError, match="has no annotations to score by: give --out"):
         tool.EvaluateDetection(**flags).run()

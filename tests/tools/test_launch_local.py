@@ -1,4 +1,4 @@
-"""The launcher shows each worker's lines, passes signals on, and ends with the status of the first that failed."""
+"""The launcher prints each worker's output, passes signals on, and ends with the status of the first failure."""
 
 import json
 import signal
@@ -32,7 +32,7 @@ sys.exit(launch_local.main(sys.argv[1:]))
 
 @pytest.fixture
 def launched(tmp_path):
-    """A function that begins two workers of which the one of the given number fails, or none."""
+    """A function that starts two workers, of which the one with the given number fails, if any."""
     (tmp_path / "worker.py").write_text(WORKER)
 
     def launch(failing):
@@ -44,9 +44,9 @@ def launched(tmp_path):
 
 def test_each_worker_has_its_number_and_all_addresses(launched):
     with launched("none") as process:
-        said, _ = process.communicate()
+        output, _ = process.communicate()
     assert process.returncode == 0
-    addresses = [line.split(" ", 1) for line in said.splitlines() if "localhost" in line]
+    addresses = [line.split(" ", 1) for line in output.splitlines() if "localhost" in line]
     assert sorted(number for number, _ in addresses) == ["[0]", "[1]"]
     first, second = (json.loads(words.replace("'", '"')) for _, words in addresses)
     assert first == second
@@ -58,21 +58,21 @@ def test_a_signal_is_passed_on_to_all(launched):
         assert sorted(process.stdout.readline() for _ in range(2)) == ["[0] ready\n", "[1] ready\n"]
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 143
-        assert "ended by force" not in process.stdout.read()
+        assert "has ended: killed" not in process.stdout.read()
 
 
 @pytest.mark.parametrize("failing", [0, 1])
-def test_one_that_waits_for_a_worker_that_failed_is_ended_by_force(failing, launched):
+def test_a_worker_that_waits_for_a_failed_one_is_killed(failing, launched):
     with launched(failing) as process:
-        said, _ = process.communicate()
+        output, _ = process.communicate()
     assert process.returncode == 7
-    assert f"[{1 - failing}] waits for one that is gone: ended by force" in said
+    assert f"[{1 - failing}] waits for a worker that has ended: killed" in output
 
 
 @pytest.mark.parametrize("arguments", [["0", "x.py"], ["257", "x.py"], ["2"], []])
 def test_a_wrong_number_of_workers_is_refused(arguments):
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, ROOT / "tools" / "launch_local.py", *arguments], capture_output=True, text=True
     )
-    assert done.returncode == 2
-    assert done.stderr.startswith("launch_local.py: give a number of workers from 1 to 256")
+    assert completed.returncode == 2
+    assert completed.stderr.startswith("launch_local.py: give a number of workers from 1 to 256")

@@ -18,8 +18,12 @@ pytestmark = pytest.mark.long
 
 def tool(name, *arguments, whole=False):
     """Run a tool; its exit status, output and last line of errors, or all of them."""
-    done = run(f"tools/{name}.py", *arguments)
-    return done.returncode, done.stdout, done.stderr if whole else (done.stderr.strip().splitlines() or [""])[-1]
+    completed = run(f"tools/{name}.py", *arguments)
+    return (
+        completed.returncode,
+        completed.stdout,
+        completed.stderr if whole else (completed.stderr.strip().splitlines() or [""])[-1],
+    )
 
 
 @pytest.fixture
@@ -120,7 +124,7 @@ def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, p
 
 @pytest.mark.parametrize("name", ["classify", "export"])
 def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path, name):
-    """Scores of NaN would choose the same class for every photo, the first; weights of NaN are not even loaded."""
+    """Scores of NaN would choose the same class for every photo, the first; weights of NaN are refused at loading."""
     model = keras_resnet.load_model(str(saved))
     top = model.get_layer("predictions")
     top.kernel.assign(np.full(top.kernel.shape, 3e38))  # sums of which are beyond float32
@@ -144,7 +148,7 @@ def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path,
 
 
 def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, photo_folder, tmp_path):
-    """Of fewer than 20 photos, a single one that differs would be more than the 5 % that may."""
+    """With fewer than 20 photos, a single difference would be more than the 5 % allowed."""
     model = keras_resnet.load_model(str(saved))
     model.get_layer("predictions").bias.assign([50, -50])  # so far apart that int8 chooses the same
     model.save(saved)
@@ -153,7 +157,7 @@ def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, phot
     status, text, error = tool("export", *flags)
     assert (status, text) == (2, "")
     assert error == (
-        "export.py: --photos 200 of the 4 validation photos of photos are too few to judge int8: give 20 or more, or "
+        "export.py: --photos 200 of the 4 validation photos of photos are too few to compare int8: give 20 or more, or "
         "leave litert-int8 out of --formats."
     )
     for number in range(8):
@@ -161,7 +165,7 @@ def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, phot
             shutil.copy(photo_folder / "val" / name / "0.JPEG", photo_folder / "val" / name / f"more{number}.JPEG")
     status, text, error = tool("export", *flags)
     assert status == 0, error
-    assert "ResNet20 on 20 photos of photos, val, all there are of the 200 asked for" in text
+    assert "ResNet20 on 20 photos of photos, val, fewer than --photos 200" in text
     assert [entry.name for entry in out.iterdir()] == ["model-int8.tflite"]
     content = json.loads(kept.read_text())
     rows = content["tables"]["files"]["rows"]
@@ -209,7 +213,7 @@ def test_export_keeps_files_that_give_the_models_answers_on_photos(exported, tmp
     assert len(float_rows) == 3
     assert all(float(row[4]) < 1e-4 for row in float_rows)
     status, _, error, _ = exported(decide)
-    assert (status, "is there already: choose another --out" in error) == (2, True)
+    assert (status, "exists already: choose another --out" in error) == (2, True)
 
 
 def test_export_keeps_nothing_where_the_int8_file_chooses_otherwise(exported, tmp_path):

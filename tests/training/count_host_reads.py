@@ -1,4 +1,4 @@
-"""Trains 100 steps on two logical devices and prints how often the host waited for a device in each; for test_run.py.
+"""Trains on two logical devices and prints how often the host waited for a device in each of 100 steps.
 
 python count_host_reads.py WORKDIR
 """

@@ -25,7 +25,7 @@ def test_warm_up_ends_when_the_training_error_is_below_80_percent():
     assert used[:150] == pytest.approx([0.01] * 150)
     assert used[150:] == pytest.approx([0.1] * 50)
     assert state.warm_up_end == 150
-    model.optimizer.learning_rate = 0.001  # as a checkpoint brings it back after a divergence
+    model.optimizer.learning_rate = 0.001  # as restored from a checkpoint after a divergence
     rate.on_train_begin()
     rate.on_train_batch_begin(0)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.1)

@@ -1,4 +1,4 @@
-"""The CIFAR protocol's own settings: what they change in a task."""
+"""The settings of the CIFAR protocol, and what they change in a task."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def test_stronger_augmentation_mixes_labels(photo_folder):
         settings(photo_folder, augmentation="none").check()
 
 
-def test_warm_up_is_the_paper_s_unless_it_is_said(photo_folder):
+def test_warm_up_follows_the_paper_unless_it_is_set(photo_folder):
     """From depth 110 on, with shortcuts (Sec. 4.2)."""
     shallow, deep, plain = (
         TrainingModel(keras_resnet.build(keras_resnet.SPECS[name], classes=2))
@@ -41,8 +41,8 @@ def test_warm_up_is_the_paper_s_unless_it_is_said(photo_folder):
         assert tuple(task.needs_warm_up(model) for model in (shallow, deep, plain)) == expected
 
 
-def test_weights_decay_as_they_are_told(photo_folder):
-    """One step of a rate of 1: what two decays change differs by four times the smaller, times the kernel, no more."""
+def test_weight_decay_follows_its_setting(photo_folder):
+    """After one step at rate 1, two decays differ in exactly four times the smaller decay, times the kernel."""
     steps = {}
     for decay in (1e-4, 5e-4):
         wanted = settings(photo_folder, change=("width=0.25", "blocks=[1,1,1]"), base_lr=1.0, weight_decay=decay)
@@ -58,20 +58,20 @@ def test_weights_decay_as_they_are_told(photo_folder):
         np.testing.assert_allclose(steps[5e-4][name] - steps[1e-4][name], expected, atol=2e-7, err_msg=name)
 
 
-def test_training_on_a_part_takes_of_each_class(photo_folder):
-    """Evenly spaced, with their own mean; validated after as many images as it takes, where steps are the length."""
+def test_training_on_fewer_images_uses_every_class(photo_folder):
+    """They are evenly spaced and have their own mean; with a length in steps an epoch is as long as a validation."""
     whole, part = (cifar_task(settings(photo_folder, train_images=count)) for count in (None, 4))
     assert len(part.train) == 4 < len(whole.train)
     assert set(part.train.labels) == set(whole.train.labels)
-    known = {image.tobytes() for image in whole.train.images}
-    assert all(image.tobytes() in known for image in part.train.images)
+    available = {image.tobytes() for image in whole.train.images}
+    assert all(image.tobytes() in available for image in part.train.images)
     np.testing.assert_allclose(part.preprocessing.mean, part.train.images.mean(axis=0), rtol=1e-4)
     for length, expected in (({"steps": 50}, 2), ({"epochs": 3}, 1)):  # 4 are validated
         few = replace(settings(photo_folder, train_images=2, **length), batch_size=2)
         assert cifar_task(few).epoch_steps() == expected
 
 
-def test_more_images_than_there_are_are_refused_before_a_folder_is_made(photo_folder):
+def test_asking_for_too_many_images_is_refused_before_a_folder_is_created(photo_folder):
     check_data(settings(photo_folder, train_images=12))
     with pytest.raises(InputError, match="12 images, not 13: ask for fewer"):
         check_data(settings(photo_folder, train_images=13))
@@ -79,7 +79,7 @@ def test_more_images_than_there_are_are_refused_before_a_folder_is_made(photo_fo
 
 @pytest.mark.long
 def test_training_on_all_images_holds_none_out(photo_folder, tmp_path):
-    """Table 6 is of networks trained on all images: no image is judged by, no network chosen, and the run says so."""
+    """As in Table 6: there is no validation and no best network, and the result says so."""
     held_out = cifar_task(settings(photo_folder))
     everything = settings(photo_folder, train_images="all", steps=4, base_lr=0.1, workdir=tmp_path / "run",
                           change=("blocks=[1,1]", "filters=[4,8]"))  # fmt: skip
@@ -94,10 +94,10 @@ def test_training_on_all_images_holds_none_out(photo_folder, tmp_path):
     assert not (tmp_path / "run" / "best.keras").exists()
 
 
-def test_parts_that_cannot_be_are_named(photo_folder):
-    with pytest.raises(InputError, match="holds no images out"):
+def test_impossible_numbers_of_images_are_refused(photo_folder):
+    with pytest.raises(InputError, match="holds none out"):
         settings(photo_folder, train_images="all", schedule="plateau").check()
-    with pytest.raises(InputError, match="not a batch of 4"):
+    with pytest.raises(InputError, match="fewer than a batch of 4"):
         settings(photo_folder, train_images=3).check()
     with pytest.raises(InputError, match="images, not 1000: ask for fewer"):
         cifar_task(settings(photo_folder, train_images=1000))

@@ -1,4 +1,4 @@
-"""Two logical devices and two processes give what one device gives, through the sharded pipelines."""
+"""Two logical devices, and two processes, give the results of one device through the sharded pipelines."""
 
 from pathlib import Path
 
@@ -13,18 +13,18 @@ SCRIPT = Path(__file__).with_name("train_on_devices.py")
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A function from (mode, net) to what the processes saved, one array dictionary each; every pair runs once."""
-    folder, known = tmp_path_factory.mktemp("trained"), {}
+    """A function from (mode, net) to the arrays that each process saved; every pair runs once."""
+    folder, cache = tmp_path_factory.mktemp("trained"), {}
 
     def train(mode, net):
-        if (mode, net) not in known:
+        if (mode, net) not in cache:
             words = (SCRIPT, mode, net, folder / f"{mode}-{net}")
-            begun = start_workers(*words) if mode == "worker" else [Program(*words)]
-            for done in [each.ended(300) for each in begun]:
+            processes = start_workers(*words) if mode == "worker" else [Program(*words)]
+            for done in [process.ended(300) for process in processes]:
                 assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-            files = [folder / f"{mode}-{net}-{number}.npz" for number in range(len(begun))]
-            known[mode, net] = [dict(np.load(file)) for file in files]
-        return known[mode, net]
+            files = [folder / f"{mode}-{net}-{number}.npz" for number in range(len(processes))]
+            cache[mode, net] = [dict(np.load(file)) for file in files]
+        return cache[mode, net]
 
     return train
 
@@ -34,7 +34,7 @@ def differences(a, b):
     return {
         name: float(np.max(np.abs(a[name] - b[name]) / np.maximum(1, np.abs(a[name]))))
         for name in a
-        if name != "worst losses"  # each worker keeps its own
+        if name != "worst losses"  # every worker has its own
     }
 
 
@@ -52,9 +52,9 @@ def differences(a, b):
     ],
 )
 def test_equal_to_one_device(mode, net, bound, trained):
-    """20 steps with momentum and decay, 6 of a small ResNet with --sync-bn; 203 test images are no whole batches.
+    """20 steps with momentum and decay, or 6 of a small ResNet with --sync-bn; 203 test images do not fill the batches.
 
-    In the ragged case 5 examples are 3 and 2: loss, error and update are still those of all examples alike.
+    In the ragged case 5 examples are split into 3 and 2: loss, error and update still give all examples equal weight.
     """
     reference = trained("one", "plain" if net == "accumulated" else net)[0]
     for found in trained(mode, net):
@@ -67,8 +67,8 @@ def test_equal_to_one_device(mode, net, bound, trained):
         assert differing["test error"] < 1e-4 if bound < 1e-4 else differing["test error"] < 1
 
 
-def test_devices_that_normalize_alone_are_not_equal_to_one(trained):
-    """The bound of --sync-bn above means something: without it the difference is more than ten times as large."""
+def test_devices_that_normalize_their_own_shares_differ_from_one_device(trained):
+    """The control for the bound above: without --sync-bn the difference is more than ten times as large."""
     differing = differences(trained("one", "sync_bn")[0], trained("mirrored", "own_bn")[0])
     weights = {name: value for name, value in differing.items() if name.startswith("weight")}
     print("without --sync-bn, largest difference of a weight", max(weights.values()))
@@ -78,23 +78,23 @@ def test_devices_that_normalize_alone_are_not_equal_to_one(trained):
 
 @pytest.mark.parametrize("net", ["resnet", "plain"])
 def test_all_workers_end_with_equal_weights_and_statistics(net, trained):
-    """With normalization per replica, whose moving statistics differ until they are made equal."""
+    """With normalization per replica, where the moving statistics differ until they are averaged."""
     first, second = trained("worker", net)
     differing = differences(first, second)
     assert max(differing.values()) == 0
 
 
 def test_loss_scaling_on_two_devices(trained):
-    """Without an overflow the weights of one device, to what float16 resolves."""
+    """Without overflow, two devices give the weights of one to the precision of float16."""
     one, two = trained("one", "float16")[0], trained("mirrored", "float16")[0]
     assert one["scale"] == two["scale"] == 2.0**10
     differing = {name: value for name, value in differences(one, two).items() if name.startswith("weight")}
     assert max(differing.values()) < 5e-3, differing
 
 
-def test_loss_scaling_leaves_out_overflows_on_two_devices(trained):
-    """A first scale of 2^30 overflows float16: those updates are left out on both devices, and training goes on."""
+def test_loss_scaling_skips_overflows_on_two_devices(trained):
+    """An initial scale of 2^30 overflows float16: both devices skip those updates, and training goes on."""
     for mode in ("one", "mirrored"):
-        found = trained(mode, "overflow")[0]  # whose replicas were seen to be equal
+        found = trained(mode, "overflow")[0]  # the script has checked that its replicas are equal
         assert 1 < found["scale"] < 2.0**28
         assert found["test loss"] < np.log(4)

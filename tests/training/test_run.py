@@ -1,4 +1,4 @@
-"""A run through bad batches, plateaus and small memory, in this process."""
+"""Runs with bad batches, plateaus, lost photos and accumulated gradients, in this process."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from programs import run
 
 import keras_resnet
 from keras_resnet import InputError, data, training
-from keras_resnet.training.files.checkpoints import RUNNING, CheckpointFolder
+from keras_resnet.training.files.checkpoints import METRIC_PREFIX, CheckpointFolder
 from keras_resnet.training.files.metrics_file import read_metrics, write_metrics
 from keras_resnet.training.files.photo_lists import first_photos
 from keras_resnet.training.state import VOTE, WINDOW
@@ -49,7 +49,7 @@ def task(settings, arrays, spoil=lambda number, images: images, **more):
         batches = data.cifar_batches(arrays, PREPROCESSING, 8, 0, start, shard).enumerate(start)
         return batches.map(lambda number, batch: (spoil(number, batch[0]), batch[1]))
 
-    usual = {
+    fields = {
         "settings": settings,
         "classes": tuple("abcd"),
         "train": arrays,
@@ -61,7 +61,7 @@ def task(settings, arrays, spoil=lambda number, images: images, **more):
         "reference_batch": 128,
         "milestones": (0.5,),
     }
-    return training.Classification(**usual | more)
+    return training.Classification(**fields | more)
 
 
 def start(arrays, tmp_path, spoil=lambda number, images: images, more=None, **changes):
@@ -70,8 +70,8 @@ def start(arrays, tmp_path, spoil=lambda number, images: images, more=None, **ch
     return training.run(settings, lambda resolved: task(resolved, arrays, spoil, **(more or {})))
 
 
-def test_the_last_number_is_that_of_the_last_validation_and_best_is_its_lowest(arrays, tmp_path):
-    """Averaged weights of a random network: what each validation says is what the files give, by Keras' own metric."""
+def test_the_result_is_the_last_validation_and_best_is_the_lowest_error(arrays, tmp_path):
+    """With averaged weights, each validation's error is that of the saved file by Keras' own metric."""
     result = start(arrays, tmp_path, more={"averaged": True}, base_lr=4.0)
     rows = [row for row in read_metrics(tmp_path / "run" / "metrics.csv") if row["split"] == "validation"]
     errors = [row["error"] for row in rows]
@@ -80,8 +80,8 @@ def test_the_last_number_is_that_of_the_last_validation_and_best_is_its_lowest(a
     for name, error in (("last", errors[-1]), ("best", min(errors))):
         network = keras.models.load_model(tmp_path / "run" / f"{name}.keras")
         network.compile(loss="sparse_categorical_crossentropy", metrics=["sparse_categorical_accuracy"])
-        found = network.evaluate(data.cifar_batches(arrays, PREPROCESSING, 8), verbose=0, return_dict=True)
-        assert 100 * (1 - found["sparse_categorical_accuracy"]) == pytest.approx(error, abs=1e-4), name
+        results = network.evaluate(data.cifar_batches(arrays, PREPROCESSING, 8), verbose=0, return_dict=True)
+        assert 100 * (1 - results["sparse_categorical_accuracy"]) == pytest.approx(error, abs=1e-4), name
         step = next(row["step"] for row in rows if row["error"] == error) if name == "best" else 24
         batches = data.cifar_batches(arrays, PREPROCESSING, 8, 0, step).take(10)  # the next ones, as many as there are
         maps = network.get_layer("conv1_conv")(np.concatenate([images for images, _ in batches])).numpy()
@@ -94,32 +94,32 @@ def test_the_last_number_is_that_of_the_last_validation_and_best_is_its_lowest(a
     ("averaged", "change"),
     [(True, ("stochastic_depth=0.5", "blocks=[1,1,1]")), (False, ("unroll=False", "blocks=[3,2]", "filters=[8,16]"))],
 )
-def test_judging_leaves_the_training_as_it_is_bit_for_bit(averaged, change, arrays, tmp_path):
-    """One run validates after steps 10, 20 and 24, another, of more validation images, after the last alone."""
+def test_validation_does_not_change_training_bit_for_bit(averaged, change, arrays, tmp_path):
+    """One run validates after steps 10, 20 and 24; another, with more validation images, only after the last step."""
     many = data.ArraySplit("val", np.tile(arrays.images, (3, 1, 1, 1)), np.tile(arrays.labels, 3))
     ends = []
     for name, validation in (("often", arrays), ("once", many)):
         start(arrays, tmp_path / name, more={"averaged": averaged, "validation": validation}, change=change)
         ends.append(CheckpointFolder(tmp_path / name / "run" / "checkpoints").newest()[0])
-    own = [name for name in ends[0] if not name.startswith(RUNNING)]
-    assert any("seed" in name for name in own)
-    for name in own:
+    variables = [name for name in ends[0] if not name.startswith(METRIC_PREFIX)]
+    assert any("seed" in name for name in variables)
+    for name in variables:
         np.testing.assert_array_equal(ends[0][name], ends[1][name], err_msg=name)
 
 
 def test_a_bad_batch_is_left_out_and_the_run_goes_on(arrays, tmp_path, capsys):
-    """Batch 13 holds a NaN: back to step 12, on with the batch behind the window it was seen in."""
+    """Batch 13 holds a NaN: the run goes back to step 12 and on with the batches after the window."""
     result = start(arrays, tmp_path, lambda number, images: tf.where(number == 13, np.nan, images))
-    said = capsys.readouterr().out
-    assert "The loss or gradient of step 14 is not finite (batch 13 of the run's order, examples 104 to 111)" in said
-    assert "back to step 12, leaving out 4 batches" in said
+    output = capsys.readouterr().out
+    assert "The loss or gradient of step 14 is not finite (batch 13 of the run's order, examples 104 to 111)" in output
+    assert "back to step 12, leaving out 4 batches" in output
     assert (result["steps"], result["skipped_batches"]) == (24, 4)
     rows = read_metrics(tmp_path / "run" / "metrics.csv")
     assert [row["step"] for row in rows if row["split"] == "train"] == [10, 20, 24]
     assert all(np.isfinite(row["loss"]) for row in rows)
 
 
-def test_bad_batches_without_end_stop_it_at_the_third_time(arrays, tmp_path, capsys):
+def test_endless_bad_batches_stop_the_run_at_the_third_divergence(arrays, tmp_path, capsys):
     with pytest.raises(InputError, match=r"gradient of step 13 is not finite \(batch 20 of the run's order, .*2 times"):
         start(arrays, tmp_path, lambda number, images: tf.where(number >= 13, np.nan, images))
     assert capsys.readouterr().out.count("back to step 12") == 2
@@ -128,7 +128,7 @@ def test_bad_batches_without_end_stop_it_at_the_third_time(arrays, tmp_path, cap
 
 
 def test_a_run_on_a_plateau_drops_its_rate_and_ends(arrays, tmp_path, monkeypatch):
-    """All images alike: no progress after the first validation, so it ends after 1 + 4 x 2 of its 100 epochs."""
+    """With identical images there is no progress after the first validation: it ends after 1 + 4 x 2 of 100 epochs."""
     monkeypatch.setattr("keras_resnet.training.stepping.schedules.PATIENCE", 2)
     same = data.ArraySplit("train", np.zeros_like(arrays.images), arrays.labels)
     result = start(same, tmp_path, schedule="plateau", steps=None, epochs=100, base_lr=1e-6)
@@ -140,8 +140,8 @@ def test_a_run_on_a_plateau_drops_its_rate_and_ends(arrays, tmp_path, monkeypatc
     assert rates[-1] == pytest.approx(rates[0] / 1000)
 
 
-def test_a_lengthened_run_is_that_of_the_whole_length_where_its_rate_is(arrays, tmp_path, capsys):
-    """24 steps and 16 more under a rate that does not change, against 40 at once; some checkpoints of both stay."""
+def test_a_lengthened_run_equals_one_of_the_whole_length_at_an_unchanged_rate(arrays, tmp_path, capsys):
+    """24 steps and then 16 more at a constant rate, against 40 at once; both keep every eighth checkpoint."""
     same = {"more": {"milestones": ()}, "keep_every": 8}
     start(arrays, tmp_path / "longer", **same)
     assert start(arrays, tmp_path / "longer", **same, steps=40)["steps"] == 40
@@ -154,10 +154,10 @@ def test_a_lengthened_run_is_that_of_the_whole_length_where_its_rate_is(arrays, 
         np.testing.assert_array_equal(value, ends[1][name], err_msg=name)
 
 
-def test_a_run_whose_data_has_become_less_is_refused_behind_its_end(arrays, tmp_path):
+def test_a_run_with_less_data_is_refused_past_its_end(arrays, tmp_path):
     start(arrays, tmp_path, steps=None, epochs=1)
     few = data.ArraySplit("train", arrays.images[:40], arrays.labels[:40])
-    with pytest.raises(InputError, match="is at step 10, behind the end of its 5 steps"):
+    with pytest.raises(InputError, match="is at step 10, past the end of its 5 steps"):
         start(few, tmp_path, steps=None, epochs=1)
 
 
@@ -167,8 +167,8 @@ def test_a_run_stopped_in_its_last_validation_validates_and_trains_no_further(ar
     variables, state = folder.newest()
     folder.save(variables, state | {"validated": 20})
     metrics = tmp_path / "run" / "metrics.csv"
-    kept = [row for row in read_metrics(metrics) if (row["split"], row["step"]) != ("validation", 24)]
-    write_metrics(metrics, kept, training.Classification.metric_names)
+    rows = [row for row in read_metrics(metrics) if (row["split"], row["step"]) != ("validation", 24)]
+    write_metrics(metrics, rows, training.Classification.metric_names)
     again = start(arrays, tmp_path)
     assert (again["steps"], again["val_error"]) == (24, first["val_error"])
     assert read_metrics(metrics)[-1]["step"] == 24
@@ -176,8 +176,8 @@ def test_a_run_stopped_in_its_last_validation_validates_and_trains_no_further(ar
 
 
 @pytest.mark.parametrize("frozen", [True, False], ids=["frozen", "normalized"])
-def test_accumulation_through_the_command_is_the_whole_batch_but_for_normalization(frozen, arrays, tmp_path):
-    """With frozen statistics three steps differ by rounding; else each part is normalized by statistics of its own."""
+def test_accumulation_equals_the_whole_batch_but_for_normalization(frozen, arrays, tmp_path):
+    """With frozen statistics three steps differ only by rounding; otherwise each part has its own statistics."""
 
     def network():
         built = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=4)
@@ -197,8 +197,8 @@ def test_accumulation_through_the_command_is_the_whole_batch_but_for_normalizati
     assert (losses[0] == pytest.approx(losses[1], rel=1e-5)) == frozen
 
 
-def test_the_host_waits_for_the_devices_only_to_count_votes_and_at_the_end_of_windows(tmp_path):
-    """Of 100 steps on two devices, whose rate changes in each, ten."""
+def test_the_host_waits_for_the_devices_only_for_votes_and_ends_of_windows(tmp_path):
+    """On two devices, in 10 of 100 steps, although the rate changes in every step."""
     script = Path(__file__).with_name("count_host_reads.py")
     done = run(script, tmp_path / "run")
     assert done.returncode == 0, done.stderr
@@ -220,16 +220,16 @@ def photos(tmp_path, rng):
 
 
 def start_on(photos, workdir, lost=()):
-    """Train on ``photos`` of which the ``lost`` go once the run has begun."""
+    """Train on ``photos``, and delete the ``lost`` ones once the run has begun."""
 
     def prepare(settings):
-        found = training.with_first_photos(data.open_data(str(photos)), settings.workdir)
-        parts = {"train": found.train, "validation": found.validation}
+        photo_set = training.with_first_photos(data.open_data(str(photos)), settings.workdir)
+        parts = {"train": photo_set.train, "validation": photo_set.validation}
         for path in lost:
             (photos / path).unlink()
 
-        def batches(split, **how):
-            return data.imagenet_batches(split, PREPROCESSING, 8, 32, **how)
+        def batches(split, **options):
+            return data.imagenet_batches(split, data.ImageNetView(PREPROCESSING, 32), 8, **options)
 
         return task(
             settings,
@@ -242,7 +242,7 @@ def start_on(photos, workdir, lost=()):
     return training.run(training.resolve(SETTINGS, {"workdir": workdir}, "test"), prepare)
 
 
-def test_a_continued_run_is_equal_though_photos_were_lost(photos, tmp_path, capsys, monkeypatch):
+def test_a_continued_run_is_bit_exact_even_if_photos_are_lost(photos, tmp_path, capsys, monkeypatch):
     lost = ("train/b/041.jpg", "val/a/000.jpg")
     result = start_on(photos[0], tmp_path / "whole", lost)
     with monkeypatch.context() as patched:
@@ -257,10 +257,10 @@ def test_a_continued_run_is_equal_though_photos_were_lost(photos, tmp_path, caps
             start_on(photos[1], tmp_path / "stopped", lost)
     capsys.readouterr()
     other = start_on(photos[1], tmp_path / "stopped")
-    said = capsys.readouterr()
-    assert "continuing at step 8" in said.out
-    assert "1 train photos of the run in " in said.err
-    assert "1 validation photos of the run in " in said.err
+    output = capsys.readouterr()
+    assert "continuing at step 8" in output.out
+    assert "1 train photos of the run in " in output.err
+    assert "1 validation photos of the run in " in output.err
     assert other["val_error"] == result["val_error"]
     folders = [CheckpointFolder(tmp_path / name / "checkpoints") for name in ("whole", "stopped")]
     (arrays, state), (expected, _) = (folder.newest() for folder in folders)
@@ -271,11 +271,11 @@ def test_a_continued_run_is_equal_though_photos_were_lost(photos, tmp_path, caps
 
 def test_a_run_that_loses_too_many_photos_stops_with_a_sentence(photos, tmp_path):
     lost = [f"train/a/{number:03d}.jpg" for number in range(0, 40, 4)]
-    with pytest.raises(InputError, match=r"cannot be read: No such file or directory\. So \d+ of the 120 photos of tr"):
+    with pytest.raises(InputError, match=r"cannot be read: No such file or directory\. In all, \d+ of the 120 photos"):
         start_on(photos[0], tmp_path / "run", lost)
 
 
-def test_a_damaged_list_of_photos_is_made_again(tmp_path, capsys):
+def test_a_damaged_list_of_photos_is_written_again(tmp_path, capsys):
     checkpoint = tmp_path / "checkpoints" / "step-000000008"
     checkpoint.mkdir(parents=True)
     (checkpoint / "state.json").touch()

@@ -1,4 +1,4 @@
-"""Settings left unset follow the preset; wrong ones are named."""
+"""Settings left unset follow the preset, and wrong ones are named."""
 
 import re
 import runpy
@@ -19,9 +19,9 @@ PRESET = {"model": "ResNet18", "batch_size": 32, "steps": 100, "image_size": 64,
 def test_unset_settings_follow_the_preset():
     demo = resolve(Settings(), PRESET, "imagenet")
     assert (demo.model, demo.steps, demo.workdir) == ("ResNet18", 100, Path("runs/imagenet-demo-ResNet18-seed0"))
-    mine = resolve(Settings(data="my/photos", model="ResNet34", batch_size=64), PRESET, "imagenet")
-    assert (mine.model, mine.batch_size, mine.steps, mine.base_lr) == ("ResNet34", 64, 100, 0.2)
-    assert mine.workdir == Path("runs/imagenet-my-photos-ResNet34-seed0")
+    chosen = resolve(Settings(data="my/photos", model="ResNet34", batch_size=64), PRESET, "imagenet")
+    assert (chosen.model, chosen.batch_size, chosen.steps, chosen.base_lr) == ("ResNet34", 64, 100, 0.2)
+    assert chosen.workdir == Path("runs/imagenet-my-photos-ResNet34-seed0")
 
 
 def test_default_folders_of_different_runs_differ(tmp_path):
@@ -38,7 +38,7 @@ def test_default_folders_of_different_runs_differ(tmp_path):
         *({"model": str(tmp_path / parent / "best.keras")} for parent in ("a", "b")),
         {"model": f"ResNet50:{tmp_path / 'a' / 'best.keras'}"},
     ]
-    names = [resolve(Settings(**each), PRESET, "imagenet").workdir.name for each in chosen]
+    names = [resolve(Settings(**changes), PRESET, "imagenet").workdir.name for changes in chosen]
     assert len(set(names)) == len(names)
     assert names[1:4] == [
         "imagenet-demo-ResNet18-B-seed0",
@@ -50,7 +50,7 @@ def test_default_folders_of_different_runs_differ(tmp_path):
 
 @pytest.mark.parametrize("weights", ["", ":imagenet", ":Some/File.h5"])
 def test_a_network_s_name_in_another_case_is_the_same_run(weights):
-    """So a run is found again, and continued, whichever way its network was written."""
+    """So a run is found and continued however its network's name is written."""
     given = [resolve(Settings(model=name + weights), PRESET, "imagenet") for name in ("ResNet20", "resnet20")]
     assert given[0] == given[1]
     assert given[0].model == "ResNet20" + weights
@@ -99,8 +99,8 @@ def test_wrong_settings_are_named(change, words):
     assert all(word in str(caught.value) for word in words)
 
 
-def test_what_a_preset_fills_in_is_checked_with_what_was_given():
-    """A side, or parts of a batch, that only the preset's other value makes wrong."""
+def test_values_of_the_preset_are_checked_together_with_given_ones():
+    """A side, or a number of parts, that is wrong only together with another value of the preset."""
     filled = resolve(DetectionSettings(model="vgg16", shorter_side=2000), {"longer_side": 1000}, "coco")
     with pytest.raises(InputError, match="--shorter-side 2000 is more than --longer-side 1000"):
         filled.check()
@@ -112,14 +112,12 @@ def test_what_a_preset_fills_in_is_checked_with_what_was_given():
 
 @pytest.mark.parametrize("name", ["ResNet18", "VGG16"])
 def test_weights_of_a_user_who_is_not_known_are_refused(name):
-    with pytest.raises(
-        InputError, match=r"~nobody-of-this-name/w\.h5 begins with the folder of a user who is not known"
-    ):
+    with pytest.raises(InputError, match=r"~nobody-of-this-name/w\.h5 begins with the home folder of an unknown user"):
         DetectionSettings(model=f"{name}:~nobody-of-this-name/w.h5").check()
 
 
 def test_vgg16_is_found_in_any_case_as_other_networks_are():
-    names = [resolve(DetectionSettings(model=each), {}, "coco").model for each in ("vgg16", "VGG16", "Vgg16:w.H5")]
+    names = [resolve(DetectionSettings(model=name), {}, "coco").model for name in ("vgg16", "VGG16", "Vgg16:w.H5")]
     assert names == ["VGG16", "VGG16", "VGG16:w.H5"]
 
 
@@ -139,10 +137,10 @@ def test_help_fits_two_screens_and_shows_the_values_that_will_be_used(recipe, mo
     if recipe.parent.name == "recipes":
         common, rare = text.split("rare options")
         assert "--save-every" in rare
-        assert re.search(r"Images a step, over all devices. \(default: \d", re.sub(r"[│\s]+", " ", common))
+        assert re.search(r"Images per step, over all devices. \(default: \d", re.sub(r"[│\s]+", " ", common))
 
 
-def test_flags_are_read_into_the_settings_they_stand_for(monkeypatch):
+def test_flags_become_settings(monkeypatch):
     words = [
         "--profile",
         "3",

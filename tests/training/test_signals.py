@@ -1,4 +1,4 @@
-"""A program that is told to stop says so and ends with the signal's status, wherever it is."""
+"""A program that gets a signal says that it stops and ends with the signal's status, wherever it is."""
 
 import subprocess
 import sys
@@ -12,14 +12,14 @@ from keras_resnet.training.files.checkpoints import CheckpointFolder
 
 pytestmark = pytest.mark.long
 
-SCRIPT = Path(__file__).with_name("told_to_stop.py")
+SCRIPT = Path(__file__).with_name("stop_by_signal.py")
 
 
-def told(moment, number, *arguments):
+def run_stopped(moment, number, *arguments):
     words = (SCRIPT, moment, number, ROOT / "recipes" / "imagenet.py", *arguments)
     if moment != "import":
         return run(*words)
-    command = [sys.executable, *map(str, words)]  # that imports nothing before
+    command = [sys.executable, *map(str, words)]  # in a new process, which has imported nothing
     return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
@@ -27,19 +27,17 @@ def told(moment, number, *arguments):
     ("moment", "number", "status"), [("import", "SIGINT", -2), ("begin", "SIGTERM", 143), ("begin", "SIGINT", 130)]
 )
 def test_before_training(moment, number, status, tmp_path):
-    done = told(moment, number, "--workdir", tmp_path / "run")
+    done = run_stopped(moment, number, "--workdir", tmp_path / "run")
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     assert ("stopped; the same command continues" in done.stderr) == (moment == "begin")
     assert not (tmp_path / "run").exists()
 
 
-def test_in_the_last_recalibration_the_last_checkpoint_stays_and_the_run_ends_by_the_same_command(
-    photo_folder, tmp_path
-):
+def test_a_run_stopped_in_its_last_recalibration_is_finished_by_the_same_command(photo_folder, tmp_path):
     arguments = ("--data", photo_folder, "--model", "ResNet20", "--change", "blocks=[1,1,1]", "--image-size", 32,
                  "--batch-size", 4, "--steps", 2, "--workdir", tmp_path / "run")  # fmt: skip
-    done = told("end", "SIGTERM", *arguments)
+    done = run_stopped("end", "SIGTERM", *arguments)
     assert done.returncode == 143, done.stderr
     assert "stopped; the same command continues" in done.stderr
     assert "Traceback" not in done.stderr

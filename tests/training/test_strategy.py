@@ -1,4 +1,4 @@
-"""Workers from SLURM's variables, and what devices ask of a batch."""
+"""Workers from SLURM's variables, and batches that devices can share."""
 
 import pytest
 import tensorflow as tf
@@ -8,7 +8,7 @@ from keras_resnet.training import strategy, workers
 
 
 def test_slurm_tasks_become_workers(monkeypatch):
-    """Four tasks on two nodes, seen by the third: its own place in the cluster that all agree on."""
+    """The third of four tasks on two nodes finds the whole cluster and its own place in it."""
     variables = {
         "SLURM_STEP_NUM_TASKS": "4",
         "SLURM_STEP_NUM_NODES": "2",

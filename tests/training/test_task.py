@@ -1,4 +1,4 @@
-"""A run trains whatever is a task: here one of its own, which this package knows nothing of."""
+"""A run trains anything that is a task: here one that this package does not know."""
 
 from dataclasses import dataclass
 
@@ -18,14 +18,14 @@ SETTINGS = {"batch_size": 8, "base_lr": 0.1, "schedule": "cosine", "save_every":
 
 
 class Line(Step, keras.Model):
-    """Three slopes, which minimize squared errors."""
+    """Three slopes, trained to minimize the squared error."""
 
     values_size = 1
 
     def __init__(self):
         inputs = keras.Input([3])
         super().__init__(inputs, keras.layers.Dense(1, use_bias=False, name="predictions")(inputs), name="line")
-        self.running = [keras.metrics.Mean(name="loss")]
+        self.train_metrics = [keras.metrics.Mean(name="loss")]
 
     def saved(self):
         return keras.Model(self.input, self.output, name=self.name)
@@ -35,11 +35,11 @@ class Line(Step, keras.Model):
         return tf.reduce_sum((outputs - targets) ** 2, axis=1), outputs
 
     def update_metrics(self, data, losses, outputs):
-        self.running[0].update_state(losses)
+        self.train_metrics[0].update_state(losses)
 
 
 class Points:
-    """Inputs and what the slopes make of them."""
+    """Inputs and targets, which are linear in the inputs."""
 
     name, reader = "points", None
 
@@ -94,7 +94,7 @@ class Regression:
 
 class LineSettings(training.RunSettings):
     def check_model(self):
-        """Any model is one."""
+        """Accept any name of a model."""
 
 
 def run(workdir, steps):
@@ -102,7 +102,7 @@ def run(workdir, steps):
     return training.run(settings, lambda settings: Regression(settings, Points()))
 
 
-def test_a_task_of_ones_own_is_trained_saved_and_continued(tmp_path, capsys):
+def test_a_user_s_task_is_trained_saved_and_continued(tmp_path, capsys):
     result = run(tmp_path / "run", 240)
     np.testing.assert_allclose(result["slopes"], SLOPES.ravel(), atol=1e-3)
     rows = read_metrics(tmp_path / "run" / "metrics.csv")
@@ -111,5 +111,5 @@ def test_a_task_of_ones_own_is_trained_saved_and_continued(tmp_path, capsys):
     saved = keras.models.load_model(tmp_path / "run" / "last.keras")
     np.testing.assert_allclose(saved.get_weights()[0].ravel(), result["slopes"], rtol=1e-6)
     assert "slopes [" in capsys.readouterr().out
-    assert run(tmp_path / "run", 240)["slopes"] == result["slopes"]  # it is at its end
+    assert run(tmp_path / "run", 240)["slopes"] == result["slopes"]  # it is finished already
     assert "continuing at step 240 of 240" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Trains a small net on one device, on two logical ones, or as one of several workers; saves what it became.
+"""Trains a small net on one device, on two logical ones, or as one of several workers; saves weights and metrics.
 
 python train_on_devices.py MODE NET OUT
 
@@ -17,9 +17,9 @@ from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
 from keras_resnet.network import Network
 from keras_resnet.training import SGD, TrainingModel, choose_strategy, distribute
 from keras_resnet.training.files.checkpoints import values_of
-from keras_resnet.training.judging import settle, settled
+from keras_resnet.training.final_weights import finalize, finalized
 from keras_resnet.training.stepping.training_model import synchronize_batch_norm
-from keras_resnet.training.workers import linger, number_of
+from keras_resnet.training.workers import linger, worker_index
 from keras_resnet.weights import Preprocessing
 
 MODE, NET, OUT = sys.argv[1:]
@@ -30,10 +30,10 @@ if MODE == "mirrored":
 else:
     strategy = choose_strategy()
 
-WHOLE = ("sync_bn", "own_bn")  # with blocks; own_bn is its control, normalized by each device's share
-BATCH, SIZE, CLASSES = (32, 32, 4) if NET in WHOLE else (16, 16, 4)
-FIRST_SCALE = {"float16": 2.0**10, "overflow": 2.0**30}  # of the loss; the second one overflows float16
-STEPS = 6 if NET in WHOLE else 20
+RESIDUAL = ("sync_bn", "own_bn")  # own_bn is the control, where each device normalizes its own share
+BATCH, SIZE, CLASSES = (32, 32, 4) if NET in RESIDUAL else (16, 16, 4)
+FIRST_SCALE = {"float16": 2.0**10, "overflow": 2.0**30}  # loss scale; the second one overflows float16
+STEPS = 6 if NET in RESIDUAL else 20
 
 
 def plain_net():
@@ -55,14 +55,14 @@ images = (rng.integers(0, 128, (203, SIZE, SIZE, 3)) + 30 * labels[:, None, None
 split = data.ArraySplit("train", images, labels)
 preprocessing = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
 with strategy.scope():
-    if NET in (*WHOLE, "resnet"):
+    if NET in (*RESIDUAL, "resnet"):
         network = keras_resnet.ResNet20(blocks=(1, 1, 1), input_shape=(SIZE, SIZE, 3), classes=CLASSES)
         if NET == "sync_bn":
             synchronize_batch_norm(network)
     else:
         network = plain_net()
     model = TrainingModel(network)
-    optimizer = SGD(0.005 if NET in WHOLE else 0.05, l2=1e-2)  # rounding grows fivefold a step at larger rates
+    optimizer = SGD(0.005 if NET in RESIDUAL else 0.05, l2=1e-2)  # larger rates amplify rounding fivefold per step
     if NET in FIRST_SCALE:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, FIRST_SCALE[NET])
     model.compile(optimizer, accumulate=3 if NET == "accumulated" else 1)
@@ -73,7 +73,7 @@ def batches(shard, start=0):
 
 
 def ragged_batches(shard):
-    """Every fourth batch has 5 examples, which no two devices can share alike."""
+    """Every fourth batch has 5 examples, which two devices cannot share equally."""
 
     def shares():
         for step in range(STEPS):
@@ -87,30 +87,30 @@ def ragged_batches(shard):
 
 source = ragged_batches if NET == "ragged" else batches
 model.fit(distribute(strategy, source), steps_per_epoch=STEPS, shuffle=False, verbose=0)
-found = {f"metric {name}": float(value) for name, value in model.get_metrics_result().items()}
+results = {f"metric {name}": float(value) for name, value in model.get_metrics_result().items()}
 model.sync_batch_norm_statistics()
 if NET == "resnet":
 
     def recalibrate():
         recalibrate_batch_norm(network, distribute(strategy, lambda shard: batches(shard, 40).take(3)), strategy)
 
-    before = values_of(model.own_variables())
-    with settled(model, recalibrate):
-        judged = values_of(model.variables)
-    for name, value in values_of(model.own_variables()).items():
-        np.testing.assert_array_equal(value, before[name], err_msg=name)  # training goes on as if not judged
-    settle(model, recalibrate)
+    before = values_of(model.checkpoint_variables())
+    with finalized(model, recalibrate):
+        evaluated = values_of(model.variables)
+    for name, value in values_of(model.checkpoint_variables()).items():
+        np.testing.assert_array_equal(value, before[name], err_msg=name)  # evaluation leaves training unchanged
+    finalize(model, recalibrate)
     for name, value in values_of(model.variables).items():
-        np.testing.assert_array_equal(value, judged[name], err_msg=name)  # what is kept is what was judged
+        np.testing.assert_array_equal(value, evaluated[name], err_msg=name)  # those that were evaluated
 tested = distribute(strategy, lambda shard: data.cifar_batches(split, preprocessing, BATCH, shard=shard))
-found |= {f"test {name}": value for name, value in evaluate(model, tested, CLASSES).items()}
+results |= {f"test {name}": value for name, value in evaluate(model, tested, CLASSES).items()}
 if NET in FIRST_SCALE:
-    found["scale"] = model.optimizer.dynamic_scale.numpy()
-found["worst losses"] = model.mistakes.values(model.local)[3]
+    results["scale"] = model.optimizer.dynamic_scale.numpy()
+results["worst losses"] = model.mistakes.values(model.local)[3]
 for i, variable in enumerate(network.weights):
-    found[f"weight {i} {variable.path}".replace("/", ">")] = variable.numpy()
+    results[f"weight {i} {variable.path}".replace("/", ">")] = variable.numpy()
     if MODE == "mirrored":
         first, second = (value.numpy() for value in strategy.experimental_local_results(variable.value))
         np.testing.assert_array_equal(first, second, err_msg=variable.path)
-np.savez(f"{OUT}-{number_of(strategy)}.npz", **found)
+np.savez(f"{OUT}-{worker_index(strategy)}.npz", **results)
 linger(strategy)

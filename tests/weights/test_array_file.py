@@ -1,4 +1,4 @@
-"""Our own files: what goes in comes out, with all that belongs to it, and torchvision's names are torchvision's."""
+"""Our own files restore all values and attributes, and use torchvision's names where they should."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ SUFFIXES = (".keras", ".weights.h5", ".safetensors", ".npz")
 
 
 def described(**options):
-    """A small network with random weights and everything it can remember."""
+    """A small network with random weights and all remembered attributes."""
     options = {"input_shape": (32, 32, 3), "classes": 7, "width": 0.25, **options}
     model = keras_resnet.ResNet50(**options)
     randomize(model, np.random.default_rng(0))
@@ -70,7 +70,7 @@ def test_a_folded_network_has_no_place_in_torchvision_s_layout(tmp_path):
 
 
 def test_the_folder_of_a_user_who_is_not_known_is_refused():
-    with pytest.raises(InputError, match=r"~nobody-of-this-name/w\.npz begins with the folder of a user"):
+    with pytest.raises(InputError, match=r"~nobody-of-this-name/w\.npz begins with the home folder of an unknown user"):
         weights.write(keras_resnet.ResNet20(), "~nobody-of-this-name/w.npz")
 
 
@@ -95,24 +95,24 @@ def test_damaged_files_say_so(suffix, damage, tmp_path):
 
 def test_pickles_in_npz_are_refused(tmp_path):
     np.savez(tmp_path / "w.npz", x=np.array([{"a": 1}], object))
-    with pytest.raises(InputError, match=r"w.npz is damaged or no .npz file of arrays"):
+    with pytest.raises(InputError, match=r"w.npz is damaged or not a .npz file of arrays"):
         weights.read(tmp_path / "w.npz")
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".weights.h5"])
 def test_weights_that_do_not_say_of_what_network_are_refused(suffix, tmp_path):
-    """Without it nothing tells a stride in the 1x1 from one in the 3x3."""
+    """Without it, a stride in the 1x1 cannot be distinguished from one in the 3x3."""
     model, path = keras_resnet.ResNet50(width=0.25), tmp_path / f"w{suffix}"
     if suffix == ".npz":
         np.savez(path, **named_arrays(model))
     else:
         keras.Model(model.input, model.output).save_weights(path)
-    with pytest.raises(InputError, match=f"w{suffix} does not say what network its weights are of"):
+    with pytest.raises(InputError, match=f"w{suffix} does not say which network its weights belong to"):
         keras_resnet.ResNet50(weights=path, width=0.25)
 
 
 def test_a_description_of_unknown_fields_is_refused(tmp_path):
     text = '{"spec": {"name": "x", "colour": "red"}}'
     np.savez(tmp_path / "w.npz", keras_resnet=np.array(text))
-    with pytest.raises(InputError, match="describes its network in a way this version does not know"):
+    with pytest.raises(InputError, match="describes its network in a way that this version does not know"):
         weights.read(tmp_path / "w.npz")

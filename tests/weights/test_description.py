@@ -1,4 +1,4 @@
-"""A mean image is an array in every file, is read back bit for bit, and is refused where it cannot be one."""
+"""A mean image is an array in every file, is read back bit for bit, and is refused if it is not valid."""
 
 import base64
 import copy
@@ -36,7 +36,7 @@ def check(again, model):
 
 
 def stored(path):
-    """The description in a file as text, and its mean image, read by other means than the package's."""
+    """The description in a file as text, and its mean image, read without the package."""
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
             return archive.read("config.json").decode(), np.load(io.BytesIO(archive.read("assets/mean_image.npy")))
@@ -103,7 +103,7 @@ def test_the_other_ways_of_keras_keep_it_too(tmp_path):
 
 
 def rewritten(path, changed_text=None, image=None):
-    """The file with another description, and with another array in the place of its mean image, or none."""
+    """The file with another description, and with another array instead of its mean image, or without one."""
     text, _ = stored(path)
     text = text if changed_text is None else changed_text(text)
     if path.suffix == ".keras":
@@ -162,8 +162,8 @@ FAULTS = {
     "beyond float32": "must be three finite numbers",
     "no image": r"mean of shape \(8, 3\) must be",
     "four channels": r"mean of shape \(8, 8, 4\) must be",
-    "complex": "mean image holds complex64 and no numbers",
-    "too large": r"17,280,\d\d\d bytes, more than the 16,\d\d\d,\d\d\d there can be",
+    "complex": "mean image holds complex64 instead of numbers",
+    "too large": r"17,280,\d\d\d bytes, more than the 16,\d\d\d,\d\d\d allowed",
     "missing": "The mean image that its weights expect is missing",
 }
 
@@ -185,7 +185,7 @@ def test_what_cannot_be_a_mean_image_is_refused(fault, suffix, tmp_path):
 
 
 def test_keras_leaves_what_is_missing_unknown(tmp_path):
-    """It does not ask for assets of a file that has none: nothing is subtracted in the place of the mean image."""
+    """Keras does not ask for assets if a file has none; no other mean must be subtracted instead."""
     path = tmp_path / "w.keras"
     weights.write(network(), path)
     rewritten(path)

@@ -1,4 +1,4 @@
-"""A file's own words about its size are compared with its bytes, and what is refused leaves no trace."""
+"""Sizes that a file states are compared with its bytes, and a refused file changes nothing."""
 
 import os
 import zipfile
@@ -28,7 +28,7 @@ def test_texts_of_a_file_are_shown_short_and_printable():
 
 
 @pytest.mark.parametrize(
-    ("raised", "said"),
+    ("raised", "message"),
     [
         (KeyError("a"), "w.npz is broken: it has no 'a'."),
         (EOFError(), "w.npz is broken: it ends early."),
@@ -39,12 +39,12 @@ def test_texts_of_a_file_are_shown_short_and_printable():
         (InputError("w.npz is of another network."), "w.npz is of another network."),
     ],
 )
-def test_whatever_is_raised_becomes_one_sentence(raised, said, tmp_path, monkeypatch):
+def test_whatever_is_raised_becomes_one_sentence(raised, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "w.npz").touch()
-    with pytest.raises(InputError) as found, reading((tmp_path / "w.npz").relative_to(tmp_path), "is broken"):
+    with pytest.raises(InputError) as error, reading((tmp_path / "w.npz").relative_to(tmp_path), "is broken"):
         raise raised
-    assert str(found.value) == said
+    assert str(error.value) == message
 
 
 def test_files_that_cannot_be_opened_are_named(tmp_path):
@@ -57,7 +57,7 @@ def test_files_that_cannot_be_opened_are_named(tmp_path):
     os.mkfifo(tmp_path / "pipe.npz")
     with pytest.raises(InputError, match=r"There is no weight file .*pipe.npz"):
         weights.read(tmp_path / "pipe.npz")
-    with pytest.raises(InputError, match="folder of a user who is not known"):
+    with pytest.raises(InputError, match="home folder of an unknown user"):
         weights.read("~nobody-of-this-name/w.npz")
 
 
@@ -95,7 +95,7 @@ def test_variables_take_memory_only_if_the_block_ends_well():
 
 
 def test_a_network_built_with_weights_is_the_one_that_takes_them(rng):
-    """Without memory first, and with it then: the same values as assigned to a network that has it."""
+    """Delayed allocation gives the same values as assignment to an allocated network."""
     source = keras_resnet.ResNet20(blocks=(1, 2), filters=(2, 4), unroll=False, input_shape=(8, 8, 3))
     built = keras_resnet.build(source.spec, weights=weights.from_model(source), input_shape=(8, 8, 3))
     assert all(np.array_equal(a, b) for a, b in zip(source.get_weights(), built.get_weights(), strict=True))
@@ -107,8 +107,8 @@ def test_a_network_built_with_weights_is_the_one_that_takes_them(rng):
     ("shape", "options", "words"),
     [
         ((2**40,), {"chunks": (2**20,), "compression": "gzip"}, "kernel:0 would take 4,398,046,511,104 bytes"),
-        ((16,), {"chunks": (16,), "compression": "gzip"}, "unpacks to more than its 64 bytes a chunk"),
-        ((16,), {"chunks": (16,), "compression": "lzf"}, "packed in a way that weights are not"),
+        ((16,), {"chunks": (16,), "compression": "gzip"}, "decompresses to more than its 64 bytes per chunk"),
+        ((16,), {"chunks": (16,), "compression": "lzf"}, "compressed in a way that weights are not"),
     ],
 )
 def test_hdf5_data_of_more_than_the_file_holds(shape, options, words, tmp_path):
@@ -119,7 +119,7 @@ def test_hdf5_data_of_more_than_the_file_holds(shape, options, words, tmp_path):
         data = file.create_group("conv1_conv").create_dataset("kernel:0", shape, "<f4", **options)
         if "64 bytes" in words:
             data.id.write_direct_chunk((0,), zlib.compress(bytes(10**6)))
-    with pytest.raises(InputError, match=f"w.h5 is damaged or no Keras weight file: .*{words}"):
+    with pytest.raises(InputError, match=f"w.h5 is damaged or not a Keras weight file: .*{words}"):
         weights.read(tmp_path / "w.h5")
 
 
@@ -128,5 +128,5 @@ def test_npz_headers_of_other_numbers_than_follow(shape, tmp_path):
     text = str({"descr": "<f4", "fortran_order": False, "shape": shape}).encode()
     with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
         archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
-    with pytest.raises(InputError, match=r"w.npz is damaged or no .npz file of arrays: a.npy is .* by its header"):
+    with pytest.raises(InputError, match=r"w.npz is damaged or not a .npz file of arrays: a.npy is .* by its header"):
         weights.read(tmp_path / "w.npz")

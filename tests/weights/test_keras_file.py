@@ -1,4 +1,4 @@
-"""keras.applications' weights: every file layout gives the source network's own logits; bad files say what they are."""
+"""keras.applications' weights: every file layout gives the source network's logits; bad files are described."""
 
 import json
 import zipfile
@@ -25,7 +25,7 @@ def reference(depth, rng, **options):
 
 
 def write_official(path, model, classifier="predictions"):
-    """The layout of the published files: Keras 2's HDF5, by hand."""
+    """Write the layout of the published files, Keras 2's HDF5, without Keras."""
     with h5py.File(path, "w") as file:
         named = [layer for layer in model.layers if layer.name != "input_layer"]
         names = [classifier if layer.name == "predictions" else layer.name for layer in named]
@@ -44,13 +44,13 @@ def resnet50():
 
 
 def difference(ours, model, rng):
-    """Largest difference of the logits, in parts of their spread, for RGB images through each one's preprocessing."""
+    """The largest difference of the logits over their spread, for RGB images after each network's preprocessing."""
     images = rng.uniform(0, 255, (2, *SIZE)).astype("float32")
     expected = model(keras.applications.resnet.preprocess_input(images.copy())).numpy()
     got = ours(keras_resnet.preprocess_input(images, ours)).numpy()
-    found = np.abs(got - expected).max() / np.ptp(expected)
-    print(f"{model.name}: {found:.1e}")
-    return found
+    largest = np.abs(got - expected).max() / np.ptp(expected)
+    print(f"{model.name}: {largest:.1e}")
+    return largest
 
 
 def load(path, depth=50, **options):
@@ -99,8 +99,8 @@ def test_without_top_the_classifier_is_left_out(resnet50):
 def test_conflicts_name_both_values(resnet50):
     held = weights.from_model(resnet50)
     for options, words in (
-        ({"stride_in": "3x3"}, "needs stride_in='1x1', and the ResNet50 asked for has stride_in='3x3'"),
-        ({"shortcut": "C"}, "needs shortcut='B', and the ResNet50 asked for has shortcut='C'"),
+        ({"stride_in": "3x3"}, "needs stride_in='1x1', but the requested ResNet50 has stride_in='3x3'"),
+        ({"shortcut": "C"}, "needs shortcut='B', but the requested ResNet50 has shortcut='C'"),
         ({"input_shape": (32, 32, 1)}, "reads 3 channels"),
     ):
         with pytest.raises(InputError, match=words):
@@ -140,14 +140,14 @@ def bad_file(case, path):
 @pytest.mark.parametrize(
     ("case", "words"),
     [
-        ("text", "is damaged or no Keras weight file"),
-        ("truncated", "is damaged or no Keras weight file"),
+        ("text", "is damaged or not a Keras weight file"),
+        ("truncated", "is damaged or not a Keras weight file"),
         ("foreign", r"has the weight head/0 of shape \(4, 3\), which no ResNet here has"),
-        ("external link", "it points to kernel:0 elsewhere"),
-        ("soft link", "it points to kernel:0 elsewhere"),
-        ("linked layer", "it points to vars elsewhere"),
-        ("linked root", "it points to model_weights elsewhere"),
-        ("external storage", "the numbers of kernel:0 lie in another file"),
+        ("external link", "kernel:0 is a link to another place"),
+        ("soft link", "kernel:0 is a link to another place"),
+        ("linked layer", "vars is a link to another place"),
+        ("linked root", "model_weights is a link to another place"),
+        ("external storage", "the numbers of kernel:0 are in another file"),
     ],
 )
 def test_bad_files_say_what_they_are(case, words, tmp_path):

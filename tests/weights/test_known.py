@@ -1,4 +1,4 @@
-"""Published weights: downloads, their hashes, and what is said without a network."""
+"""Published weights: downloads, their hashes, and the message without a network."""
 
 import functools
 import hashlib
@@ -30,7 +30,7 @@ def test_hashes_are_keras_applications_own():
 
 @pytest.fixture
 def server(tmp_path):
-    """A web server of ``tmp_path``; gives its address."""
+    """The address of a web server for ``tmp_path``."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()

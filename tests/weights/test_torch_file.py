@@ -1,4 +1,4 @@
-"""Reading PyTorch files: both layouts, nothing run that a file brings, damage named."""
+"""PyTorch files: both layouts are read, no code in a file is run, and damage is reported."""
 
 import collections
 import os
@@ -10,7 +10,14 @@ import pytest
 from weights.torch_writer import write_torch
 
 from keras_resnet import InputError, weights
-from keras_resnet.weights.torch_file import MAGIC_NUMBER, PROTOCOL_VERSION, SHARED, Storage, Tensor, read_torch_file
+from keras_resnet.weights.torch_file import (
+    MAGIC_NUMBER,
+    MAX_SHARED,
+    PROTOCOL_VERSION,
+    Storage,
+    Tensor,
+    read_torch_file,
+)
 
 LAYOUTS = pytest.mark.parametrize("legacy", [True, False], ids=["legacy", "zip"])
 
@@ -57,7 +64,7 @@ def test_a_truncated_file_is_named(legacy, kept, tmp_path, monkeypatch, rng):
     write_torch(file, {"w": rng.normal(size=(50, 50))}, monkeypatch, legacy)
     whole = file.read_bytes()
     file.write_bytes(whole[: int(len(whole) * kept)])
-    with pytest.raises(InputError, match=r"cut.th is no readable PyTorch weight file"):
+    with pytest.raises(InputError, match=r"cut.th is not a readable PyTorch weight file"):
         read_torch_file(file)
 
 
@@ -71,7 +78,7 @@ def test_a_tensor_cannot_reach_beyond_its_data(legacy, tmp_path, monkeypatch):
 @pytest.mark.parametrize("content", [b"", b"not weights", pickle.dumps({"a": 1}), b"\x80\x02K\x01." * 5])
 def test_foreign_files_are_named(content, tmp_path):
     (tmp_path / "w.pth").write_bytes(content)
-    with pytest.raises(InputError, match=r"w.pth is no readable PyTorch weight file"):
+    with pytest.raises(InputError, match=r"w.pth is not a readable PyTorch weight file"):
         read_torch_file(tmp_path / "w.pth")
 
 
@@ -84,7 +91,7 @@ def laughs():
 
 
 def nested():
-    """A tuple 1,000,000 deep, as a key: to hash it is to end the interpreter."""
+    """A tuple nested 1,000,000 deep, as a key: hashing it would crash the interpreter."""
     return b"\x80\x02})" + b"\x85" * 1_000_000 + b"K\x01s."
 
 
@@ -97,7 +104,7 @@ def nested():
         (b"\x80\x02" + b"]" * 10**6 + b"a" * (10**6 - 1) + b".", "nested more than 50 deep"),
         (b"\x80\x02]q\x00h\x00a.", "nested more than 50 deep"),
         (b"\x80\x02}r\x00\x00\x00 .", "holds no state dict"),  # memo index 2^29
-        (b"\x80\x02\x8e" + (2**40).to_bytes(8, "little") + b".", "is no readable PyTorch weight file"),
+        (b"\x80\x02\x8e" + (2**40).to_bytes(8, "little") + b".", "is not a readable PyTorch weight file"),
         (b"\x80\x02\x8b\x00\x00\x10\x00.", "an operation or memo that no weights need"),  # a number of 2^20 bytes
         (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}X\x07\x00\x00\x00__doc__K\x01sb.", "holds no state dict"),
     ],
@@ -136,7 +143,7 @@ def test_tensors_cover_no_more_than_their_storage(shape, strides, fits):
 
 def test_many_tensors_cannot_share_one_storage():
     storage = Storage(np.dtype("f4"), 4)
-    for _ in range(SHARED):
+    for _ in range(MAX_SHARED):
         Tensor(storage, 0, (4,), (1,))
     with pytest.raises(pickle.UnpicklingError, match="beyond its data"):
         Tensor(storage, 0, (4,), (1,))

@@ -1,4 +1,4 @@
-"""CIFAR state dicts: real trained weights with their published accuracy, and every way they cannot fit."""
+"""CIFAR state dicts: trained weights have their published accuracy, and weights that do not fit are refused."""
 
 import collections
 import re
@@ -76,7 +76,7 @@ def test_any_depth_and_projections_load(depth, options, rng, tmp_path, monkeypat
 
 
 def broken(case, state):
-    """``state`` made unfit, and the words of the refusal."""
+    """``state`` changed so that it does not fit, and the words of the message."""
     if case == "missing":
         del state["module.layer2.1.bn1.weight"]
         return ["conv3_block2_1_bn/gamma", "no such key", "(32,)"]

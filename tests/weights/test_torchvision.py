@@ -1,4 +1,4 @@
-"""torchvision's and timm's networks, written here from torch's own layers: our outputs are theirs."""
+"""torchvision's and timm's networks, written here with torch's own layers: our outputs equal theirs."""
 
 import numpy as np
 import pytest
@@ -84,7 +84,7 @@ def test_a_state_dict_strides_in_the_3x3_and_has_torch_s_preprocessing(wrapper, 
     held = weights.read(tmp_path / "w.pth")
     assert (held.spec.name, held.spec.stride_in, held.spec.shortcut, held.classes) == ("ResNet50", "3x3", "B", 5)
     assert (held.preprocessing.channels, held.preprocessing.crop) == ("RGB", 7 / 8)
-    with pytest.raises(InputError, match="needs stride_in='3x3', and the ResNet50 asked for has stride_in='1x1'"):
+    with pytest.raises(InputError, match="needs stride_in='3x3', but the requested ResNet50 has stride_in='1x1'"):
         keras_resnet.ResNet50(weights=held, stride_in="1x1", classes=5)
 
 

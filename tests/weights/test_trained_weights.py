@@ -1,4 +1,4 @@
-"""What a checkpoint knows of the network its weights are of."""
+"""Trained weights know the network to which they belong."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_networks_of_other_channels_load_with_theirs(tmp_path):
     model = keras_resnet.ResNet20(input_shape=(32, 32, 1))
     weights.write(model, tmp_path / "grey.npz")
     assert keras_resnet.load_model(tmp_path / "grey.npz").input_shape == (None, 32, 32, 1)
-    with pytest.raises(InputError, match=r"grey.npz reads 1 channels: turn the images into such"):
+    with pytest.raises(InputError, match=r"grey.npz reads 1 channels: convert the images"):
         keras_resnet.ResNet20(weights=tmp_path / "grey.npz", input_shape=(32, 32, 3))
 
 
@@ -35,9 +35,9 @@ def test_fields_left_unset_follow_and_others_conflict():
     randomize(model, np.random.default_rng(0))
     again = keras_resnet.ResNet20(weights=weights.from_model(model))
     assert (again.spec.placement, again.spec.shortcut) == ("full_preactivation", "B")
-    with pytest.raises(InputError, match=r"needs placement='full_preactivation', and .* has placement='original'"):
+    with pytest.raises(InputError, match=r"needs placement='full_preactivation', but .* has placement='original'"):
         keras_resnet.ResNet20(weights=weights.from_model(model), placement="original")
-    with pytest.raises(InputError, match="needs residual=True, and the PlainNet20 asked for has residual=False"):
+    with pytest.raises(InputError, match="needs residual=True, but the requested PlainNet20 has residual=False"):
         keras_resnet.PlainNet20(weights=weights.from_model(keras_resnet.ResNet20()))
 
 

@@ -1,4 +1,4 @@
-"""Numbers that no trained network has are refused by name, or loaded all the same where that is asked for."""
+"""Values that no trained network has are refused by name, or loaded on request."""
 
 import h5py
 import keras
@@ -98,7 +98,7 @@ def test_arrays_of_no_numbers_are_refused_before_anything_is_set(wrong, unroll):
     before, arrays = model.get_weights(), weights.named_arrays(model)
     arrays = {name: array + 1 for name, array in arrays.items()}
     arrays["predictions/bias"] = WRONG[wrong](arrays["predictions/bias"])
-    with pytest.raises(InputError, match=r"the weights: predictions/bias holds .* and no numbers"):
+    with pytest.raises(InputError, match=r"the weights: predictions/bias holds .* instead of numbers"):
         weights.assign_arrays(model, arrays)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
@@ -115,13 +115,13 @@ def test_integers_and_half_precision_are_numbers():
 def test_an_assignment_that_fails_in_the_middle_changes_nothing(raised, monkeypatch):
     model = small()
     before, last = model.get_weights(), model.get_layer("predictions").bias
-    own, failed = type(last).assign, []
+    original, failed = type(last).assign, []
 
     def assign(variable, value):
         if variable is last and not failed:
             failed.append(variable)
             raise raised("in the middle")
-        return own(variable, value)
+        return original(variable, value)
 
     monkeypatch.setattr(type(last), "assign", assign)
     with pytest.raises(raised):

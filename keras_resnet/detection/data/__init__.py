@@ -1,4 +1,4 @@
-"""Photos with objects: annotation files of COCO, VOC, DET and TFDS, rendered scenes, and training batches of them."""
+"""Photos with their objects: data of COCO, VOC, DET and TFDS, rendered scenes, and training batches."""
 
 import lazy_loader
 

@@ -7,7 +7,11 @@ from .detection_sets import (
     open_det_sets as open_det_sets,
     open_voc_sets as open_voc_sets,
 )
-from .photo_files import check_unseen as check_unseen, contents as contents, viewed as viewed
+from .photo_files import (
+    check_unseen as check_unseen,
+    content_hashes as content_hashes,
+    decode_upright as decode_upright,
+)
 from .photos import DetectionData as DetectionData, Photo as Photo
 from .tfds_data import open_tfds_detection as open_tfds_detection
 from .voc_data import open_voc as open_voc

@@ -1,4 +1,4 @@
-"""Where detection data comes from: folders in COCO's layout, VOC's, TFDS, or the built-in demo set."""
+"""Opening detection data: folders in the layouts of COCO, VOC and DET, data sets of TFDS, or the built-in demo set."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -7,14 +7,16 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from keras_resnet.detection.data import rendered_scenes
+from keras_resnet.detection.data.annotation_checks import check_reachable
 from keras_resnet.detection.data.coco_data import open_coco
 from keras_resnet.detection.data.det_data import open_det
-from keras_resnet.detection.data.photos import DetectionData, check_reachable, join
+from keras_resnet.detection.data.photos import DetectionData, join
 from keras_resnet.detection.data.tfds_data import open_tfds_detection
-from keras_resnet.detection.data.voc_data import SETS, open_voc
+from keras_resnet.detection.data.voc_data import open_voc
+from keras_resnet.detection.data.voc_sets import TEST_SETS, TRAINING_SETS, Part, TestSet, TrainingSet
 from keras_resnet.errors import InputError
 
-COCO_LAYOUTS = {  # part: pairs of annotation file and folder of images, the first that is there
+COCO_LAYOUTS = {  # of each part, pairs of annotation file and image folder; the first that exists is taken
     "train": (
         ("train.json", "train"),
         ("annotations/instances_train2014.json", "train2014"),
@@ -32,100 +34,126 @@ COCO_LAYOUTS = {  # part: pairs of annotation file and folder of images, the fir
         ("annotations/image_info_test-dev2017.json", "test2017"),
     ),
 }
-VOC_TESTS = {"07": ("VOC2007", "test"), "12": ("VOC2012", "val")}
+TFDS_SPLITS = {"val": "validation", "trainval": "train+validation"}  # other parts have the same name there
 
 
 @dataclass(frozen=True)
 class DetectionSets:
-    """The parts of a data set, each opened when it is first asked for; a part that does not exist is None.
+    """The parts of a data set, each opened when it is first used; a part that does not exist is None.
 
     Fields:
         name: of the data set.
-        open: how each part that there is, of ``train``, ``val`` and ``test``, is opened.
+        openers: functions that open the parts that exist, by ``"train"``, ``"val"`` and ``"test"``.
     """
 
     name: str
-    open: Mapping[str, Callable[[], DetectionData]]
+    openers: Mapping[str, Callable[[], DetectionData]]
 
     @cached_property
     def train(self) -> DetectionData | None:
+        """The training photos."""
         return self._opened("train")
 
     @cached_property
     def validation(self) -> DetectionData | None:
+        """The validation photos."""
         return self._opened("val")
 
     @cached_property
     def test(self) -> DetectionData | None:
+        """The test photos."""
         return self._opened("test")
 
     def _opened(self, part: str) -> DetectionData | None:
-        return self.open[part]() if part in self.open else None
+        return self.openers[part]() if part in self.openers else None
 
     def part(self, name: str) -> DetectionData:
-        """``"train"``, ``"val"`` or ``"test"``; raises :class:`InputError` for one that there is not."""
-        if name not in self.open:
+        """``"train"``, ``"val"`` or ``"test"``; raises :class:`InputError` if it does not exist."""
+        if name not in self.openers:
             raise InputError(f"{self.name} has no {name} part.")
         return getattr(self, {"val": "validation"}.get(name, name))
 
 
 def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
-    """``"demo"``, a TFDS name as ``"coco/2014"``, or a folder in COCO's layout.
+    """``"demo"``, a data set of TFDS such as ``"coco/2014"``, or a folder in COCO's layout.
 
     A folder holds one or more of ``train.json`` and ``train/``, ``val.json`` and ``val/``, ``test.json`` and ``test/``;
-    or COCO as its archives unpack, with ``annotations/instances_train2014.json`` and ``train2014/`` (or 2017); or
-    ``instances.json`` and ``images/``, to train on.
+    or COCO as its archives unpack, with ``annotations/instances_train2014.json`` and ``train2014/`` (or 2017); or, for
+    training, ``instances.json`` and ``images/``.
 
     Raises:
-        InputError: nothing of the kind is there, or it cannot be read.
+        InputError: the folder has none of these, or is not readable.
     """
     if data == "demo":
         return DetectionSets("demo", {part: partial(rendered_scenes.open_demo, part) for part in rendered_scenes.SIZES})
     folder = Path(os.path.expanduser(data))
     if data.startswith("coco/") and not os.path.isdir(folder):
-        parts = {"train": "train", "val": "validation"}
-        return DetectionSets(data, {p: partial(open_tfds_detection, data, own, data_dir) for p, own in parts.items()})
-    opened: dict[str, Callable[[], DetectionData]] = {}
+        splits = {"train": "train", "val": "validation"}
+        return DetectionSets(
+            data, {part: partial(open_tfds_detection, data, split, data_dir) for part, split in splits.items()}
+        )
+    openers: dict[str, Callable[[], DetectionData]] = {}
     for part, layouts in COCO_LAYOUTS.items():
-        there = [(folder / file, folder / images) for file, images in layouts if os.path.lexists(folder / file)]
-        if there:
-            opened[part] = partial(open_coco, *there[0])
-    if not opened:
+        existing = [(folder / file, folder / images) for file, images in layouts if os.path.lexists(folder / file)]
+        if existing:
+            openers[part] = partial(open_coco, *existing[0])
+    if not openers:
         check_reachable(folder / COCO_LAYOUTS["train"][0][0])
-        listed = ", ".join(f"{file} with {images}/" for file, images in COCO_LAYOUTS["train"])
-        raise InputError(f"{folder} holds no detection data in COCO's layout, one of {listed}.")
-    return DetectionSets(folder.name, opened)
+        layouts_shown = ", ".join(f"{file} with {images}/" for file, images in COCO_LAYOUTS["train"])
+        raise InputError(f"{folder} holds no detection data in COCO's layout, one of {layouts_shown}.")
+    return DetectionSets(folder.name, openers)
 
 
-def open_voc_sets(data: str, data_dir: Path | None, chosen: str, tested: str) -> DetectionSets:
-    """VOC: ``chosen`` of ``SETS`` to train on, ``tested`` of ``"07"`` and ``"12"``, or ``"none"`` to validate on none.
+def open_voc_parts(data: str, data_dir: Path | None, parts: tuple[Part, ...]) -> DetectionData:
+    """Parts of VOC, such as ``(("VOC2007", "test"),)``.
 
-    ``data`` is the folder that holds ``VOC2007`` and ``VOC2012``, or ``"voc"`` for TFDS. VOC 2012's test part has no
-    public objects: its ``val`` part stands for it.
+    Args:
+        data: the folder that holds ``VOC2007`` and ``VOC2012``, or ``"voc"`` for TFDS.
+        data_dir: where TFDS' data sets are prepared.
+        parts: folders of years, and lists.
     """
-    splits = {"trainval": "train+validation", "val": "validation"}
+    if data != "voc":
+        return open_voc(Path(os.path.expanduser(data)), parts)
+    return _joined(
+        [open_tfds_detection(f"voc/{year[3:]}", TFDS_SPLITS.get(subset, subset), data_dir) for year, subset in parts]
+    )
 
-    def opened(*lists: tuple[str, str]) -> DetectionData:
-        if data != "voc":
-            return open_voc(Path(data), lists)
-        return join([open_tfds_detection(f"voc/{year[3:]}", splits.get(part, part), data_dir) for year, part in lists])
 
-    parts = {"train": partial(opened, *SETS[chosen])}
-    if tested != "none":
-        parts["val"] = partial(opened, VOC_TESTS[tested])
-    return DetectionSets("voc", parts)
+def open_voc_sets(data: str, data_dir: Path | None, training_set: TrainingSet, test_set: TestSet) -> DetectionSets:
+    """The parts of VOC to train and to validate on.
+
+    VOC 2012's test part has no public objects: its ``val`` part takes its place.
+
+    Args:
+        data, data_dir: see :func:`open_voc_parts`.
+        training_set, test_set: keys of ``voc_sets``' tables.
+    """
+    parts = {"train": TRAINING_SETS[training_set], "val": TEST_SETS[test_set]}
+    return DetectionSets(
+        "voc", {name: partial(open_voc_parts, data, data_dir, lists) for name, lists in parts.items() if lists}
+    )
+
+
+def open_det_part(data: str, data_dir: Path | None, part: str) -> DetectionData:
+    """The photos of ``<part>.txt`` in a folder of ImageNet DET, see :func:`open_det_sets`; TFDS does not have it."""
+    folder = Path(os.path.expanduser(data))
+    return open_det(folder, folder / f"{part}.txt", folder / "classes.txt")
 
 
 def open_det_sets(data: str) -> DetectionSets:
-    """ImageNet DET in the folder ``data``: ``val1.txt`` to train on, and ``train.txt`` if it is there; ``val2.txt``.
+    """ImageNet DET in the folder ``data``: ``val1.txt`` to train on, with ``train.txt`` if it exists, and ``val2.txt``.
 
     The lists and ``classes.txt`` (see :func:`open_det`) lie beside ``Data/`` and ``Annotations/``, or ``ILSVRC/``.
     """
-    folder = Path(os.path.expanduser(data))
-    lists = [name for name in ("val1.txt", "train.txt") if name == "val1.txt" or os.path.isfile(folder / name)]
+    parts = ["val1", *(["train"] if os.path.isfile(os.path.join(os.path.expanduser(data), "train.txt")) else [])]
+    return DetectionSets(
+        "det",
+        {
+            "train": lambda: _joined([open_det_part(data, None, part) for part in parts]),
+            "val": partial(open_det_part, data, None, "val2"),
+        },
+    )
 
-    def opened(*names: str) -> DetectionData:
-        parts = [open_det(folder, folder / name, folder / "classes.txt") for name in names]
-        return parts[0] if len(parts) == 1 else join(parts)
 
-    return DetectionSets("det", {"train": partial(opened, *lists), "val": partial(opened, "val2.txt")})
+def _joined(parts: list[DetectionData]) -> DetectionData:
+    return parts[0] if len(parts) == 1 else join(parts)

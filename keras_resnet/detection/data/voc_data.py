@@ -1,75 +1,63 @@
-"""PASCAL VOC's folders: an XML file and a JPEG an image, and lists of images."""
+"""PASCAL VOC's folders: an XML file and a JPEG file for each image, and lists of images."""
 
 import os
 import xml.etree.ElementTree as ElementTree
 import xml.parsers.expat as expat
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.augment import MOST_PIXELS
+from keras_resnet.data.augment import MAX_PIXELS
 from keras_resnet.data.reading import read_regular, read_text
 from keras_resnet.detection.boxes import Truths
-from keras_resnet.detection.data.photo_files import as_annotated
-from keras_resnet.detection.data.photos import (
-    DetectionData,
-    Mending,
-    Photo,
-    below,
-    check_files,
-    check_reachable,
-    unannotated,
-)
+from keras_resnet.detection.data.annotation_checks import BoxRepairs, check_files, check_reachable, path_below
+from keras_resnet.detection.data.photo_files import unannotated, with_orientations
+from keras_resnet.detection.data.photos import DetectionData, Photo
+from keras_resnet.detection.data.voc_sets import Part
 from keras_resnet.errors import InputError
 
 CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
     *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
-MISMEASURED = 0.01  # of the photos may have another size than their annotation says, which is told
-INCLUSIVE_FROM_1 = (-1, -1, 0, 0)  # what makes such corners those of an area in pixels
-PUBLIC_TESTS = ("VOC2007",)  # the year whose test part comes with objects; the server keeps those of later years
-SETS = {  # the paper's training sets (Sec. 4.3), year and list; and without 2012's val, which can then be scored on
-    "07": (("VOC2007", "trainval"),),
-    "07+12": (("VOC2007", "trainval"), ("VOC2012", "trainval")),
-    "07++12": (("VOC2007", "trainval"), ("VOC2007", "test"), ("VOC2012", "trainval")),
-    "07+12train": (("VOC2007", "trainval"), ("VOC2012", "train")),
-    "07++12train": (("VOC2007", "trainval"), ("VOC2007", "test"), ("VOC2012", "train")),
-}
+MAX_MISMATCHED = 0.01  # of the photos may differ from their annotated size, with a warning
+INCLUSIVE_FROM_1 = (-1, -1, 0, 0)  # added to inclusive corners counted from 1, gives the corners of an area
+PUBLIC_TESTS = ("VOC2007",)  # years whose test objects are published; the server keeps those of later years
 
 
-def open_voc(devkit: Path, parts: tuple[tuple[str, str], ...]) -> DetectionData:
-    """Photos and objects of parts of VOC; difficult objects are ignored ones.
+def open_voc(devkit: Path, parts: Sequence[Part]) -> DetectionData:
+    """The photos and objects of parts of VOC; difficult objects are ignored objects.
 
-    Of later tests than 2007's the photos come without objects.
+    The test parts of later years than 2007 give photos without objects.
 
     Args:
         devkit: the folder of ``VOC2007`` and ``VOC2012``.
-        parts: years' folders and lists, such as ``(("VOC2007", "test"),)`` or ``SETS["07+12"]``.
+        parts: folders of years, and lists, such as ``(("VOC2007", "test"),)`` or ``voc_sets.TRAINING_SETS["07+12"]``.
 
     Raises:
-        InputError: files are missing, not VOC's, or name other classes.
+        InputError: files are missing, not in VOC's format, or name other classes.
     """
     devkit = Path(devkit)
     photos, annotated = [], True
-    for year, listed in parts:
-        mending = Mending(devkit / year)
-        path = devkit / year / "ImageSets" / "Main" / f"{listed}.txt"
+    for year, subset in parts:
+        repairs = BoxRepairs(devkit / year)
+        path = devkit / year / "ImageSets" / "Main" / f"{subset}.txt"
         check_reachable(path)
         if not os.path.isfile(path):
             raise InputError(f"There is no {path}: give the folder that holds {year} as the VOC archives unpack.")
         for name in (line.split()[0] for line in read_text(path).splitlines() if line.strip()):
-            annotation = below(devkit / year / "Annotations", f"{name}.xml", path)
-            image = below(devkit / year / "JPEGImages", f"{name}.jpg", path)
-            if listed == "test" and year not in PUBLIC_TESTS:
+            annotation = path_below(devkit / year / "Annotations", f"{name}.xml", path)
+            image = path_below(devkit / year / "JPEGImages", f"{name}.jpg", path)
+            if subset == "test" and year not in PUBLIC_TESTS:
                 annotated = False
                 photos.append(unannotated(name, image))
             else:
-                photos.append(read_photo_file(name, annotation, image, CLASSES, INCLUSIVE_FROM_1, mending))
-        mending.report()
+                photos.append(read_annotation(name, annotation, image, CLASSES, INCLUSIVE_FROM_1, repairs))
+        repairs.report()
     check_files(photos, devkit)
-    name = "+".join(f"{year}-{listed}" for year, listed in parts)
-    return DetectionData(name, CLASSES, as_annotated(photos, devkit, MISMEASURED), annotated=annotated)
+    name = "+".join(f"{year}-{subset}" for year, subset in parts)
+    return DetectionData(name, CLASSES, with_orientations(photos, devkit, MAX_MISMATCHED), annotated=annotated)
 
 
 class UnknownClass(InputError):
@@ -81,8 +69,8 @@ def read_xml(path: Path) -> ElementTree.Element:
 
     Raises:
         InputError: the file cannot be read.
-        ElementTree.ParseError: it is no XML, or declares a document type: annotations need no entities, which could
-            name other files, or expand to more than fits in memory.
+        ElementTree.ParseError: it is not XML, or declares a document type: annotations need no entities, which could
+            name other files or expand to more than memory holds.
     """
 
     def refuse(*_):
@@ -98,34 +86,42 @@ def read_xml(path: Path) -> ElementTree.Element:
     return ElementTree.fromstring(content)
 
 
-def read_photo_file(name, path: Path, image: Path, classes, shift, mending) -> Photo:
-    """One photo and its objects from an XML file; ``shift`` is added to its corners.
+def read_annotation(
+    name: str, path: Path, image: Path, classes: Sequence[str], shift: tuple[int, ...], repairs: BoxRepairs
+) -> Photo:
+    """One photo and its objects from an XML file.
+
+    Args:
+        name: the photo's id.
+        path: the XML file.
+        image: the photo's file.
+        classes: as the file names them.
+        shift: is added to the corners of each box.
+        repairs: clips the boxes.
 
     Raises:
-        InputError: a file that is missing, not VOC's, or names a class that is not among ``classes``.
+        InputError: the file is missing, not in VOC's format, or names a class that is not among ``classes``.
     """
     try:
         root = read_xml(path)
         height, width = (int(root.findtext(f"size/{side}", "")) for side in ("height", "width"))
-        if not (0 < height <= MOST_PIXELS and 0 < width <= MOST_PIXELS):
+        if not (0 < height <= MAX_PIXELS and 0 < width <= MAX_PIXELS):
             raise ValueError(f"its picture is {width} x {height}")
-        found = [
-            (
-                each.findtext("name"),
-                [float(each.findtext(f"bndbox/{key}", "")) for key in ("xmin", "ymin", "xmax", "ymax")],
-                each.findtext("difficult") == "1",
-            )
-            for each in root.findall("object")
+        objects = root.findall("object")
+        names = [element.findtext("name", "") for element in objects]
+        difficult = np.array([element.findtext("difficult") == "1" for element in objects], bool)
+        corners = [
+            [float(element.findtext(f"bndbox/{key}", "")) for key in ("xmin", "ymin", "xmax", "ymax")]
+            for element in objects
         ]
     except InputError:
         raise
     except (ElementTree.ParseError, TypeError, ValueError, LookupError) as error:  # of a field or an encoding
-        raise InputError(f"{path} is no annotation of VOC's: {str(error)[:200]}.") from error
-    for called, _, _ in found:
-        if called not in classes:
-            raise UnknownClass(f"{path} has an object of the unknown class {str(called)[:100]!r}.")
-    corners = [[corner + by for corner, by in zip(box, shift, strict=True)] for _, box, _ in found]
-    boxes, kept = mending.mend(path.name, corners, height, width)
-    numbers = np.array([classes.index(called) for called, _, _ in found], np.int64)
-    difficult = np.array([flag for _, _, flag in found], bool)
-    return Photo(name, image, height, width, Truths(boxes[kept], numbers[kept], difficult[kept]))
+        raise InputError(f"{path} is not an annotation file of VOC's: {str(error)[:200]}.") from error
+    unknown = [class_name for class_name in names if class_name not in classes]
+    if unknown:
+        raise UnknownClass(f"{path} has an object of the unknown class {unknown[0][:100]!r}.")
+    shifted = np.array(corners, np.float64).reshape(-1, 4) + shift
+    boxes, kept = repairs.clip(path.name, shifted, height, width)
+    truths = Truths(boxes, np.array([classes.index(class_name) for class_name in names], np.int64), difficult)
+    return Photo(name, image, height, width, truths.select(kept))

@@ -1,4 +1,4 @@
-"""Average precision by each benchmark's rule, its intervals, and submission files (Sec. 4.3, appendices A and B)."""
+"""Average precision by each benchmark's rule, bootstrap intervals, and submission files (Sec. 4.3, appendices A, B)."""
 
 import lazy_loader
 

@@ -4,7 +4,6 @@ from .average_precision import (
     VOC2010 as VOC2010,
     Rule as Rule,
     average_precisions as average_precisions,
-    mean_ap as mean_ap,
 )
 from .benchmarks import BENCHMARKS as BENCHMARKS, Benchmark as Benchmark
 from .bootstrap import Matches as Matches, interval as interval

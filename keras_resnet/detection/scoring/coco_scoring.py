@@ -2,11 +2,15 @@
 
 import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from keras_resnet.detection.boxes import Detections
+from keras_resnet.detection.boxes import DetectionsByPhoto
 from keras_resnet.detection.scoring.submission import coco_results
 from keras_resnet.errors import InputError
+
+if TYPE_CHECKING:
+    from pycocotools.cocoeval import COCOeval
 
 NAMES = (
     *("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large"),
@@ -14,13 +18,13 @@ NAMES = (
 )
 
 
-def coco_scores(dataset: dict, detections: Mapping[int, Detections], categories: list[int]) -> dict[str, float]:
-    """COCO's twelve numbers, from 0 to 1 (-1 where there are no such objects), over all images of ``dataset``.
+def coco_scores(dataset: dict, detections: DetectionsByPhoto, categories: Sequence[int]) -> dict[str, float]:
+    """COCO's twelve scores, from 0 to 1 (-1 where no objects have that size), over all images of ``dataset``.
 
     Args:
-        dataset: the content of a COCO annotation file, with its ``iscrowd`` and ``area``.
-        detections: image id to what was found there; images without are scored as such.
-        categories: class number to category id.
+        dataset: the content of a COCO annotation file, with ``iscrowd`` and ``area``.
+        detections: by image id; images without any count too.
+        categories: the category id of each class.
 
     Raises:
         InputError: detections of an image that is not in the data set.
@@ -33,10 +37,10 @@ def coco_scores(dataset: dict, detections: Mapping[int, Detections], categories:
     return dict(zip(NAMES, map(float, scorer.stats), strict=True))
 
 
-def coco_evaluation(dataset: dict, detections: Mapping[int, Detections], categories: list[int]):
-    """``pycocotools``' ``COCOeval`` of the detections, with the arguments and errors of :func:`coco_scores`.
+def coco_evaluation(dataset: dict, detections: DetectionsByPhoto, categories: Sequence[int]) -> "COCOeval":
+    """A ``COCOeval`` of the detections, before it matches them; arguments and errors are :func:`coco_scores`'.
 
-    Annotations are numbered anew from 1: to the scorer a detection that was matched with the id 0 is not matched.
+    Annotations are renumbered from 1, because the scorer takes a match with the id 0 for no match.
     """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -47,7 +51,7 @@ def coco_evaluation(dataset: dict, detections: Mapping[int, Detections], categor
             raise InputError(f"There are detections of image {image!r}, which is not in the data set.")
     numbered = [{**entry, "id": number} for number, entry in enumerate(dataset["annotations"], start=1)]
     results = coco_results(detections, categories)
-    with contextlib.redirect_stdout(io.StringIO()):  # it reports its progress there
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
         truth = COCO()
         truth.dataset = {**dataset, "annotations": numbered}
         truth.createIndex()
@@ -60,7 +64,7 @@ def coco_evaluation(dataset: dict, detections: Mapping[int, Detections], categor
     return scorer
 
 
-def evaluate_quietly(scorer) -> None:
-    """Let a scorer match all detections without the lines it prints."""
+def evaluate_quietly(scorer: "COCOeval") -> None:
+    """Let a scorer match all detections without printing its progress."""
     with contextlib.redirect_stdout(io.StringIO()):
         scorer.evaluate()

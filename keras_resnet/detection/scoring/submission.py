@@ -1,16 +1,22 @@
-"""Detections as the benchmarks' servers take them."""
+"""Detections in the formats of the benchmarks' servers; each writer takes the arguments of ``Benchmark.write``."""
 
-import functools
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from keras_resnet.detection.boxes import Detections
+from keras_resnet.detection.boxes import DetectionsByPhoto
+from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.files import write_whole
 
 
-def coco_results(detections: Mapping[int, Detections], categories: list[int]) -> list[dict]:
-    """COCO's result list: image, category, ``[x, y, width, height]`` and score of each detection."""
+def coco_results(detections: DetectionsByPhoto, categories: Sequence[int]) -> list[dict[str, Any]]:
+    """COCO's result list: image, category, ``[x, y, width, height]`` and score of each detection.
+
+    Args:
+        detections: of images whose ids are whole numbers.
+        categories: the category id of each class.
+    """
     return [
         {
             "image_id": int(image),
@@ -19,40 +25,45 @@ def coco_results(detections: Mapping[int, Detections], categories: list[int]) ->
             "score": float(score),
         }
         for image, found in detections.items()
-        for (x1, y1, x2, y2), number, score in zip(found.boxes, found.classes, found.scores, strict=True)
+        for (x1, y1, x2, y2), number, score in found
     ]
 
 
-def write_coco(path: Path, detections: Mapping[int, Detections], categories: list[int]) -> None:
-    """Write COCO's result file; ``categories`` is class number to category id."""
-    write_whole(Path(path), lambda part: part.write_text(json.dumps(coco_results(detections, categories))))
+def write_coco(folder: Path, data: DetectionData, part: str, detections: DetectionsByPhoto) -> None:
+    """Write COCO's result file, named after the annotation file of the data."""
+    name = data.name.replace("instances_", "").replace("image_info_", "")
+    results = coco_results(detections, data.categories)
+    _write(folder / f"detections_{name}_results.json", json.dumps(results))
 
 
-def write_det(path: Path, detections: Mapping[Hashable, Detections], indexes: Mapping[Hashable, int]) -> None:
-    """Write ImageNet DET's file: image index, class id from 1, score, and inclusive corners from 0, a line an object.
+def write_det(folder: Path, data: DetectionData, part: str, detections: DetectionsByPhoto) -> None:
+    """Write ImageNet DET's file: on each line image index, class id from 1, score, and inclusive corners from 0.
 
-    As section 2.4 of the readme of ILSVRC2015's development kit has it; ``indexes`` is image to image index.
+    The format is that of section 2.4 of the readme of ILSVRC2015's development kit.
     """
+    indexes = {photo.id: photo.index for photo in data.photos}
     lines = [
         f"{indexes[image]} {number + 1} {score:.6f} {x1:.3f} {y1:.3f} {x2 - 1:.3f} {y2 - 1:.3f}\n"
         for image, found in detections.items()
-        for (x1, y1, x2, y2), number, score in zip(found.boxes, found.classes, found.scores, strict=True)
+        for (x1, y1, x2, y2), number, score in found
     ]
-    write_whole(Path(path), lambda part: part.write_text("".join(lines)))
+    _write(folder / f"detections_{part}.txt", "".join(lines))
 
 
-def write_voc(folder: Path, detections: Mapping[Hashable, Detections], classes: list[str], subset: str) -> None:
-    """Write VOC's ``comp4_det_<subset>_<class>.txt`` of every class: image, score and inclusive corners from 1.
+def write_voc(folder: Path, data: DetectionData, part: str, detections: DetectionsByPhoto) -> None:
+    """Write VOC's ``comp4_det_<part>_<class>.txt`` of every class: image, score and inclusive corners from 1.
 
-    As section 4.3 of VOC2012's development kit has it; ``subset`` is the list of images: ``val``, ``test``.
+    The format is that of section 4.3 of VOC2012's development kit.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, name in enumerate(classes):
+    for number, name in enumerate(data.classes):
         lines = [
             f"{image} {score:.6f} {x1 + 1:.3f} {y1 + 1:.3f} {x2:.3f} {y2:.3f}\n"
             for image, found in detections.items()
-            for (x1, y1, x2, y2), each, score in zip(found.boxes, found.classes, found.scores, strict=True)
-            if each == number
+            for (x1, y1, x2, y2), _, score in found.select(found.classes == number)
         ]
-        write_whole(folder / f"comp4_det_{subset}_{name}.txt", functools.partial(Path.write_text, data="".join(lines)))
+        _write(folder / f"comp4_det_{part}_{name}.txt", "".join(lines))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda part: part.write_text(text))

@@ -1,6 +1,6 @@
 from .detection_settings import DetectionSettings as DetectionSettings
 from .detection_task import DetectionTask as DetectionTask
-from .photo_reading import first as first, photos_of as photos_of
+from .photo_reading import read_photos as read_photos
 from .protocols import PROTOCOLS as PROTOCOLS, Protocol as Protocol
-from .reporter import drawn as drawn
+from .reporter import draw_detections as draw_detections
 from .steps import train as train

@@ -2,27 +2,28 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any, Literal
 
-from keras_resnet.bounds import BY_PRESET, Between, ByPreset, Count, Length, Pixels
-from keras_resnet.detection.defaults import RATIOS, REGIONS, SCALES, SMALLEST
+from keras_resnet.bounds import BY_PRESET, ByPreset, Count, Pixels
+from keras_resnet.detection import detector_specs as specs
+from keras_resnet.detection.detector_specs import ImageSize, Proposals, RegionHead
 from keras_resnet.errors import InputError
 from keras_resnet.specs import SPECS, NetSpec, find_spec, split_name
 from keras_resnet.training.flags import Rare
 from keras_resnet.training.settings import RunSettings
 from keras_resnet.weights.file_bounds import expanded
 
-Anchors = Annotated[tuple[Annotated[float, Between(0.01, 100)], ...], Length(1, 20)]
-LAYERS = {  # what a paper's detector has, where a preset does not say otherwise
-    "shorter_side": 600, "longer_side": 1000, "regions": REGIONS, "anchor_scales": SCALES, "anchor_ratios": RATIOS,
-    "smallest": SMALLEST,
+Scheme = Literal["joint", "alternating"]
+PAPER: dict[str, Any] = {  # the settings of a detector of the paper
+    "shorter_side": ImageSize.shorter, "longer_side": ImageSize.longer, "regions": RegionHead.regions,
+    "anchor_scales": Proposals.scales, "anchor_ratios": Proposals.ratios, "smallest": Proposals.smallest,
 }  # fmt: skip
 
 DEMO_CLASSIFIER = "python recipes/imagenet.py --model ResNet18 --image-size 96 --epochs 15"
 
 
 def check_backbone(name: str, spec: NetSpec) -> None:
-    """Raise :class:`InputError` for a network that has no stride 16 to be cut at."""
+    """Raise :class:`InputError` for a network that has no feature map of stride 16."""
     if spec.stem != "imagenet":
         raise InputError(
             f"{name} is a CIFAR network, of stride {spec.stride}: a detector needs an ImageNet network, ResNet18 to "
@@ -31,7 +32,12 @@ def check_backbone(name: str, spec: NetSpec) -> None:
 
 
 def check_classifier(model: str | None, demo: str) -> None:
-    """Raise :class:`InputError` unless ``model`` may be a trained ImageNet network; ``demo`` makes the demo set's."""
+    """Raise :class:`InputError` unless ``model`` names a network that can be a backbone.
+
+    Args:
+        model: the name or the file.
+        demo: the command that trains such a network for the demo set.
+    """
     if model is None:
         raise InputError(
             "--model must name a trained classifier (NAME:WEIGHTS, or a .keras file); for the demo set make one with "
@@ -50,7 +56,7 @@ def check_classifier(model: str | None, demo: str) -> None:
 
 @dataclass(frozen=True)
 class DetectionSettings(RunSettings):
-    """What detector to train, on what, and how; what is left out follows the data set's preset."""
+    """The detector to train, the data, and how; settings that are left out follow the data set's preset."""
 
     model: ByPreset[str] = BY_PRESET
     """The trained classifier it starts from: NAME:WEIGHTS (a file, or imagenet), a .keras or another weight file;
@@ -58,32 +64,39 @@ class DetectionSettings(RunSettings):
     data: str = "demo"
     """demo, a folder in COCO's layout (train.json with train/, val.json with val/, or as COCO's archives unpack), or
     coco/2014 or coco/2017 of TFDS."""
-    scheme: Literal["joint", "alternating"] = "joint"
-    """Train all parts together, or in the paper's four steps: proposals and regions in turn, then each again on shared
-    layers that stand still."""
+    scheme: Scheme = "joint"
+    """Train all parts together, or in the paper's four steps: proposals and regions in turn, then each again with the
+    shared layers fixed."""
     context: bool = False
     """Give each region the features of the whole image too (Table 9)."""
-    pooling: Literal["align", "max"] = "align"
-    """How features of regions are taken: RoI align, or the RoI max pooling of Fast R-CNN."""
+    pooling: specs.Pooling = "align"
+    """How the features of regions are pooled: RoI align, or the RoI max pooling of Fast R-CNN."""
     shorter_side: ByPreset[Pixels] = BY_PRESET
     """Shorter side of the images in pixels."""
     longer_side: ByPreset[Pixels] = BY_PRESET
-    """Longest longer side of the images in pixels."""
-    regions: Rare[ByPreset[Annotated[int, Between(1, 2_000)]]] = BY_PRESET  # as there are proposals
+    """The most that the longer side of the images may have, in pixels."""
+    regions: Rare[ByPreset[specs.RegionCount]] = BY_PRESET
     """Regions learned from in each image."""
-    anchor_scales: Rare[ByPreset[Anchors]] = BY_PRESET
+    anchor_scales: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
     """Sides of the anchors, in units of 16 pixels."""
-    anchor_ratios: Rare[ByPreset[Anchors]] = BY_PRESET
+    anchor_ratios: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
     """Height over width of the anchors."""
-    smallest: Rare[ByPreset[Annotated[float, Between(1e-6, 10_000)]]] = BY_PRESET
+    smallest: Rare[ByPreset[specs.ProposalSide]] = BY_PRESET
     """Proposals with a side shorter than this, in pixels, are dropped."""
     overfit: Rare[Count | None] = None
-    """Train on the first so many photos alone and validate on the same ones: a check that all parts learn."""
+    """Train on only this many photos, the first ones, and validate on the same: a check that all parts learn."""
+
+    @property
+    def image_size(self) -> ImageSize:
+        """To which images are resized."""
+        return ImageSize(self.shorter_side, self.longer_side)
 
     def check_model(self) -> None:
+        """Raise :class:`InputError` unless ``model`` names a network from which a detector can be made."""
         check_classifier(self.model, DEMO_CLASSIFIER)
 
     def check(self) -> None:
+        """Raise :class:`InputError` for settings that cannot be used, alone or together."""
         super().check()
         if self.shorter_side and self.longer_side and self.shorter_side > self.longer_side:
             raise InputError(

@@ -1,9 +1,9 @@
-"""Training a detector: the task of a run."""
+"""The task of a run that trains a detector."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -14,44 +14,45 @@ from keras_resnet.data.pipelines import Shard
 from keras_resnet.detection.backbone import Backbone
 from keras_resnet.detection.boxes import Detections, iou
 from keras_resnet.detection.data.batches import detection_batches
-from keras_resnet.detection.data.photo_files import contents
+from keras_resnet.detection.data.photo_files import content_hashes
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.detector import Detector
-from keras_resnet.detection.faster_rcnn import LEARNED, PARTS, FasterRCNN
+from keras_resnet.detection.detector_specs import Proposals, RegionHead
+from keras_resnet.detection.faster_rcnn import LEARNABLE, LOSSES, FasterRCNN, Learnable
 from keras_resnet.detection.scoring.benchmarks import Benchmark
 from keras_resnet.detection.training.detection_settings import DetectionSettings
-from keras_resnet.detection.training.photo_reading import first, missed, pictures_of
-from keras_resnet.detection.training.reporter import MONITORED, SHOWN, DetectionReporter, drawn
+from keras_resnet.detection.training.photo_reading import missed, read_share
+from keras_resnet.detection.training.protocols import Protocol
+from keras_resnet.detection.training.reporter import MONITORED, PICTURES, DetectionReporter, draw_detections
 from keras_resnet.training.state import State
 from keras_resnet.training.stepping.optimizer import SGD
 from keras_resnet.training.task import Metrics, Validate, never
-from keras_resnet.training.workers import count_of, gathered, number_of, together, total
+from keras_resnet.training.workers import gathered, together, total, worker_count, worker_index
 from keras_resnet.weights.preprocessing import Preprocessing
 
 VALIDATIONS = 10
-RECALLED = 0.5  # overlap at which a proposal finds an object
+RECALL_OVERLAP = 0.5  # at which a proposal counts as finding an object
 
 
 @dataclass(frozen=True)
 class DetectionTask:
-    """The task of training a detector, a :class:`~keras_resnet.training.task.Task`.
+    """The task of training a detector; a :class:`~keras_resnet.training.task.Task`.
 
     Fields:
-        train, validation: the photos; without ``validation``, None, there is no ``best.keras``.
-        benchmark: how it is scored.
+        train: the training photos.
+        validation: the photos on which the best weights are chosen; None for none, and no ``best.keras``.
+        benchmark: by which the detector is scored.
         settings: the run's.
         backbone: makes the backbone.
-        preprocessing: of its images.
-        reference_batch: the batch size ``settings.base_lr`` is meant for.
-        milestones: where the rate falls, as fractions of the whole length.
-        decay: of the weights.
-        learn: which parts learn.
+        preprocessing: of the backbone's images.
+        protocol: the learning rates' batch size and milestones, and the weight decay.
+        learn: the parts that learn.
         start: gives the new detector the weights of an earlier one.
-        proposals: another detector that proposals are taken from.
-        photos_shown: the first pictures of the last validation, with what was found.
+        proposals: another detector that makes the proposals.
+        pictures: the first photos of the last validation, with their detections.
     """
 
-    warm_up_epochs: ClassVar[float] = 0.0  # trained networks need none
+    warm_up_epochs: ClassVar[float] = 0.0  # the backbone is trained already
 
     train: DetectionData
     validation: DetectionData | None
@@ -59,27 +60,35 @@ class DetectionTask:
     settings: DetectionSettings
     backbone: Callable[[], Backbone]
     preprocessing: Preprocessing
-    reference_batch: int
-    milestones: tuple[float, ...]
-    decay: float
-    learn: tuple[str, ...] = LEARNED
+    protocol: Protocol
+    learn: Sequence[Learnable] = LEARNABLE
     start: Callable[[FasterRCNN], None] | None = None
     proposals: FasterRCNN | None = None
-    photos_shown: list = field(default_factory=list)
+    pictures: list[np.ndarray] = field(default_factory=list)
 
     @property
     def reporter(self) -> DetectionReporter:
-        """Shows what comes of it."""
+        """Shows how the detector trains."""
         return DetectionReporter(self)
 
     @property
+    def reference_batch(self) -> int:
+        """The batch size for which the settings' learning rate is meant."""
+        return self.protocol.reference_batch
+
+    @property
+    def milestones(self) -> tuple[float, ...]:
+        """Where the learning rate falls, as fractions of the whole length."""
+        return self.protocol.milestones
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
-        """Names of the values of its curves."""
-        return ("loss", *PARTS, *self.benchmark.columns, "proposal_recall")
+        """Names of the values in the run's curves."""
+        return ("loss", *LOSSES, *self.benchmark.columns, "proposal_recall")
 
     @property
     def goal(self) -> str:
-        """The score that tells a better detector: the benchmark's first, or recall where only proposals learn."""
+        """The score by which detectors are compared: the benchmark's first, or recall if only proposals learn."""
         return self.benchmark.columns[0] if "regions" in self.learn else "proposal_recall"
 
     def build_model(self, strategy: tf.distribute.Strategy, total_steps: int) -> FasterRCNN:
@@ -88,50 +97,44 @@ class DetectionTask:
         model = FasterRCNN(
             self.backbone(),
             self.train.classes,
-            scales=settings.anchor_scales,
-            ratios=settings.anchor_ratios,
-            pooling=settings.pooling,
-            context=settings.context,
-            regions=settings.regions,
-            smallest=settings.smallest,
-            shorter=settings.shorter_side,
-            longer=settings.longer_side,
-            learn=self.learn,
+            Proposals(settings.anchor_scales, settings.anchor_ratios, settings.smallest),
+            RegionHead(settings.pooling, settings.context, settings.regions),
+            settings.image_size,
+            self.learn,
         )
-        model.trained_on = contents(self.train)
+        model.trained_on = content_hashes(self.train)
         if self.start:
             self.start(model)
         if self.proposals is not None:
             model.take_proposals_from(self.proposals)
-        model.compile(SGD(settings.base_lr, l2=self.decay), settings.accumulate, timed=not settings.deterministic)
+        optimizer = SGD(settings.base_lr, l2=self.protocol.decay)
+        model.compile(optimizer, settings.accumulate, timed=not settings.deterministic)
         return model
 
     def train_batches(self, start_step: int, shard: Shard) -> tf.data.Dataset:
-        """Endless training batches from ``start_step`` on."""
+        """A worker's share of endless training batches from ``start_step`` on."""
         s = self.settings
-        return detection_batches(
-            self.train, self.preprocessing, s.batch_size, s.shorter_side, s.longer_side, s.seed, start_step, shard
-        )
+        return detection_batches(self.train, self.preprocessing, s.batch_size, s.image_size, s.seed, start_step, shard)
 
     def epoch_steps(self) -> int:
-        """Steps from one validation to the next: an epoch, at least a tenth of a run that is given in steps."""
+        """Steps between validations: an epoch, and at least a tenth of a run whose length is given in steps."""
         epoch = max(1, round(len(self.train) / self.settings.batch_size))
         return max(epoch, (self.settings.steps or 0) // VALIDATIONS)
 
     def needs_warm_up(self, model: FasterRCNN) -> bool:
-        """False: trained networks need no warm-up."""
+        """False: the backbone is trained already."""
         return False
 
     def validator(self, strategy: tf.distribute.Strategy) -> Validate[FasterRCNN]:
-        """A function of (model, whether to stop) to scores; they count only if it was not stopped."""
+        """A function of the model, and of one that tells whether to stop, that returns scores; none if it stopped."""
         assert self.validation is not None
-        part = first(self.validation, MONITORED)
-        detectors: list[Detector] = []  # that of the run's model, which compiles its steps once
+        part = self.validation.first(MONITORED)
+        detectors: list[Detector] = []  # one for the run's model, whose functions are compiled once
 
         def validate(model: FasterRCNN, stopping: Callable[[], bool]) -> Metrics:
             if not detectors:
                 detectors.append(Detector([model]))
-            self.photos_shown.clear()
+            self.pictures.clear()
             return self.score(detectors[0], part, strategy, stopping)
 
         return validate
@@ -143,49 +146,61 @@ class DetectionTask:
         strategy: tf.distribute.Strategy,
         stopping: Callable[[], bool] = never,
     ) -> Metrics:
-        """The benchmark's scores and the proposals' recall on ``data``; all workers must call it.
+        """The benchmark's scores, and the proposals' recall, on ``data``; empty if it was stopped.
 
-        Each worker looks at its share of the photos, and has the scores of all of them.
+        All workers must call it. Each detects in its share of the photos, and all return the scores of all photos.
         """
-        shard = Shard(number_of(strategy), count_of(strategy))
-        rows, counts = together(strategy, lambda: self._look(detector, data, shard, stopping))
+        shard = Shard(worker_index(strategy), worker_count(strategy))
+        rows, counts = together(strategy, lambda: self._detect(detector, data, shard, stopping))
         if stopping():
             return {}
         rows = gathered(strategy, rows)
-        rows = rows[np.argsort(rows[:, 0], kind="stable")]  # photos in the order of the data, as one worker has them
+        rows = rows[np.argsort(rows[:, 0], kind="stable")]  # in the order of the photos, as one worker has them
         parts = np.split(rows, np.searchsorted(rows[:, 0], np.arange(1, len(data))))
-        found = {p.id: Detections(r[:, 3:], r[:, 1], r[:, 2]) for p, r in zip(data.photos, parts, strict=True)}
+        detections = {
+            photo.id: Detections(part[:, 3:], part[:, 1], part[:, 2])
+            for photo, part in zip(data.photos, parts, strict=True)
+        }
         recalled, objects = total(strategy, counts)
-        return {**self.benchmark.score(data, found), "proposal_recall": float(recalled / objects) if objects else 0.0}
+        recall = float(recalled / objects) if objects else 0.0
+        return {**self.benchmark.score(data, detections), "proposal_recall": recall}
 
-    def _look(self, detector, data, shard: Shard, stopping) -> tuple[np.ndarray, np.ndarray]:
-        """Of a share of the photos what was found, rows of place, class, score and box; objects proposed, and all."""
+    def _detect(
+        self, detector: Detector, data: DetectionData, shard: Shard, stopping: Callable[[], bool]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Detections in a share of the photos, and numbers of objects, those with a proposal and all.
+
+        The objects of a photo that cannot be read count as missed.
+
+        Returns:
+            Rows of position, class, score and box, float64 ``[detections, 7]``; and int64 ``[2]``.
+        """
         rows, counts = [np.zeros((0, 7))], np.zeros(2, np.int64)
-        for place, image in pictures_of(data, shard, functools.partial(missed, data)):
+        for position, image in read_share(data, shard, functools.partial(missed, data)):
             if stopping():
                 break
-            photo = data.photos[place]
+            photo = data.photos[position]
             objects = photo.objects.boxes[~photo.objects.ignored]
+            counts[1] += len(objects)
             if image is None:
-                counts += 0, len(objects)
                 continue
-            found, proposals = detector.look(image, photo.file)
-            rows.append(np.column_stack([np.full(len(found.boxes), place), found.classes, found.scores, found.boxes]))
-            if len(objects):
-                counts += (iou(objects, proposals) >= RECALLED).any(axis=1).sum(), len(objects)
-            if len(self.photos_shown) < SHOWN:
-                self.photos_shown.append(drawn(image, found, self.train.classes))
+            found, proposals = detector.detect_with_proposals(image, photo.file)
+            places = np.full(len(found.boxes), position)
+            rows.append(np.column_stack([places, found.classes, found.scores, found.boxes]))
+            counts[0] += (iou(objects, proposals) >= RECALL_OVERLAP).any(axis=1).sum()
+            if len(self.pictures) < PICTURES:
+                self.pictures.append(draw_detections(image, found, self.train.classes))
         return np.concatenate(rows), counts
 
     def recalibrate(self, model: FasterRCNN, state: State, stopping: Callable[[], bool] = never) -> None:
-        """Nothing: a detector's normalization stands still."""
+        """Nothing: a detector's normalization is fixed."""
 
     def objective(self, metrics: Metrics) -> float:
         """What the goal lacks of 100 percent."""
         return 100 * (1 - metrics[self.goal])
 
     def evaluate(self, model: FasterRCNN, state: State) -> dict[str, Any]:
-        """The scores of the whole validation part."""
+        """The scores on all validation photos, as ``result.json`` has them."""
         if self.validation is None:
             return {"val_examples": None, "val_split": None}
         scores = self.score(Detector([model]), self.validation, model.distribute_strategy)

@@ -1,7 +1,7 @@
-"""The photos of a detection data set as images: which can be read, all of them or a worker's share, in their order."""
+"""Reading the photos of a detection data set: which of them decode, and all or a worker's share of them in order."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,77 +10,80 @@ import tensorflow as tf
 
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.pipelines import Shard
-from keras_resnet.data.reading import Reader, read_regular
+from keras_resnet.data.reading import Reader
 from keras_resnet.data.scan import fetch_from, listed_images
-from keras_resnet.detection.data.photos import DetectionData, chosen
+from keras_resnet.detection.data.photos import DetectionData, Photo
 from keras_resnet.errors import InputError
 
 
-def photos_of(data: DetectionData):
-    """Each photo of ``data`` with its image, uint8 ``[height, width, 3]``, decoded ahead."""
+def read_photos(data: DetectionData) -> Iterator[tuple[Photo, np.ndarray]]:
+    """Each photo of ``data`` with its picture, uint8 ``[height, width, 3]``, decoded ahead.
 
-    def refuse(place, error):
-        raise error
-
-    return ((data.photos[place], image) for place, image in pictures_of(data, Shard(), refuse))
-
-
-def pictures_of(data: DetectionData, shard: Shard, lost: Callable[[int, InputError], None]):
-    """The place and image of each photo of a worker's share of ``data``; all shares have photos from all over it.
-
-    Of a photo that cannot be read ``lost`` is told the place and why, and the image is None.
+    Raises:
+        InputError: a photo that cannot be read or decoded; the message names it.
     """
-    places = tf.data.Dataset.range(shard.index, len(data), shard.workers)
-    iterator = parallel_map(places, data.picture).prefetch(AHEAD).as_numpy_iterator()
-    for place in range(shard.index, len(data), shard.workers):
-        image = None
-        try:
-            image = next(iterator)
-        except tf.errors.OpError:
-            lost(place, _unreadable(data, place))
-        yield place, image
 
-
-def missed(data: DetectionData, place: int, error: InputError) -> None:
-    """What :func:`pictures_of` is to do with a lost photo while a run goes on; without a reader ``error`` is raised."""
-    if data.reader is None:
+    def refuse(position: int, error: InputError) -> None:
         raise error
-    data.reader.note(place, error, "its objects count as missed")
+
+    for position, picture in read_share(data, Shard(), refuse):
+        assert picture is not None
+        yield data.photos[position], picture
 
 
-def _unreadable(data: DetectionData, place: int) -> InputError:
-    """Why the photo at ``place`` gave no picture."""
+def read_share(
+    data: DetectionData, shard: Shard, on_error: Callable[[int, InputError], None]
+) -> Iterator[tuple[int, np.ndarray | None]]:
+    """The position and picture of each photo in a worker's share of ``data``, which is spread evenly over it.
+
+    The picture of a photo that cannot be read is None, after ``on_error`` was called with its position and the reason.
+    """
+    positions = tf.data.Dataset.range(shard.index, len(data), shard.workers)
+    pictures = parallel_map(positions, data.picture).prefetch(AHEAD).as_numpy_iterator()
+    for position in range(shard.index, len(data), shard.workers):
+        picture = None
+        try:
+            picture = next(pictures)
+        except tf.errors.OpError:
+            on_error(position, _reason(data, position))
+        yield position, picture
+
+
+def missed(data: DetectionData, position: int, error: InputError) -> None:
+    """An ``on_error`` of :func:`read_share` for validation in a run: counts the objects of the photo as missed."""
+    data.reader.record_lost(position, error, "its objects count as missed")
+
+
+def _reason(data: DetectionData, position: int) -> InputError:
+    """Why the photo at ``position`` gave no picture."""
     try:
-        (data.reader.fetch if data.reader is not None else lambda _: read_regular(data.photos[place].file))(place)
+        data.reader.fetch(position)
     except InputError as reason:
         return reason
-    return InputError(f"{data.photos[place].file} does not decode: repair the file or leave it out.")
-
-
-def first(data: DetectionData, count: int) -> DetectionData:
-    """The first ``count`` photos of ``data``, also of its COCO annotations."""
-    part = chosen(data, range(min(count, len(data))))
-    return part if len(part) == len(data) else replace(part, name=f"first {len(part):,} of {data.name}")
+    return InputError(f"{data.photos[position].file} does not decode: repair the file or leave it out.")
 
 
 def readable(data: DetectionData) -> np.ndarray | None:
-    """The rows of the photo files of ``data`` that decode, the others named: :func:`listed_images`; None of records."""
-    if data.encoded is not None or not data.photos:
+    """The rows of the photo files that decode, as :func:`~keras_resnet.data.scan.listed_images` returns them.
+
+    The other files are named. None for photos in records.
+    """
+    if data.in_records or not data.photos:
         return None
     return listed_images(_folder(data), [str(photo.file) for photo in data.photos])
 
 
 def with_files(data: DetectionData, rows: np.ndarray | None) -> DetectionData:
-    """``data`` with the photo files of ``rows`` alone, which are read as :func:`fetch_from` does."""
+    """``data`` with only the photos of ``rows``, decoded again if their files change; all of ``data`` if None."""
     if rows is None:
         return data
     folder = _folder(data)
-    row_of = {path: number for number, path in enumerate(rows["path"].tolist())}
+    row_by_path = {path: row for row, path in enumerate(rows["path"].tolist())}
     paths = [os.fsencode(os.path.relpath(photo.file, folder)) for photo in data.photos]
-    kept = [place for place, path in enumerate(paths) if path in row_of]
-    fetch = fetch_from(folder, rows[[row_of[paths[place]] for place in kept]])
-    found = data if len(kept) == len(data) else chosen(data, kept)
-    return replace(found, reader=Reader(data.name, len(kept), fetch))
+    positions = [position for position, path in enumerate(paths) if path in row_by_path]
+    fetch = fetch_from(folder, rows[[row_by_path[paths[position]] for position in positions]])
+    part = data if len(positions) == len(data) else data.select(positions)
+    return replace(part, reader=Reader(data.name, len(positions), fetch))
 
 
 def _folder(data: DetectionData) -> Path:

@@ -1,7 +1,8 @@
-"""What is shown of a detector's training: its inputs, what it finds, its scores in words and its curves."""
+"""What a detector's training shows: its inputs, its detections, its scores in words, and its curves."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ import tensorflow as tf
 
 from keras_resnet import plots
 from keras_resnet.data.pipelines import Shard
-from keras_resnet.detection.faster_rcnn import PARTS, FasterRCNN
+from keras_resnet.detection.boxes import Detections
+from keras_resnet.detection.faster_rcnn import LOSSES, FasterRCNN
 from keras_resnet.detection.sampling import PADDING
 from keras_resnet.training.state import State
 from keras_resnet.training.task import Metrics
@@ -20,48 +22,48 @@ if TYPE_CHECKING:
     from keras_resnet.detection.training.detection_task import DetectionTask
 
 MONITORED = 1000  # photos of a validation, at most: ten are 7 % of the time of 80,000 images (docs/detection.md, Speed)
-SHOWN = 8
-SHOWN_SCORE = 0.5
+PICTURES = 8
+MIN_SHOWN_SCORE = 0.5
 
 
 @dataclass(frozen=True)
 class DetectionReporter:
-    """Shows what comes of a detection, a :class:`~keras_resnet.training.task.Reporter`."""
+    """Shows how a detector trains; a :class:`~keras_resnet.training.task.Reporter`."""
 
     task: DetectionTask
 
     def begin(self, model: FasterRCNN, state: State) -> None:
-        """Write what was taken from the classifier, and the first augmented inputs with their objects."""
+        """Write the transfer report and the first augmented inputs with their objects for TensorBoard."""
         print(model.transfer, flush=True)
         tf.summary.text("transfer", model.transfer, 0)
         batches = self.task.train_batches(state.step + state.skipped, Shard())
-        images, extents, boxes, object_status, classes, _ = (part.numpy()[:SHOWN] for part in next(iter(batches)))
+        images, extents, boxes, object_status, classes, _ = (part.numpy()[:PICTURES] for part in next(iter(batches)))
         pictures = []
-        for image, extent, own, kind, number in zip(images, extents, boxes, object_status, classes, strict=True):
-            width, height = extent.astype(int)
-            real = kind != PADDING
-            names = [self.task.train.classes[n] for n in number[real]]
-            photo = np.clip(model.preprocessing.undo(image[:height, :width]), 0, 255).astype(np.uint8)
-            pictures.append(plots.boxes(photo, own[real], names))
+        for place, (width, height) in enumerate(extents.astype(int)):
+            real = object_status[place] != PADDING
+            names = [self.task.train.classes[number] for number in classes[place][real]]
+            picture = np.clip(model.preprocessing.undo(images[place, :height, :width]), 0, 255).astype(np.uint8)
+            pictures.append(plots.boxes(picture, boxes[place][real], names))
         tf.summary.image("inputs after augmentation", plots.tiled(pictures)[None], state.step)
 
     def validation_summary(self, metrics: Metrics) -> str:
-        """The goal and the proposals' recall, and on how many photos."""
+        """The goal, the recall of the proposals, and the number of photos."""
         assert self.task.validation is not None
-        shown, photos = dict.fromkeys((self.task.goal, "proposal_recall")), len(self.task.validation)
-        scores = "  ".join(f"{name.replace('_', ' ')} {100 * metrics[name]:.1f} %" for name in shown)
+        names, photos = dict.fromkeys((self.task.goal, "proposal_recall")), len(self.task.validation)
+        scores = "  ".join(f"{name.replace('_', ' ')} {100 * metrics[name]:.1f} %" for name in names)
         return f"{scores}  ({min(MONITORED, photos):,} of {photos:,} photos)"
 
     def validation_images(self, model: FasterRCNN, step: int) -> None:
-        """Write the first photos of the last validation, with what was found, for TensorBoard."""
-        tf.summary.image("detections", plots.tiled(self.task.photos_shown)[None], step)
+        """Write the first photos of the last validation with their detections for TensorBoard."""
+        tf.summary.image("detections", plots.tiled(self.task.pictures)[None], step)
 
     def result_lines(self, result: dict[str, Any]) -> list[str]:
-        """The scores in words, a line each."""
+        """The scores in words."""
         if self.task.validation is None:
             return ["trained without a validation part: there is no best.keras, last.keras is the network"]
-        found = {name: result[f"val_{name}"] for name in self.task.benchmark.columns}  # -1 without objects of that size
-        scores = ", ".join(f"{name} {100 * value:.1f} %" for name, value in found.items() if value >= 0)
+        values = {name: result[f"val_{name}"] for name in self.task.benchmark.columns}
+        existing = {name: value for name, value in values.items() if value >= 0}  # -1 without objects of that size
+        scores = ", ".join(f"{name} {100 * value:.1f} %" for name, value in existing.items())
         recall = f"proposal recall at 300 {100 * result['val_proposal_recall']:.1f} %"
         monitored = f"{MONITORED:,}" if result["val_examples"] > MONITORED else "all"
         return [
@@ -70,12 +72,14 @@ class DetectionReporter:
         ]
 
     def draw_curves(self, name: str, rows: list[dict[str, Any]], path: Path) -> None:
-        """Draw losses and scores into a PNG file."""
-        plots.detection_curves(rows, PARTS, (self.task.benchmark.columns[0], "proposal_recall"), path)
+        """Draw the losses and scores into a PNG file."""
+        plots.detection_curves(rows, LOSSES, (self.task.benchmark.columns[0], "proposal_recall"), path)
 
 
-def drawn(image, found, classes, least: float = SHOWN_SCORE):
-    """``image`` with the boxes found in it that score ``least`` or more."""
-    sure = found.scores >= least
-    names = [f"{classes[c]} {s:.2f}" for c, s in zip(found.classes[sure], found.scores[sure], strict=True)]
-    return plots.boxes(image, found.boxes[sure], names, found.classes[sure])
+def draw_detections(
+    image: np.ndarray, detections: Detections, classes: Sequence[str], min_score: float = MIN_SHOWN_SCORE
+) -> np.ndarray:
+    """``image``, uint8 ``[height, width, 3]``, with the boxes of the detections that score at least ``min_score``."""
+    shown = detections.select(detections.scores >= min_score)
+    names = [f"{classes[number]} {score:.2f}" for number, score in zip(shown.classes, shown.scores, strict=True)]
+    return plots.boxes(image, shown.boxes, names, shown.classes)

@@ -3,17 +3,18 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from keras_resnet import training
-from keras_resnet.detection.backbone import from_network, preprocessing_of, vgg16
-from keras_resnet.detection.data.photo_files import check_unseen, contents
+from keras_resnet.detection.backbone import Backbone, from_network, preprocessing_of, vgg16
+from keras_resnet.detection.data.photo_files import check_unseen, content_hashes
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.detector_file import load_detector
-from keras_resnet.detection.faster_rcnn import FasterRCNN
+from keras_resnet.detection.faster_rcnn import LEARNABLE, FasterRCNN, Learnable
 from keras_resnet.detection.scoring.benchmarks import BENCHMARKS
 from keras_resnet.detection.training.detection_settings import DetectionSettings
 from keras_resnet.detection.training.detection_task import DetectionTask
-from keras_resnet.detection.training.photo_reading import first, readable, with_files
+from keras_resnet.detection.training.photo_reading import readable, with_files
 from keras_resnet.detection.training.protocols import Protocol
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
@@ -24,19 +25,19 @@ from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
 
 @dataclass(frozen=True)
 class Phase:
-    """One of the four steps (Ren et al. 2015, Sec. 3.2).
+    """One of the four steps (Ren et al. 2015, Sec. 3.2), or joint training.
 
     Fields:
-        name: of its folder.
+        name: of the step's folder in the workdir.
         learn: the parts that learn.
-        start: the phase whose detector it goes on with; None for the classifier.
-        fresh: starts with new layers for proposals.
-        proposals: the phase whose proposals it learns regions from; None for its own.
-        images: a step, in units of the batch size: the paper's steps have 8 and 16.
+        start: the step whose detector it continues; None to begin with the classifier.
+        fresh: whether the proposal network begins with random weights.
+        proposals: the step whose detector makes the proposals; None for its own proposals.
+        images: per step, in units of the batch size: the paper's steps have 8 and 16.
     """
 
-    name: str
-    learn: tuple[str, ...]
+    name: str = ""
+    learn: tuple[Learnable, ...] = LEARNABLE
     start: str | None = None
     fresh: bool = False
     proposals: str | None = None
@@ -53,85 +54,81 @@ PHASES = (
 
 def train(
     settings: DetectionSettings, train: DetectionData, validation: DetectionData | None, protocol: Protocol
-) -> dict:
-    """Train the detector that ``settings`` describe, or continue; returns ``result.json``'s content.
+) -> dict[str, Any]:
+    """Train the detector that ``settings`` describe, or continue to; returns the content of ``result.json``.
 
-    In the four steps each has a folder of its own in the workdir, and those that are finished are not done again.
-    Without ``validation`` there is no ``best.keras``: the network is ``last.keras``.
+    Each of the four steps has a folder of its own in the workdir, and finished ones are not repeated. Without
+    ``validation`` there is no ``best.keras``, and ``last.keras`` is the result.
 
     Raises:
-        InputError: settings or data that cannot be used, such as two parts that share a photo.
+        InputError: settings or data that cannot be used, such as training and validation photos in common.
     """
     settings.check()
     if settings.overfit is not None:
-        train = validation = first(train, settings.overfit)
-    for part, purpose in ((train, "learn from"), (validation, "validate by")):
-        if part is not None and not part.annotated:
+        train = validation = train.first(settings.overfit)
+    parts = {"train": train} | ({"validation": validation} if validation is not None else {})
+    for part, purpose in zip(parts.values(), ("learn from", "validate by"), strict=False):
+        if not part.annotated:
             raise InputError(f"{part.name} has no annotations to {purpose}: give photos with their objects.")
     backbone, preprocessing = _backbone(settings.model)
-    found = {part: (data, readable(data)) for part, data in (("train", train), ("validation", validation)) if data}
+    rows = {name: readable(part) for name, part in parts.items()}
     if settings.overfit is None and validation is not None:
-        check_unseen(
-            contents(with_files(*found["train"])), with_files(*found["validation"]), f"A detector of {train.name}"
-        )
+        hashes = content_hashes(with_files(train, rows["train"]))
+        check_unseen(hashes, with_files(validation, rows["validation"]), f"A detector of {train.name}")
 
-    def make(settings: DetectionSettings, **more) -> DetectionTask:
-        def began_with(part):
-            data, rows = found.get(part, (None, None))
-            return with_files(data, rows if rows is None else training.first_photos(settings.workdir, part, rows))
+    def task(settings: DetectionSettings, phase: Phase) -> DetectionTask:
+        def first_photos(name: str) -> DetectionData:
+            row = rows[name]
+            return with_files(parts[name], row if row is None else training.first_photos(settings.workdir, name, row))
 
         return DetectionTask(
-            began_with("train"),
-            began_with("validation"),
+            first_photos("train"),
+            first_photos("validation") if "validation" in parts else None,
             BENCHMARKS[protocol.benchmark],
             settings,
-            backbone=backbone,
-            preprocessing=preprocessing,
-            milestones=protocol.milestones,
-            decay=protocol.decay,
-            **more,
+            backbone,
+            preprocessing,
+            replace(protocol, reference_batch=protocol.reference_batch * phase.images),
+            phase.learn,
+            functools.partial(_take_over, settings=settings, phase=phase) if phase.start else None,
+            _last_detector(settings, phase.proposals) if phase.proposals else None,
         )
 
     if settings.scheme == "joint":
-        return training.run(settings, lambda s: make(settings=s, reference_batch=protocol.reference_batch))
-    result = {}
+        return training.run(settings, functools.partial(task, phase=Phase()))
+    result: dict[str, Any] = {}
     for phase in PHASES:
         folder = settings.workdir / phase.name
-        done = read_result(folder)
-        if done is not None:
-            result = done
+        finished = read_result(folder)
+        if finished is not None:
+            result = finished
             continue
         print(f"step {phase.name}", flush=True)
-        own = replace(settings, workdir=folder, batch_size=settings.batch_size * phase.images)
-        result = training.run(own, functools.partial(_phase_task, make=make, phase=phase, protocol=protocol))
+        phase_settings = replace(settings, workdir=folder, batch_size=settings.batch_size * phase.images)
+        result = training.run(phase_settings, functools.partial(task, phase=phase))
     return result
 
 
-def _phase_task(settings, make, phase: Phase, protocol: Protocol) -> DetectionTask:
-    def saved(name: str | None) -> FasterRCNN:
-        return load_detector(settings.workdir.parent / str(name) / "last.keras")
-
-    def take_over(model: FasterRCNN):
-        old = saved(phase.start)
-        for part in ("shared", "head", "outer", *(() if phase.fresh else ("rpn",))):
-            getattr(model, part).set_weights(getattr(old, part).get_weights())
-
-    return make(
-        settings=settings,
-        reference_batch=protocol.reference_batch * phase.images,
-        learn=phase.learn,
-        start=take_over if phase.start else None,
-        proposals=saved(phase.proposals) if phase.proposals else None,
-    )
+def _last_detector(settings: DetectionSettings, phase: str) -> FasterRCNN:
+    """The detector that an earlier step ended with, beside the folder of this one."""
+    return load_detector(settings.workdir.parent / phase / "last.keras")
 
 
-def _backbone(model: str) -> tuple[Callable, Preprocessing]:
-    """What makes the backbone, and its preprocessing."""
+def _take_over(model: FasterRCNN, settings: DetectionSettings, phase: Phase) -> None:
+    """Give ``model`` the weights of the step that ``phase`` continues."""
+    assert phase.start is not None
+    earlier = _last_detector(settings, phase.start)
+    for part in ("shared", "head", "box_predictor", *(() if phase.fresh else ("rpn",))):
+        getattr(model, part).set_weights(getattr(earlier, part).get_weights())
+
+
+def _backbone(model: str) -> tuple[Callable[[], Backbone], Preprocessing]:
+    """A function that makes the backbone, and its preprocessing; raises InputError for one that cannot be made."""
     name, weights = split_name(model)
     if name == VGG16:
         if weights:
-            vgg16(weights)  # refuses, before a folder is made
+            vgg16(weights)  # is refused here, before a folder is made
         return functools.partial(vgg16, weights or None), CAFFE
     network = load_model(model)
-    from_network(network)  # refuses, before a folder is made
+    from_network(network)
     return functools.partial(from_network, network), preprocessing_of(network)

@@ -1,4 +1,4 @@
-"""What is shown of a run while it trains: console, TensorBoard, figure of the error curves, worst mistakes."""
+"""How a run is shown while it trains: console, TensorBoard, error curves and worst mistakes."""
 
 import lazy_loader
 

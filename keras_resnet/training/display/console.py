@@ -1,4 +1,4 @@
-"""What a run says while it trains: on a terminal one line that moves on, else one line an epoch and some before."""
+"""A run's progress: on a terminal one line that is updated in place, otherwise a line per epoch and a few before."""
 
 import shutil
 import sys
@@ -6,56 +6,56 @@ import time
 
 from keras_resnet.training.state import Calendar, State
 
-PATIENCE = 8.0  # seconds after which a run shows where it is; off a terminal twice as long each time
+PATIENCE = 8.0  # seconds between lines; without a terminal each wait is twice as long as the one before
 
 
 class Console:
-    """Prints epoch, step, loss, error, rate, images/s, the time gone and the time left.
+    """Prints epoch, step, loss, error, rate, images/s, the elapsed time and the time left.
 
     Attributes:
-        last: the values of the last window, those of an earlier process too.
+        last: the values of the last window, which may come from an earlier process.
     """
 
     def __init__(self):
         self.terminal = sys.stdout.isatty()
-        self.start = self.shown = time.perf_counter()
+        self.start = self.last_shown = time.perf_counter()
         self.patience = PATIENCE
         self.first_step: int | None = None
         self.last: dict = {}
 
     def step(self, state: State, calendar: Calendar, images_per_second: float | None) -> None:
-        """After a step; shows it if nothing was shown for a while."""
+        """Show a step if nothing has been shown for a while."""
         now = time.perf_counter()
-        if self.first_step is None:  # the first step holds the set-up
+        if self.first_step is None:  # the first step includes the set-up
             self.first_step, self.first_time = state.step, now
-        if now - self.shown >= self.patience:
+        if now - self.last_shown >= self.patience:
             if images_per_second is not None:
                 self.last = self.last | {"images_per_second": images_per_second}
             self._show(state, calendar)
             self.patience *= 1 if self.terminal else 2
 
     def train(self, state: State, calendar: Calendar, values: dict[str, float]) -> None:
-        """After a window of steps."""
+        """Take the values of a window of steps, and show them on a terminal."""
         self.last = values
         if self.terminal:
             self._show(state, calendar)
 
     def validation(self, state: State, calendar: Calendar, summary: str) -> None:
-        """After a validation, in a few words."""
+        """Show a validation by its ``summary``."""
         line = f"{self._line(state, calendar)}  {summary}".rstrip()
-        self.shown = time.perf_counter()
+        self.last_shown = time.perf_counter()
         print(f"\r\033[K{line}" if self.terminal else line, flush=True)
 
     def _show(self, state, calendar):
-        self.shown, line = time.perf_counter(), self._line(state, calendar)
-        width = shutil.get_terminal_size().columns - 1  # a longer line could not be taken back
+        self.last_shown, line = time.perf_counter(), self._line(state, calendar)
+        width = shutil.get_terminal_size().columns - 1  # a longer line could not be overwritten
         print(f"\r\033[K{line[:width]}" if self.terminal else line, end="" if self.terminal else "\n", flush=True)
 
     def _line(self, state, calendar) -> str:
         epochs = -(-calendar.total_steps // calendar.epoch_steps)
         epoch = -(-state.step // calendar.epoch_steps)
         parts = [f"epoch {epoch}/{epochs}", f"step {state.step}/{calendar.total_steps}"]
-        parts += [words(self.last[name]) for name, words in SHOWN.items() if name in self.last]
+        parts += [form(self.last[name]) for name, form in FORMATS.items() if name in self.last]
         parts.append(f"{duration(time.perf_counter() - self.start)}, {self._left(state, calendar)} left")
         return "  ".join(parts)
 
@@ -80,7 +80,7 @@ def speed(images_per_second: float) -> str:
     return f"{images_per_second:.0f} images/s" if images_per_second >= 10 else f"{images_per_second:.2g} images/s"
 
 
-SHOWN = {
+FORMATS = {
     "loss": "loss {:.3f}".format,
     "error": "error {:.1f} %".format,
     "learning_rate": "rate {:.4g}".format,

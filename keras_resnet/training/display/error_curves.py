@@ -4,33 +4,30 @@ import time
 
 import tensorflow as tf
 
+from keras_resnet.training.context import RunContext
 from keras_resnet.training.display import tensorboard
 from keras_resnet.training.display.console import Console
-from keras_resnet.training.files.workdir import EVENTS, Workdir
-from keras_resnet.training.state import Calendar, State
+from keras_resnet.training.files.workdir import EVENTS
 from keras_resnet.training.stepping.step import Step
-from keras_resnet.training.task import Task
 
 
 class Curves:
-    """Writes a point every window of steps and at each validation; only the chief writes.
+    """Writes a point for every window of steps and for each validation; only the chief writes.
 
-    TensorBoard's horizontal axis is the step, for images/s the number of images.
+    TensorBoard's horizontal axis is the step; for images/s it is the number of images.
     """
 
-    def __init__(
-        self, workdir: Workdir, state: State, calendar: Calendar, batch_size: int, task: Task, console: Console
-    ):
-        self.state, self.calendar, self.batch_size = state, calendar, batch_size
-        self.task, self.console = task, console
-        self.workdir, self.chief, self.together = workdir, workdir.chief, workdir.together
+    def __init__(self, context: RunContext, console: Console):
+        self.state, self.calendar, self.batch_size = context.state, context.calendar, context.settings.batch_size
+        self.task, self.workdir, self.console = context.task, context.workdir, console
+        self.chief, self.together = self.workdir.chief, self.workdir.together
         self.writers = {}
         if self.chief:
-            self.writers = {s: tf.summary.create_file_writer(str(workdir.path / s)) for s in EVENTS}
+            self.writers = {split: tf.summary.create_file_writer(str(self.workdir.path / split)) for split in EVENTS}
         self.go_back()
 
     def go_back(self) -> None:
-        """Forget the points behind the state's step: they are done again."""
+        """Drop the points after the state's step: these steps are trained again."""
         self.workdir.restore_rows(self.state.step, self.task.metric_names)
         self.console.last = next((row for row in reversed(self.rows) if row["split"] == "train"), {})
 
@@ -40,21 +37,21 @@ class Curves:
         return self.workdir.metrics.rows
 
     def start_window(self) -> None:
-        """Start the clock: images/s and the wait for input are those of this process's steps."""
+        """Start the clock that images/s and the wait for input are measured by."""
         self.window_step, self.window_time = self.state.step, time.perf_counter()
 
     def step(self) -> None:
-        """After a step."""
+        """Count a step, and show progress on the console if it is due."""
         steps = self.state.step - self.window_step
         seconds = time.perf_counter() - self.window_time
         if self.chief:
             self.console.step(self.state, self.calendar, steps * self.batch_size / seconds if steps else None)
 
-    def train_point(self, model: Step, values: dict[str, float], rate: float) -> None:
-        """A point of the training curves, at the end of a window."""
+    def train_point(self, model: Step, values: dict[str, float], rate: float | None) -> None:
+        """Write a point of the training curves at the end of a window."""
         seconds = time.perf_counter() - self.window_time
         steps = self.state.step - self.window_step
-        waited = min(1.0, float(model.take_waited()) / seconds)
+        waited = min(1.0, model.reset_waited() / seconds)
         speed = steps * self.batch_size / seconds
         row = {**values, "learning_rate": rate, "images_per_second": speed, "input_wait": waited}
 
@@ -69,7 +66,7 @@ class Curves:
         self.start_window()
 
     def validation_point(self, model: Step, values: dict[str, float]) -> None:
-        """A point of the validation curves."""
+        """Write a point of the validation curves."""
 
         def show():
             self._write("validation", values)
@@ -82,7 +79,7 @@ class Curves:
         self.start_window()
 
     def end_epoch(self) -> None:
-        """After an epoch without a validation."""
+        """Show an epoch that ended without a validation."""
         if self.chief:
             self.console.validation(self.state, self.calendar, "")
 

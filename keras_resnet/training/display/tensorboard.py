@@ -1,5 +1,6 @@
-"""What a run writes for TensorBoard besides its curves: health of the stages, pictures, settings, graph, profile."""
+"""What a run writes for TensorBoard besides its curves: statistics of the stages, images, settings, graph, profile."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,15 +11,16 @@ from keras_resnet import plots
 from keras_resnet.structure import stage_of, weight_of
 from keras_resnet.training.stepping.step import Step
 from keras_resnet.training.stepping.training_model import TrainingModel
+from keras_resnet.typing import Tensor
 from keras_resnet.weights.named import slots
 
-SHOWN = 16
+IMAGES = 16  # of a training batch
 
 
 def health(model: Step, step: int) -> None:
-    """Per stage: gradient norm, update over weight, and the moving statistics of normalization.
+    """Write, per stage, the gradient norm, the ratio of update to weight, and the moving statistics.
 
-    Of the statistics it is the mean absolute mean and the mean deviation; of a loop, those of its blocks together.
+    These are the average absolute moving mean and the average deviation; a loop counts once, with all its blocks.
     """
     scalars = {}
     for stage, square in zip(model.stages, model.local(model.gradient_squares), strict=True):
@@ -26,7 +28,7 @@ def health(model: Step, step: int) -> None:
     optimizer: Any = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     squares = {stage: np.zeros(2) for stage in model.stages}
     for variable, update in zip(model.trainable_variables, optimizer.momentums, strict=True):
-        squares[stage_of(variable.path)] += [_square(update), _square(variable)]  # v of w <- w + v is the update
+        squares[stage_of(variable.path)] += [_square(update), _square(variable)]  # v in w <- w + v
     for stage, (update, weight) in squares.items():
         scalars[f"stages_update_over_weight/{stage}"] = float(np.sqrt(update / max(weight, 1e-30)))
     statistics: dict[str, list[float]] = {}
@@ -43,19 +45,21 @@ def health(model: Step, step: int) -> None:
 
 
 def _square(variable) -> float:
-    return 2 * float(tf.nn.l2_loss(tf.convert_to_tensor(variable.value)))  # where the variable is: nothing is copied
+    return 2 * float(
+        tf.nn.l2_loss(tf.convert_to_tensor(variable.value))
+    )  # on the variable's device, so nothing is copied
 
 
-def inputs(model: TrainingModel, batch, classes: tuple[str, ...], step: int) -> None:
-    """The first images of a training batch as the network sees them, the mean added again."""
-    images, labels = (part.numpy()[:SHOWN] for part in batch[:2])
+def inputs(model: TrainingModel, batch: tuple[Tensor, ...], classes: tuple[str, ...], step: int) -> None:
+    """Write the first images of a training batch after augmentation, with the mean added back."""
+    images, labels = (part.numpy()[:IMAGES] for part in batch[:2])
     labels = labels.argmax(axis=1) if labels.ndim == 2 else labels
     titles = [classes[label] for label in labels]
     tf.summary.image("inputs after augmentation", _grid(model, images, titles), step)
 
 
 def mistakes(model: TrainingModel, classes: tuple[str, ...], step: int) -> None:
-    """The wrongly classified images of highest loss of the last validation."""
+    """Write the wrongly classified images with the highest losses in the last validation."""
     images, labels, guesses, losses = model.mistakes.values(model.local)
     if len(images):
         triples = zip(labels, guesses, losses, strict=True)
@@ -69,7 +73,7 @@ def _grid(model, images, titles):
 
 
 def settings(values: dict, result: dict) -> None:
-    """The settings and the final errors, or other figures, for the HParams page."""
+    """Write the settings and the final errors, or other results, for the HParams page."""
     from tensorboard.plugins.hparams import api
 
     plain = {key: value for key, value in values.items() if isinstance(value, (bool, int, float, str))}
@@ -81,7 +85,7 @@ def settings(values: dict, result: dict) -> None:
 
 
 def graph(model: TrainingModel) -> None:
-    """The network's graph."""
+    """Write the network's graph."""
     traced = tf.function(lambda images: model.network(images)).get_concrete_function(
         tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
     )
@@ -89,27 +93,27 @@ def graph(model: TrainingModel) -> None:
 
 
 class Profile(keras.callbacks.Callback):
-    """Profiles the steps ``first`` to ``last`` of this process into ``folder``."""
+    """Profiles steps ``first`` to ``last``, counted from the start of this process, into ``folder``."""
 
-    def __init__(self, folder, first: int, last: int):
+    def __init__(self, folder: Path, first: int, last: int):
         super().__init__()
         self.folder, self.first, self.last = str(folder), first, last
-        self.running = False
+        self.active = False
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if batch == self.first:
             tf.profiler.experimental.start(self.folder)
-            self.running = True
+            self.active = True
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if batch >= self.last:
             self.stop()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self.stop()
 
     def stop(self) -> None:
         """End the profile, if it is running."""
-        if self.running:
+        if self.active:
             tf.profiler.experimental.stop()
-            self.running = False
+            self.active = False

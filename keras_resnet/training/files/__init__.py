@@ -1,4 +1,4 @@
-"""The files of a run's folder: who owns it, its checkpoints, curves and result; whole or absent after any kill."""
+"""A run's folder: ownership, checkpoints, curves and result. A killed process leaves each file whole or absent."""
 
 import lazy_loader
 

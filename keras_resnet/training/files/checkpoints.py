@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not at all, checked by a hash, the last few kept, and others if asked for."""
+"""Checkpoints: written whole or not at all, verified by hashes, and removed but for the newest."""
 
 import contextlib
 import hashlib
@@ -9,37 +9,43 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_resnet.errors import InputError
-from keras_resnet.files import is_own_file, read_object, remedy, set_aside, sync
+from keras_resnet.files import is_own_file, read_object, remedy, set_aside, sha256_of, sync
 from keras_resnet.training.files.metrics_file import is_row
 from keras_resnet.training.state import check_state
 
-KEPT = 3
+if TYPE_CHECKING:
+    from keras_resnet.training.stepping.step import Step
+
+Variable: TypeAlias = keras.Variable | tf.Variable
+NEWEST_KEPT = 3
 VALUES, STATE = "variables.npz", "state.json"
-RUNNING = "running "  # begins the names of the metrics' values
+METRIC_PREFIX = "running "  # of the names of the metrics' values in the file
 
 
 class CheckpointFolder:
-    """``step-000000200/`` with ``variables.npz`` and ``state.json``, the newest few and each ``keep_every``-th step.
+    """Folders such as ``step-000000200/`` with ``variables.npz`` and ``state.json``.
 
-    A checkpoint is written beside its place, brought to the disk and moved there, so a process that ends at any
-    moment leaves the ones before as they were. What has no name of a checkpoint is left alone.
+    The newest few are kept, and every ``keep_every``-th step. A checkpoint is written under another name, flushed to
+    the disk and then renamed, so a process killed at any moment leaves earlier checkpoints intact. Anything without the
+    name of a checkpoint is left alone.
     """
 
     def __init__(self, path: Path, keep_every: int | None = None):
         self.path, self.keep_every = path, keep_every
 
     def prepare(self) -> None:
-        """Make the folder and clear what a killed process left half written."""
+        """Create the folder, and remove what a killed process left half written."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for found in self.path.iterdir():
-            if re.fullmatch("part-[0-9]+", found.name):
-                _remove(found)
+        for entry in self.path.iterdir():
+            if re.fullmatch("part-[0-9]+", entry.name):
+                _remove(entry)
 
     def clear(self) -> None:
         """Remove all checkpoints."""
@@ -49,17 +55,21 @@ class CheckpointFolder:
     def save(
         self, arrays: dict[str, np.ndarray], state: dict, settings: dict | None = None, rows: Iterable[dict] = ()
     ) -> None:
-        """Keep ``arrays`` and ``state``, whose ``step`` names the checkpoint.
+        """Save ``arrays`` and ``state``, whose ``step`` names the checkpoint.
 
-        ``settings`` are the run's, ``rows`` the last of its curves: they serve where the run's own files are damaged.
+        Args:
+            arrays: values of the variables by name.
+            state: the fields of a :class:`~keras_resnet.training.state.State`.
+            settings: the run's settings, for use if its own file of them is damaged.
+            rows: the last rows of its curves, likewise.
 
         Raises:
-            InputError: the disk is full or the folder cannot be written; earlier checkpoints are as they were.
+            InputError: the disk is full or the folder cannot be written; earlier checkpoints are intact.
         """
         target, part = self._at(state["step"]), self.path / f"part-{os.getpid()}"
         try:
             if not self.path.is_dir():
-                print(f"{self.path} was deleted while the run went on: it is made again", file=sys.stderr)
+                print(f"{self.path} was deleted while the run went on: it is created again", file=sys.stderr)
                 self.path.mkdir()
             _remove(part)
             part.mkdir()
@@ -67,37 +77,37 @@ class CheckpointFolder:
                 np.savez(values, **arrays)  # type: ignore[arg-type]
             content: dict[str, Any] = {"state": state, "run": {"settings": settings, "rows": list(rows)}}
             hashes = {f"{key}_sha256": _hash(value) for key, value in content.items()}
-            content |= hashes | {"variables_sha256": _sha256(part / VALUES)}
+            content |= hashes | {"variables_sha256": sha256_of(part / VALUES)}
             (part / STATE).write_text(json.dumps(content))
             for file in (VALUES, STATE):
                 sync(part / file)
             sync(part)
             _remove(target)
             if os.path.lexists(target):
-                set_aside(target, "it is no checkpoint")
+                set_aside(target, "it is not a checkpoint")
             os.rename(part, target)
             sync(self.path)
         except OSError as error:
             with contextlib.suppress(OSError):
                 _remove(part)
-            left = self.steps()
-            kept = f"the one of step {left[-1]} is intact" if left else "there is none before it"
+            steps = self.steps()
+            remaining = f"the one of step {steps[-1]} is intact" if steps else "there is none before it"
             raise InputError(
-                f"The checkpoint of step {state['step']} cannot be written to {self.path} ({error.strerror}); {kept}: "
-                f"{remedy(error)}, then run the same command again."
+                f"The checkpoint of step {state['step']} cannot be written to {self.path} ({error.strerror}); "
+                f"{remaining}: {remedy(error)}, then run the same command again."
             ) from error
-        for old in self.steps()[:-KEPT]:
+        for old in self.steps()[:-NEWEST_KEPT]:
             if not (self.keep_every and old % self.keep_every == 0):
                 with contextlib.suppress(OSError):
                     _remove(self._at(old))
 
     def newest(self) -> tuple[dict[str, np.ndarray], dict] | None:
-        """The arrays and the state of the newest checkpoint that is whole; None where there is none at all.
+        """The arrays and the state of the newest undamaged checkpoint; None if there are no checkpoints.
 
-        A damaged one is named on standard error and passed over.
+        Damaged ones are named on standard error and skipped.
 
         Raises:
-            InputError: there are checkpoints and all of them are damaged.
+            InputError: there are checkpoints, but all of them are damaged.
         """
         steps = self.steps()
         for whole in self.read_whole(reversed(steps)):
@@ -110,19 +120,19 @@ class CheckpointFolder:
         return None
 
     def read_whole(self, steps: Iterable[int]) -> Iterator[tuple[dict[str, np.ndarray], dict]]:
-        """The arrays and the state of each of ``steps`` whose checkpoint is whole; the others are named."""
+        """The arrays and the state of the undamaged checkpoints among ``steps``; the others are named."""
         for step in steps:
             try:
                 whole = self.read(step)
-            except Exception as error:  # bad in whatever way
-                print(f"the checkpoint {self._at(step)} is damaged ({error!s:.200}) and passed over", file=sys.stderr)
+            except Exception as error:  # damage shows in many ways
+                print(f"the checkpoint {self._at(step)} is damaged ({error!s:.200}) and skipped", file=sys.stderr)
             else:
                 yield whole
 
     def about_run(self) -> dict | None:
-        """``settings`` and ``rows`` of :meth:`save`, of the newest checkpoint whose state is whole; None without one.
+        """The ``settings`` and ``rows`` in the newest checkpoint whose state is undamaged; None if there is none.
 
-        One of an earlier version has None and no rows.
+        Checkpoints of earlier versions have settings None and no rows.
         """
         for step in reversed(self.steps()):
             with contextlib.suppress(OSError, ValueError):
@@ -130,8 +140,8 @@ class CheckpointFolder:
         return None
 
     def steps(self) -> list[int]:
-        """The steps of the checkpoints there are, in order."""
-        names = (re.fullmatch("step-([0-9]+)", found.name) for found in self.path.glob("step-*"))
+        """The steps of the existing checkpoints, in order."""
+        names = (re.fullmatch("step-([0-9]+)", entry.name) for entry in self.path.glob("step-*"))
         steps = {int(name[1]) for name in names if name and len(name[1]) < 20}
         return sorted(step for step in steps if any((self._at(step) / file).exists() for file in (VALUES, STATE)))
 
@@ -139,9 +149,9 @@ class CheckpointFolder:
         return self.path / f"step-{step:09d}"
 
     def _about(self, step: int) -> dict:
-        """What a whole ``state.json`` says; raises OSError or ValueError."""
+        """The content of ``state.json``; raises OSError or ValueError if it is damaged."""
         content = read_object(self._at(step) / STATE)
-        content.setdefault("run", {"settings": None, "rows": []})  # of an earlier version
+        content.setdefault("run", {"settings": None, "rows": []})  # an earlier version wrote it
         content.setdefault("run_sha256", _hash(content["run"]))
         for key in ("state", "run"):
             if not isinstance(content.get(key), dict) or _hash(content[key]) != content.get(f"{key}_sha256"):
@@ -149,19 +159,19 @@ class CheckpointFolder:
         check_state(content["state"])
         settings, rows = content["run"].get("settings"), content["run"].get("rows")
         if not isinstance(settings, dict | None) or not isinstance(rows, list) or not all(map(is_row, rows)):
-            raise ValueError("its settings or rows are none")
+            raise ValueError("its settings or rows are not valid")
         if content["state"].get("step") != step:
             raise ValueError(f"it is of step {content['state'].get('step')}")
         return content
 
     def rows(self, step: int) -> list[dict]:
-        """The last rows of the curves up to ``step``, whose checkpoint is whole."""
+        """The last rows of the curves up to ``step``, from its checkpoint, which must be undamaged."""
         return self._about(step)["run"]["rows"]
 
     def read(self, step: int) -> tuple[dict[str, np.ndarray], dict]:
-        """The arrays and the state of one checkpoint; raises an Exception of some kind if it is damaged."""
+        """The arrays and the state of one checkpoint; raises some Exception if it is damaged."""
         content, values = self._about(step), self._at(step) / VALUES
-        if not values.is_file() or _sha256(values) != content.get("variables_sha256"):
+        if not values.is_file() or sha256_of(values) != content.get("variables_sha256"):
             raise ValueError(f"{VALUES} does not have its checksum")
         with zipfile.ZipFile(values) as archive:
             if sum(member.file_size for member in archive.infolist()) > values.stat().st_size:
@@ -170,19 +180,23 @@ class CheckpointFolder:
             return dict(arrays), content["state"]
 
 
-def named_variables(variables) -> dict:
-    """Variables by a name that is theirs alone: their number and own name; paths hold numbers Keras gives away."""
+def named_variables(variables: Iterable[Variable]) -> dict[str, Variable]:
+    """Variables by a unique name, their number and name: paths hold counters that differ from process to process."""
     unique = {id(v): v for v in variables}.values()
     return {f"{i:05d} {v.name}": v for i, v in enumerate(unique)}
 
 
-def values_of(variables) -> dict[str, np.ndarray]:
-    """The values of ``variables`` by name."""
+def values_of(variables: Iterable[Variable]) -> dict[str, np.ndarray]:
+    """The values of ``variables``, by name."""
     return {name: v.numpy() for name, v in named_variables(variables).items()}
 
 
-def assign_values(variables, arrays: dict[str, np.ndarray]) -> None:
-    """Set ``variables`` to the values that :func:`values_of` gave; raises InputError if they are of another network."""
+def assign_values(variables: Iterable[Variable], arrays: dict[str, np.ndarray]) -> None:
+    """Set ``variables`` to the values that :func:`values_of` returned.
+
+    Raises:
+        InputError: the values are of another network; no variable is changed then.
+    """
     named = named_variables(variables)
     odd = sorted(named.keys() ^ arrays.keys()) or [
         name
@@ -196,16 +210,17 @@ def assign_values(variables, arrays: dict[str, np.ndarray]) -> None:
         variable.assign(arrays[name])
 
 
-def assign_model(model, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Set the variables of a compiled ``model`` to a checkpoint's; returns the rest, the metrics' by name."""
-    own = {name: array for name, array in arrays.items() if not name.startswith(RUNNING)}
-    assign_values(model.own_variables(), own)
-    return {name.removeprefix(RUNNING): array for name, array in arrays.items() if name not in own}
+def model_values(model: "Step") -> dict[str, np.ndarray]:
+    """The values that a checkpoint keeps of a compiled ``model``, by name; those of its metrics have a prefix."""
+    metrics = {f"{METRIC_PREFIX}{name}": value for name, value in values_of(model.metric_variables()).items()}
+    return values_of(model.checkpoint_variables()) | metrics
 
 
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def assign_model(model: "Step", arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Set the variables of a compiled ``model`` to those of a checkpoint; return the values of the metrics, by name."""
+    values = {name: array for name, array in arrays.items() if not name.startswith(METRIC_PREFIX)}
+    assign_values(model.checkpoint_variables(), values)
+    return {name.removeprefix(METRIC_PREFIX): array for name, array in arrays.items() if name not in values}
 
 
 def _hash(content: dict) -> str:
@@ -213,7 +228,7 @@ def _hash(content: dict) -> str:
 
 
 def _remove(folder: Path) -> None:
-    """Remove the files of a checkpoint, and their folder unless there is something else in it."""
+    """Remove the files of a checkpoint, and their folder unless it holds anything else."""
     if folder.is_dir() and not folder.is_symlink():
         for file in (folder / VALUES, folder / STATE):
             if is_own_file(file):

@@ -9,21 +9,21 @@ from keras_resnet.files import set_aside, write_whole
 
 BEFORE, AFTER = ("split", "step", "images"), ("learning_rate", "images_per_second", "input_wait")
 SPLITS = ("train", "validation")
-# Rows that a checkpoint keeps, to repair a damaged file by. The paper's CIFAR-10 protocol has 1,640 in all; a bound, so
-# that a checkpoint of a run of a million rows costs what any other does: some milliseconds and 300 kB.
-KEPT_ROWS = 2000
+# Rows that a checkpoint holds, to repair a damaged file; the paper's CIFAR-10 protocol has 1,640 in all. The bound
+# keeps the cost of a checkpoint at some milliseconds and 300 kB even in a run with a million rows.
+CHECKPOINT_ROWS = 2000
 
 
 def read_metrics(path: Path) -> list[dict]:
-    """The rows of ``metrics.csv``, numbers as numbers and empty cells left out; none if there is no file.
+    """The rows of ``metrics.csv``, with numbers parsed and empty cells left out; none if there is no file.
 
-    Lines that are no rows are left out.
+    Invalid lines are left out.
     """
     return _read(path)[0]
 
 
 def write_metrics(path: Path, rows: list[dict], columns: tuple[str, ...]) -> None:
-    """Write ``rows`` as ``metrics.csv``, whole or not at all; ``columns`` are those between step and rate."""
+    """Write ``rows`` as ``metrics.csv``, whole or not at all; ``columns`` are the names of the metrics."""
 
     def write(part):
         with open(part, "w", newline="") as file:
@@ -35,12 +35,12 @@ def write_metrics(path: Path, rows: list[dict], columns: tuple[str, ...]) -> Non
 
 
 class Metrics:
-    """The rows of a run and their file, which is brought to the disk with each checkpoint, not with each row.
+    """The rows of a run and their file, which is flushed to the disk with each checkpoint, not with each row.
 
-    What is lost with the power since the last checkpoint is done again anyway.
+    Rows after the last checkpoint that a power failure loses are written again when their steps are repeated.
 
     Attributes:
-        rows: those up to where the run is.
+        rows: the rows up to the current step.
     """
 
     def __init__(self, path: Path):
@@ -48,20 +48,20 @@ class Metrics:
         self.rows: list[dict] = []
         self.columns: tuple[str, ...] = ()
 
-    def go_back(self, step: int, columns: tuple[str, ...], kept: list[dict]) -> None:
-        """Take up the rows up to ``step``; ``kept`` are the last ones of them, as the checkpoint of this step has them.
+    def go_back(self, step: int, columns: tuple[str, ...], saved: list[dict]) -> None:
+        """Restore the rows up to ``step``; ``saved`` are the last of them, from the checkpoint of this step.
 
-        A file with lines that are no rows is set aside, and written anew.
+        A file with invalid lines is renamed, and written anew.
         """
         self.columns = columns
-        found, bad = _read(self.path, _header(columns))
+        in_file, bad = _read(self.path, _header(columns))
         if step and not self.path.exists():
-            print(f"{self.path} is gone: it starts again with the {len(kept)} rows of the checkpoint", file=sys.stderr)
+            print(f"{self.path} is gone: it starts again with the {len(saved)} rows of the checkpoint", file=sys.stderr)
         if bad:
-            set_aside(self.path, f"{bad} of its lines {'is no row' if bad == 1 else 'are no rows'}")
-        kept = [row for row in kept if row["step"] <= step and row.keys() <= set(_header(columns))]
-        end = _place(kept[0]) if kept else (step + 1,)
-        self.rows = [row for row in found if _place(row) < end] + kept
+            set_aside(self.path, f"{bad} of its lines {'is not a row' if bad == 1 else 'are not rows'}")
+        saved = [row for row in saved if row["step"] <= step and row.keys() <= set(_header(columns))]
+        end = _place(saved[0]) if saved else (step + 1,)
+        self.rows = [row for row in in_file if _place(row) < end] + saved
         write_metrics(self.path, self.rows, columns)
 
     def add(self, row: dict) -> None:
@@ -74,12 +74,12 @@ class Metrics:
             write_metrics(self.path, self.rows, self.columns)
 
     def last(self) -> list[dict]:
-        """The last rows as they are read again, plain values."""
-        return [{key: _value(key, str(value)) for key, value in row.items()} for row in self.rows[-KEPT_ROWS:]]
+        """The last rows with plain values, as they would be read from the file."""
+        return [{key: _value(key, str(value)) for key, value in row.items()} for row in self.rows[-CHECKPOINT_ROWS:]]
 
 
-def is_row(row) -> bool:
-    """Whether ``row`` could be a row: a split, a step, and finite numbers."""
+def is_row(row: object) -> bool:
+    """Whether ``row`` is valid: a dict with a split, a step, and finite numbers."""
     if not isinstance(row, dict) or row.get("split") not in SPLITS or not isinstance(row.get("step"), int):
         return False
     numbers = [value for key, value in row.items() if key != "split"]
@@ -93,12 +93,12 @@ def _header(columns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _place(row: dict) -> tuple[int, int]:
-    """Where a row belongs: a step's validation follows its training point."""
+    """The order of rows: the validation of a step follows its training point."""
     return row["step"], SPLITS.index(row["split"])
 
 
 def _read(path: Path, known: tuple[str, ...] | None = None) -> tuple[list[dict], int]:
-    """The rows, and how many lines are no rows of the columns ``known``; half a line at the end is not counted."""
+    """The rows, and how many lines are invalid for the columns ``known``; an unfinished last line is not counted."""
     if not path.is_file():
         return [], 0
     rows, bad = [], 0
@@ -115,7 +115,7 @@ def _read(path: Path, known: tuple[str, ...] | None = None) -> tuple[list[dict],
 
 
 def _row(header: list[str], line: str) -> dict:
-    """The row in a line; raises ValueError for anything else, also for half a row."""
+    """The row in a line; raises ValueError if the line is invalid or unfinished."""
     if not line.endswith("\n"):
         raise ValueError(line)
     cells = zip(header, line.rstrip("\r\n").split(","), strict=True)

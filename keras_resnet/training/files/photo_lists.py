@@ -1,4 +1,4 @@
-"""The photos that a run began with, so that a continued one numbers its examples as before, whatever was lost since."""
+"""The photos that a run began with, so that a continued run numbers its examples as before even if some are lost."""
 
 import functools
 import sys
@@ -19,40 +19,42 @@ from keras_resnet.training.workers import is_chief
 ROWS = "rows"
 
 
-def with_first_photos(found: Data, workdir: Path) -> Data:
-    """``found`` with the photos that the run in ``workdir`` began with; those lost since are replaced as they are read.
+def with_first_photos(data: Data, workdir: Path) -> Data:
+    """``data`` with the photos that the run in ``workdir`` began with; those lost since are replaced when read.
 
-    Only images in files of their own need it: record shards are numbered as they are.
+    Only images in individual files need this: the numbers of records in shards do not change.
     """
 
     def opened(part):
-        split = getattr(found, part)
+        split = getattr(data, part)
         if split is None or split.files is None:
             return split
         return split.with_files(first_photos(workdir, part, split.files))
 
-    return replace(found, openers={part: functools.partial(opened, part) for part in found.openers})
+    return replace(data, openers={part: functools.partial(opened, part) for part in data.openers})
 
 
 def first_photos(workdir: Path, part: str, now: np.ndarray) -> np.ndarray:
-    """The rows of a part with which the run in ``workdir`` began; a run that begins keeps those of ``now`` there.
+    """The rows of ``part`` that the run in ``workdir`` began with; a new run stores ``now`` there.
 
     Args:
-        workdir: the run's folder, which this process holds.
-        part: which file there holds them.
-        now: rows of :func:`keras_resnet.data.scan.images_in`, of the photos that are there and whole.
+        workdir: the run's folder, which this process has locked.
+        part: ``"train"``, ``"validation"`` or ``"test"``.
+        now: rows of :func:`keras_resnet.data.scan.images_in` for the photos that are readable now.
     """
     path = workdir / PHOTOS[part]
-    begun = any(CheckpointFolder(workdir / CHECKPOINTS).steps())  # the first step's is of a run without steps yet
+    begun = any(
+        CheckpointFolder(workdir / CHECKPOINTS).steps()
+    )  # a checkpoint of step 0 is of a run that has not trained yet
     first = _read(path, now) if begun else None
     if first is None:
         if is_chief(choose_strategy()):
-            write_whole(path, lambda whole: _write(whole, now))
+            write_whole(path, lambda part_file: _write(part_file, now))
         return now
     lost, new = (np.setdiff1d(a["path"], b["path"]) for a, b in ((first, now), (now, first)))
     for count, example, what in (
-        (len(lost), lost[:1], "are lost since it began, and are replaced by the next whole one as their turn comes"),
-        (len(new), new[:1], "are new since it began, and left out"),
+        (len(lost), lost[:1], "have been lost since it began; the next readable photo replaces each as its turn comes"),
+        (len(new), new[:1], "are new since it began, and are left out"),
     ):
         if count and is_chief(choose_strategy()):
             name = example[0].decode(errors="backslashreplace")
@@ -67,9 +69,9 @@ def _write(path: Path, rows: np.ndarray) -> None:
 
 def _read(path: Path, now: np.ndarray) -> np.ndarray | None:
     try:
-        with np.load(path, allow_pickle=False) as kept:
-            rows = kept[ROWS]
-    except FileNotFoundError:  # a run of an earlier version
+        with np.load(path, allow_pickle=False) as arrays:
+            rows = arrays[ROWS]
+    except FileNotFoundError:  # an earlier version wrote none
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         rows = np.zeros(0)

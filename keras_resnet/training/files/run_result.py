@@ -1,4 +1,4 @@
-"""``result.json``: what a run gave, and all that is needed to give it again."""
+"""``result.json``: where the result of a run comes from, and everything needed to repeat it."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from pathlib import Path
 from keras_resnet import processor
 
 PACKAGES = ("keras_resnet", "keras", "tensorflow", "tensorflow-datasets", "numpy")
-ENVIRONMENT = (  # prefixes of the variables that change the speed, the memory or the last digits of a run
+ENVIRONMENT = (  # prefixes of variables that change a run's speed, memory or last digits
     "TF_ENABLE_", "TF_NUM_", "TF_XLA_", "TF_GPU_", "TF_FORCE_", "TF_CUDNN_", "TF_DETERMINISTIC_OPS", "XLA_FLAGS",
     "ONEDNN_", "DNNL_", "KERAS_BACKEND", "OMP_", "MKL_", "CUDA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE",
     "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD",
@@ -19,18 +19,18 @@ ENVIRONMENT = (  # prefixes of the variables that change the speed, the memory o
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of Python and the packages that compute."""
-    found = {"python": platform.python_version()}
+    """Installed versions of Python and of the packages that compute."""
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            installed[package] = "not installed"
+    return installed
 
 
 def hardware() -> str:
-    """The processors with their instruction sets, and the accelerators TensorFlow sees, in words."""
+    """The processor with its instruction sets, and the accelerators that TensorFlow sees, in words."""
     import tensorflow as tf
 
     sets = processor.instruction_sets()
@@ -44,14 +44,14 @@ def hardware() -> str:
 
 
 def environment() -> dict[str, str]:
-    """The environment variables that change the speed, the memory or the last digits of a run."""
+    """The environment variables that change a run's speed, memory or last digits."""
     return {k: v for k, v in sorted(os.environ.items()) if k.startswith(ENVIRONMENT)}
 
 
 def commit() -> str:
-    """The commit of the source tree, with ``+changes`` if it was changed since; "unknown" outside a checkout."""
+    """The commit of the source tree, with ``+changes`` if it has uncommitted ones; "unknown" outside a checkout."""
     root = Path(__file__).resolve().parents[3]
-    if not (root / ".git").exists():  # git would find the repository of somebody else above an installation
+    if not (root / ".git").exists():  # above an installation git would find somebody else's repository
         return "unknown"
 
     def git(*arguments):
@@ -66,5 +66,5 @@ def commit() -> str:
 def provenance() -> dict:
     """``command``, ``commit``, ``versions``, ``hardware`` and ``environment`` of this process."""
     command = shlex.join([Path(sys.executable).name, *sys.argv])
-    found = {"command": command, "commit": commit(), "versions": versions(), "hardware": hardware()}
-    return found | {"environment": environment()}
+    origin = {"command": command, "commit": commit(), "versions": versions(), "hardware": hardware()}
+    return origin | {"environment": environment()}

@@ -9,11 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from keras_resnet.errors import InputError
 from keras_resnet.files import is_own_file, read_object, remedy, set_aside, sync, unfinished, write_whole
 from keras_resnet.network import Network
-from keras_resnet.training.files.checkpoints import RUNNING, CheckpointFolder, assign_model, assign_values, values_of
-from keras_resnet.training.files.metrics_file import Metrics, read_metrics
+from keras_resnet.training.files.checkpoints import CheckpointFolder, assign_model, assign_values, model_values
+from keras_resnet.training.files.metrics_file import SPLITS, Metrics, read_metrics
 from keras_resnet.training.files.ownership import LOCK, MARKER, RUN, check_owned, mark
 from keras_resnet.training.state import State
 from keras_resnet.training.stepping.step import Step
@@ -24,31 +26,31 @@ SETTINGS, METRICS, RESULT, BEST, LAST, CURVES = (
 )
 PHOTOS = {part: f"photos-{part}.npz" for part in ("train", "validation", "test")}  # written by photo_lists
 FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PHOTOS.values())
-CHECKPOINTS, EVENTS = "checkpoints", ("train", "validation")  # folders; EVENTS are TensorBoard's
+CHECKPOINTS, EVENTS = "checkpoints", SPLITS  # folders; EVENTS are TensorBoard's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-SAME_RUN = ("workdir", "data_dir", "save_every", "keep_every", "profile")  # may differ when a run continues
-MOST_NAMED, LONGEST = 8, 60  # settings that a sentence lists, and characters of a value
+MAY_CHANGE = ("workdir", "data_dir", "save_every", "keep_every", "profile")  # settings, when a run continues
+MAX_LISTED, MAX_VALUE = 8, 60  # settings that a message lists, and characters of a value
 
 
 def differing(before: dict, settings: dict, defaults: dict) -> dict[str, tuple]:
-    """Before and now of those of ``settings`` that are not those ``before``.
+    """The settings that differ, by name, as pairs of the value before and now.
 
-    A setting that the earlier version did not know was at its default; one whose default is None follows a preset.
-    One that this version does not know has changed, unless it was None.
+    A setting that the earlier version did not know counts as at its default, or as unchanged if its default is None.
+    A setting that this version does not know has changed, unless it was None.
     """
     changed = {}
     for key, value in before.items():
-        if key not in settings and key not in SAME_RUN and value is not None:
+        if key not in settings and key not in MAY_CHANGE and value is not None:
             changed[key] = (value, "unknown to this version")
     for key, value in settings.items():
         unknown = value if defaults.get(key) is None else defaults[key]
-        if key not in SAME_RUN and before.get(key, unknown) != value:
+        if key not in MAY_CHANGE and before.get(key, unknown) != value:
             changed[key] = (before.get(key, unknown), value)
     return changed
 
 
 def read_result(folder: Path) -> dict | None:
-    """The ``result.json`` of a finished run; None where there is none that is whole."""
+    """The ``result.json`` of a finished run; None if it is missing or damaged."""
     try:
         result = read_object(folder / RESULT)
     except (OSError, ValueError):
@@ -57,20 +59,20 @@ def read_result(folder: Path) -> dict | None:
 
 
 def read_settings(folder: Path) -> dict:
-    """The settings of the run in ``folder``; raises InputError where there are none."""
+    """The settings of the run in ``folder``; raises :class:`InputError` if there are none."""
     try:
         return read_object(folder / SETTINGS)
     except (OSError, ValueError) as error:
-        kept = (CheckpointFolder(folder / CHECKPOINTS).about_run() or {}).get("settings")
-        if kept is None:
+        saved = (CheckpointFolder(folder / CHECKPOINTS).about_run() or {}).get("settings")
+        if saved is None:
             raise InputError(
-                f"{folder} is no folder of a run: there is no {SETTINGS} in it that can be read ({error!s:.200})."
+                f"{folder} is not the folder of a run: its {SETTINGS} cannot be read ({error!s:.200})."
             ) from error
-        return kept
+        return saved
 
 
 def is_unmarked_run(folder: Path) -> bool:
-    """Whether a folder without a marker holds a run of before there were any: a whole checkpoint or a result."""
+    """Whether a folder without a marker holds a run of an early version: an undamaged checkpoint or a result."""
     begun = CheckpointFolder(folder / CHECKPOINTS).about_run() is not None or read_result(folder) is not None
     return begun and (folder / SETTINGS).exists()
 
@@ -78,19 +80,19 @@ def is_unmarked_run(folder: Path) -> bool:
 class Workdir:
     """``settings.json``, ``metrics.csv``, ``checkpoints/``, ``best.keras``, ``last.keras`` and ``result.json``.
 
-    A marker makes the folder one of this package. In it only files of these names are written or removed, and what is
-    in the place of one but cannot be used is renamed.
+    A marker shows that the folder belongs to this package. Only files with these names are written or removed in it,
+    and anything unusable in the place of one is renamed.
 
     Args:
         path: the folder: new, empty, or that of a run.
-        settings: the run's settings, plain values.
-        defaults: the defaults of settings, for those that an earlier version of the run did not know.
-        growing: settings that may be larger than before: the run is lengthened.
+        settings: the run's settings as plain values.
+        defaults: the default of each setting, for those that an earlier version did not know.
+        growing: settings that may be larger than before, which lengthens the run.
         chief: whether this worker writes; the others only read checkpoints.
-        together: calls what it is given, and fails on all workers where it fails on one.
+        together: calls a function, and fails on all workers if it fails on one.
 
     Attributes:
-        grown: by name the smaller values of before, if the run is lengthened.
+        grown: the earlier, smaller values by name, if the run is lengthened.
         metrics: the points of its curves.
 
     Raises:
@@ -120,18 +122,18 @@ class Workdir:
             raise
 
     def _take(self) -> None:
-        """Make the folder, or see that it is this run's, and keep others out of it."""
+        """Create the folder, or check that it is this run's, and lock it."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             check_owned(self.path, RUN, is_unmarked_run)
             self._lock()
             mark(self.path, RUN)
-            for part in unfinished(self.path, FILES):  # of a killed process
+            for part in unfinished(self.path, FILES):  # left by a killed process
                 part.unlink()
             for name in (*FILES, CHECKPOINTS, *EVENTS):
                 place, is_right = self.path / name, Path.is_file if name in FILES else Path.is_dir
                 if os.path.lexists(place) and not is_right(place):
-                    set_aside(place, f"it is no {'file' if name in FILES else 'folder'}")
+                    set_aside(place, f"it is not a {'file' if name in FILES else 'folder'}")
             self.checkpoints.prepare()
             self._agree()
             self.write_json(SETTINGS, self.settings)
@@ -143,8 +145,8 @@ class Workdir:
     def _lock(self):
         place = self.path / LOCK
         if os.path.lexists(place) and not is_own_file(place):
-            raise InputError(f"{place} is no file that keeps other processes out: remove it.")
-        self._locked = open(place, "a")  # noqa: SIM115  held, and let go by the system, with the process
+            raise InputError(f"{place} is not a lock file of this package: remove it.")
+        self._locked = open(place, "a")  # noqa: SIM115  the system releases it when the process ends
         try:
             fcntl.flock(self._locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -154,33 +156,33 @@ class Workdir:
         except OSError as error:
             if error.errno in NO_LOCKS:
                 raise InputError(
-                    f"{self.path} is on a file system without locks ({error.strerror}), which keep a second process "
-                    "out: give a --workdir on another one."
+                    f"{self.path} is on a file system without locks ({error.strerror}), which a run needs to keep a "
+                    "second process out: give a --workdir on another one."
                 ) from error
             raise
 
     def close(self) -> None:
-        """Let another process of this user take the folder."""
+        """Release the folder for other processes."""
         if self._locked is not None:
             self._locked.close()
 
     def _agree(self) -> None:
-        """See that the run in the folder, if one has begun, is of these settings."""
+        """Check that the run in the folder, if one has begun, has these settings."""
         steps = self.checkpoints.steps()
         begun = any(steps) or any((self.path / name).exists() for name in (RESULT, BEST))
         begun = begun or any(row["split"] == "validation" for row in read_metrics(self.path / METRICS))
-        if not begun:  # nothing is lost: step 0 alone is maybe of other settings
+        if not begun:  # nothing is lost: at most a step 0 of other settings
             self.checkpoints.clear()
             return
-        before = self._settings_of_before()
+        before = self._earlier_settings()
         changed = {} if before is None else differing(before, self.settings, self.defaults)
         other = [key for key, (old, new) in changed.items() if key not in self.growing or not _grows(old, new)]
         if other:
             named = [
-                f"{key} was {changed[key][0]!s:.{LONGEST}} and is {changed[key][1]!s:.{LONGEST}}"
-                for key in other[:MOST_NAMED]
+                f"{key} was {changed[key][0]!s:.{MAX_VALUE}} and is {changed[key][1]!s:.{MAX_VALUE}}"
+                for key in other[:MAX_LISTED]
             ]
-            named += [f"and {len(other) - MOST_NAMED} more"] if len(other) > MOST_NAMED else []
+            named += [f"and {len(other) - MAX_LISTED} more"] if len(other) > MAX_LISTED else []
             raise InputError(
                 f"{self.path} holds a run of other settings ({'; '.join(named)}): "
                 "give those settings, or another --workdir."
@@ -188,31 +190,31 @@ class Workdir:
         self.grown = {key: old for key, (old, _) in changed.items()}
         for key, value in self.settings.items():
             unknown = before is not None and key not in before and self.defaults.get(key) is None
-            if unknown and value is not None and key not in SAME_RUN:
-                print(f"{self.path} began in a version without {key}: it goes on with {value!s:.{LONGEST}}", flush=True)
+            if unknown and value is not None and key not in MAY_CHANGE:
+                print(f"{self.path} began in a version without {key}: it now has {value!s:.{MAX_VALUE}}", flush=True)
         if not any(steps):
             print(f"{self.checkpoints.path} has no checkpoint of a later step: starting again at step 0", flush=True)
 
-    def _settings_of_before(self) -> dict | None:
-        """Of the run in the folder, from its newest checkpoint if it has them; a damaged file of them is set aside."""
-        kept = (self.checkpoints.about_run() or {}).get("settings")
-        found, place = None, self.path / SETTINGS
+    def _earlier_settings(self) -> dict | None:
+        """The settings of the run in the folder, preferably from its newest checkpoint; a damaged file is renamed."""
+        saved = (self.checkpoints.about_run() or {}).get("settings")
+        in_file, place = None, self.path / SETTINGS
         try:
-            found = read_object(place)
-            fixed = {key: value for key, value in (kept or self.settings).items() if key not in self.growing}
-            if kept and differing(found, fixed, self.defaults):
-                raise ValueError("it is not that of the checkpoints")
-            if self.settings and not found.keys() & self.settings.keys():
+            in_file = read_object(place)
+            fixed = {key: value for key, value in (saved or self.settings).items() if key not in self.growing}
+            if saved and differing(in_file, fixed, self.defaults):
+                raise ValueError("it does not match the checkpoints")
+            if self.settings and not in_file.keys() & self.settings.keys():
                 raise ValueError("it has no setting of a run")
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:
             set_aside(place, f"{error!s:.200}")
-            found = None
-        return kept or found or (read_result(self.path) or {}).get("settings")
+            in_file = None
+        return saved or in_file or (read_result(self.path) or {}).get("settings")
 
-    def _check_there(self) -> None:
-        """Raise :class:`InputError` if the folder was deleted or moved, or its lock, while the run went on."""
+    def _check_present(self) -> None:
+        """Raise :class:`InputError` if the folder or its lock was deleted or moved while the run went on."""
         place = self.path / LOCK
         if place.exists() and os.path.samestat(place.stat(), os.fstat(self._locked.fileno())):
             return
@@ -222,12 +224,12 @@ class Workdir:
                 "same command again, which continues from the last checkpoint."
             )
         raise InputError(
-            f"{self.path} was deleted or moved while the run went on, and its checkpoints with it: put it back to "
-            "continue by the same command, which starts at step 0 without it."
+            f"{self.path} was deleted or moved while the run went on, with its checkpoints: put it back to continue "
+            "from the last one; without it the same command starts at step 0."
         )
 
     def write(self, name: str, write: Callable[[Path], object]) -> None:
-        """Call ``write(path)`` on a file that then becomes ``name``; only the chief does.
+        """Write the file ``name`` whole, by ``write(path)`` on a temporary path; only the chief does.
 
         Raises:
             InputError: it cannot be written.
@@ -236,8 +238,8 @@ class Workdir:
             self.writing(name, lambda: write_whole(self.path / name, write))
 
     def writing(self, name: str, work: Callable[[], object]) -> None:
-        """Call ``work``, which writes to ``name``; raises :class:`InputError` if the folder is gone or it fails."""
-        self._check_there()
+        """Call ``work``, which writes to ``name``; raises :class:`InputError` if it fails or the folder is gone."""
+        self._check_present()
         try:
             work()
         except OSError as error:
@@ -251,36 +253,36 @@ class Workdir:
         self.write(name, lambda path: path.write_text(json.dumps(content, indent=2) + "\n"))
 
     def save_checkpoint(self, model: Step, state: State) -> None:
-        """Keep everything that a continued run needs; on several workers all must call it."""
-        running = {f"{RUNNING}{name}": value for name, value in values_of(model.running_variables()).items()}
-        arrays = values_of(model.own_variables()) | running
+        """Save everything that a continued run needs; all workers must call this."""
+        arrays = model_values(model)
 
         def save():
-            self._check_there()
+            self._check_present()
             if self.metrics.path.is_file():
                 sync(self.metrics.path)
             self.checkpoints.save(arrays, asdict(state), self.settings, self.metrics.last())
 
         self.together(save if self.chief else lambda: None)
 
-    def restore(self, model: Step) -> tuple[State, dict] | None:
-        """Load the newest whole checkpoint into the compiled ``model``; None where there is none.
+    def restore(self, model: Step) -> tuple[State, dict[str, np.ndarray]] | None:
+        """Load the newest undamaged checkpoint into the compiled ``model``.
 
-        Returns its state and the values for :meth:`restore_metrics`.
+        Returns:
+            Its state, and the values for :meth:`restore_metrics`; None if there are no checkpoints.
         """
-        found = self.together(self.checkpoints.newest)
-        if found is None:
+        newest = self.together(self.checkpoints.newest)
+        if newest is None:
             return None
-        arrays, state = found
-        running = assign_model(model, arrays)
+        arrays, state = newest
+        metric_values = assign_model(model, arrays)
         model.bad_step.assign(-1)
-        return State(**state), running
+        return State(**state), metric_values
 
     def restore_rows(self, step: int, columns: tuple[str, ...]) -> None:
-        """Put the curves back to where they were at ``step``, that of the checkpoint, or at 0 without one."""
+        """Restore the curves to ``step``, that of the restored checkpoint, or 0 without one."""
         if self.chief:
-            kept = self.checkpoints.rows(step) if step in self.checkpoints.steps() else []
-            self.writing(METRICS, lambda: self.metrics.go_back(step, columns, kept))
+            saved = self.checkpoints.rows(step) if step in self.checkpoints.steps() else []
+            self.writing(METRICS, lambda: self.metrics.go_back(step, columns, saved))
 
     def add_row(self, row: dict) -> None:
         """Append a point of the curves."""
@@ -289,12 +291,12 @@ class Workdir:
         else:
             self.metrics.rows.append(row)
 
-    def restore_metrics(self, model: Step, running: dict) -> None:
-        """Put the metrics back to where they were in the middle of a window."""
-        assign_values(model.running_variables(), running)
+    def restore_metrics(self, model: Step, values: dict[str, np.ndarray]) -> None:
+        """Restore the metrics to their values in the middle of a window."""
+        assign_values(model.metric_variables(), values)
 
     def save_model(self, name: str, network: Network) -> None:
-        """Save the network, without optimizer and metrics, as ``name``, a ``.keras`` file; all workers must call it."""
+        """Save the network alone, without optimizer, as the ``.keras`` file ``name``; all workers must call this."""
         self.together(lambda: self.write(name, network.save))
 
 

@@ -1,4 +1,4 @@
-"""One training step: the model it trains, optimizer, schedule of the rate, frozen layers, Keras' hooks it replaces."""
+"""The training step, the model that has it, the optimizer, learning rate schedules, and freezing."""
 
 import lazy_loader
 

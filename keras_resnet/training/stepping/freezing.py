@@ -9,23 +9,23 @@ from keras_resnet.structure import STEM, stage_of
 
 
 def stages_of(network: Network) -> tuple[str, ...]:
-    """conv1 ... conv5 (conv4 for CIFAR networks): the stem and the stages, in order."""
+    """The names of the stem and the stages, in order: conv1 ... conv5, or conv1 ... conv4 for CIFAR networks."""
     return (STEM, *(stage.name for stage in network.stages))
 
 
 def freeze(model: Network, upto: str | None = None, batch_norm: bool = False) -> None:
-    """Stop training of the stem and all stages up to ``upto``, and with ``batch_norm`` of every normalization.
+    """Freeze the stem and all stages up to ``upto``, and with ``batch_norm`` every batch normalization layer.
 
-    What is frozen keeps its weights, and a frozen normalization its statistics, by which it normalizes in training
-    too. Everything else trains, also what an earlier call froze. ``model.save`` keeps what is frozen.
+    Frozen layers keep their weights. A frozen normalization layer also keeps its moving statistics, and uses them in
+    training. Every other layer trains, even one that an earlier call froze. ``model.save`` stores what is frozen.
 
     Args:
         model: a network of this package.
         upto: the last frozen stage, ``"conv1"`` to ``"conv5"``; None freezes no stage.
-        batch_norm: freeze the normalizations of the other stages too: a constant scale and offset (Sec. 4.3).
+        batch_norm: also freeze normalization in the other stages, as a constant scale and offset (Sec. 4.3).
 
     Raises:
-        InputError: no such stage, or the network has loops of blocks.
+        InputError: there is no such stage, or the network has loops of blocks.
     """
     if getattr(model, "spec", None) is None:
         raise InputError(f"freeze takes a network that keras_resnet built or loaded, not this {type(model).__name__}.")

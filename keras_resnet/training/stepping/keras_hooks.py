@@ -1,6 +1,6 @@
-"""What training replaces in Keras' own classes, or calls there, that Keras does not document; each with its reason.
+"""The undocumented methods of Keras that training overrides or calls, each with its reason.
 
-``HOOKS`` lists them with the parameters they have in the pinned version, which a test compares with Keras'.
+``HOOKS`` lists them with their parameters in the pinned version of Keras; a test compares these with Keras itself.
 """
 
 import contextlib
@@ -17,23 +17,23 @@ HOOKS = {
 
 
 class NoSymbolicBuild:
-    """For a model that is built when it is made: Keras' own symbolic build fails with several workers.
+    """A mixin for models that are built on construction: Keras' symbolic build fails with several workers.
 
-    See issue 20585 of Keras.
+    See Keras issue 20585.
     """
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Nothing."""
+        """Do nothing: the model is built already."""
 
 
 class SumsOnce:
-    """For an optimizer of a training step that sums gradients over replicas itself, to look at the sums first."""
+    """A mixin for optimizers whose training step sums the gradients over the replicas, to inspect the sums first."""
 
     _summed = False
 
     @contextlib.contextmanager
     def gradients_are_summed(self) -> Iterator[None]:
-        """While entered, ``apply`` takes gradients for sums over all replicas, which Keras would sum once more."""
+        """Within this context ``apply`` takes gradients summed over the replicas already; Keras would sum again."""
         self._summed = True
         try:
             yield

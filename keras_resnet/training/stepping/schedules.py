@@ -1,28 +1,33 @@
-"""Learning rates as functions of the step and of how often the plateau schedule has dropped the rate."""
+"""Learning rates as functions of the step and of the number of drops so far under the plateau schedule."""
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 from keras_resnet.training.state import State
 
-SCHEDULES = ("steps", "plateau", "cosine")
+Schedule = Literal["steps", "plateau", "cosine"]
 CIFAR_MILESTONES = (32_000 / 64_000, 48_000 / 64_000)  # Sec. 4.2
-IMAGENET_MILESTONES = (30 / 90, 60 / 90, 80 / 90)  # for the plateaus of Sec. 3.4, as the authors' later code
-WARM_UP_DEPTH = 110  # Sec. 4.2: from here on 0.1 is slightly too large to start with
+IMAGENET_MILESTONES = (30 / 90, 60 / 90, 80 / 90)  # in place of the plateaus of Sec. 3.4, as in the authors' later code
+WARM_UP_DEPTH = 110  # Sec. 4.2: from this depth on, 0.1 is slightly too large to start with
 WARM_UP_FACTOR = 0.1
-WARM_UP_ERROR = 80.0
-PATIENCE, PROGRESS = 5, 0.1  # a plateau: validations without this many points less error
-DROPS = 3  # the plateau after the third drop ends the run, as Fig. 4's does
+WARM_UP_ERROR = 80.0  # percent of training error, below which the warm-up ends
+PATIENCE, PROGRESS = 5, 0.1  # a plateau: so many validations without so many points less error
+DROPS = 3  # the plateau after the third drop ends the run, as in Fig. 4
 
 
 def schedule(
-    kind: str, base_lr: float, total_steps: int, milestones: tuple[float, ...] = (), warm_up_steps: int = 0
+    kind: Schedule, base_lr: float, total_steps: int, milestones: tuple[float, ...] = (), warm_up_steps: int = 0
 ) -> Callable[[int, int], float]:
-    """A function of (step, drops).
+    """The learning rate as a function of (step, drops).
 
-    ``"steps"``: ``base_lr`` divided by 10 at each of ``milestones``, fractions of ``total_steps``. ``"plateau"``:
-    divided by 10 for each drop. ``"cosine"``: to zero at ``total_steps`` (Loshchilov and Hutter 2017). The rate first
-    rises linearly over ``warm_up_steps``.
+    Args:
+        kind: ``"steps"`` divides ``base_lr`` by 10 at each milestone; ``"plateau"`` divides it by 10 for each drop;
+            ``"cosine"`` takes it to zero at ``total_steps`` (Loshchilov and Hutter 2017).
+        base_lr: the rate to start from.
+        total_steps: length of the run.
+        milestones: fractions of ``total_steps``.
+        warm_up_steps: steps over which the rate first rises linearly.
     """
 
     def steps(step, drops):
@@ -43,8 +48,8 @@ def schedule(
     return learning_rate
 
 
-def note_plateau(state: State, error: float) -> None:
-    """Take note of a validation error: after ``PATIENCE`` without progress the rate drops, at last the run ends."""
+def update_plateau(state: State, error: float) -> None:
+    """Count a validation error: after ``PATIENCE`` without progress the rate drops or, finally, the run ends."""
     if error <= state.plateau_error - PROGRESS:
         state.plateau_error, state.plateau_epochs = error, 0
         return

@@ -1,37 +1,39 @@
-"""The training step: exact over replicas, unequal shares and parts of a batch, with what a run watches."""
+"""The training step: exact for any number of replicas, unequal shares and accumulated gradients."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_resnet.structure import stage_of
 from keras_resnet.training.stepping.keras_hooks import NoSymbolicBuild
+from keras_resnet.typing import Tensor
 
 
 class Step(NoSymbolicBuild):
-    """What a ``keras.Model`` needs to train under any ``tf.distribute`` strategy; a class to inherit beside it.
+    """A mixin that lets a ``keras.Model`` train under any ``tf.distribute`` strategy.
 
-    One step is one batch over all replicas, whatever the shares: losses are summed and divided by the number of
-    examples of all replicas, so unequal shares weigh right. With ``accumulate`` each replica goes through its share
-    in that many parts, one after the other, and the gradients are summed before the one update: the update of the
-    whole batch, but for batch normalization, which sees the parts. ``timed`` measures the wait for input, which
-    TensorFlow forbids under op determinism.
+    One step trains on one batch, shared among all replicas. Losses are summed and divided by the number of examples on
+    all replicas, so unequal shares get the right weight. With ``accumulate`` each replica works through its share in
+    that many parts, one after the other, and sums their gradients before the single update. That is the update of the
+    whole batch, except for batch normalization, which sees the parts. ``timed`` measures the wait for input; TensorFlow
+    forbids that under op determinism.
 
-    A model gives ``forward(*batch)``, the losses ``[batch]`` and other values, float32 ``[batch, values_size]``;
-    ``update_metrics(batch, losses, values)``, of the metrics in the list ``running``; and ``saved()``, what a run
-    saves.
+    The model that inherits it provides ``forward(*batch)``, which returns losses ``[batch]`` and other values, float32
+    ``[batch, values_size]``; ``update_metrics(batch, losses, values)``, which updates the list ``train_metrics``; and
+    ``saved()``, the model that a run saves.
 
     Attributes after a step, equal on all replicas:
         gradient_squares: ``[stages]`` squared norms of the last gradient, in the order of ``stages``.
-        step: steps done; an optimizer counts updates, and loss scaling skips some.
+        step: steps done. The optimizer counts updates, of which loss scaling skips some.
         bad_step: the first step since the last reset whose loss or gradient was not finite, else -1.
-        skips: updates in a row that loss scaling has skipped.
+        skips: consecutive updates that loss scaling has skipped.
         stop_votes: how many replicas had ``stop_request`` set.
     """
 
-    if TYPE_CHECKING:  # what keras.Model, and the class that inherits both, have
+    if TYPE_CHECKING:  # defined by keras.Model, or by the class that inherits both
         name: str
         optimizer: Any
         variables: list
@@ -47,23 +49,23 @@ class Step(NoSymbolicBuild):
         test_step: Callable[..., Any]
         get_metrics_result: Callable[[], dict[str, Any]]
         reset_metrics: Callable[[], None]
-        running: list
+        train_metrics: list[keras.metrics.Metric]
         values_size: int
         forward: Callable[..., tuple[Any, Any]]
         update_metrics: Callable[..., None]
         saved: Callable[[], keras.Model]
 
     def compile(self, optimizer: keras.optimizers.Optimizer, accumulate: int = 1, timed: bool = True) -> None:
-        """Take an :class:`SGD`, put loss scaling around it under mixed_float16, and make the step's variables.
+        """Set the optimizer, with loss scaling around it under mixed_float16, and create the step's variables.
 
         Args:
-            optimizer: of the model's weights.
-            accumulate: in how many parts each replica goes through its share of a batch.
+            optimizer: an :class:`SGD`, which updates the model's weights.
+            accumulate: into how many parts each replica splits its share of a batch.
             timed: measure the wait for input.
         """
         super().compile(optimizer, jit_compile=False)  # type: ignore[misc]
         self.optimizer.build(self.trainable_variables)
-        self.train_function = self.test_function = None  # of the variables of an earlier call
+        self.train_function = self.test_function = None  # they hold the variables of an earlier call
         self.accumulate, self.timed = accumulate, timed
         self.stages = list(dict.fromkeys(stage_of(v.path) for v in self.trainable_variables))
         local = {"trainable": False, "aggregation": tf.VariableAggregation.NONE}
@@ -78,10 +80,10 @@ class Step(NoSymbolicBuild):
         )
 
     @property
-    def metrics(self):
-        return self.running
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return self.train_metrics
 
-    def train_step(self, data):
+    def train_step(self, data: tuple[Tensor, ...]) -> None:
         context = tf.distribute.get_replica_context()
         share = tf.cast(tf.shape(data[0])[0], tf.float32)
         examples, votes = context.all_reduce(tf.distribute.ReduceOp.SUM, [share, self.stop_request.read_value()])
@@ -95,14 +97,14 @@ class Step(NoSymbolicBuild):
         self.update_metrics(data, losses, values)
 
     def _gradients(self, data, examples):
-        """Losses and values of the replica's examples, and its share of the gradient."""
+        """Losses and values of this replica's examples, and its share of the gradient."""
         if self.accumulate == 1:
             return self._part(data, examples)
         count, parts = tf.shape(data[0])[0], self.accumulate
 
         def body(i, losses, values, gradients):
             part = slice(i * count // parts, (i + 1) * count // parts)
-            new_losses, new_values, new_gradients = self._part([each[part] for each in data], examples)
+            new_losses, new_values, new_gradients = self._part([tensor[part] for tensor in data], examples)
             summed = [a + b for a, b in zip(gradients, new_gradients, strict=True)]
             return i + 1, losses.write(i, new_losses), values.write(i, new_values), summed
 
@@ -136,26 +138,26 @@ class Step(NoSymbolicBuild):
         self.gradient_squares.assign(squares)
         self.stop_votes.assign(votes)
 
-    def local(self, variable):
-        """The value of ``variable`` on this worker's first replica, NumPy."""
+    def local(self, variable: tf.Variable) -> np.ndarray:
+        """The value of ``variable`` on this worker's first replica."""
         return self.distribute_strategy.experimental_local_results(variable)[0].numpy()
 
-    def take_waited(self) -> float:
-        """Seconds waited for input since the last call."""
+    def reset_waited(self) -> float:
+        """Return the seconds spent waiting for input since the last call, and start again at zero."""
         seconds = float(self.local(self.waited))
         self.waited.assign(0.0)
         return seconds
 
-    def own_variables(self) -> list:
-        """All that a checkpoint keeps: weights, statistics, seeds, optimizer, steps, and skips in a row."""
+    def checkpoint_variables(self) -> list:
+        """Everything a checkpoint keeps but the metrics: weights, statistics, seeds, optimizer, steps and skips."""
         return [*self.variables, *self.optimizer.variables, self.step, self.skips]
 
-    def running_variables(self) -> list:
-        """The metrics' variables."""
+    def metric_variables(self) -> list:
+        """The variables of the metrics."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
-    def sync_batch_norm_statistics(self):
-        """Give all replicas the mean of their moving statistics, which each keeps of its own examples."""
+    def sync_batch_norm_statistics(self) -> None:
+        """Average the moving statistics over the replicas, each of which has kept those of its own examples."""
         strategy = self.distribute_strategy
         statistics = [v for v in self.non_trainable_variables if v.dtype.startswith("float")]
         if strategy.num_replicas_in_sync == 1 or not statistics:
@@ -173,21 +175,21 @@ class Step(NoSymbolicBuild):
 
         mean()
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> None:
         if self.train_function is None or force:
             self.train_function = self._function(self.train_step)
 
-    def make_test_function(self, force=False):
+    def make_test_function(self, force: bool = False) -> None:
         if self.test_function is None or force:
             self.test_function = self._function(self.test_step)
 
     def _function(self, step):
-        """``step`` on the next batch; results stay in variables, which Keras reads over all replicas when asked."""
+        """A function that runs ``step`` on the next batch and leaves the results in variables, for Keras to read."""
         strategy = self.distribute_strategy
         now = tf.timestamp if self.timed else lambda: tf.constant(0.0, tf.float64)
 
         def after(arrival, data):
-            with tf.control_dependencies([arrival]):  # else a step that takes every thread is counted as waiting
+            with tf.control_dependencies([arrival]):  # else a step that uses every thread counts as waiting
                 step(tf.nest.map_structure(tf.identity, data))
 
         @tf.function(reduce_retracing=True)
@@ -204,7 +206,7 @@ class Step(NoSymbolicBuild):
         names = dict.fromkeys((metric.name for metric in self.metrics), 0.0)
 
         def function(iterator):
-            if not isinstance(iterator, (tf.data.Iterator, tf.distribute.DistributedIterator)):  # of train_on_batch
+            if not isinstance(iterator, (tf.data.Iterator, tf.distribute.DistributedIterator)):  # from train_on_batch
                 batch = tuple(part for part in next(iterator) if part is not None)
                 iterator = iter(tf.data.Dataset.from_tensors(batch))
             run(iterator)

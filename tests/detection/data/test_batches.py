@@ -1,4 +1,4 @@
-"""Training batches: objects stay on their places, padding is marked, order and draws are functions of the step."""
+"""Training batches: boxes follow their objects, padding is marked, and order and draws are functions of the step."""
 
 import json
 
@@ -7,17 +7,17 @@ import pytest
 from PIL import Image
 
 from keras_resnet.data.pipelines import Shard
-from keras_resnet.detection import detection_batches
-from keras_resnet.detection.data.batches import grouped, resized
+from keras_resnet.detection import ImageSize, detection_batches
+from keras_resnet.detection.data.batches import grouped_positions, resized_sides
 from keras_resnet.detection.data.coco_data import open_coco
 from keras_resnet.weights import Preprocessing
 
-PLAIN = Preprocessing(mean=[0, 0, 0])
+PLAIN, SMALL = Preprocessing(mean=[0, 0, 0]), ImageSize(60, 100)
 
 
 @pytest.fixture
 def photos(tmp_path):
-    """Six photos, wide and tall, black but for one white box each; one of them holds a crowd only."""
+    """Six black photos, wide and tall, with a white box each, which is a crowd in one of them."""
     images, annotations = [], []
     for i in range(6):
         width, height = (90, 60) if i % 2 else (50, 80)
@@ -35,10 +35,10 @@ def photos(tmp_path):
 
 def test_boxes_are_where_the_white_is_resized_and_mirrored(photos):
     mirrored = []
-    for batch in detection_batches(photos, PLAIN, 2, 120, 200).take(12):
-        for image, extent, boxes, kinds, _, _ in zip(*(part.numpy() for part in batch), strict=True):
+    for batch in detection_batches(photos, PLAIN, 2, ImageSize(120, 200)).take(12):
+        for image, extent, boxes, statuses, _, _ in zip(*(part.numpy() for part in batch), strict=True):
             assert min(extent) == 120
-            assert kinds.tolist() == [1]
+            assert statuses.tolist() == [1]
             x1, y1, x2, y2 = boxes[0]
             rows, columns = (np.nonzero((image[..., 0] > 127).any(axis=axis))[0] for axis in (1, 0))
             np.testing.assert_allclose([columns[0], rows[0]], [x1, y1], atol=1.01)
@@ -51,31 +51,29 @@ def test_boxes_are_where_the_white_is_resized_and_mirrored(photos):
     assert 4 < sum(mirrored) < 20
 
 
-def test_photos_without_objects_to_learn_are_left_out_and_padding_is_marked(photos):
-    seen = list(detection_batches(photos, PLAIN, 5, 60, 100).take(4))
-    assert all(batch[3].numpy().shape == (5, 1) for batch in seen)
-    assert all((batch[3].numpy() == 1).all() for batch in seen)  # the photo of a crowd alone has kind -1
+def test_photos_without_objects_to_learn_from_are_left_out(photos):
+    batches = list(detection_batches(photos, PLAIN, 5, SMALL).take(4))
+    assert all(batch[3].numpy().shape == (5, 1) for batch in batches)
+    assert all((batch[3].numpy() == 1).all() for batch in batches)  # the crowd has the status -1
 
 
 def test_any_step_is_reached_at_once_and_shards_together_are_one_device(photos):
-    whole = list(detection_batches(photos, PLAIN, 4, 60, 100, seed=3).take(20))
-    later = list(detection_batches(photos, PLAIN, 4, 60, 100, seed=3, start_step=17).take(3))
+    whole = list(detection_batches(photos, PLAIN, 4, SMALL, seed=3).take(20))
+    later = list(detection_batches(photos, PLAIN, 4, SMALL, seed=3, start_step=17).take(3))
     for first, second in zip(whole[17:], later, strict=True):
         for a, b in zip(first, second, strict=True):
             np.testing.assert_array_equal(a, b)
-    halves = [
-        list(detection_batches(photos, PLAIN, 4, 60, 100, seed=3, shard=Shard(i, 2, 2)).take(3)) for i in range(2)
-    ]
+    halves = [list(detection_batches(photos, PLAIN, 4, SMALL, seed=3, shard=Shard(i, 2, 2)).take(3)) for i in range(2)]
     for step in range(3):
         seeds = np.concatenate([half[step][5].numpy() for half in halves])
         np.testing.assert_array_equal(seeds, whole[step][5])
 
 
-def test_groups_hold_every_example_of_their_run_once_and_sort_shapes():
-    shapes = np.where(np.arange(40) % 2, 0.7, 1.4).astype("float32")
-    batches = [b.numpy() for b, _ in grouped(shapes, 5, seed=0).take(32)]
+def test_batches_of_like_aspect_ratio_hold_every_example_of_their_run_once():
+    ratios = np.where(np.arange(40) % 2, 0.7, 1.4).astype("float32")
+    batches = [b.numpy() for b, _ in grouped_positions(ratios, 5, seed=0).take(32)]
     assert sorted(np.concatenate(batches)[:80].tolist()) == sorted([*range(40)] * 2)
-    mixed = [len(set(shapes[batch])) > 1 for batch in batches]
+    mixed = [len(set(ratios[batch])) > 1 for batch in batches]
     assert sum(mixed) <= 2  # one in each run of 16 at most
 
 
@@ -83,4 +81,4 @@ def test_groups_hold_every_example_of_their_run_once_and_sort_shapes():
     ("height", "width", "expected"), [(375, 500, (600, 800)), (500, 375, (800, 600)), (300, 900, (333, 1000))]
 )
 def test_the_shorter_side_is_600_unless_the_longer_passes_1000(height, width, expected):
-    assert tuple(int(side) for side in resized(height, width, 600, 1000)) == expected
+    assert tuple(int(side) for side in resized_sides(height, width, 600, 1000)) == expected

@@ -1,4 +1,4 @@
-"""ImageNet DET as its archives unpack: lists, WordNet ids, corners from 0, both included."""
+"""ImageNet DET as its archives unpack: lists, WordNet ids, and inclusive corners counted from 0."""
 
 import pytest
 from PIL import Image
@@ -27,7 +27,7 @@ def det(tmp_path):
     return tmp_path
 
 
-def test_a_list_s_photos_and_their_objects(det):
+def test_the_photos_of_a_list_have_their_objects(det):
     data = open_det(det, det / "val2.txt", det / "classes.txt")
     assert (data.name, data.classes, [p.id for p in data.photos]) == ("val2", ("accordion", "air plane"), ["b", "a"])
     objects = data.photos[1].objects
@@ -43,5 +43,5 @@ def test_missing_files_and_other_classes_are_named(det):
     with pytest.raises(InputError, match=r"a\.xml has an object of the unknown class 'n02'"):
         open_det(det, det / "val2.txt", det / "classes.txt")
     (det / "classes.txt").write_text("n01\n")
-    with pytest.raises(InputError, match="a class a line"):
+    with pytest.raises(InputError, match="a class on each line"):
         open_det(det, det / "val2.txt", det / "classes.txt")

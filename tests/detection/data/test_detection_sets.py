@@ -12,22 +12,22 @@ from keras_resnet.data import Shard
 from keras_resnet.detection import (
     PROTOCOLS,
     DetectionSettings,
+    ImageSize,
     detection_batches,
-    first,
     open_coco,
     open_coco_sets,
     open_voc_sets,
-    photos_of,
+    read_photos,
     train,
 )
 from keras_resnet.detection.data.photos import join
-from keras_resnet.detection.training.photo_reading import pictures_of, readable, with_files
+from keras_resnet.detection.training.photo_reading import read_share, readable, with_files
 from keras_resnet.weights import Preprocessing
 
 
-def test_own_photos_coco_s_archives_and_a_single_part(rectangles, tmp_path):
-    own = open_coco_sets(str(rectangles))
-    assert (len(own.train), len(own.validation), own.test) == (12, 6, None)
+def test_the_layouts_of_your_photos_coco_s_archives_and_a_single_part(rectangles, tmp_path):
+    yours = open_coco_sets(str(rectangles))
+    assert (len(yours.train), len(yours.validation), yours.test) == (12, 6, None)
     official = tmp_path / "coco"
     (official / "annotations").mkdir(parents=True)
     for part, name in (("train", "train2017"), ("val", "val2017")):
@@ -68,7 +68,7 @@ def test_parts_without_annotations_are_no_training_or_validation_parts(bare, pur
     assert not (tmp_path / "run").exists()
 
 
-def test_nothing_of_the_kind_is_named(tmp_path):
+def test_a_folder_without_detection_data_is_named(tmp_path):
     with pytest.raises(InputError, match=r"holds no detection data in COCO's layout, one of train\.json with train/"):
         open_coco_sets(str(tmp_path))
     with pytest.raises(InputError, match="as the VOC archives unpack"):
@@ -76,13 +76,13 @@ def test_nothing_of_the_kind_is_named(tmp_path):
 
 
 def test_scoring_a_validation_part_opens_no_other(rectangles, tmp_path):
-    """The training part is no JSON file at all."""
+    """The file of the training part is not JSON."""
     shutil.copytree(rectangles / "val", tmp_path / "val")
     shutil.copy(rectangles / "val.json", tmp_path / "val.json")
     (tmp_path / "train.json").write_text("{")
     found = open_coco_sets(str(tmp_path))
     assert len(found.part("val")) == 6
-    with pytest.raises(InputError, match=r"train\.json is no JSON file"):
+    with pytest.raises(InputError, match=r"train\.json is not a JSON file"):
         found.part("train")
 
 
@@ -101,7 +101,7 @@ def test_files_that_do_not_decode_are_named_and_left_out_or_end_in_one_sentence(
     assert 100 not in {image["id"] for image in kept.dataset["images"]}
     assert "100.png" in capsys.readouterr().err
     with pytest.raises(InputError, match=r"100\.png does not decode"):
-        list(photos_of(data))
+        list(read_photos(data))
 
 
 def test_a_photo_that_does_not_decode_is_left_out_of_a_joined_set_too(rectangles, tmp_path, capsys):
@@ -121,7 +121,7 @@ def test_a_photo_that_does_not_decode_is_left_out_of_a_joined_set_too(rectangles
     kept = with_files(joined, readable(joined))
     assert len(kept) == len(parts[0]) + len(parts[1]) - 1
     assert f"left out {bad}" in capsys.readouterr().err
-    assert [photo.file for photo, _ in photos_of(kept)] == [
+    assert [photo.file for photo, _ in read_photos(kept)] == [
         photo.file for part in parts for photo in part.photos if photo.file != bad
     ]
 
@@ -136,22 +136,22 @@ def test_data_without_objects_cannot_be_trained_on(rectangles, tmp_path):
 
 def test_the_first_photos_keep_their_annotations(rectangles):
     whole = open_coco_sets(str(rectangles)).train
-    part = first(whole, 3)
+    part = whole.first(3)
     assert (part.name, [photo.id for photo in part.photos]) == ("first 3 of train", [0, 1, 2])
     assert {entry["image_id"] for entry in part.dataset["annotations"]} == {0, 1, 2}
-    assert first(whole, 100).name == "train"
+    assert whole.first(100).name == "train"
 
 
-EPOCHS = 16  # after which the batches that are sorted by shape together end with an epoch
+EPOCHS = 16  # after which a run of batches sorted by aspect ratio ends with an epoch
 
 
 def heights(boxes):
-    """Tops and bottoms, which mirroring leaves as they are."""
+    """Tops and bottoms, which mirroring does not change."""
     return tuple(sorted(map(tuple, boxes[:, 1::2].tolist())))
 
 
-def test_photos_lost_in_training_are_replaced_and_in_a_validation_missed(rectangles, tmp_path, capsys):
-    """By the next photo that has objects, with its own; a step is the same wherever training starts."""
+def test_lost_photos_are_replaced_in_training_and_missed_in_validation(rectangles, tmp_path, capsys):
+    """The next photo with objects replaces one; a step is the same wherever training starts."""
     shutil.copytree(rectangles / "train", tmp_path / "train")
     content = json.loads((rectangles / "train.json").read_text())
     content["annotations"] = [entry for entry in content["annotations"] if entry["image_id"] != 4]
@@ -162,21 +162,24 @@ def test_photos_lost_in_training_are_replaced_and_in_a_validation_missed(rectang
     (tmp_path / "train" / "11.png").write_bytes(b"damaged")
 
     def steps(start):
-        batches = detection_batches(data, Preprocessing(mean=[0, 0, 0]), 1, 96, 96, start_step=start)
+        batches = detection_batches(data, Preprocessing(mean=[0, 0, 0]), 1, ImageSize(96, 96), start_step=start)
         return [[part.numpy() for part in batch] for batch in batches.take(EPOCHS * 11 - start)]
 
     found = steps(0)
     for parts, again in zip(found[9:], steps(9), strict=True):
         for part, other in zip(parts, again, strict=True):
             np.testing.assert_array_equal(part, other)
-    said = capsys.readouterr().err
-    assert said.count("3.png cannot be read: No such file or directory. In train the next whole photo stands") == 1
-    assert said.count("11.png does not decode any more: Unknown") == 1
-    shown = Counter(heights(boxes[0]) for _, _, boxes, *_ in found)
-    times = [shown[heights(photo.objects.boxes)] for photo in data.photos]
+    messages = capsys.readouterr().err
+    assert (
+        messages.count("3.png cannot be read: No such file or directory. In train the next readable photo replaces")
+        == 1
+    )
+    assert messages.count("11.png no longer decodes: Unknown") == 1
+    counts = Counter(heights(boxes[0]) for _, _, boxes, *_ in found)
+    times = [counts[heights(photo.objects.boxes)] for photo in data.photos]
     assert times == [2 * EPOCHS, EPOCHS, EPOCHS, 0, 0, 2 * EPOCHS, *[EPOCHS] * 5, 0]
-    seen = []
-    images = [image for _, image in pictures_of(data, Shard(), lambda place, error: seen.append((place, str(error))))]
-    assert [place for place, image in enumerate(images) if image is None] == [place for place, _ in seen] == [3, 11]
-    assert "3.png cannot be read: No such file or directory" in seen[0][1]
-    assert "11.png does not decode" in seen[1][1]
+    lost = []
+    images = [image for _, image in read_share(data, Shard(), lambda place, error: lost.append((place, str(error))))]
+    assert [place for place, image in enumerate(images) if image is None] == [place for place, _ in lost] == [3, 11]
+    assert "3.png cannot be read: No such file or directory" in lost[0][1]
+    assert "11.png does not decode" in lost[1][1]

@@ -1,17 +1,17 @@
-"""Files as they are: whose photos are in two parts at once is seen by content, whatever they are called."""
+"""Sizes, orientations and contents of files; a photo in two parts at once is recognized by its content."""
 
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from keras_resnet import InputError
-from keras_resnet.detection import FasterRCNN, check_unseen, contents, load_detector, open_coco, viewed
-from keras_resnet.detection.data.photo_files import examined
-from keras_resnet.detection.data.photos import chosen
+from keras_resnet.detection import FasterRCNN, check_unseen, content_hashes, decode_upright, load_detector, open_coco
+from keras_resnet.detection.data.photo_files import examine_files
 
 
 def test_sizes_orientations_and_contents_are_those_of_the_files(tmp_path):
@@ -22,47 +22,46 @@ def test_sizes_orientations_and_contents_are_those_of_the_files(tmp_path):
     exif[0x0112] = 6
     picture.save(files[1], exif=exif)
     files[2].write_bytes(b"no picture")
-    found = examined(files)
+    found = examine_files(files)
     assert found[:, :3].tolist() == [[20, 40, 1], [20, 40, 6], [0, 0, 1]]
     expected = [hashlib.sha256(file.read_bytes()).digest()[:8] for file in files]
-    assert [int(each).to_bytes(8, "little") for each in found[:, 3]] == expected
+    assert [int(value).to_bytes(8, "little") for value in found[:, 3]] == expected
     Image.new("RGB", (10, 30)).save(files[0])
-    assert examined(files)[0, :2].tolist() == [30, 10]
+    assert examine_files(files)[0, :2].tolist() == [30, 10]
 
 
 @pytest.mark.parametrize("orientation", range(10))
-def test_a_photo_is_seen_as_pillow_turns_it(orientation, rng, tmp_path):
-    """An orientation that there is not, 0 or 9, turns nothing."""
+def test_a_photo_is_turned_as_pillow_turns_it(orientation, rng, tmp_path):
+    """An invalid orientation, 0 or 9, changes nothing."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(rng.integers(0, 256, (8, 12, 3), np.uint8)).save(tmp_path / "photo.png", exif=exif)
     with Image.open(tmp_path / "photo.png") as photo:
         expected = np.asarray(ImageOps.exif_transpose(photo))
-    np.testing.assert_array_equal(viewed((tmp_path / "photo.png").read_bytes()), expected)
+    np.testing.assert_array_equal(decode_upright((tmp_path / "photo.png").read_bytes()), expected)
 
 
-def test_the_same_photo_is_known_under_another_name_and_in_records(rectangles, tmp_path):
+def test_a_photo_is_recognized_under_another_name_and_in_records(rectangles, tmp_path):
     train, val = (open_coco(rectangles / f"{part}.json", rectangles / part) for part in ("train", "val"))
-    check_unseen(contents(train), val, "A detector")  # 0.png of both, but other pictures
+    check_unseen(content_hashes(train), val, "A detector")  # both have a 0.png, with different pictures
     content = json.loads((rectangles / "val.json").read_text())
     shutil.copytree(rectangles / "val", tmp_path / "val")
     shutil.copy(rectangles / "train" / "7.png", tmp_path / "val" / "2.png")
     (tmp_path / "val.json").write_text(json.dumps(content))
     mixed = open_coco(tmp_path / "val.json", tmp_path / "val")
     with pytest.raises(InputError, match=r"A detector is trained on 1 of the 6 photos of val, such as .*val/2\.png"):
-        check_unseen(contents(train), mixed, "A detector")
-    records = chosen(train, [3, 7])
-    records = type(records)(**(vars(records) | {"encoded": chosen(train, [3, 7]).read}))
-    np.testing.assert_array_equal(contents(records), contents(train)[[3, 7]])
+        check_unseen(content_hashes(train), mixed, "A detector")
+    records = replace(train.select([3, 7]), in_records=True)
+    np.testing.assert_array_equal(content_hashes(records), content_hashes(train)[[3, 7]])
 
 
-def test_what_a_detector_has_learned_from_travels_with_its_file(rectangles, classifier, tmp_path):
+def test_a_detector_s_file_knows_the_photos_it_has_learned_from(rectangles, classifier, tmp_path):
     train = open_coco(rectangles / "train.json", rectangles / "train")
     model = FasterRCNN(classifier, train.classes)
-    model.trained_on = contents(train)
+    model.trained_on = content_hashes(train)
     model.save(tmp_path / "detector.keras")
     loaded = load_detector(tmp_path / "detector.keras")
-    np.testing.assert_array_equal(loaded.trained_on, contents(train))
+    np.testing.assert_array_equal(loaded.trained_on, content_hashes(train))
     for a, b in zip(model.weights, loaded.weights, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
     with pytest.raises(InputError, match=r"detector\.keras is trained on 12 of the 12 photos of train"):

@@ -1,4 +1,4 @@
-"""COCO's and VOC's files: what is read, what is mended, and what is refused, with file and id."""
+"""The files of COCO and VOC: how they are read, which faults are repaired, and which are refused by file and id."""
 
 import json
 import shutil
@@ -8,7 +8,15 @@ import pytest
 from PIL import Image, ImageOps
 
 from keras_resnet import InputError
-from keras_resnet.detection import Detections, coco_scores, detection_batches, open_coco, open_voc, photos_of
+from keras_resnet.detection import (
+    Detections,
+    ImageSize,
+    coco_scores,
+    detection_batches,
+    open_coco,
+    open_voc,
+    read_photos,
+)
 from keras_resnet.weights import Preprocessing
 
 
@@ -40,7 +48,7 @@ def test_ids_with_gaps_become_numbers_and_crowds_are_ignored(tmp_path):
     assert second.objects.boxes.shape == (0, 4)
 
 
-def test_boxes_are_mended_and_counted(tmp_path, capsys):
+def test_boxes_are_clipped_and_counted(tmp_path, capsys):
     boxes = [[90, 40, 20, 20], [0, 0, 0, 5], [200, 0, 5, 5], [1, 1, 2, 2]]
     path = coco(tmp_path, annotations=[annotation(i, 5, 3, box) for i, box in enumerate(boxes)])
     found = open_coco(path, tmp_path)
@@ -79,11 +87,11 @@ def test_boxes_are_mended_and_counted(tmp_path, capsys):
         ),
         (
             {"images": [{"id": 5, "file_name": "no.jpg", "height": 1, "width": 1}]},
-            "lists 1 images that are not there: .*no.jpg",
+            "lists 1 images that are missing: .*no.jpg",
         ),
     ],
 )
-def test_what_is_not_coco_is_refused(changes, words, tmp_path):
+def test_other_content_than_coco_s_is_refused(changes, words, tmp_path):
     if "images" in changes:
         changes["annotations"] = []
     with pytest.raises(InputError, match=f"instances.json.* {words}|{words}"):
@@ -91,7 +99,7 @@ def test_what_is_not_coco_is_refused(changes, words, tmp_path):
 
 
 def test_annotations_without_iscrowd_are_scored_and_segmentations_not_kept(tmp_path):
-    """pycocotools alone ends in a KeyError."""
+    """pycocotools itself would end in a KeyError."""
     whole = annotation(1, 5, 3, [10, 10, 20, 30], segmentation=[[10, 10, 30, 10, 30, 40, 10, 40]])
     del whole["iscrowd"]
     found = open_coco(coco(tmp_path, annotations=[whole]), tmp_path)
@@ -101,7 +109,7 @@ def test_annotations_without_iscrowd_are_scored_and_segmentations_not_kept(tmp_p
     assert scores["AP"] == pytest.approx(1)
 
 
-def test_a_size_that_is_not_the_file_s_is_named(tmp_path):
+def test_another_size_than_the_file_s_is_named(tmp_path):
     path = coco(tmp_path)
     Image.new("RGB", (100, 50)).save(tmp_path / "5.jpg")
     Image.new("RGB", (50, 100)).save(tmp_path / "8.jpg")
@@ -112,7 +120,7 @@ def test_a_size_that_is_not_the_file_s_is_named(tmp_path):
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("as_shown", [False, True])
 def test_a_turned_photo_is_read_as_its_size_in_the_annotation_says(orientation, as_shown, tmp_path, capsys):
-    """Against Pillow's own turning; where size tells nothing, the stored picture, with a word."""
+    """Compared with Pillow's turning; where the size decides nothing, the stored picture is taken, with a warning."""
     stored = np.zeros((50, 100, 3), np.uint8)
     stored[:20, :60, 0], stored[30:, 70:, 1] = 200, 200
     exif = Image.Exif()
@@ -129,17 +137,17 @@ def test_a_turned_photo_is_read_as_its_size_in_the_annotation_says(orientation, 
     found = open_coco(path, tmp_path)
     expected = Image.open(tmp_path / "5.jpg")
     expected = np.asarray(ImageOps.exif_transpose(expected) if as_shown and sideways else expected)
-    ((photo, image), _) = photos_of(found)
+    ((photo, image), _) = read_photos(found)
     assert image.shape == (photo.height, photo.width, 3)
     assert np.abs(image.astype(int) - expected).max() < 12  # decoders differ by rounding
     assert ("keeps their size" in capsys.readouterr().err) == (orientation in (2, 3, 4))
-    for batch in detection_batches(found, Preprocessing(mean=[0, 0, 0]), 2, 50, 100).take(2):
+    for batch in detection_batches(found, Preprocessing(mean=[0, 0, 0]), 2, ImageSize(50, 100)).take(2):
         assert batch[1].numpy().tolist() == [[width, height]] * 2
 
 
-def test_no_json_is_refused(tmp_path):
+def test_a_file_that_is_not_json_is_refused(tmp_path):
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(InputError, match=r"x.json is no JSON file"):
+    with pytest.raises(InputError, match=r"x.json is not a JSON file"):
         open_coco(tmp_path / "x.json", tmp_path)
     (tmp_path / "x.json").write_text("[" * 100_000)
     with pytest.raises(InputError, match=r"x.json is nested too deeply"):
@@ -191,24 +199,24 @@ def test_voc_s_inclusive_corners_and_difficult_objects(tmp_path):
     [
         (an_object("unicorn"), r"000001.xml has an object of the unknown class 'unicorn'"),
         (an_object(box=(20, 1, 10, 5)), r"000001.xml has a box whose corners are in the wrong order"),
-        (an_object(box=("x", 1, 10, 5)), r"000001.xml is no annotation of VOC's"),
-        ("<object>", r"000001.xml is no annotation of VOC's"),
+        (an_object(box=("x", 1, 10, 5)), r"000001.xml is not an annotation file of VOC's"),
+        ("<object>", r"000001.xml is not an annotation file of VOC's"),
         (an_object("x" * 5000), r"000001.xml has an object of the unknown class 'x{100}'\."),
     ],
 )
-def test_what_is_not_voc_is_refused(objects, words, tmp_path):
+def test_other_content_than_voc_s_is_refused(objects, words, tmp_path):
     with pytest.raises(InputError, match=words):
         open_voc(voc(tmp_path, objects), (("VOC2007", "test"),))
 
 
 @pytest.mark.parametrize("side", ["0", "-5", "nan", "9" * 5000])
-def test_a_size_that_is_none_is_refused(side, tmp_path):
+def test_an_impossible_size_is_refused(side, tmp_path):
     devkit = voc(tmp_path, "", f"<size><width>{side}</width><height>50</height></size>")
-    with pytest.raises(InputError, match=r"000001.xml is no annotation of VOC's"):
+    with pytest.raises(InputError, match=r"000001.xml is not an annotation file of VOC's"):
         open_voc(devkit, (("VOC2007", "test"),))
 
 
-def test_a_photo_of_voc_of_another_size_is_refused_and_one_of_many_told(tmp_path, capsys):
+def test_a_photo_of_voc_of_another_size_is_refused_unless_it_is_one_of_many(tmp_path, capsys):
     devkit = voc(tmp_path, "")
     root = devkit / "VOC2007"
     Image.new("RGB", (50, 100)).save(root / "JPEGImages" / "000001.jpg")
@@ -226,7 +234,7 @@ def test_a_photo_of_voc_of_another_size_is_refused_and_one_of_many_told(tmp_path
 def test_lists_lead_nowhere_outside_their_folder(name, tmp_path):
     devkit = voc(tmp_path, "")
     (devkit / "VOC2007" / "ImageSets" / "Main" / "test.txt").write_text(f"{name}\n")
-    with pytest.raises(InputError, match=rf"test\.txt names the file '{name}\.xml', which is not one below"):
+    with pytest.raises(InputError, match=rf"test\.txt names the file '{name}\.xml', which is not below"):
         open_voc(devkit, (("VOC2007", "test"),))
 
 

@@ -1,4 +1,4 @@
-"""The rendered detection set: repeatable, unmended, and its boxes lie where the shapes are."""
+"""The rendered detection set: it is reproducible, needs no repairs, and its boxes are where the shapes are."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def test_a_seed_gives_one_picture_and_tight_boxes():
         assert (boxes <= [width, height, width, height]).all()
 
 
-def test_shapes_are_lighter_than_what_is_around_them():
+def test_shapes_are_brighter_than_their_surroundings():
     """The middle of a box is brighter than the picture, on average; a shifted box has no such middle."""
     inside, elsewhere = [], []
     for seed in range(60):
@@ -34,7 +34,7 @@ def test_shapes_are_lighter_than_what_is_around_them():
     assert np.mean(inside) > np.mean(elsewhere) + 20
 
 
-def test_files_are_coco_s_and_need_no_mending(tmp_path, capsys):
+def test_files_are_coco_s_and_need_no_repair(tmp_path, capsys):
     rendered_scenes.write(tmp_path, {"train": 12, "val": 3})
     found = open_coco(tmp_path / "train.json", tmp_path / "train")
     assert capsys.readouterr().err == ""

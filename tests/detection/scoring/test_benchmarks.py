@@ -1,4 +1,4 @@
-"""A benchmark opens the part that is named, also one without objects, and its files name that part."""
+"""A benchmark opens the named part, also one without objects, and names it in its submission files."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from keras_resnet import InputError
-from keras_resnet.detection import BENCHMARKS, Detections, first, open_coco
+from keras_resnet.detection import BENCHMARKS, Detections, open_coco
 
 FOUND = Detections([[0, 0, 10, 20]], [1], [0.5])
 OBJECT = (
@@ -48,7 +48,7 @@ def test_voc_opens_the_year_and_list_that_are_named(devkit, benchmark, part, tmp
 def test_voc_2012_s_test_part_gives_files_without_annotations(devkit, tmp_path):
     data = BENCHMARKS["voc2012"].open(str(devkit), None, "test")
     assert (data.annotated, data.photos[0].width, data.photos[0].height) == (False, 40, 30)
-    BENCHMARKS["voc2012"].write(tmp_path / "out", first(data, 1), "test", {"2012_test": FOUND})
+    BENCHMARKS["voc2012"].write(tmp_path / "out", data.first(1), "test", {"2012_test": FOUND})
     assert (tmp_path / "out" / "comp4_det_test_bicycle.txt").read_text().startswith("2012_test 0.5")
     (devkit / "VOC2012" / "Annotations" / "2012_val.xml").unlink()
     with pytest.raises(InputError, match=r"2012_val\.xml cannot be read"):
@@ -83,6 +83,6 @@ def test_coco_s_image_info_has_photos_but_no_objects(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["coco", "voc2007", "det"])
-def test_the_folder_of_a_user_who_is_not_known_is_one_that_is_not_there(name):
+def test_the_home_folder_of_an_unknown_user_is_missing(name):
     with pytest.raises(InputError, match="~nobody-of-this-name"):
         BENCHMARKS[name].open("~nobody-of-this-name", None, "val")

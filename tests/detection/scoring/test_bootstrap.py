@@ -1,4 +1,4 @@
-"""The quick mean AP is COCO's, and the paired interval knows better from equal."""
+"""The fast mean AP equals COCO's, and paired intervals tell better detectors from equal ones."""
 
 import numpy as np
 import pytest
@@ -28,9 +28,9 @@ def guesses(photos, noise, seed=0):
 
 
 def hard_set(seed):
-    """Random photos of two classes with crowds of which one holds other objects, 150 detections a photo, equal scores.
+    """Random photos of two classes, with crowds that contain other objects, 150 detections per photo, and equal scores.
 
-    A seventh of the objects is a crowd; detections lie on objects, within crowds, and anywhere.
+    A seventh of the objects are crowds; detections lie on objects, within crowds, and anywhere.
     """
     rng = np.random.default_rng(seed)
     images, annotations, found = [], [], {}
@@ -49,15 +49,15 @@ def hard_set(seed):
             annotations.append(entry | {"id": len(annotations), "area": side[0] * side[1], "iscrowd": int(flag)})
         near = true[rng.integers(0, 7, 90)] + rng.normal(0, 4, (90, 4))
         near[:, 2:] = np.maximum(near[:, 2:], near[:, :2] + 1)
-        seen = np.concatenate([near, boxes(60, 10, 40)])
-        found[image + 5] = Detections(seen, np.full(150, image % 2), rng.integers(0, 40, 150) / 40)
+        detected = np.concatenate([near, boxes(60, 10, 40)])
+        found[image + 5] = Detections(detected, np.full(150, image % 2), rng.integers(0, 40, 150) / 40)
     categories = [{"id": 3, "name": "a"}, {"id": 8, "name": "b"}]
     dataset = {"images": images, "annotations": annotations, "categories": categories}
     return DetectionData("hard", ("a", "b"), (), (3, 8), dataset), found
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.1])
-def test_mean_ap_is_pycocotools_own(photos, noise):
+def test_mean_ap_equals_that_of_pycocotools(photos, noise):
     found = guesses(photos, noise)
     scores = coco_scores(photos.dataset, found, list(photos.categories))
     assert Matches(photos, found).mean_ap() == pytest.approx(scores["AP"], abs=1e-12)
@@ -74,21 +74,22 @@ def test_crowds_and_more_than_100_detections_count_as_in_pycocotools(seed):
 
 
 def test_a_sample_of_photos_is_scored_like_a_set_of_them():
-    """Photos drawn not at all, once or three times: what pycocotools says of a set with as many copies of them.
+    """Photos are drawn not at all, once or three times, and pycocotools scores a set with as many copies of them.
 
-    The scores differ, because copies of one photo lie together there, which orders equal scores otherwise.
+    The scores differ slightly: copies of one photo are neighbors there, which orders equal scores differently.
     """
     data, found = hard_set(0)
     rng = np.random.default_rng(0)
-    found = {i: Detections(each.boxes, each.classes, rng.random(150)) for i, each in found.items()}
+    found = {i: Detections(part.boxes, part.classes, rng.random(150)) for i, part in found.items()}
     times = np.array([0, 1, 3] * 4)
     images, annotations, copies = [], [], {}
     for image, count in zip(data.dataset["images"], times, strict=True):
         for copy in range(count):
             number = 100 * image["id"] + copy
             images.append({**image, "id": number})
-            own = [entry for entry in data.dataset["annotations"] if entry["image_id"] == image["id"]]
-            annotations += [{**entry, "image_id": number, "id": len(annotations) + n} for n, entry in enumerate(own)]
+            entries = [entry for entry in data.dataset["annotations"] if entry["image_id"] == image["id"]]
+            copied = enumerate(entries, start=len(annotations))
+            annotations += [{**entry, "image_id": number, "id": identifier} for identifier, entry in copied]
             copies[number] = found[image["id"]]
     dataset = {**data.dataset, "images": images, "annotations": annotations}
     drawn = coco_scores(dataset, copies, [3, 8])["AP50"]
@@ -97,20 +98,20 @@ def test_a_sample_of_photos_is_scored_like_a_set_of_them():
     chosen = [image["id"] for image, count in zip(data.dataset["images"], once, strict=True) if count]
     part = {key: [e for e in data.dataset[key] if e[by] in chosen] for key, by in
             (("images", "id"), ("annotations", "image_id"))}  # fmt: skip
-    alone = coco_scores({**data.dataset, **part}, {i: found[i] for i in chosen}, [3, 8])["AP50"]
-    assert Matches(data, found, (0.5,)).mean_ap(once) == pytest.approx(alone, abs=1e-12)
+    expected = coco_scores({**data.dataset, **part}, {i: found[i] for i in chosen}, [3, 8])["AP50"]
+    assert Matches(data, found, (0.5,)).mean_ap(once) == pytest.approx(expected, abs=1e-12)
 
 
 def test_ignored_objects_of_data_without_a_coco_file_count_as_crowds():
-    """VOC's ids are strings; the difficult object takes two detections, and the third finds the other object."""
+    """VOC's ids are strings; two detections match the difficult object, and the third finds the other one."""
     objects = Truths([[0, 0, 90, 90], [10, 10, 50, 50]], [0, 0], [True, False])
     data = DetectionData("voc", ("dog",), (Photo("000001", None, 100, 100, objects),))
-    seen = Detections([[60, 60, 80, 80], [60, 10, 80, 30], [10, 10, 50, 50]], [0, 0, 0], [0.9, 0.8, 0.7])
-    assert Matches(data, {"000001": seen}).mean_ap() == pytest.approx(1.0)
+    detections = Detections([[60, 60, 80, 80], [60, 10, 80, 30], [10, 10, 50, 50]], [0, 0, 0], [0.9, 0.8, 0.7])
+    assert Matches(data, {"000001": detections}).mean_ap() == pytest.approx(1.0)
 
 
 @pytest.mark.long
-def test_intervals_hold_the_value_and_tell_better_from_equal(photos):
+def test_intervals_contain_the_value_and_tell_better_from_equal(photos):
     good, bad = (Matches(photos, guesses(photos, noise), (0.5,)) for noise in (0.03, 0.25))
     low, high = interval(good.draws())
     assert low < good.mean_ap() < high

@@ -1,4 +1,4 @@
-"""COCO's scores over all images, with crowds and true areas, and its result file."""
+"""COCO's scores over all images, with crowds and true areas, and the benchmarks' result files."""
 
 import json
 
@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from keras_resnet import InputError
-from keras_resnet.detection import Detections, coco_scores, write_coco, write_det, write_voc
+from keras_resnet.detection import (
+    DetectionData,
+    Detections,
+    Photo,
+    Truths,
+    coco_scores,
+    write_coco,
+    write_det,
+    write_voc,
+)
 
 
 def dataset(*annotations):
@@ -43,7 +52,7 @@ def test_overlap_decides_by_threshold():
     assert {name: scores[name] for name in expected} == pytest.approx(expected)
 
 
-def test_a_crowd_takes_any_number_of_detections():
+def test_a_crowd_matches_any_number_of_detections():
     truth = dataset((1, [0, 0, 90, 90], 1), (2, BOX, 0))
     inside = found([0, 0, 20, 20], [30, 30, 60, 60])
     assert coco_scores(truth, {1: inside, 2: found([10, 10, 50, 50])}, [7])["AP"] == pytest.approx(1.0)
@@ -51,13 +60,13 @@ def test_a_crowd_takes_any_number_of_detections():
 
 @pytest.mark.parametrize(("box", "score"), [([np.nan, 10, 50, 50], 0.9), ([10, 10, 50, 50], np.nan)])
 def test_detections_that_are_not_finite_are_refused(box, score):
-    """COCO's scorer takes a box of NaN for right: it asks whether the overlap is too small, which is false."""
+    """COCO's scorer would count a box of NaN as correct: it asks whether the overlap is too small, which is false."""
     with pytest.raises(InputError, match=r"A detection has box \[.*\] and score .*: leave out those that are not"):
         Detections([box], [0], [score])
 
 
 def test_an_annotation_with_the_id_0_can_be_found():
-    """pycocotools takes the id 0 of a match for none."""
+    """pycocotools takes a match with the id 0 for no match."""
     truth = dataset((1, BOX, 0))
     truth["annotations"][0]["id"] = 0
     assert coco_scores(truth, {1: found([10, 10, 50, 50])}, [7])["AP"] == pytest.approx(1.0)
@@ -68,17 +77,19 @@ def test_unknown_images_are_refused():
         coco_scores(dataset((1, BOX, 0)), {9: found(BOX)}, [7])
 
 
-def test_files_are_the_servers(tmp_path):
+def test_files_have_the_servers_formats(tmp_path):
     detections = {1: Detections([[9, 19, 50, 60]], [0], [0.5]), 2: Detections([[0, 0, 5, 6]], [1], [0.25])}
-    write_coco(tmp_path / "r.json", detections, [7, 90])
-    assert json.loads((tmp_path / "r.json").read_text())[1] == {
+    nothing = Truths([], [])
+    write_coco(tmp_path, DetectionData("instances_val2014", ("cat", "dog"), (), (7, 90)), "val", detections)
+    assert json.loads((tmp_path / "detections_val2014_results.json").read_text())[1] == {
         "image_id": 2, "category_id": 90, "bbox": [0.0, 0.0, 5.0, 6.0], "score": 0.25,
     }  # fmt: skip
-    write_voc(tmp_path / "voc", {"000001": detections[1]}, ["cat", "dog"], "val")
+    write_voc(tmp_path / "voc", DetectionData("voc", ("cat", "dog"), ()), "val", {"000001": detections[1]})
     assert (tmp_path / "voc" / "comp4_det_val_cat.txt").read_text() == "000001 0.500000 10.000 20.000 50.000 60.000\n"
     assert (tmp_path / "voc" / "comp4_det_val_dog.txt").read_text() == ""
-    write_det(tmp_path / "det.txt", {"b": detections[2], "a": detections[1]}, {"a": 7, "b": 20121})
-    assert (tmp_path / "det.txt").read_text().splitlines() == [
+    photos = (Photo("a", None, 9, 9, nothing, index=7), Photo("b", None, 9, 9, nothing, index=20121))
+    write_det(tmp_path, DetectionData("val2", ("cat", "dog"), photos), "val2", {"b": detections[2], "a": detections[1]})
+    assert (tmp_path / "detections_val2.txt").read_text().splitlines() == [
         "20121 2 0.250000 0.000 0.000 4.000 5.000",
         "7 1 0.500000 9.000 19.000 49.000 59.000",
     ]
@@ -89,8 +100,8 @@ def test_the_true_boxes_of_real_photos_are_perfect(real_data):
     categories = [category["id"] for category in truth["categories"]]
     detections = {}
     for image in truth["images"]:
-        own = [each for each in truth["annotations"] if each["image_id"] == image["id"] and not each["iscrowd"]]
-        corners = [[x, y, x + width, y + height] for x, y, width, height in (each["bbox"] for each in own)]
-        classes = [categories.index(each["category_id"]) for each in own]
-        detections[image["id"]] = Detections(corners, classes, [0.9] * len(own))
+        objects = [entry for entry in truth["annotations"] if entry["image_id"] == image["id"] and not entry["iscrowd"]]
+        corners = [[x, y, x + width, y + height] for x, y, width, height in (entry["bbox"] for entry in objects)]
+        classes = [categories.index(entry["category_id"]) for entry in objects]
+        detections[image["id"]] = Detections(corners, classes, [0.9] * len(objects))
     assert coco_scores(truth, detections, categories)["AP"] == pytest.approx(1.0)

@@ -1,4 +1,4 @@
-"""How a run judges its detector: on how many photos, and on all workers with one result."""
+"""How a run validates its detector: on how many photos, and with the same result on all workers."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,9 @@ from keras_resnet.detection import (
     DetectionSettings,
     DetectionTask,
     FasterRCNN,
-    contents,
+    ImageSize,
+    Proposals,
+    content_hashes,
     load_detector,
     open_coco,
     open_voc_sets,
@@ -33,16 +35,18 @@ def photos(rectangles):
 
 @pytest.fixture(scope="module")
 def model(classifier):
-    return FasterRCNN(classifier, ["red", "blue"], (1.5, 2.5), smallest=4.0, shorter=96, longer=96)
+    return FasterRCNN(classifier, ["red", "blue"], Proposals((1.5, 2.5), smallest=4.0), image_size=ImageSize(96, 96))
 
 
-def task_of(photos):
+def make_task(photos):
     settings = DetectionSettings(model="none", batch_size=1, steps=1, base_lr=0.001)
-    return DetectionTask(photos, photos, BENCHMARKS["coco"], settings, None, Preprocessing(mean=[0, 0, 0]), 1, (), 1e-4)
+    return DetectionTask(
+        photos, photos, BENCHMARKS["coco"], settings, None, Preprocessing(mean=[0, 0, 0]), PROTOCOLS["coco"]
+    )
 
 
 def repeated(photos, times):
-    """The photos of ``photos`` so many times, under ids of their own."""
+    """So many copies of all photos, each with an id of its own."""
     count = len(photos)
     dataset = {**photos.dataset, "images": [], "annotations": []}
     for number in range(times):
@@ -50,14 +54,15 @@ def repeated(photos, times):
             dataset["images"].append({**image, "id": image["id"] + number * count})
         for entry in photos.dataset["annotations"]:
             dataset["annotations"].append({**entry, "image_id": entry["image_id"] + number * count})
-    own = tuple(replace(photo, id=photo.id + number * count) for number in range(times) for photo in photos.photos)
-    return replace(photos, photos=own, dataset=dataset)
+    copies = photos.select([*range(count)] * times)
+    renamed = (replace(photo, id=photo.id + place // count * count) for place, photo in enumerate(copies.photos))
+    return replace(copies, photos=tuple(renamed), dataset=dataset)
 
 
 def test_the_best_is_chosen_on_the_whole_of_an_ordinary_part(model, photos):
-    """Of 66 photos the last two count, and the run's lines say so."""
+    """All 66 photos count, and the run says so."""
     many = repeated(photos, 11)
-    task, scored = task_of(many), []
+    task, scored = make_task(many), []
     benchmark = task.benchmark
     count = replace(benchmark, score=lambda data, found: scored.append(len(found)) or benchmark.score(data, found))
     values = replace(task, benchmark=count).validator(tf.distribute.get_strategy())(model, lambda: False)
@@ -66,7 +71,7 @@ def test_the_best_is_chosen_on_the_whole_of_an_ordinary_part(model, photos):
 
 
 def test_without_a_validation_part_last_keras_is_the_network(photos, classifier, tmp_path, capsys):
-    """As VOC 2012's protocol has it: all photos are learned from, and the server scores the test part."""
+    """VOC 2012's protocol: all photos are trained on, and the server scores the test part."""
     assert open_voc_sets("VOCdevkit", None, "07++12", "none").validation is None
     classifier.save(tmp_path / "classifier.keras")
     sizes = {"shorter_side": 48, "longer_side": 48, "anchor_scales": (1.5, 2.5), "smallest": 4.0, "regions": 8}
@@ -78,22 +83,22 @@ def test_without_a_validation_part_last_keras_is_the_network(photos, classifier,
     assert (result["steps"], result["val_examples"], result["train_examples"]) == (2, None, len(photos))
     assert "without a validation part: there is no best.keras, last.keras is the network" in capsys.readouterr().out
     assert not (tmp_path / "run" / "best.keras").exists()
-    np.testing.assert_array_equal(load_detector(tmp_path / "run" / "last.keras").trained_on, contents(photos))
+    np.testing.assert_array_equal(load_detector(tmp_path / "run" / "last.keras").trained_on, content_hashes(photos))
 
 
-def test_two_workers_look_at_half_the_photos_each_and_both_have_what_one_has(model, rectangles, tmp_path):
-    """Of five photos three and two; all that was found comes to both, bit for bit, and so do the scores."""
-    randomize(model.outer, np.random.default_rng(0))
+def test_two_workers_share_the_photos_and_both_have_the_result_of_one(model, rectangles, tmp_path):
+    """Three and two of five photos; both workers end with all detections and scores, bit for bit."""
+    randomize(model.box_predictor, np.random.default_rng(0))
     model.save(tmp_path / "detector.keras")
     script = (Path(__file__).with_name("score_on_workers.py"), tmp_path / "detector.keras", rectangles)
     for begun in ([Program(*script, tmp_path / "one")], start_workers(*script, tmp_path / "two")):
-        for done in [each.ended() for each in begun]:
+        for done in [program.ended() for program in begun]:
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     one, *two = (dict(np.load(tmp_path / f"{name}.npz")) for name in ("one-0", "two-0", "two-1"))
-    assert [int(each.pop("looked_at")) for each in (one, *two)] == [5, 3, 2]
+    assert [int(results.pop("looked_at")) for results in (one, *two)] == [5, 3, 2]
     assert sum(len(value) for name, value in one.items() if name.startswith("photo")) > 20
     assert min(one["AP50"], one["proposal_recall"]) > 0
-    for each in two:
-        assert each.keys() == one.keys()
+    for results in two:
+        assert results.keys() == one.keys()
         for name, value in one.items():
-            np.testing.assert_array_equal(each[name], value, err_msg=name)
+            np.testing.assert_array_equal(results[name], value, err_msg=name)

@@ -1,4 +1,4 @@
-"""The paper's schedules as rules of batch, and the four steps as a table."""
+"""The paper's schedules for any batch size and number of photos, and the four steps as a table."""
 
 import pytest
 

@@ -1,8 +1,9 @@
-"""What a run says."""
+"""The lines that a run prints while it trains."""
 
 import pytest
 
-from keras_resnet.training import Classification
+from keras_resnet.training import Classification, Settings
+from keras_resnet.training.context import RunContext
 from keras_resnet.training.display.console import Console, duration
 from keras_resnet.training.display.error_curves import Curves
 from keras_resnet.training.files.metrics_file import write_metrics
@@ -20,7 +21,7 @@ def test_durations(seconds, words):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Seconds of a clock that only the test moves."""
+    """A clock in seconds that only the test advances."""
     seconds = [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: seconds[0])
     return seconds
@@ -44,7 +45,7 @@ def test_one_line_an_epoch_with_error_speed_and_time_left(capsys, clock):
     )
 
 
-def test_slow_steps_are_shown_from_the_first_ten_seconds_on_and_ever_less_often(capsys, clock):
+def test_slow_steps_are_shown_after_ten_seconds_and_then_less_and_less_often(capsys, clock):
     """Steps of 4 images in 4.8 seconds, before any window has ended."""
     console = Console()
     for step in range(1, 22):
@@ -55,12 +56,13 @@ def test_slow_steps_are_shown_from_the_first_ten_seconds_on_and_ever_less_often(
     assert lines[0] == "epoch 1/10  step 2/1000  0.83 images/s  0:10, 1:19:50 left"
 
 
-def test_a_continued_run_shows_the_last_values_of_before(tmp_path, capsys):
-    """Stopped in the validation of an epoch: the line of that validation has loss and error."""
+def test_a_continued_run_shows_the_last_values_of_the_earlier_process(tmp_path, capsys):
+    """A run stopped in a validation: the line of that validation still has loss and error."""
     rows = [{"split": "train", "step": 100, "images": 400, "loss": 1.25, "error": 40.0, "learning_rate": 0.1}]
     workdir = Workdir(tmp_path, {})
     write_metrics(tmp_path / "metrics.csv", rows, Classification.metric_names)
     console = Console()
-    Curves(workdir, State(step=100), CALENDAR, 4, Classification, console)
+    context = RunContext(Settings(batch_size=4), Classification, workdir, CALENDAR, State(step=100), None)
+    Curves(context, console)
     console.validation(State(step=100), CALENDAR, "val_error 38.50 %")
     assert "step 100/1000  loss 1.250  error 40.0 %  rate 0.1" in capsys.readouterr().out

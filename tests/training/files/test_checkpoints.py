@@ -1,4 +1,4 @@
-"""A checkpoint is whole or passed over, and a failed one leaves those before it."""
+"""A damaged checkpoint is skipped, and a failed save leaves the earlier ones."""
 
 import json
 import resource
@@ -42,7 +42,7 @@ def test_checkpoints_kept_every_so_many_steps_stay(tmp_path):
 
 @pytest.mark.parametrize("file", ["variables.npz", "state.json"])
 @pytest.mark.parametrize("damage", ["bit", "cut", "gone"])
-def test_a_damaged_newest_one_falls_back_with_a_warning(folder, file, damage, capsys):
+def test_a_damaged_newest_checkpoint_is_skipped_with_a_warning(folder, file, damage, capsys):
     path = folder.path / "step-000000040" / file
     content = bytearray(path.read_bytes())
     if damage == "gone":
@@ -51,12 +51,12 @@ def test_a_damaged_newest_one_falls_back_with_a_warning(folder, file, damage, ca
         content[len(content) // 2] ^= 1
         path.write_bytes(content if damage == "bit" else content[: len(content) // 2])
     assert folder.newest()[1] == {"step": 30}
-    said = capsys.readouterr().err
-    assert "step-000000040" in said
-    assert "damaged" in said
+    message = capsys.readouterr().err
+    assert "step-000000040" in message
+    assert "damaged" in message
 
 
-def test_all_damaged_is_no_fresh_start(folder):
+def test_if_all_are_damaged_the_run_does_not_start_afresh(folder):
     for found in folder.path.glob("*/state.json"):
         found.write_text("{}")
     with pytest.raises(InputError, match=r"All checkpoints in .* are damaged"):
@@ -72,13 +72,13 @@ def test_a_changed_state_is_damage(folder, capsys):
 
 
 @pytest.mark.parametrize("content", ["null", "[]", "[" * 10**6, '{"state": {"step": 40}}', "\0"])
-def test_a_state_of_another_shape_is_damage(content, folder, capsys):
+def test_a_state_of_another_structure_is_damage(content, folder, capsys):
     (folder.path / "step-000000040" / "state.json").write_text(content)
     assert folder.newest()[1] == {"step": 30}
     assert "step-000000040 is damaged" in capsys.readouterr().err
 
 
-def test_other_names_are_no_checkpoints_and_stay(folder):
+def test_folders_of_other_names_stay(folder):
     for name in ("step-000000040.bak", "step-abc", "step-", "step-50", "part-of-mine"):
         shutil.copytree(folder.path / "step-000000040", folder.path / name)
     assert folder.newest()[1] == {"step": 40}
@@ -88,14 +88,14 @@ def test_other_names_are_no_checkpoints_and_stay(folder):
     assert len(list(folder.path.glob("*/variables.npz"))) == 3 + 5
 
 
-def test_what_is_in_the_place_of_a_checkpoint_is_set_aside(folder, capsys):
+def test_a_file_in_the_place_of_a_checkpoint_is_renamed(folder, capsys):
     (folder.path / "step-000000050").write_text("mine")
     folder.save({"a": np.zeros(1)}, {"step": 50})
     assert folder.steps() == [30, 40, 50]
     assert (folder.path / "step-000000050.damaged").read_text() == "mine"
 
 
-def test_settings_and_rows_come_back(folder):
+def test_settings_and_rows_are_restored(folder):
     rows = [{"split": "train", "step": 50, "images": 200, "loss": 0.1}]
     folder.save({"a": np.zeros(1)}, {"step": 50}, {"seed": 3}, rows)
     assert folder.about_run() == {"settings": {"seed": 3}, "rows": rows}
@@ -103,7 +103,7 @@ def test_settings_and_rows_come_back(folder):
 
 
 def test_a_full_disk_fails_the_save_and_leaves_the_rest(folder):
-    """The system's limit on file sizes stands for the full disk: writing fails half way, as there."""
+    """The system's limit on file sizes stands in for the full disk: writing fails half way."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
@@ -117,7 +117,7 @@ def test_a_full_disk_fails_the_save_and_leaves_the_rest(folder):
     assert sorted(p.name for p in folder.path.iterdir()) == [f"step-0000000{n}" for n in (20, 30, 40)]
 
 
-def test_what_a_killed_process_left_is_cleared(folder):
+def test_files_left_by_a_killed_process_are_removed(folder):
     (folder.path / "part-1").mkdir()
     folder.prepare()
     assert not list(folder.path.glob("part-*"))
@@ -139,22 +139,22 @@ def trained(rng, **spec):
 
 
 @pytest.mark.long
-def test_every_variable_comes_back_the_draws_of_stochastic_depth_too(rng):
+def test_every_variable_is_restored_including_seeds_of_stochastic_depth(rng):
     model, other = trained(rng, stochastic_depth=0.5), trained(rng, stochastic_depth=0.5)
-    arrays = values_of(model.own_variables())
-    assert sum("seed" in name for name in arrays) == 3  # of its blocks
+    arrays = values_of(model.checkpoint_variables())
+    assert sum("seed" in name for name in arrays) == 3  # one for each block
     assert sum("momentum" in name for name in arrays) == len(model.trainable_variables)
-    assign_values(other.own_variables(), arrays)
-    for name, value in values_of(other.own_variables()).items():
+    assign_values(other.checkpoint_variables(), arrays)
+    for name, value in values_of(other.checkpoint_variables()).items():
         np.testing.assert_array_equal(value, arrays[name], err_msg=name)
 
 
 @pytest.mark.long
 def test_a_checkpoint_of_another_network_is_refused(rng):
-    arrays = values_of(trained(rng).own_variables())
+    arrays = values_of(trained(rng).checkpoint_variables())
     arrays["more"] = np.zeros(1)
     with pytest.raises(InputError, match=r"checkpoint is of another network \(more\)"):
-        assign_values(trained(rng).own_variables(), arrays)
+        assign_values(trained(rng).checkpoint_variables(), arrays)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

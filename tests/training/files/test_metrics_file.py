@@ -1,9 +1,9 @@
-"""The metrics file survives a process that ends while writing, and whatever else happens to its lines."""
+"""The metrics file survives a process killed while writing, and damage of any kind to its lines."""
 
 import pytest
 
 from keras_resnet.training import Classification
-from keras_resnet.training.files.metrics_file import KEPT_ROWS, Metrics, read_metrics, write_metrics
+from keras_resnet.training.files.metrics_file import CHECKPOINT_ROWS, Metrics, read_metrics, write_metrics
 
 COLUMNS = Classification.metric_names
 ROWS = [
@@ -19,9 +19,9 @@ def path(tmp_path):
     return tmp_path / "metrics.csv"
 
 
-def gone_back(path, step, kept=()):
+def gone_back(path, step, saved=()):
     metrics = Metrics(path)
-    metrics.go_back(step, COLUMNS, list(kept))
+    metrics.go_back(step, COLUMNS, list(saved))
     return metrics
 
 
@@ -36,10 +36,10 @@ def test_metrics_file_round_trip_and_half_a_line(tmp_path):
     assert read_metrics(path) == ROWS
     assert read_metrics(tmp_path / "none.csv") == []
     assert gone_back(path, 100).rows == ROWS
-    assert [each.name for each in tmp_path.iterdir()] == ["metrics.csv"]
+    assert [file.name for file in tmp_path.iterdir()] == ["metrics.csv"]
 
 
-def test_rows_behind_the_step_are_forgotten(path):
+def test_rows_after_the_step_are_dropped(path):
     assert gone_back(path, 99).rows == read_metrics(path) == ROWS[:2]
 
 
@@ -58,34 +58,34 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_line_that_is_no_row_is_set_aside_with_its_file_and_the_others_stay(damage, path, capsys):
+def test_a_file_with_an_invalid_line_is_renamed_and_its_other_rows_stay(damage, path, capsys):
     lines = path.read_bytes().splitlines(keepends=True)
     damaged = b"".join([*lines[:2], DAMAGE[damage], *lines[2:]])
     path.write_bytes(damaged)
     assert read_metrics(path) == ROWS
     assert gone_back(path, 100).rows == read_metrics(path) == ROWS
     assert path.with_name("metrics.csv.damaged").read_bytes() == damaged
-    assert "1 of its lines is no row" in capsys.readouterr().err
+    assert "1 of its lines is not a row" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"a,b\n1,2\n", b"split,step,images,other\ntrain,1,1,1\n"])
 def test_a_file_of_other_columns_is_rebuilt_from_the_rows_of_the_checkpoint(content, path):
     path.write_bytes(content)
-    assert gone_back(path, 100, kept=ROWS[1:]).rows == read_metrics(path) == ROWS[1:]
+    assert gone_back(path, 100, saved=ROWS[1:]).rows == read_metrics(path) == ROWS[1:]
     assert path.with_name("metrics.csv.damaged").read_bytes() == content
 
 
-def test_the_rows_of_the_checkpoint_fill_what_the_file_lacks(path, capsys):
+def test_rows_of_the_checkpoint_replace_missing_ones(path, capsys):
     write_metrics(path, ROWS[:1], COLUMNS)
-    assert gone_back(path, 100, kept=ROWS[1:]).rows == ROWS
-    assert gone_back(path, 100, kept=ROWS[1:]).rows == ROWS  # and come once
+    assert gone_back(path, 100, saved=ROWS[1:]).rows == ROWS
+    assert gone_back(path, 100, saved=ROWS[1:]).rows == ROWS  # but only once
     assert capsys.readouterr().err == ""
     path.unlink()
-    assert gone_back(path, 100, kept=ROWS[1:]).rows == ROWS[1:]
+    assert gone_back(path, 100, saved=ROWS[1:]).rows == ROWS[1:]
     assert "metrics.csv is gone: it starts again with the 2 rows" in capsys.readouterr().err
 
 
-def test_a_file_deleted_while_the_run_goes_on_is_written_again(path):
+def test_a_file_deleted_during_the_run_is_written_again(path):
     metrics = gone_back(path, 50)
     path.unlink()
     metrics.add(ROWS[2])
@@ -94,5 +94,5 @@ def test_a_file_deleted_while_the_run_goes_on_is_written_again(path):
 
 def test_a_checkpoint_keeps_a_bounded_number_of_rows(path):
     metrics = gone_back(path, 0)
-    metrics.rows = [{"split": "train", "step": step, "loss": 0.1} for step in range(KEPT_ROWS + 5)]
+    metrics.rows = [{"split": "train", "step": step, "loss": 0.1} for step in range(CHECKPOINT_ROWS + 5)]
     assert metrics.last() == metrics.rows[5:]

@@ -1,4 +1,4 @@
-"""A run's folder is marked, and what others have in it or in a folder of theirs is left alone."""
+"""A run's folder is marked, and other programs' files in it or in other folders are left alone."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ def contents(folder):
 
 FOREIGN = {
     "Spark's output": ["part-00000-of-00010", "part-0001.parquet", "_SUCCESS"],
-    "own photos": ["cat/0.jpg", "notes.txt"],
+    "photos": ["cat/0.jpg", "notes.txt"],
     "checkpoints of another program": ["checkpoints/step-000000005/model.bin", "checkpoints/latest"],
     "files of our names": ["settings.json", "metrics.csv", "best.keras", "result.json"],
     "a lock with content": ["lock"],
@@ -48,7 +48,7 @@ def test_a_run_is_marked_and_foreign_files_in_it_stay(tmp_path):
     for name in foreign:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    for name in ("part-7-best.keras", "part-12-metrics.csv"):  # of a killed process
+    for name in ("part-7-best.keras", "part-12-metrics.csv"):  # left by a killed process
         (tmp_path / name).write_text("")
     run_of(tmp_path, steps=(5, 6, 7, 8, 9))
     assert {name: (tmp_path / name).read_text() for name in foreign} == {name: name for name in foreign}
@@ -56,8 +56,8 @@ def test_a_run_is_marked_and_foreign_files_in_it_stay(tmp_path):
     assert CheckpointFolder(tmp_path / "checkpoints").steps() == [7, 8, 9]
 
 
-def test_a_run_of_before_there_were_markers_is_taken_and_marked(tmp_path):
-    """Also where its settings are damaged, and one whose checkpoints are gone and whose result is there."""
+def test_a_run_of_an_early_version_without_a_marker_is_accepted_and_marked(tmp_path):
+    """Also one with damaged settings, and one with a result but no checkpoints."""
     run_of(tmp_path)
     path = tmp_path / "checkpoints" / "step-000000005" / "state.json"
     content = json.loads(path.read_text())
@@ -75,14 +75,14 @@ def test_a_run_of_before_there_were_markers_is_taken_and_marked(tmp_path):
 
 
 @pytest.mark.parametrize("left", [[], ["lock"], ["lock", f"part-12-{MARKER}"]])
-def test_a_folder_of_a_process_killed_at_its_start_is_a_new_one(left, tmp_path):
+def test_a_folder_left_by_a_process_killed_at_its_start_counts_as_new(left, tmp_path):
     for name in left:
         (tmp_path / name).write_text("")
     Workdir(tmp_path, {}).close()
     assert not list(tmp_path.glob("part-*"))
 
 
-def test_the_folder_of_a_study_is_none_of_a_run_and_that_of_a_later_version_is_left_to_it(tmp_path):
+def test_folders_of_a_study_and_of_a_later_version_are_refused(tmp_path):
     mark(tmp_path, STUDY)
     with pytest.raises(InputError, match="holds a study, not a run: choose another --workdir"):
         Workdir(tmp_path, {})

@@ -1,4 +1,4 @@
-"""A result names the processor with its instruction sets, and the variables that change speed or numbers."""
+"""A result names the processor with its instruction sets, and the environment variables that affect a run."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ def test_only_variables_that_change_a_run_are_recorded(monkeypatch):
     assert not {"TF_CONFIG", "AWS_SECRET_ACCESS_KEY", "HOME", "PATH"} & found.keys()
 
 
-def test_the_commit_is_that_of_the_checkout_and_never_of_a_repository_around_an_installation(tmp_path, monkeypatch):
+def test_the_commit_is_that_of_the_checkout_and_not_of_a_repository_around_an_installation(tmp_path, monkeypatch):
     def git(*words):
         identity = ("-c", "user.name=a", "-c", "user.email=a@b")
         done = subprocess.run(["git", "-C", tmp_path, *identity, *words], capture_output=True, text=True, check=True)

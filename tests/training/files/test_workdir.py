@@ -26,26 +26,26 @@ def begun(path, settings):
 
 def test_other_settings_are_refused_and_listed(tmp_path):
     Workdir(tmp_path, {"model": "ResNet56", "seed": 0, "workdir": "a"}).close()
-    begun(tmp_path, {"model": "ResNet20", "seed": 0, "workdir": "a"})  # nothing was trained: nothing to lose
+    begun(tmp_path, {"model": "ResNet20", "seed": 0, "workdir": "a"})  # nothing was trained yet, so nothing is lost
     Workdir(tmp_path, {"model": "ResNet20", "seed": 0, "workdir": "b"}).close()
     with pytest.raises(InputError, match="model was ResNet20 and is ResNet32; seed was 0 and is 1"):
         Workdir(tmp_path, {"model": "ResNet32", "seed": 1, "workdir": "a"})
     assert json.loads((tmp_path / "settings.json").read_text())["model"] == "ResNet20"
 
 
-def test_a_setting_that_an_older_version_did_not_know_refuses_only_when_it_is_not_at_its_default(tmp_path, capsys):
-    """One whose default follows a preset is said, and a new one that may differ is not."""
+def test_a_setting_unknown_to_an_older_version_is_refused_only_if_it_is_not_at_its_default(tmp_path, capsys):
+    """A setting whose default follows a preset is reported; one that may change is not."""
     begun(tmp_path, {"seed": 0})
     defaults = {"seed": 0, "scale": 1.0, "size": None, "side": None, "keep_every": None}
     new = {"seed": 0, "scale": 1.0, "size": 224, "side": None, "keep_every": 100}
     Workdir(tmp_path, new, defaults).close()
-    assert capsys.readouterr().out == f"{tmp_path} began in a version without size: it goes on with 224\n"
+    assert capsys.readouterr().out == f"{tmp_path} began in a version without size: it now has 224\n"
     (tmp_path / "settings.json").write_text('{"seed": 0}')
     with pytest.raises(InputError, match=r"other settings \(scale was 1.0 and is 2.0\)"):
         Workdir(tmp_path, new | {"scale": 2.0}, defaults)
 
 
-def test_a_setting_of_a_later_version_refuses_unless_it_was_left_out(tmp_path):
+def test_a_setting_of_a_later_version_is_refused_unless_it_was_left_out(tmp_path):
     begun(tmp_path, {"seed": 0, "mixing": 3, "more": None, "workdir": "a"})
     with pytest.raises(InputError, match=r"other settings \(mixing was 3 and is unknown to this version\)"):
         Workdir(tmp_path, {"seed": 0})
@@ -66,7 +66,7 @@ def test_a_run_is_lengthened_and_never_shortened(tmp_path):
             Workdir(tmp_path, {"seed": 0} | other, growing=("steps", "epochs"))
 
 
-def test_the_first_checkpoint_alone_is_no_run_to_lose(tmp_path):
+def test_a_checkpoint_of_step_0_alone_may_be_replaced(tmp_path):
     workdir = Workdir(tmp_path, {"seed": 0})
     workdir.checkpoints.save({"a": np.zeros(1)}, {"step": 0})
     workdir.close()
@@ -108,7 +108,7 @@ DAMAGED = {"empty": b"", "cut": b'{"model": "Res', "list": b"[1]", "null": b"nul
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_damaged_settings_are_set_aside_and_those_of_the_checkpoint_serve(damage, tmp_path, capsys):
+def test_damaged_settings_are_renamed_and_those_of_the_checkpoint_used(damage, tmp_path, capsys):
     place = run_of(tmp_path) / "settings.json"
     place.write_bytes(DAMAGED[damage])
     with pytest.raises(InputError, match=r"other settings \(seed was 0 and is 1\)"):
@@ -124,7 +124,7 @@ def test_damaged_settings_are_set_aside_and_those_of_the_checkpoint_serve(damage
 
 
 @pytest.mark.parametrize("name", ["train", "validation", "checkpoints", "best.keras", "result.json", "metrics.csv"])
-def test_what_is_in_the_place_of_a_file_or_folder_is_set_aside(name, tmp_path, capsys):
+def test_a_file_in_the_place_of_a_folder_or_the_reverse_is_renamed(name, tmp_path, capsys):
     path = run_of(tmp_path, steps=()) / name
     path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
     if name in ("train", "validation", "checkpoints"):
@@ -136,7 +136,7 @@ def test_what_is_in_the_place_of_a_file_or_folder_is_set_aside(name, tmp_path, c
     assert f"{path} cannot be used" in capsys.readouterr().err
 
 
-def test_starting_again_without_checkpoints_is_said_and_other_settings_are_refused(tmp_path, capsys):
+def test_starting_again_without_checkpoints_is_announced_and_other_settings_are_refused(tmp_path, capsys):
     run_of(tmp_path)
     (tmp_path / "best.keras").write_text("")
     shutil.rmtree(tmp_path / "checkpoints")
@@ -147,7 +147,7 @@ def test_starting_again_without_checkpoints_is_said_and_other_settings_are_refus
     assert "checkpoints has no checkpoint of a later step: starting again at step 0" in capsys.readouterr().out
 
 
-def test_a_folder_deleted_in_mid_run_gets_no_files_and_right_advice(tmp_path):
+def test_a_folder_deleted_during_a_run_gets_no_files_and_the_right_advice(tmp_path):
     path = tmp_path / "run"
     workdir = Workdir(path, FULL)
     shutil.rmtree(path)
@@ -155,13 +155,13 @@ def test_a_folder_deleted_in_mid_run_gets_no_files_and_right_advice(tmp_path):
                   lambda: workdir.save_checkpoint(Model(), State())):  # fmt: skip
         with pytest.raises(InputError, match="was deleted or moved while the run went on"):
             write()
-    Workdir(path, FULL | {"seed": 1}).close()  # of another process by now
+    Workdir(path, FULL | {"seed": 1}).close()  # another process has taken the folder
     with pytest.raises(InputError, match="lock was removed while the run went on"):
         workdir.save_checkpoint(Model(), State())
     assert read_settings(path)["seed"] == 1
 
 
-def test_checkpoints_deleted_in_mid_run_are_made_again(tmp_path, capsys):
+def test_a_checkpoint_folder_deleted_during_a_run_is_created_again(tmp_path, capsys):
     workdir = Workdir(tmp_path, FULL)
     workdir.save_checkpoint(Model(), State(step=3))
     shutil.rmtree(tmp_path / "checkpoints")
@@ -170,7 +170,7 @@ def test_checkpoints_deleted_in_mid_run_are_made_again(tmp_path, capsys):
     assert "checkpoints was deleted while the run went on" in capsys.readouterr().err
 
 
-def test_rows_come_from_the_checkpoint_where_the_file_is_damaged(tmp_path):
+def test_rows_come_from_the_checkpoint_if_the_file_is_damaged(tmp_path):
     run_of(tmp_path, steps=(0, 5, 6))
     (tmp_path / "metrics.csv").write_bytes(b"\xff\n")
     assert go_on(Workdir(tmp_path, FULL), ()) == (6, [row(5), row(6)], 6.0)

@@ -1,4 +1,4 @@
-"""Frozen parts do not move, everything else does, and a saved network stays frozen."""
+"""Frozen parts do not change, everything else does, and a saved network stays frozen."""
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ def moved(model, rng, steps=3) -> dict[str, bool]:
 
 
 @pytest.mark.parametrize(("upto", "batch_norm"), [(None, False), ("conv2", False), (None, True), ("conv3", True)])
-def test_exactly_what_is_named_stands_still(upto, batch_norm, rng):
+def test_exactly_the_named_parts_are_frozen(upto, batch_norm, rng):
     model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     freeze(model, upto, batch_norm)
     frozen = training.stages_of(model)[: ("conv1", "conv2", "conv3").index(upto) + 1] if upto else ()
@@ -36,7 +36,7 @@ def test_exactly_what_is_named_stands_still(upto, batch_norm, rng):
         assert has_moved != still, name
 
 
-def test_a_later_call_sets_free_again(rng):
+def test_a_later_call_unfreezes(rng):
     model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     freeze(model, "conv4", batch_norm=True)
     freeze(model)
@@ -68,7 +68,7 @@ def test_saving_keeps_what_is_frozen(rng, tmp_path):
     }
 
 
-def test_what_cannot_be_frozen_is_refused():
+def test_networks_and_stages_that_cannot_be_frozen_are_refused():
     with pytest.raises(InputError, match="upto 'conv5' is not known: choose one of None, conv1, conv2, conv3, conv4"):
         freeze(keras_resnet.ResNet20(blocks=(1, 1, 1)), "conv5")
     with pytest.raises(InputError, match="has loops of blocks"):
@@ -77,8 +77,8 @@ def test_what_cannot_be_frozen_is_refused():
         freeze(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), "conv2")
 
 
-def test_stages_learn_at_their_share_from_their_step_on(rng):
-    """One step without momentum or decay moves each weight by its share of the rate times the same gradient."""
+def test_stages_learn_at_their_share_of_the_rate_from_their_first_update_on(rng):
+    """One step without momentum or decay changes each weight by its share of the rate times the same gradient."""
     images, labels = rng.normal(size=(8, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 8)
     first, steps = keras_resnet.ResNet20(blocks=(1, 1, 1)), {}
     start = first.get_weights()

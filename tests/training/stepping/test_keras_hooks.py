@@ -1,4 +1,4 @@
-"""Keras has the hooks that training stands on, as they were when it was written."""
+"""Keras still has the undocumented methods that training relies on, with the same parameters."""
 
 import inspect
 import operator
@@ -15,18 +15,18 @@ def test_keras_has_the_hook_with_these_parameters(owner, name):
     hook = getattr(operator.attrgetter(owner)(keras), name, None)
     found = tuple(inspect.signature(hook).parameters) if hook else None
     assert found == HOOKS[owner, name], (
-        f"Keras {keras.__version__} has keras.{owner}.{name} with the parameters {found}: see what takes its place, "
-        "then mend keras_resnet/training/stepping/keras_hooks.py."
+        f"Keras {keras.__version__} has keras.{owner}.{name} with the parameters {found}: find out what replaces it, "
+        "then adapt keras_resnet/training/stepping/keras_hooks.py."
     )
 
 
-def test_what_replaces_a_hook_is_listed():
+def test_every_overridden_hook_is_listed():
     for cls in (NoSymbolicBuild, SumsOnce):
         replaced = {name for name, value in vars(cls).items() if callable(value) and name.startswith("_")}
         assert replaced - {"__doc__"} <= {name for _, name in HOOKS}
 
 
-def test_gradients_are_taken_for_sums_only_while_it_is_said():
+def test_gradients_count_as_summed_only_within_the_context():
     optimizer = SGD()
 
     def fail():

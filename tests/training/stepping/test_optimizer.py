@@ -25,7 +25,7 @@ def test_update_is_momentum_on_gradient_plus_decay(rng):
 
 
 def test_decay_equals_keras_regularizer_of_half_the_coefficient(rng):
-    """``paper.md``: keras.regularizers.L2(c) adds c w^2, so c = 5e-5 is a decay of 1e-4."""
+    """``keras.regularizers.L2(c)`` adds c w^2, so c = 5e-5 is a decay of 1e-4 (see ``paper.md``)."""
     x, y = rng.normal(size=(16, 6)).astype("float32"), rng.integers(0, 3, 16)
 
     def net(regularizer):
@@ -43,8 +43,8 @@ def test_decay_equals_keras_regularizer_of_half_the_coefficient(rng):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_kernels_decay_and_nothing_else():
-    """In looped networks too, whose kernels are stacked."""
+def test_only_kernels_decay():
+    """Also in looped networks, whose kernels are stacked."""
     for unroll in (True, False):
         model = keras_resnet.ResNet20(unroll=unroll, shortcut="highway")
         before = named_arrays(model)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from keras_resnet.training.state import State
-from keras_resnet.training.stepping.schedules import CIFAR_MILESTONES, IMAGENET_MILESTONES, note_plateau, schedule
+from keras_resnet.training.stepping.schedules import CIFAR_MILESTONES, IMAGENET_MILESTONES, schedule, update_plateau
 
 
 @pytest.mark.parametrize("total", [64_000, 8_000, 600])
@@ -34,21 +34,21 @@ def test_a_plateau_is_five_validations_without_a_tenth_of_a_point():
     state, rate = State(), schedule("plateau", 0.1, 10**6)
     errors = [50, 40, 39.95, 39.92, 39.91, 39.905, 39.9]  # 39.9 is a tenth better than 40: progress
     for error in errors:
-        note_plateau(state, error)
+        update_plateau(state, error)
     assert (state.drops, state.plateau_error) == (0, 39.9)
     for error in (39.85, 39.85, 39.85, 39.85):
-        note_plateau(state, error)
+        update_plateau(state, error)
     assert state.drops == 0
-    note_plateau(state, 39.85)
+    update_plateau(state, 39.85)
     assert state.drops == 1
     assert rate(123, state.drops) == pytest.approx(0.01)
 
 
 def test_the_plateau_after_the_third_drop_ends_the_run():
     state = State()
-    note_plateau(state, 30)
+    update_plateau(state, 30)
     drops = []
     while not state.finished:
-        note_plateau(state, 30)
+        update_plateau(state, 30)
         drops.append(state.drops)
     assert drops == [0] * 4 + [1] * 5 + [2] * 5 + [3] * 6

@@ -1,4 +1,4 @@
-"""The training step against Keras' own, and what it watches."""
+"""The training step against Keras' own, its losses from logits, and the statistics it records."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from programs import run
 
 import keras_resnet
 from keras_resnet.training import SGD, TrainingModel
+from keras_resnet.training.stepping.training_model import cross_entropy
 from keras_resnet.weights import named_arrays
 
 pytestmark = pytest.mark.long
@@ -53,9 +54,28 @@ def test_smoothed_labels_equal_keras_s_label_smoothing(rng):
     soft[np.arange(8), labels] = 0.91
     model = make()
     model.train_on_batch(images, soft)
-    scores = make()(images, training=True)
+    scores = make().network(images, training=True)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)(keras.ops.one_hot(labels, 10), scores)
     assert float(model.get_metrics_result()["loss"]) == pytest.approx(float(loss), rel=1e-5)
+
+
+@pytest.mark.parametrize("unroll", [True, False])
+def test_losses_are_exact_where_softmax_saturates(unroll, rng):
+    """Logits of hundreds, whose probabilities are 0 and 1 in float32, against NumPy's log-sum-exp in float64."""
+    network = keras_resnet.ResNet20(unroll=unroll)
+    kernel = network.layers[-1].kernel
+    kernel.assign(300 * kernel)
+    images, labels = batch(rng)
+    features = keras.Model(network.input, network.layers[-1].input)(images, training=False).numpy()
+    logits = features.astype(float) @ kernel.numpy()
+    expected = scipy.special.logsumexp(logits, axis=1) - logits[np.arange(8), labels]
+    assert expected.max() > 100
+    model = TrainingModel(network)
+    np.testing.assert_allclose(model(images, training=False), logits, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(cross_entropy(tf.constant(labels), model(images)), expected, rtol=1e-3, atol=1e-3)
+    hot = tf.one_hot(labels, 10)
+    np.testing.assert_allclose(cross_entropy(hot, model(images)), expected, rtol=1e-3, atol=1e-3)
+    assert [v.name for v in model.variables] == [v.name for v in network.variables]  # the order that checkpoints have
 
 
 def test_gradient_norms_by_stage_are_those_of_a_plain_tape(rng):
@@ -86,25 +106,25 @@ def test_the_first_bad_step_is_kept(rng):
     assert model.bad_step.numpy() == 2
 
 
-def test_the_worst_mistakes_are_the_highest_losses_among_the_wrong(rng):
+def test_the_worst_mistakes_have_the_highest_losses_of_the_wrong_ones(rng):
     images, labels = batch(rng, 50)
     model = make()
     logits = keras.Model(model.network.input, model.network.layers[-2].output)(images, training=False).numpy()
-    logits = logits @ model.network.layers[-1].kernel.numpy()  # the bias is zero yet
+    logits = logits @ model.network.layers[-1].kernel.numpy()  # the bias is still zero
     model.evaluate(tf.data.Dataset.from_tensor_slices((images, labels)).batch(8), verbose=0)
     losses = scipy.special.logsumexp(logits, axis=1) - logits[np.arange(50), labels]
     losses *= logits.argmax(1) != labels
     worst = np.argsort(-losses)[:16]
-    kept_images, kept_labels, kept_guesses, kept_losses = model.mistakes.values(model.local)
-    np.testing.assert_allclose(kept_losses, losses[worst], rtol=1e-3)
-    assert set(zip(kept_labels, kept_guesses, strict=True)) <= set(zip(labels, logits.argmax(1), strict=True))
-    np.testing.assert_array_equal(kept_images[0], images[worst[0]])
+    images_found, labels_found, guesses_found, losses_found = model.mistakes.values(model.local)
+    np.testing.assert_allclose(losses_found, losses[worst], rtol=1e-3)
+    assert set(zip(labels_found, guesses_found, strict=True)) <= set(zip(labels, logits.argmax(1), strict=True))
+    np.testing.assert_array_equal(images_found[0], images[worst[0]])
     model.mistakes.reset()
     assert len(model.mistakes.values(model.local)[0]) == 0
 
 
-def test_a_step_that_takes_every_thread_is_not_counted_as_waiting_for_input():
-    """With one thread, steps of 4 images of ready input, and of input that takes half a second a batch."""
+def test_a_step_that_uses_every_thread_does_not_count_as_waiting_for_input():
+    """With one thread, on input that is ready and on input that takes half a second per batch."""
     script = Path(__file__).with_name("wait_for_input.py")
     done = run(script)
     assert done.returncode == 0, done.stderr

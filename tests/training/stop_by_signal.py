@@ -1,8 +1,8 @@
-"""Runs a recipe that gets a signal at a moment of its own choosing; for test_signals.py.
+"""Runs a recipe that sends itself a signal at a given moment; for test_signals.py.
 
-python told_to_stop.py MOMENT SIGNAL recipes/imagenet.py ARGUMENTS...
+python stop_by_signal.py MOMENT SIGNAL recipes/imagenet.py ARGUMENTS...
 
-MOMENT is import, while the library is imported, begin, before data is opened, or end, in the last recalibration.
+MOMENT is import (while the library is imported), begin (before data is opened) or end (in the last recalibration).
 """
 
 import os
@@ -11,7 +11,7 @@ import signal
 import sys
 
 moment, number, *sys.argv = sys.argv[1:]
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background processes ignore
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background processes of a shell ignore the signal
 
 
 def send():
@@ -31,7 +31,7 @@ else:
 
     open_data, recalibrate = data.open_data, training.Classification.recalibrate
 
-    def told_at_the_end(self, model, state, stopping=lambda: False):
+    def stop_at_the_end(self, model, state, stopping=lambda: False):
         if state.validated == state.step:
             send()
         recalibrate(self, model, state, stopping)
@@ -39,5 +39,5 @@ else:
     if moment == "begin":
         data.open_data = lambda *arguments: (send(), open_data(*arguments))[1]
     else:
-        training.Classification.recalibrate = told_at_the_end
+        training.Classification.recalibrate = stop_at_the_end
 runpy.run_path(sys.argv[0], run_name="__main__")

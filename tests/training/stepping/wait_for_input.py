@@ -13,14 +13,14 @@ BATCH = (np.zeros((4, 32, 32, 3), np.float32), np.zeros(4, np.int32))
 
 
 def share_waited(model: TrainingModel, data: tf.data.Dataset) -> float:
-    """The share of five steps' time, after one."""
+    """The share of the time of five steps that was spent waiting, after a first step."""
     iterator = iter(data)
     model.train_function(iterator)
-    model.take_waited()
+    model.reset_waited()
     start = time.perf_counter()
     for _ in range(5):
         model.train_function(iterator)
-    return model.take_waited() / (time.perf_counter() - start)
+    return model.reset_waited() / (time.perf_counter() - start)
 
 
 def late_batches():

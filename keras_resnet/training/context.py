@@ -1,0 +1,35 @@
+"""What the parts of one run share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from keras_resnet.training.files.workdir import Workdir
+    from keras_resnet.training.settings import RunSettings
+    from keras_resnet.training.state import Calendar, State
+    from keras_resnet.training.task import Task
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What the callbacks and the curves of one run share.
+
+    Fields:
+        settings: the resolved settings.
+        task: what is trained.
+        workdir: the run's folder.
+        calendar: what happens after which step.
+        state: where the run is; the callbacks update it.
+        strategy: the devices that train.
+    """
+
+    settings: RunSettings
+    task: Task
+    workdir: Workdir
+    calendar: Calendar
+    state: State
+    strategy: tf.distribute.Strategy
