@@ -64,7 +64,7 @@ class EvaluateLocalization:
         rcnns = [localization.load_localizer(path, localization.LocalizationRCNN) for path in self.rcnn]
         networks = localization.Networks(rpns, rcnns, [load_model(model) for model in self.classifier])
         data = localization.open_localization_sets(self.data, self.data_dir).part(self.split)
-        data = data if self.first is None else detection.first(data, self.first)
+        data = data if self.first is None else data.first(self.first)
         if self.split != "train":
             for path, network in zip((*self.rpn, *self.rcnn), (*rpns, *rcnns), strict=True):
                 detection.check_unseen(network.trained_on, data, str(path))

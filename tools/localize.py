@@ -64,9 +64,9 @@ class Localize:
         probable = localization.probabilities(classifiers, data)
         self.out.mkdir(parents=True, exist_ok=True)
         answers = []
-        for (photo, image), own in zip(detection.photos_of(data), probable, strict=True):
+        for (photo, image), own in zip(detection.read_photos(data), probable, strict=True):
             found = localizer(image, localization.top_classes(own[None])[0], photo.file)
-            picture = Image.fromarray(detection.drawn(image, found, data.classes, least=0.0))
+            picture = Image.fromarray(detection.draw_detections(image, found, data.classes, min_score=0.0))
             write_whole(self.out / f"{photo.id}.png", lambda part, picture=picture: picture.save(part, format="PNG"))
             answers.append({"photo": str(photo.file), "answers": _listed(found, own, data.classes)})
             listed = ", ".join(f"{each['class']} {each['probability']:.2f}" for each in answers[-1]["answers"])

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_resnet.data import augment
 from keras_resnet.data.pipelines import Shard, training_batches
-from keras_resnet.detection.data.batches import Rows
+from keras_resnet.detection.data.batches import ragged
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.sampling import OBJECT, PADDING
 from keras_resnet.weights.preprocessing import Preprocessing
@@ -26,12 +26,13 @@ class Objects:
     def __init__(self, data: DetectionData):
         self.data = data
         self.most = max(len(photo.objects.boxes) for photo in data.photos)
-        self.boxes = Rows([photo.objects.boxes.astype(np.float32) for photo in data.photos])
+        self.boxes = ragged([photo.objects.boxes.astype(np.float32) for photo in data.photos])
         self.classes = tf.constant([photo.objects.classes[0] for photo in data.photos], tf.int32)
 
-    def whole(self, position: tf.Tensor) -> tf.Tensor:
-        """``position``, or that of the next whole photo, which stands in for one that can no longer be read."""
-        return position if self.data.reader is None else self.data.reader.read_whole(position)[1]
+    def picture(self, position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The picture of the first readable photo from ``position`` on, and its own position."""
+        encoded, position = self.data.reader.read_whole(position)
+        return self.data.decode(encoded, position), position
 
     def padded(self, boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Boxes ``[most, 4]``, and what each of them is, int32 ``[most]``; those without area are padding."""
@@ -60,8 +61,7 @@ def crop_batches(
     objects = Objects(data)
 
     def view(position, image_seed):
-        position = objects.whole(position)
-        picture = data.picture(position)
+        picture, position = objects.picture(position)
         draws = tf.random.stateless_uniform([4], augment.fold(image_seed, 0))
         low, high = augment.SCALES
         window = augment.crop_window(tf.shape(picture), low + (high - low) * draws[0], draws[1:3])
@@ -119,8 +119,7 @@ def region_batches(
     objects, count = Objects(data), regions.shape[1]
 
     def view(number, image_seed):
-        position = objects.whole(number // count)
-        picture = data.picture(position)
+        picture, position = objects.picture(number // count)
 
         def region(photo, place):
             return regions[photo, place]

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_resnet.data.splits import Split
 from keras_resnet.detection.boxes import Truths
-from keras_resnet.detection.data.photo_files import examined
+from keras_resnet.detection.data.photo_files import examine_files
 from keras_resnet.detection.data.photos import SIDEWAYS, DetectionData, Photo
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.ensemble import joint
@@ -41,7 +41,7 @@ def as_split(data: DetectionData) -> Split:
     upright = all(photo.orientation == 1 for photo in data.photos)
 
     def read(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        encoded = data.read(position) if upright else tf.io.encode_png(data.picture(position))
+        encoded = data.reader.read(position) if upright else tf.io.encode_png(data.picture(position))
         return encoded, tf.cast(labels[position], tf.int32)
 
     return Split(data.name, len(data), read, file=lambda position: str(data.photos[position].file))
@@ -50,7 +50,7 @@ def as_split(data: DetectionData) -> Split:
 def photo_data(files: Sequence[Path], classes: tuple[str, ...]) -> DetectionData:
     """Photo files without annotations, turned as their EXIF orientation says; ``classes`` are those to look for."""
     photos = []
-    for file, (height, width, orientation, _) in zip(files, examined(files).tolist(), strict=True):
+    for file, (height, width, orientation, _) in zip(files, examine_files(files).tolist(), strict=True):
         sides = (width, height) if orientation in SIDEWAYS else (height, width)
         photos.append(Photo(file.stem, file, *sides, Truths(np.zeros((0, 4)), np.zeros(0)), orientation))
     return DetectionData("the photos", classes, tuple(photos), annotated=False)

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from keras_resnet.data.reading import entries_of, read_text
-from keras_resnet.detection.boxes import Truths
+from keras_resnet.data.reading import list_folder, read_text
+from keras_resnet.detection.data.annotation_checks import MAX_NAMED, BoxRepairs
 from keras_resnet.detection.data.det_data import INCLUSIVE_FROM_0
-from keras_resnet.detection.data.photo_files import as_annotated
-from keras_resnet.detection.data.photos import NAMED, DetectionData, Mending, Photo, unannotated
-from keras_resnet.detection.data.voc_data import MISMEASURED, UnknownClass, read_photo_file
+from keras_resnet.detection.data.photo_files import unannotated, with_orientations
+from keras_resnet.detection.data.photos import DetectionData, Photo
+from keras_resnet.detection.data.voc_data import MAX_MISMATCHED, UnknownClass, read_annotation
 from keras_resnet.errors import InputError
 from keras_resnet.localization.one_class import one_class
 
@@ -42,18 +42,18 @@ def open_loc(root: Path, part: str) -> DetectionData:
     if part == "test":
         photos = tuple(unannotated(file.stem, file) for _, file in files)
         return DetectionData(part, ids, photos, annotated=False)
-    left, mending = _LeftOut(), Mending(boxes_below / part)
+    left, repairs = _LeftOut(), BoxRepairs(boxes_below / part)
     usable: list[Photo] = []
     for folder, file in files:
         try:
-            usable.append(_photo(file, boxes_below / part / folder / f"{file.stem}.xml", ids, mending))
+            usable.append(_photo(file, boxes_below / part / folder / f"{file.stem}.xml", ids, repairs))
         except _Unusable as reason:
             left.note(*reason.args)
-    mending.report()
+    repairs.report()
     left.report(boxes_below / part)
     if not usable:
         raise InputError(f"No photo below {photos_below / part} has boxes below {boxes_below / part}: see the above.")
-    return one_class(DetectionData(part, ids, as_annotated(usable, boxes_below / part, MISMEASURED)))
+    return one_class(DetectionData(part, ids, with_orientations(usable, boxes_below / part, MAX_MISMATCHED)))
 
 
 class _LeftOut:
@@ -65,7 +65,7 @@ class _LeftOut:
 
     def note(self, kind: str, name: object) -> None:
         self.counts[kind] += 1
-        if self.counts[kind] <= NAMED:
+        if self.counts[kind] <= MAX_NAMED:
             self.first.setdefault(kind, []).append(str(name))
 
     def report(self, source: Path) -> None:
@@ -77,7 +77,7 @@ def _classes(names: Path, train: Path) -> tuple[str, ...]:
     """WordNet ids, as classifiers that are trained on such folders call their classes."""
     if os.path.isfile(names):
         return tuple(line.split()[0] for line in read_text(names).splitlines() if line.strip())
-    ids = tuple(name for name, is_folder in entries_of(train) if is_folder)
+    ids = tuple(name for name, is_folder in list_folder(train) if is_folder)
     if not ids:
         raise InputError(f"{train} has no folders of classes, and there is no {names}: unpack ILSVRC's archive there.")
     return ids
@@ -85,11 +85,11 @@ def _classes(names: Path, train: Path) -> tuple[str, ...]:
 
 def _files(folder: Path, ids: tuple[str, ...] | None) -> list[tuple[str, Path]]:
     """Photos with the folder that is before their names, such as ``"n01440764/"``."""
-    folders = [""] if ids is None else [f"{name}/" for name, is_folder in entries_of(folder) if is_folder]
+    folders = [""] if ids is None else [f"{name}/" for name, is_folder in list_folder(folder) if is_folder]
     return [
-        (each, folder / each / name)
-        for each in folders
-        for name, is_folder in entries_of(folder / each)
+        (subfolder, folder / subfolder / name)
+        for subfolder in folders
+        for name, is_folder in list_folder(folder / subfolder)
         if not is_folder and name.endswith(ENDINGS)
     ]
 
@@ -98,11 +98,11 @@ class _Unusable(Exception):
     """A photo that cannot be used: of which kind it is, in words, and what names it."""
 
 
-def _photo(file: Path, annotation: Path, ids: tuple[str, ...], mending: Mending) -> Photo:
+def _photo(file: Path, annotation: Path, ids: tuple[str, ...], repairs: BoxRepairs) -> Photo:
     if not os.path.isfile(annotation):
         raise _Unusable("photos without an XML file of their boxes", file)
     try:
-        photo = read_photo_file(file.stem, annotation, file, ids, INCLUSIVE_FROM_0, mending)
+        photo = read_annotation(file.stem, annotation, file, ids, INCLUSIVE_FROM_0, repairs)
     except UnknownClass as error:
         raise _Unusable("photos with class names that are not in the list", error) from error
     except InputError as error:
@@ -114,5 +114,5 @@ def _photo(file: Path, annotation: Path, ids: tuple[str, ...], mending: Mending)
         own = objects.classes == ids.index(folder)
         if not own.any():
             raise _Unusable("photos with boxes of another class alone", annotation)
-        objects = Truths(objects.boxes[own], objects.classes[own], objects.ignored[own])
+        objects = objects.select(own)
     return replace(photo, objects=objects)

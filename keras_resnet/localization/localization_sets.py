@@ -39,24 +39,26 @@ def open_localization_sets(data: str, data_dir: Path | None = None) -> Detection
         return DetectionSets(folder.name, {part: functools.partial(open_loc, folder, part) for part in parts})
     if TFDS_NAME.fullmatch(data) and not os.path.lexists(folder):
         return _tfds_sets(data, data_dir)
-    found = open_coco_sets(data, data_dir)
-    return DetectionSets(found.name, {p: functools.partial(_reduced, opened) for p, opened in found.open.items()})
+    whole = open_coco_sets(data, data_dir)
+    return DetectionSets(
+        whole.name, {part: functools.partial(_reduced, opener) for part, opener in whole.openers.items()}
+    )
 
 
 def _tfds_sets(name: str, data_dir: Path | None) -> DetectionSets:
     splits = open_builder(name, data_dir, "--data demo, or a folder of ILSVRC's or in COCO's layout").info.splits
-    parts = {part: own for part, own in TFDS_PARTS.items() if own in splits}
-    opened = {part: functools.partial(open_tfds_detection, name, own, data_dir) for part, own in parts.items()}
-    return DetectionSets(name, {part: functools.partial(_reduced, each) for part, each in opened.items()})
+    parts = {part: split for part, split in TFDS_PARTS.items() if split in splits}
+    openers = {part: functools.partial(open_tfds_detection, name, split, data_dir) for part, split in parts.items()}
+    return DetectionSets(name, {part: functools.partial(_reduced, opener) for part, opener in openers.items()})
 
 
-def _reduced(opened: Callable[[], DetectionData]) -> DetectionData:
-    return one_class(opened())
+def _reduced(opener: Callable[[], DetectionData]) -> DetectionData:
+    return one_class(opener())
 
 
-def _open_demo(split: str) -> DetectionData:
+def _open_demo(part: str) -> DetectionData:
     """Scenes with one shape among clutter; all parts are rendered if they are not there yet."""
     draw = functools.partial(rendered_scenes.render, objects=(1, 1), radii=DEMO_RADII)
     name = f"localization-demo-v{rendered_scenes.VERSION}"
     folder = demo.rendered_once(name, lambda target: rendered_scenes.write(target, draw=draw))
-    return one_class(open_coco(folder / f"{split}.json", folder / split))
+    return one_class(open_coco(folder / f"{part}.json", folder / part))

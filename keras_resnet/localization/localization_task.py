@@ -14,18 +14,18 @@ import tensorflow as tf
 from keras_resnet import plots
 from keras_resnet.data.pipelines import Shard
 from keras_resnet.detection.boxes import Detections
-from keras_resnet.detection.data.photo_files import contents
+from keras_resnet.detection.data.photo_files import content_hashes
 from keras_resnet.detection.data.photos import DetectionData
-from keras_resnet.detection.training.photo_reading import first, missed, pictures_of
-from keras_resnet.detection.training.reporter import MONITORED, SHOWN, drawn
+from keras_resnet.detection.training.photo_reading import missed, read_share
+from keras_resnet.detection.training.reporter import MONITORED, PICTURES, draw_detections
 from keras_resnet.localization.localization_settings import LocalizationSettings
 from keras_resnet.localization.localizer import Localizer
-from keras_resnet.localization.networks import PARTS, LocalizationNetwork
+from keras_resnet.localization.networks import LOSSES, LocalizationNetwork
 from keras_resnet.localization.scoring import mistakes
 from keras_resnet.training.state import State
 from keras_resnet.training.stepping.optimizer import SGD
 from keras_resnet.training.task import Metrics, Validate, never
-from keras_resnet.training.workers import count_of, gathered, number_of, together
+from keras_resnet.training.workers import gathered, together, worker_count, worker_index
 
 VALIDATIONS = 10
 MILESTONES = (0.5, 0.75)  # where the rate falls, as Sec. 4.2's; the appendix does not say
@@ -46,10 +46,10 @@ class LocalizationTask:
         make: makes the network.
         batches: (start step, shard) to endless training batches, of which the first part are images.
         localizer: from the network to what finds boxes with it.
-        photos_shown: the first pictures of the last validation, with what was found.
+        pictures: the first pictures of the last validation, with what was found.
     """
 
-    metric_names: ClassVar[tuple[str, ...]] = ("loss", *PARTS, "error")
+    metric_names: ClassVar[tuple[str, ...]] = ("loss", *LOSSES, "error")
     warm_up_epochs: ClassVar[float] = 0.0  # trained networks need none
     milestones: ClassVar[tuple[float, ...]] = MILESTONES
     reference_batch: ClassVar[int] = REFERENCE_BATCH
@@ -61,7 +61,7 @@ class LocalizationTask:
     make: Callable[[], LocalizationNetwork]
     batches: Callable[[int, Shard], tf.data.Dataset]
     localizer: Callable[[Any], Localizer]
-    photos_shown: list = field(default_factory=list)
+    pictures: list = field(default_factory=list)
 
     @property
     def reporter(self) -> LocalizationReporter:
@@ -71,7 +71,7 @@ class LocalizationTask:
     def build_model(self, strategy: tf.distribute.Strategy, total_steps: int) -> LocalizationNetwork:
         """The compiled network, in the strategy's scope."""
         model, settings = self.make(), self.settings
-        model.trained_on = contents(self.train)
+        model.trained_on = content_hashes(self.train)
         model.compile(SGD(settings.base_lr), settings.accumulate, timed=not settings.deterministic)
         return model
 
@@ -92,13 +92,13 @@ class LocalizationTask:
     def validator(self, strategy: tf.distribute.Strategy) -> Validate[LocalizationNetwork]:
         """A function of (model, whether to stop) to the error; it counts only if it was not stopped."""
         assert self.validation is not None
-        part = first(self.validation, MONITORED)
+        part = self.validation.first(MONITORED)
         localizers: list[Localizer] = []  # that of the run's model, which compiles its steps once
 
         def validate(model: LocalizationNetwork, stopping: Callable[[], bool]) -> Metrics:
             if not localizers:
                 localizers.append(self.localizer(model))
-            self.photos_shown.clear()
+            self.pictures.clear()
             return self.score(localizers[0], part, strategy, stopping)
 
         return validate
@@ -111,7 +111,7 @@ class LocalizationTask:
         stopping: Callable[[], bool] = never,
     ) -> Metrics:
         """The error with the true class on ``data``; each worker looks at its share, and has that of all photos."""
-        shard = Shard(number_of(strategy), count_of(strategy))
+        shard = Shard(worker_index(strategy), worker_count(strategy))
         rows = together(strategy, lambda: self._look(localizer, data, shard, stopping))
         if stopping():
             return {}
@@ -120,14 +120,14 @@ class LocalizationTask:
     def _look(self, localizer: Localizer, data: DetectionData, shard: Shard, stopping) -> np.ndarray:
         """Which photos of a share are wrong, float64 ``[photos, 1]``; one that is lost is."""
         wrong = []
-        for place, image in pictures_of(data, shard, functools.partial(missed, data)):
+        for position, image in read_share(data, shard, functools.partial(missed, data)):
             if stopping():
                 break
-            photo = data.photos[place]
-            found = NOTHING if image is None else localizer(image, photo.objects.classes[:1], photo.file)
-            wrong.append(mistakes([photo.objects], [found]).astype(np.float64))
-            if image is not None and len(self.photos_shown) < SHOWN:
-                self.photos_shown.append(drawn(image, found, data.classes, least=0.0))
+            photo = data.photos[position]
+            answer = NOTHING if image is None else localizer(image, photo.objects.classes[:1], photo.file)
+            wrong.append(mistakes([photo.objects], [answer]).astype(np.float64))
+            if image is not None and len(self.pictures) < PICTURES:
+                self.pictures.append(draw_detections(image, answer, data.classes, min_score=0.0))
         return np.concatenate(wrong)[:, None] if wrong else np.zeros((0, 1))
 
     def recalibrate(self, model: LocalizationNetwork, state: State, stopping: Callable[[], bool] = never) -> None:
@@ -154,7 +154,7 @@ class LocalizationReporter:
     def begin(self, model: LocalizationNetwork, state: State) -> None:
         """Write the first augmented inputs for TensorBoard."""
         images, *_ = next(iter(self.task.train_batches(state.step + state.skipped, Shard())))
-        shown = model.preprocessing.undo(images[:SHOWN].numpy())
+        shown = model.preprocessing.undo(images[:PICTURES].numpy())
         pictures = list(np.clip(shown, 0, 255).astype(np.uint8))
         tf.summary.image("inputs after augmentation", plots.tiled(pictures)[None], state.step)
 
@@ -166,7 +166,7 @@ class LocalizationReporter:
 
     def validation_images(self, model: LocalizationNetwork, step: int) -> None:
         """Write the first photos of the last validation, with the box found in each, for TensorBoard."""
-        tf.summary.image("boxes", plots.tiled(self.task.photos_shown)[None], step)
+        tf.summary.image("boxes", plots.tiled(self.task.pictures)[None], step)
 
     def result_lines(self, result: dict[str, Any]) -> list[str]:
         """The error in words."""
@@ -180,4 +180,4 @@ class LocalizationReporter:
     def draw_curves(self, name: str, rows: list[dict[str, Any]], path: Path) -> None:
         """Draw losses and the error into a PNG file."""
         shares = [row | {"error": row["error"] / 100} if "error" in row else row for row in rows]
-        plots.detection_curves(shares, PARTS, ("error",), path)
+        plots.detection_curves(shares, LOSSES, ("error",), path)

@@ -55,7 +55,9 @@ class Localizer:
         self.rpns = [(network, _candidates(network, proposals)) for network in rpns]
         self.rcnns = [(network, _rescored(network)) for network in rcnns]
 
-    def __call__(self, image: np.ndarray, classes: Sequence[int], photo: object = "the photo") -> Detections:
+    def __call__(
+        self, image: np.ndarray, classes: Sequence[int] | np.ndarray, photo: object = "the photo"
+    ) -> Detections:
         """One box of each of ``classes`` in ``image``, uint8 ``[height, width, 3]``, in its pixels, in their order.
 
         Raises:
@@ -69,7 +71,7 @@ class Localizer:
         return Detections(boxes, np.asarray(classes), scores)
 
     def proposals(
-        self, image: np.ndarray, classes: Sequence[int], photo: object = "the photo"
+        self, image: np.ndarray, classes: Sequence[int] | np.ndarray, photo: object = "the photo"
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each class the best boxes ``[n, 4]`` over positions, scales and mirror images, and scores ``[n]``."""
         boxes, scores = [], []

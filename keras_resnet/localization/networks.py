@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_resnet.detection import backbone as backbones
-from keras_resnet.detection.anchors import decode, make_anchors, spread
+from keras_resnet.detection.anchors import BASE_SIDE, decode, make_anchors, spread
 from keras_resnet.detection.backbone import Backbone
 from keras_resnet.detection.losses import proposal_losses
 from keras_resnet.detection.sampling import LEFT_OUT, NEGATIVE, OBJECT, POSITIVE, pairwise, sample_anchors
@@ -20,8 +20,7 @@ from keras_resnet.network import Network
 from keras_resnet.training.stepping.step import Step
 
 STRIDE = 32  # of the last feature map
-ANCHOR_UNIT = 16.0  # that make_anchors' scales are multiples of
-PARTS = ("class_loss", "box_loss")
+LOSSES = ("class_loss", "box_loss")
 Outputs = tuple[tf.Tensor, tf.Tensor]
 
 
@@ -53,8 +52,8 @@ class LocalizationNetwork(TrainedPhotos, Step, keras.Model):
         self.upper = keras.Model(backbone.head.input, last, name="upper")
         self.outputs_of = PerClass(len(self.class_names), anchors, dtype="float32", name="outputs")
         self.outputs_of.build((None, None, last.shape[-1]))
-        self.values_size = len(PARTS)
-        self.running = [keras.metrics.Mean(name=part) for part in ("loss", *PARTS)]
+        self.values_size = len(LOSSES)
+        self.train_metrics = [keras.metrics.Mean(name=name) for name in ("loss", *LOSSES)]
         self.built = True
 
     def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -74,7 +73,7 @@ class LocalizationNetwork(TrainedPhotos, Step, keras.Model):
 
     def update_metrics(self, data: Any, losses: tf.Tensor, values: tf.Tensor) -> None:
         """Update the running means of the loss and its parts."""
-        for metric, value in zip(self.running, [losses, *tf.unstack(values, axis=1)], strict=True):
+        for metric, value in zip(self.train_metrics, [losses, *tf.unstack(values, axis=1)], strict=True):
             metric.update_state(value)
 
     def get_config(self) -> dict[str, Any]:
@@ -116,7 +115,7 @@ class LocalizationRPN(LocalizationNetwork):
         ratios: tuple[float, ...] = RATIOS,
         name: str | None = None,
     ):
-        scales = [share * size / ANCHOR_UNIT for share in shares]
+        scales = tuple(share * size / BASE_SIDE for share in shares)
         self.cell_anchors = make_anchors(1, 1, STRIDE, scales, ratios).reshape(-1, 4)
         super().__init__(backbone, classes, size, len(self.cell_anchors), name)
         self.arguments = {"shares": tuple(shares), "ratios": tuple(ratios)}

@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 
 from keras_resnet.detection.boxes import Truths, area
-from keras_resnet.detection.data.photos import DetectionData, chosen
+from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.errors import InputError
 
 
@@ -25,7 +25,7 @@ def one_class(data: DetectionData) -> DetectionData:
     if len(kept) < len(data):
         first = data.photos[useful.index(False)].file
         print(f"{data.name}: {len(data) - len(kept):,} photos without boxes left out, such as {first}", file=sys.stderr)
-        data = chosen(data, kept)
+        data = data.select(kept)
     return replace(data, photos=tuple(replace(p, objects=_of_largest(p.objects)) for p in data.photos), dataset=None)
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import tqdm
 
 from keras_resnet.data.pipelines import Shard
-from keras_resnet.detection.data.photo_files import contents
-from keras_resnet.detection.data.photos import DetectionData, chosen
-from keras_resnet.detection.training.photo_reading import photos_of
+from keras_resnet.detection.data.photo_files import content_hashes
+from keras_resnet.detection.data.photos import DetectionData
+from keras_resnet.detection.training.photo_reading import read_photos
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.views import View
 from keras_resnet.files import read_object, write_whole
@@ -64,13 +64,13 @@ def extract(
     side = View("multi-scale").sides(network.size, STRIDE)[1]
     localizer = Localizer([network], view=View("multi-scale", (side,)), proposals=count)
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"network": _digest(network), "photos": _hash(contents(data).tobytes()), "count": count}
+    about = {"network": _digest(network), "photos": _hash(content_hashes(data).tobytes()), "count": count}
     _describe(folder / MANIFEST, about, shard)
     starts = range(0, len(data), PHOTOS)
     own = starts[shard.index :: shard.workers]
     with tqdm.tqdm(total=len(own) * PHOTOS, desc="proposals", unit=" photos", disable=None, leave=False) as progress:
         for start in own:
-            path, part = _file(folder, start), chosen(data, range(start, min(start + PHOTOS, len(data))))
+            path, part = _file(folder, start), data.select(range(start, min(start + PHOTOS, len(data))))
             if _stored(path, len(part)) is None:
                 boxes = _of_all(localizer, part)
                 write_whole(path, functools.partial(_save, boxes=boxes))
@@ -89,7 +89,7 @@ def extract(
 
 def _of_all(localizer: Localizer, data: DetectionData) -> np.ndarray:
     found = []
-    for photo, image in photos_of(data):
+    for photo, image in read_photos(data):
         (boxes, _), *_ = localizer.proposals(image, photo.objects.classes[:1], photo.file)
         found.append(_with_area(boxes, image.shape).astype(np.float32))
     fewest = min(map(len, found))

@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_resnet.detection.boxes import Detections
 from keras_resnet.detection.data.photos import DetectionData
-from keras_resnet.detection.training.photo_reading import photos_of
+from keras_resnet.detection.training.photo_reading import read_photos
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.scoring import Estimate
 from keras_resnet.evaluation.views import CENTER, View
@@ -133,7 +133,7 @@ def _members(networks: Networks, chosen: Sequence[RowName]) -> set[int]:
 def _answers(localizer: Localizer, data: DetectionData, classes) -> tuple[list[Detections], float]:
     """What is found in each photo for its classes, and the median seconds a photo took."""
     answers, seconds = [], []
-    for (photo, image), own in zip(photos_of(data), classes, strict=True):
+    for (photo, image), own in zip(read_photos(data), classes, strict=True):
         start = time.perf_counter()
         answers.append(localizer(image, own, photo.file))
         seconds.append(time.perf_counter() - start)

@@ -11,7 +11,7 @@ from keras_resnet import training
 from keras_resnet.data.pipelines import Shard
 from keras_resnet.detection.backbone import from_network, preprocessing_of
 from keras_resnet.detection.data.detection_sets import DetectionSets
-from keras_resnet.detection.data.photo_files import check_unseen, contents
+from keras_resnet.detection.data.photo_files import check_unseen, content_hashes
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.training.photo_reading import readable, with_files
 from keras_resnet.errors import InputError
@@ -28,7 +28,7 @@ from keras_resnet.network import Network
 from keras_resnet.training.files.workdir import read_result
 from keras_resnet.training.settings import as_json
 from keras_resnet.training.strategy import choose_strategy
-from keras_resnet.training.workers import count_of, is_chief, number_of, together
+from keras_resnet.training.workers import is_chief, together, worker_count, worker_index
 
 RPN, PROPOSALS, RCNN, ROWS = "rpn", "proposals", "rcnn", "rows.json"  # in the workdir
 LAST = "last.keras"
@@ -54,7 +54,7 @@ def run_stages(settings: LocalizationSettings, sets: DetectionSets) -> None:
         raise InputError(f"{sets.name} has no val part to test on: add one, or give --stages rpn extract rcnn.")
     found = {part: (data, readable(data)) for part, data in (("train", train), ("validation", sets.validation)) if data}
     if sets.validation is not None:
-        check_unseen(contents(with_files(*found["train"])), sets.validation, f"A network of {train.name}")
+        check_unseen(content_hashes(with_files(*found["train"])), sets.validation, f"A network of {train.name}")
     for stage in STAGES:
         if stage in settings.stages:
             DO[stage](_Work(settings, network, found, sets))
@@ -111,7 +111,7 @@ def _rpn(work: _Work) -> None:
 def _extracted(work: _Work) -> Proposals:
     """The proposals, extracted where they are not yet."""
     strategy, rpn = choose_strategy(), work.earlier(RPN)
-    shard = Shard(number_of(strategy), count_of(strategy))
+    shard = Shard(worker_index(strategy), worker_count(strategy))
     data = with_files(*work.found["train"])
     extracting = functools.partial(extract, rpn, data, work.folder / PROPOSALS, work.settings.proposals, shard)
     return together(strategy, extracting)()

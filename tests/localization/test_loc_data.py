@@ -74,8 +74,8 @@ def test_what_cannot_be_used_is_left_out_counted_and_named(root, capsys):
         (line,) = (line for line in told.splitlines() if what in line)
         assert f"{count} {what}" in line
         assert name in line
-    assert "entity.xml is no annotation of VOC's: it declares a document type" in told
-    assert "outer.xml is no annotation of VOC's: it declares a document type" in told
+    assert "entity.xml is not an annotation file of VOC's: it declares a document type" in told
+    assert "outer.xml is not an annotation file of VOC's: it declares a document type" in told
 
 
 def test_a_folder_of_nothing_that_can_be_used_is_refused(tmp_path):
@@ -87,6 +87,6 @@ def test_a_folder_of_nothing_that_can_be_used_is_refused(tmp_path):
 def test_parts_are_those_there_are_and_a_test_part_has_no_boxes(root):
     add(root, "test", "d", text=False)
     sets = open_localization_sets(str(root))
-    assert set(sets.open) == {"train", "val", "test"}
+    assert set(sets.openers) == {"train", "val", "test"}
     test = sets.part("test")
     assert (len(test), test.annotated, test.classes) == (1, False, (CAT, DOG))
