@@ -29,6 +29,12 @@ from keras_resnet.weights.file_bounds import (
 from keras_resnet.weights.known import fetch
 from keras_resnet.weights.trained_weights import READERS
 
+OTHERS = {  # models of rooms that this one does not know, and what takes them
+    "keras_resnet>FasterRCNN": "a detector: detection.load_detector and tools/detect.py",
+    "keras_resnet>LocalizationRPN": "an RPN: localization.load_localizer and tools/localize.py",
+    "keras_resnet>LocalizationRCNN": "an R-CNN: localization.load_localizer and tools/localize.py",
+}
+
 
 def load_model(model: str | Path, check_values: bool = True) -> keras.Model:
     """The model ``NAME``, ``NAME:WEIGHTS`` (a file, or imagenet), or the model saved in a file.
@@ -75,9 +81,9 @@ def _saved(path: Path, check_values: bool) -> keras.Model:
     ):
         config = parse_json(content(archive, directory[keras_file.CONFIG], TEXT))
         keras_file.check_layers(path, config)
-        detector = config.get("registered_name") == "keras_resnet>FasterRCNN"
-        if detector and keras.saving.get_registered_object("keras_resnet>FasterRCNN") is None:
-            raise InputError(f"{path.name} holds a detector: detection.load_detector and tools/detect.py take it.")
+        registered = config.get("registered_name")
+        if registered in OTHERS and keras.saving.get_registered_object(registered) is None:
+            raise InputError(f"{path.name} holds {OTHERS[registered]} take it.")
         model = _described(path, config, directory[keras_file.WEIGHTS].file_size)
         with keras_file.checked_weights(path) as stored:
             keras.Model.load_weights(model, stored)

@@ -20,7 +20,10 @@ MAIN = ast.dump(ast.parse("__name__ == '__main__'", mode="eval").body)
 USAGE = "keras-resnet PROGRAM ARGUMENTS... runs a program; keras-resnet PROGRAM --help lists its arguments."
 FOLDERS, OTHERS = {"recipes": "Train", "studies": "Studies"}, "Other tools"  # groups of the listing
 TOOLS = {  # more groups; a tool in none of them is among the other tools
-    "Test and use": ("evaluate", "evaluate_detection", "classify", "embed", "detect", "export", "convert_weights"),
+    "Test and use": (
+        *("evaluate", "evaluate_detection", "evaluate_localization"),
+        *("classify", "embed", "detect", "localize", "export", "convert_weights"),
+    ),
     "Look into": ("inspect_data", "analyze", "table1", "report", "paper_map"),
     "Prepare and run": ("make_records", "launch_local", "campaign"),
     "Measure": ("benchmark", "scaling", "crash_test"),

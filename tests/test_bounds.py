@@ -73,6 +73,7 @@ def declared() -> list[type]:
         ("data.dividing", "Division"),
         ("training.cifar", "CifarSettings"),
         ("detection.training.detection_settings", "DetectionSettings"),
+        ("localization.localization_settings", "LocalizationSettings"),
         ("studies.study_settings", "StudySettings"),
     ):
         classes.append(getattr(importlib.import_module(f"keras_resnet.{module}"), name))

@@ -57,6 +57,7 @@ def test_help_is_there_before_anything_heavy(program):
         "recipes/cifar10.py --data /nope",
         "recipes/coco.py --model a.keras --data /nope",
         "recipes/voc.py --model a.keras --anchor-scales 0",
+        "recipes/localization.py --model a.keras --data /nope",
         f"recipes/finetune.py --model {__file__} --data /nope",
         "recipes/studies/seeds.py --data /nope",
         "recipes/studies/seeds.py --seeds 0",

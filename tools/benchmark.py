@@ -10,6 +10,7 @@ python tools/benchmark.py depth             building ResNet-1202, and its first 
 python tools/benchmark.py inference         folded normalization against unfolded, and against the systems of train
 python tools/benchmark.py views --data DIR  the time of each test view against its multiply-adds
 python tools/benchmark.py detect            the cost of proposals and regions; one image against its multiply-adds
+python tools/benchmark.py localize          the cost of separate outputs for 1,000 classes in a training step
 """
 
 import itertools
@@ -26,6 +27,7 @@ import numpy as np
 from benchmark_contestant import batch_of, keras_turn
 from benchmark_detection import Detect
 from benchmark_input import Files, Input, Records
+from benchmark_localization import Localize
 from benchmark_networks import Inference, Train
 from benchmark_turns import Benchmark, Rounds, alternate
 from benchmark_views import Views
@@ -180,6 +182,7 @@ COMMANDS = {
     "inference": Inference,
     "views": Views,
     "detect": Detect,
+    "localize": Localize,
 }
 
 if __name__ == "__main__":

@@ -233,15 +233,34 @@ def _view(encoded, orientation, scale, fraction, mirrored, size: int):
     the file's own pixels; only that window is decoded, and resized once.
     """
     shape = _turned_shape(encoded, orientation)
-    extent = tf.cast(shape[:2], tf.float32)
-    side = tf.reduce_min(extent) / scale  # of the crop, in the file's pixels
-    window = tf.maximum(tf.cast(tf.round(side), tf.int32), 1)
-    corner = tf.cast(tf.round(fraction * (extent - tf.cast(window, tf.float32))), tf.int32)
-    pixels = _decode_window(encoded, shape, orientation, tf.stack([corner[0], corner[1], window, window]))
+    window = crop_window(shape, scale, fraction)
+    pixels = _decode_window(encoded, shape, orientation, window)
     pixels = tf.cond(mirrored, lambda: tf.reverse(pixels, [1]), lambda: pixels)
+    return resize_crop(pixels, size)
+
+
+def crop_window(shape: Tensor, scale: Tensor, fraction: Tensor) -> Tensor:
+    """The window of a square crop in an image, in the image's pixels.
+
+    Args:
+        shape: of the image, height and width first.
+        scale: the image's shorter side over the side of the crop.
+        fraction: in [0, 1] or [0, 1]^2, the position of the crop between top left and bottom right.
+
+    Returns:
+        Top, left, height and width, int32 ``[4]``.
+    """
+    extent = tf.cast(shape[:2], tf.float32)
+    side = tf.maximum(tf.cast(tf.round(tf.reduce_min(extent) / scale), tf.int32), 1)
+    corner = tf.cast(tf.round(fraction * (extent - tf.cast(side, tf.float32))), tf.int32)
+    return tf.stack([corner[0], corner[1], side, side])
+
+
+def resize_crop(pixels: Tensor, size: int) -> Tensor:
+    """A square crop, uint8 ``[side, side, 3]``, resized to ``size`` x ``size``, float32."""
     pixels = tf.cast(pixels, tf.float32)  # TensorFlow resizes floats a fifth faster than bytes
     resized = tf.cond(  # below that factor the slower filter gains nothing (docs/deviations.md)
-        window > ALIASING * size,
+        tf.shape(pixels)[0] > ALIASING * size,
         lambda: tf.image.resize(pixels, [size, size], antialias=True),
         lambda: tf.image.resize(pixels, [size, size]),
     )

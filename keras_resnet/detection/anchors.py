@@ -1,5 +1,7 @@
 """Faster R-CNN's anchors, and the parameterization of boxes relative to them (Ren et al. 2015, Sec. 3.1)."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

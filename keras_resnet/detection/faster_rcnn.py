@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_resnet.detection import backbone as backbones
@@ -17,6 +15,7 @@ from keras_resnet.detection.losses import BOX_WEIGHTS, proposal_losses, region_l
 from keras_resnet.detection.roi_pooling import POOLING
 from keras_resnet.detection.sampling import sample_anchors, sample_regions
 from keras_resnet.detection.suppression import clip_boxes, propose
+from keras_resnet.detection.trained_photos import TrainedPhotos
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.network import Network
 from keras_resnet.training.stepping.step import Step
@@ -32,7 +31,7 @@ SPEC_TYPES = {"proposals": Proposals, "region_head": RegionHead, "image_size": I
 
 
 @keras.saving.register_keras_serializable("keras_resnet")
-class FasterRCNN(Step, keras.Model):
+class FasterRCNN(TrainedPhotos, Step, keras.Model):
     """A detector whose proposals and regions share conv1 to conv4_x of a classification network.
 
     ``compile`` takes a :class:`keras_resnet.training.SGD`, and ``fit`` the batches of
@@ -91,7 +90,6 @@ class FasterRCNN(Step, keras.Model):
         for layer in (layer for part, layers in parts.items() if part not in learn for layer in layers):
             layer.trainable = False
         self.proposals_from: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
-        self.trained_on = np.zeros(0, np.uint64)
         self.values_size = len(LOSSES)
         self.train_metrics = [keras.metrics.Mean(name=name) for name in ("loss", *LOSSES)]
         self.built = True
@@ -252,26 +250,6 @@ class FasterRCNN(Step, keras.Model):
     def __dir__(self) -> list[str]:
         """The attributes that Keras saves in this order, without ``box_predictor``, which files have in ``layers``."""
         return [name for name in super().__dir__() if name != "box_predictor"]
-
-    def save_own_variables(self, store: dict[str, np.ndarray]) -> None:
-        """Store what belongs to no layer: the contents of the photos it has learned from."""
-        store["trained_on"] = self.trained_on
-
-    def load_own_variables(self, store: dict[str, np.ndarray]) -> None:
-        """Restore what :meth:`save_own_variables` stored; files of earlier versions lack it."""
-        if "trained_on" in store.keys():  # noqa: SIM118  Keras' store is no mapping
-            self.trained_on = np.array(store["trained_on"])
-
-    def get_compile_config(self) -> None:
-        """None: a file holds only the detector; its optimizer is in the checkpoints of its run."""
-
-    def save(self, filepath: str | Path, *args: Any, **kwargs: Any) -> None:
-        """Save the detector, without its optimizer, as a ``.keras`` file."""
-        optimizer, self.optimizer = getattr(self, "optimizer", None), None  # a model not compiled yet has none
-        try:
-            super().save(filepath, *args, **kwargs)
-        finally:
-            self.optimizer = optimizer
 
 
 def _draws(seeds: Tensor, count: Tensor, number: int) -> Tensor:

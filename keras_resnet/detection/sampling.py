@@ -43,7 +43,7 @@ def _sample(candidates: Tensor, draws: Tensor, count: Tensor) -> Tensor:
 
 
 def sample_anchors(
-    anchors: Tensor, boxes: Tensor, object_status: Tensor, extents: Tensor, draws: Tensor, count: int = ANCHORS
+    anchors: Tensor, boxes: Tensor, object_status: Tensor, extents: Tensor | None, draws: Tensor, count: int = ANCHORS
 ) -> tuple[Tensor, Tensor]:
     """Label the anchors from which the region proposal network learns.
 
@@ -55,7 +55,8 @@ def sample_anchors(
         anchors: float32 ``[anchors, 4]``.
         boxes: float32 ``[batch, objects, 4]``, of the objects.
         object_status: int32 ``[batch, objects]``.
-        extents: float32 ``[batch, 2]``, width and height of each image in pixels, without its padding.
+        extents: float32 ``[batch, 2]``, width and height of each image in pixels, without its padding; None also
+            takes the anchors that cross the border.
         draws: float32 ``[batch, anchors]`` in [0, 1).
         count: how many anchors of each image are labeled, at most.
 
@@ -63,7 +64,10 @@ def sample_anchors(
         Labels int32 ``[batch, anchors]``, ``POSITIVE``, ``NEGATIVE`` or ``LEFT_OUT``; and the index of the object that
         each anchor overlaps most, int32 ``[batch, anchors]``.
     """
-    inside = tf.reduce_all((anchors[None, :, :2] >= 0) & (anchors[None, :, 2:] <= extents[:, None]), axis=2)
+    if extents is None:
+        inside = tf.ones([1, tf.shape(anchors)[0]], tf.bool)
+    else:
+        inside = tf.reduce_all((anchors[None, :, :2] >= 0) & (anchors[None, :, 2:] <= extents[:, None]), axis=2)
     overlaps, covered = pairwise(anchors[None], boxes)
     overlaps = tf.where((object_status == OBJECT)[:, None] & inside[:, :, None], overlaps, -1.0)
     best = tf.reduce_max(overlaps, axis=2)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_resnet.errors import InputError
+from keras_resnet.localization.row_names import ROWS
 from keras_resnet.reporting.paper_values import (
     MULTIPLY_ADDS,
     TABLE_2,
@@ -27,6 +28,11 @@ DETECTORS = {
     "det": "python recipes/det.py --model {}:imagenet --data ILSVRC_DIR --workdir {}",
 }
 SCORED = "python tools/evaluate_detection.py --model {}"
+LOCALIZED = (
+    "python recipes/localization.py --model ResNet101:imagenet --data ILSVRC_DIR --stages rpn extract rcnn --seed {} "
+    "--workdir {}"
+)
+LOCALIZERS = ("ResNet101:imagenet", "ResNet152:imagenet")  # whose classes are taken
 CIFAR = "python recipes/cifar10.py --data-dir DIR --train-images all --model {}"
 STUDY = "python recipes/studies/{}.py --data-dir DIR"
 ANALYZE = "python tools/analyze.py {} --data cifar10 --data-dir DIR --model {}"
@@ -180,11 +186,24 @@ def _detection():
         row, plural = ("ensemble", "s") if members > 1 else ("multi-scale", "")
         yield Claim("Table 12", f"ImageNet DET val2, {members} network{plural}, mAP", paper,
                     f"{commands} && {scored} --rows {row}")  # fmt: skip
-    for where, what, paper in (
-        ("Table 13", "ImageNet localization val, top-5", "8.9"),
-        ("Table 14", "ImageNet localization test, top-5", "9.0"),
-    ):
-        yield Claim(where, what, paper, "")
+    yield from _localization()
+
+
+def _localization():
+    """Three networks make an ensemble here; the server of Table 14 takes the files of its row."""
+    rows = [("Table 13", name, row.paper) for name, row in ROWS.items() if row.paper]
+    for where, name, paper in [*rows, ("Table 14", "ensemble", "9.0")]:
+        row = ROWS[name]
+        folders = [f"runs/localization{seed}" for seed in range(3 if row.ensemble else 1)]
+        trained = [LOCALIZED.format(seed, folder) for seed, folder in enumerate(folders)]
+        networks = [("rpn", [f"{folder}/rpn/last.keras" for folder in folders])]
+        networks += [("rcnn", [f"{folder}/rcnn/last.keras" for folder in folders])] if row.rescored else []
+        networks += [("classifier", LOCALIZERS[: 2 if row.ensemble else 1])] if row.top > 1 else []
+        given = " ".join(f"--{kind} {' '.join(files)}" for kind, files in networks)
+        test = " --split test --out FOLDER, for the server" if where == "Table 14" else ""
+        tested = f"python tools/evaluate_localization.py {given} --data ILSVRC_DIR --rows {name}{test}"
+        what = f"ImageNet localization {'test' if test else 'val'}, {row.words}, error"
+        yield Claim(where, what, paper, " && ".join([*trained, tested]))
 
 
 def _questions():

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,10 +22,19 @@ OBJECTS = (1, 5)
 RADII = (0.13, 0.28)  # as shares of the picture's shorter side; clutter is at most 0.09
 MAX_OVERLAP = 0.05  # of two objects' boxes, so that none hides another
 TRIES = 20
+Draw = Callable[[int], tuple[Image.Image, np.ndarray, list[int]]]  # from a seed, as render
 
 
-def render(seed: int) -> tuple[Image.Image, np.ndarray, list[int]]:
-    """A picture, its objects' boxes ``[objects, 4]`` and their classes, all functions of the seed."""
+def render(
+    seed: int, objects: tuple[int, int] = OBJECTS, radii: tuple[float, float] = RADII
+) -> tuple[Image.Image, np.ndarray, list[int]]:
+    """A picture, its objects' boxes ``[objects, 4]`` and their classes, all functions of the arguments.
+
+    Args:
+        seed: of all that is random.
+        objects: the least and the largest number of objects; there are fewer if they find no room.
+        radii: the smallest and the largest radius of an object, as shares of the picture's shorter side.
+    """
     rng = np.random.default_rng([VERSION, seed])
     width, height = (int(side) for side in rng.integers(*SIDES, size=2, endpoint=True))
     size = np.array([width, height]) * demo.SUPERSAMPLING
@@ -34,8 +44,8 @@ def render(seed: int) -> tuple[Image.Image, np.ndarray, list[int]]:
         demo.clutter(rng, draw, size)
     boxes: list[np.ndarray] = []
     labels: list[int] = []
-    for _ in range(rng.integers(*OBJECTS, endpoint=True)):
-        _add_object(rng, draw, size, boxes, labels)
+    for _ in range(rng.integers(*objects, endpoint=True)):
+        _add_object(rng, draw, size, radii, boxes, labels)
     for _ in range(rng.integers(1, 4)):
         demo.clutter(rng, draw, size, thin=True)
     corners = np.array(boxes).reshape(-1, 4) / demo.SUPERSAMPLING
@@ -43,12 +53,17 @@ def render(seed: int) -> tuple[Image.Image, np.ndarray, list[int]]:
 
 
 def _add_object(
-    rng: np.random.Generator, draw: ImageDraw.ImageDraw, size: np.ndarray, boxes: list[np.ndarray], labels: list[int]
+    rng: np.random.Generator,
+    draw: ImageDraw.ImageDraw,
+    size: np.ndarray,
+    radii: tuple[float, float],
+    boxes: list[np.ndarray],
+    labels: list[int],
 ) -> None:
     """Draw one shape inside the picture and clear of the others, unless no such place is found in 20 tries."""
     for _ in range(TRIES):
         label = int(rng.integers(len(demo.CLASSES)))
-        radius, center = rng.uniform(*RADII) * size.min(), rng.uniform(0, 1, 2) * size
+        radius, center = rng.uniform(*radii) * size.min(), rng.uniform(0, 1, 2) * size
         corners = demo.outline(label, center, radius, rng.uniform(-0.6, 0.6), rng.uniform(0.85, 1.15))
         box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
         inside = (box[:2] >= 0).all() and (box[2:] <= size).all()
@@ -65,15 +80,15 @@ def open_demo(part: str) -> DetectionData:
     return open_coco(folder / f"{part}.json", folder / part)
 
 
-def write(target: Path, sizes: dict[str, int] = SIZES) -> None:
-    """Render so many pictures of each part into ``target``, with their annotation files."""
+def write(target: Path, sizes: dict[str, int] = SIZES, draw: Draw = render) -> None:
+    """Make so many pictures of each part with ``draw(seed)`` in ``target``, with their annotation files."""
     for part, count in sizes.items():
         folder = target / part
         folder.mkdir(parents=True)
         seeds = range(FIRST_SEED[part], FIRST_SEED[part] + count)
 
         def save(seed: int, folder: Path = folder) -> tuple[tuple[int, int], np.ndarray, list[int]]:
-            picture, boxes, labels = render(seed)
+            picture, boxes, labels = draw(seed)
             picture.save(folder / f"{seed:07d}.jpg", quality=90)
             return picture.size, boxes, labels
 

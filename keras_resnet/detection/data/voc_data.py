@@ -2,6 +2,7 @@
 
 import os
 import xml.etree.ElementTree as ElementTree
+import xml.parsers.expat as expat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,6 +60,32 @@ def open_voc(devkit: Path, parts: Sequence[Part]) -> DetectionData:
     return DetectionData(name, CLASSES, with_orientations(photos, devkit, MAX_MISMATCHED), annotated=annotated)
 
 
+class UnknownClass(InputError):
+    """An annotation names a class that is not in the list."""
+
+
+def read_xml(path: Path) -> ElementTree.Element:
+    """The root of an XML file.
+
+    Raises:
+        InputError: the file cannot be read.
+        ElementTree.ParseError: it is not XML, or declares a document type: annotations need no entities, which could
+            name other files or expand to more than memory holds.
+    """
+
+    def refuse(*_):
+        raise ElementTree.ParseError("it declares a document type")
+
+    content = read_regular(path)[0]
+    guard = expat.ParserCreate()
+    guard.StartDoctypeDeclHandler = refuse
+    try:
+        guard.Parse(content, True)
+    except expat.ExpatError as error:
+        raise ElementTree.ParseError(str(error)) from error
+    return ElementTree.fromstring(content)
+
+
 def read_annotation(
     name: str, path: Path, image: Path, classes: Sequence[str], shift: tuple[int, ...], repairs: BoxRepairs
 ) -> Photo:
@@ -76,7 +103,7 @@ def read_annotation(
         InputError: the file is missing, not in VOC's format, or names a class that is not among ``classes``.
     """
     try:
-        root = ElementTree.fromstring(read_regular(path)[0])
+        root = read_xml(path)
         height, width = (int(root.findtext(f"size/{side}", "")) for side in ("height", "width"))
         if not (0 < height <= MAX_PIXELS and 0 < width <= MAX_PIXELS):
             raise ValueError(f"its picture is {width} x {height}")
@@ -93,7 +120,7 @@ def read_annotation(
         raise InputError(f"{path} is not an annotation file of VOC's: {str(error)[:200]}.") from error
     unknown = [class_name for class_name in names if class_name not in classes]
     if unknown:
-        raise InputError(f"{path} has an object of the unknown class {unknown[0][:100]!r}.")
+        raise UnknownClass(f"{path} has an object of the unknown class {unknown[0][:100]!r}.")
     shifted = np.array(corners, np.float64).reshape(-1, 4) + shift
     boxes, kept = repairs.clip(path.name, shifted, height, width)
     truths = Truths(boxes, np.array([classes.index(class_name) for class_name in names], np.int64), difficult)

@@ -19,6 +19,8 @@ PAPER: dict[str, Any] = {  # the settings of a detector of the paper
     "anchor_scales": Proposals.scales, "anchor_ratios": Proposals.ratios, "smallest": Proposals.smallest,
 }  # fmt: skip
 
+DEMO_CLASSIFIER = "python recipes/imagenet.py --model ResNet18 --image-size 96 --epochs 15"
+
 
 def check_backbone(name: str, spec: NetSpec) -> None:
     """Raise :class:`InputError` for a network that has no feature map of stride 16."""
@@ -26,6 +28,29 @@ def check_backbone(name: str, spec: NetSpec) -> None:
         raise InputError(
             f"{name} is a CIFAR network, of stride {spec.stride}: a detector needs an ImageNet network, ResNet18 to "
             "ResNet152 or PlainNet18 to PlainNet152."
+        )
+
+
+def check_classifier(model: str | None, demo: str) -> None:
+    """Raise :class:`InputError` unless ``model`` names a network that can be a backbone.
+
+    Args:
+        model: the name or the file.
+        demo: the command that trains such a network for the demo set.
+    """
+    if model is None:
+        raise InputError(
+            "--model must name a trained classifier (NAME:WEIGHTS, or a .keras file); for the demo set make one with "
+            f"{demo}, and give its last.keras."
+        )
+    name, weights = split_name(model)
+    if name in SPECS:
+        check_backbone(name, SPECS[name])
+    if name is None and not Path(model).suffix:
+        find_spec(model)
+    if weights not in ("", "imagenet") and not expanded(weights).is_file():
+        raise InputError(
+            f"There is no weight file {weights}: give NAME, NAME:imagenet or NAME:FILE, or a .keras or weight file."
         )
 
 
@@ -68,20 +93,7 @@ class DetectionSettings(RunSettings):
 
     def check_model(self) -> None:
         """Raise :class:`InputError` unless ``model`` names a network from which a detector can be made."""
-        if self.model is None:
-            raise InputError(
-                "--model must name a trained classifier (NAME:WEIGHTS, or a .keras file); for the demo set make one "
-                "with python recipes/imagenet.py --model ResNet18 --image-size 96 --epochs 15, and give its last.keras."
-            )
-        name, weights = split_name(self.model)
-        if name in SPECS:
-            check_backbone(name, SPECS[name])
-        if name is None and not Path(self.model).suffix:
-            find_spec(self.model)
-        if weights not in ("", "imagenet") and not expanded(weights).is_file():
-            raise InputError(
-                f"There is no weight file {weights}: give NAME, NAME:imagenet or NAME:FILE, or a .keras or weight file."
-            )
+        check_classifier(self.model, DEMO_CLASSIFIER)
 
     def check(self) -> None:
         """Raise :class:`InputError` for settings that cannot be used, alone or together."""
