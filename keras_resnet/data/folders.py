@@ -61,16 +61,16 @@ def open_table(file: Path, division: Division = BY_SHARE) -> Data:
     for path, label in table.labels.items():
         by_class[label].append(os.fsencode(path))
     paths = list(by_class.values())
-    found = functools.cache(lambda: whole_of(file.parent, paths, file.name))
+    readable = functools.cache(lambda: whole_of(file.parent, paths, file.name))
     if not table.parts:
-        return _in_two(file.parent, file.stem, classes, found, division, table.left_out)
+        return _in_two(file.parent, file.stem, classes, readable, division, table.left_out)
     division.refuse_if_given(str(file))
     for part in ("train", "validation"):
         if part not in table.parts.values():
             raise InputError(f"{file} has no photo in the split {part}: give it both train and val, or no splits.")
 
     def opened(part: str) -> Split:
-        files, left_out = found()
+        files, left_out = readable()
         own = np.array([table.parts[os.fsdecode(path)] == part for path in files["path"]], bool)
         split = _split(file.parent, part, files[own])
         return replace(split, left_out=left_out) if part == "train" else split
@@ -85,24 +85,24 @@ def folder_split(folder: Path, name: str) -> tuple[tuple[str, ...], Split]:
     Raises:
         InputError: the folder is missing or cannot be read, has no images, or has too many that do not decode.
     """
-    found = class_folders(Path(folder))
-    classes = tuple(found.paths)
-    return classes, _class_split(found, name, classes)
+    listed = class_folders(Path(folder))
+    classes = tuple(listed.paths)
+    return classes, _class_split(listed, name, classes)
 
 
 def _divided(folder: Path, name: str, division: Division) -> Data:
     """A folder of class folders without ``train`` and ``val``."""
-    found = class_folders(folder)
-    classes = tuple(found.paths)
-    paths = list(found.paths.values())
-    return _in_two(folder, name, classes, functools.cache(lambda: whole_of(folder, paths)), division, found.left_out)
+    listed = class_folders(folder)
+    classes = tuple(listed.paths)
+    paths = list(listed.paths.values())
+    return _in_two(folder, name, classes, functools.cache(lambda: whole_of(folder, paths)), division, listed.left_out)
 
 
 def _in_two(
     folder: Path,
     name: str,
     classes: tuple[str, ...],
-    found: Callable[[], tuple[np.ndarray, tuple[LeftOut, ...]]],
+    readable: Callable[[], tuple[np.ndarray, tuple[LeftOut, ...]]],
     division: Division,
     left_out: tuple[LeftOut, ...],
 ) -> Data:
@@ -113,7 +113,7 @@ def _in_two(
 
     @functools.cache
     def halves() -> tuple[Split, Split]:
-        files, bad = found()
+        files, bad = readable()
         held_out = division.held_out(files["directory"], content_keys(folder, files), name)
         if held_out.all() or not held_out.any():
             raise InputError(f"{name} has too few photos to divide: give each class two different ones or more.")
@@ -123,10 +123,10 @@ def _in_two(
     return Data(name, classes, {"train": lambda: halves()[0], "validation": lambda: halves()[1]}, left_out)
 
 
-def _class_split(found: ClassFolders, name: str, classes: tuple[str, ...]) -> Split:
+def _class_split(listed: ClassFolders, name: str, classes: tuple[str, ...]) -> Split:
     none = np.zeros(0, "S1")
-    files, bad = whole_of(found.folder, [found.paths.get(each, none) for each in classes])
-    return replace(_split(found.folder, name, files), left_out=(*bad, *found.left_out))
+    files, bad = whole_of(listed.folder, [listed.paths.get(class_name, none) for class_name in classes])
+    return replace(_split(listed.folder, name, files), left_out=(*bad, *listed.left_out))
 
 
 def _split(folder: Path, name: str, files: np.ndarray) -> Split:

@@ -126,18 +126,18 @@ def sorted_out(paths: Iterable[str]) -> tuple[list[str], tuple[LeftOut, ...]]:
             photos.append(path)
         else:
             others.setdefault(reason, []).append(path)
-    return photos, tuple(LeftOut(reason, len(found), found[0]) for reason, found in others.items())
+    return photos, tuple(LeftOut(reason, len(files), files[0]) for reason, files in others.items())
 
 
 def joined(parts: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
     """What is left out for the same reason as one."""
-    found: dict[str, LeftOut] = {}
-    for each in parts:
-        before = found.get(each.reason)
-        found[each.reason] = each if before is None else LeftOut(
-            each.reason, before.count + each.count, before.example, each.bad
+    by_reason: dict[str, LeftOut] = {}
+    for part in parts:
+        before = by_reason.get(part.reason)
+        by_reason[part.reason] = part if before is None else LeftOut(
+            part.reason, before.count + part.count, before.example, part.bad
         )  # fmt: skip
-    return tuple(found.values())
+    return tuple(by_reason.values())
 
 
 def content_keys(folder: Path, files: np.ndarray) -> np.ndarray:

@@ -35,12 +35,12 @@ def opened_parts(data: Data) -> dict[str, Split]:
 
 def left_out_of(data: Data) -> tuple[LeftOut, ...]:
     """What was found in ``data`` and is not used."""
-    return joined([*(each for part in opened_parts(data).values() for each in part.left_out), *data.left_out])
+    return joined([*(files for part in opened_parts(data).values() for files in part.left_out), *data.left_out])
 
 
 def check_strictly(data: Data) -> None:
     """Raise :class:`InputError` if photos of ``data`` were left out because they do not decode."""
-    bad = [each for each in left_out_of(data) if each.bad]
+    bad = [files for files in left_out_of(data) if files.bad]
     if bad:
         raise InputError(f"--strict: {data.name} has {bad[0]}: repair or remove them, or leave out --strict.")
 
@@ -54,7 +54,7 @@ def overview(data: Data) -> str:
     if counts:
         lines += ["", _table(data, counts), ""]
         lines += remarks(data, counts)
-    lines += [f"left out: {each}" for each in left_out_of(data)]
+    lines += [f"left out: {left_out}" for left_out in left_out_of(data)]
     return "\n".join(lines)
 
 
@@ -65,23 +65,25 @@ def counts_of(split: Split, classes: int) -> np.ndarray:
 
 def remarks(data: Data, counts: dict[str, np.ndarray]) -> list[str]:
     """Sentences about classes that a part lacks, few photos and copies."""
-    found = []
-    absent = {name: [data.classes[i] for i in np.flatnonzero(each == 0)] for name, each in counts.items()}
+    sentences = []
+    absent = {name: [data.classes[i] for i in np.flatnonzero(numbers == 0)] for name, numbers in counts.items()}
     for name, classes in absent.items():
         if classes and name == "train":
-            found.append(f"no photo of {_named(classes)} is left to learn from")
+            sentences.append(f"no photo of {_named(classes)} is left to learn from")
         elif classes:
-            found.append(f"{PARTS[name]} has no photo of {_named(classes)}: how often that is recognised stays unknown")
+            sentences.append(
+                f"{PARTS[name]} has no photo of {_named(classes)}: how often that is recognised stays unknown"
+            )
     few = [data.classes[i] for i in np.flatnonzero(counts["train"] == 1)]
     if few:
-        found.append(f"train has one photo of {_named(few)}")
+        sentences.append(f"train has one photo of {_named(few)}")
     both = copies_in_both(data)
     if both:
-        found.append(
+        sentences.append(
             f"{counted(len(both), 'photo')} of val {are(len(both))} in train too, such as {both[0]}: the error will "
             "look lower than it is; tools/inspect_data.py lists them"
         )
-    return found
+    return sentences
 
 
 def copies_in_both(data: Data) -> list[str]:
@@ -109,10 +111,10 @@ def _table(data: Data, counts: dict[str, np.ndarray]) -> str:
         order = np.argsort(counts["train"], kind="stable")
         table.rows.append((f"the {MAX_LISTED} smallest of {len(order):,}:", *("" for _ in counts)))
     for number in order[:MAX_LISTED]:
-        table.rows.append((data.classes[number], *(f"{each[number]:,}" for each in counts.values())))
+        table.rows.append((data.classes[number], *(f"{numbers[number]:,}" for numbers in counts.values())))
     rest = order[MAX_LISTED:]
     if len(rest):
-        spans = (f"{each[rest].min():,} to {each[rest].max():,}" for each in counts.values())
+        spans = (f"{numbers[rest].min():,} to {numbers[rest].max():,}" for numbers in counts.values())
         table.rows.append((f"{len(rest):,} others", *spans))
     return table.aligned()
 

@@ -53,7 +53,7 @@ def stored_window(window: Tensor, extent: Tensor, orientation: Tensor) -> Tensor
     corner, sides = window[:2], window[2:]
     corner = tf.where(reversed_axes > 0, extent - corner - sides, corner)
     sideways = orientation > 4
-    corner, sides = (tf.where(sideways, tf.reverse(each, [0]), each) for each in (corner, sides))
+    corner, sides = (tf.where(sideways, tf.reverse(pair, [0]), pair) for pair in (corner, sides))
     return tf.concat([corner, sides], 0)
 
 
@@ -92,8 +92,8 @@ def orientation_of(encoded: bytes) -> np.int32:
         else:
             with Image.open(io.BytesIO(encoded)) as picture:
                 exif = picture.getexif() if picture.format in TURNED_BY_EXIF else Image.Exif()
-        found = exif.get(ORIENTATION, 1)
-        return np.int32(found if found in range(1, 9) else 1)
+        orientation = exif.get(ORIENTATION, 1)
+        return np.int32(orientation if orientation in range(1, 9) else 1)
     except Exception:  # whatever damaged data lead to
         return np.int32(1)
 

@@ -23,7 +23,7 @@ TWICE = 0.9  # overlap of two boxes of one class, from which they are one object
 OUTSIDE = 1.0  # pixels beyond the photo's edge that are no mistake of rounding
 FEW = 20  # boxes of a class
 DRAWN, DRAWN_SIDE = 12, 480  # photos, and pixels of their longer side
-NAMED = 5
+MAX_NAMED = 5
 PROBLEMS = {  # of boxes, in words, with the way out
     "without_area": "without area, which is left out: draw it again",
     "outside": "beyond the edge of the photo, where it is cut off: was it drawn at another size of it?",
@@ -66,7 +66,7 @@ def inspect_boxes(sets: DetectionSets) -> Inspection:
     if not parts:
         raise InputError(f"{sets.name} has no part with boxes: give the annotations of its photos.")
     rows = {name: _rows(part) for name, part in parts.items()}
-    found = {name: _part_content(parts[name], rows[name]) for name in parts}
+    contents = {name: _part_content(parts[name], rows[name]) for name in parts}
     classes = next(iter(parts.values())).classes
     counts = ", ".join(
         f"{len(part):,} photos with {len(rows[name].boxes):,} boxes in {name}" for name, part in parts.items()
@@ -74,10 +74,10 @@ def inspect_boxes(sets: DetectionSets) -> Inspection:
     summary = f"{len(classes):,} classes; {counts}."
     copies = _copies(parts)
     advice = [*_about_copies(copies)]
-    for name, content in found.items():
+    for name, content in contents.items():
         advice += _advice(name, content)
     return Inspection(
-        sets.name, summary, advice, {"parts": found, "copies": copies}, _sections(parts, rows, found, classes)
+        sets.name, summary, advice, {"parts": contents, "copies": copies}, _sections(parts, rows, contents, classes)
     )
 
 
@@ -87,7 +87,7 @@ def anchor_overlaps(sides: np.ndarray) -> np.ndarray:
     Args:
         sides: widths and heights in pixels of the picture that the detector sees, ``[boxes, 2]``.
     """
-    ratios, scales = (each.ravel() for each in np.meshgrid(Proposals.ratios, Proposals.scales))
+    ratios, scales = (values.ravel() for values in np.meshgrid(Proposals.ratios, Proposals.scales))
     anchors = BASE_SIDE * scales[:, None] * np.stack([1 / np.sqrt(ratios), np.sqrt(ratios)], axis=1)
     shared = np.minimum(sides[:, None], anchors).prod(axis=2)
     return (shared / (sides.prod(axis=1)[:, None] + anchors.prod(axis=1) - shared)).max(axis=1, initial=0)
@@ -139,19 +139,19 @@ def _part_content(part: DetectionData, rows: _Boxes) -> dict[str, Any]:
 
 def _beyond(part: DetectionData) -> dict[str, list[int]]:
     """Positions of photos whose annotation file has boxes beyond their edges, or without area, once for each box."""
-    found: dict[str, list[int]] = {"outside": [], "without_area": []}
+    wrong: dict[str, list[int]] = {"outside": [], "without_area": []}
     if part.dataset is None:  # only COCO's annotations are kept as they were
-        return found
+        return wrong
     positions = {photo.id: i for i, photo in enumerate(part.photos)}
     for entry in part.dataset["annotations"]:
         i = positions[entry["image_id"]]
         x, y, width, height = entry["bbox"]
         beyond = max(-x, -y, x + width - part.photos[i].width, y + height - part.photos[i].height)
         if min(width, height) <= 0:
-            found["without_area"].append(i)
+            wrong["without_area"].append(i)
         elif beyond > OUTSIDE:
-            found["outside"].append(i)
-    return found
+            wrong["outside"].append(i)
+    return wrong
 
 
 def _counted(part: DetectionData, positions: list[int]) -> dict[str, Any]:
@@ -161,13 +161,13 @@ def _counted(part: DetectionData, positions: list[int]) -> dict[str, Any]:
 def _copies(parts: dict[str, DetectionData]) -> list[dict[str, str]]:
     """Photos whose files are in two parts."""
     seen: dict[int, tuple[str, str]] = {}
-    found = []
+    copies = []
     for name, part in parts.items():
         for photo, content in zip(part.photos, content_hashes(part).tolist(), strict=True):
             before = seen.setdefault(content, (name, str(photo.file)))
             if before[0] != name and content:
-                found.append({before[0]: before[1], name: str(photo.file)})
-    return found
+                copies.append({before[0]: before[1], name: str(photo.file)})
+    return copies
 
 
 def _about_copies(copies: list[dict[str, str]]) -> list[str]:
@@ -181,38 +181,41 @@ def _about_copies(copies: list[dict[str, str]]) -> list[str]:
 
 def _advice(name: str, content: dict[str, Any]) -> list[str]:
     count = max(content["boxes"], 1)
-    found = []
+    sentences = []
     for key, words in PROBLEMS.items():
         if content[key]["boxes"]:
-            found.append(
+            sentences.append(
                 f"{name}: {counted(content[key]['boxes'], 'box')} {words} (such as in {content[key]['photos'][0]})."
             )
     far = content["far_from_anchors"]["boxes"]
     if far > 0.05 * count:
-        found.append(
+        sentences.append(
             f"{name}: {far:,} of {count:,} boxes ({far / count:.0%}) overlap no anchor by {MATCHED:.0%}, "
             "wherever it lies: they are very small, large or long, and will be found less often."
         )
-    none = [each for each, about in content["classes"].items() if not about["boxes"]]
+    none = [class_name for class_name, about in content["classes"].items() if not about["boxes"]]
     if none:
-        found.append(f"{name}: no box is of {_named(none)}: annotate some, or take the classes out.")
-    few = [each for each, about in content["classes"].items() if 0 < about["boxes"] < FEW]
+        sentences.append(f"{name}: no box is of {_named(none)}: annotate some, or take the classes out.")
+    few = [class_name for class_name, about in content["classes"].items() if 0 < about["boxes"] < FEW]
     if few:
-        found.append(f"{name}: {_named(few)}: fewer than {FEW} boxes. Annotate more.")
+        sentences.append(f"{name}: {_named(few)}: fewer than {FEW} boxes. Annotate more.")
     if content["without_boxes"]:
-        found.append(f"{name}: photos without a box, which are not trained on: {content['without_boxes']:,}.")
-    return found
+        sentences.append(f"{name}: photos without a box, which are not trained on: {content['without_boxes']:,}.")
+    return sentences
 
 
 def _named(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} other classes" if len(names) > NAMED else "")
+    return ", ".join(names[:MAX_NAMED]) + (
+        f" and {len(names) - MAX_NAMED} other classes" if len(names) > MAX_NAMED else ""
+    )
 
 
-def _sections(parts, rows, found, classes) -> list[tuple[str, str, str]]:
+def _sections(parts, rows, contents, classes) -> list[tuple[str, str, str]]:
     header = ("class", "boxes", "photos", *SIZES, "far from anchors")
     sections = []
     for name, part in parts.items():
-        table = html_table(header, [(each, *about.values()) for each, about in found[name]["classes"].items()])
+        classes_of_part = contents[name]["classes"].items()
+        table = html_table(header, [(class_name, *about.values()) for class_name, about in classes_of_part])
         words = "Sizes are COCO's: below 32², below 96² square pixels, and above. Far from anchors: no overlap of 50 %."
         sections.append((f"{name}-classes", f"Boxes of {name} by class", paragraph(words) + table))
         sections.append((f"{name}-photos", f"Photos of {name}", _sheet(part, rows[name])))

@@ -39,14 +39,14 @@ def find_copies(files: Sequence[str], keys: np.ndarray, facts: PhotoFacts) -> Co
         facts: of the photos.
     """
     by_content: dict[str, list[int]] = defaultdict(list)
-    _, group, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    for position in np.flatnonzero(counts[group] > 1).tolist():
+    _, key_index, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    for position in np.flatnonzero(counts[key_index] > 1).tolist():
         by_content[content_of(files[position])].append(position)
-    exact = [each for each in by_content.values() if len(each) > 1]
+    exact = [group for group in by_content.values() if len(group) > 1]
     content = np.arange(len(files))
-    for each in exact:
-        content[each] = each[0]
-    near = [each for each in _groups(len(files), near_pairs(facts)) if len(np.unique(content[each])) > 1]
+    for group in exact:
+        content[group] = group[0]
+    near = [group for group in _groups(len(files), near_pairs(facts)) if len(np.unique(content[group])) > 1]
     return Copies(exact, near)
 
 
@@ -54,7 +54,7 @@ def near_pairs(facts: PhotoFacts) -> np.ndarray:
     """Pairs of positions of photos that look the same, int64 ``[pairs, 2]``."""
     thumbs = facts.thumbs.reshape(len(facts.thumbs), -1).astype(np.float32)
     usable = np.flatnonzero((facts.heights > 0) & (thumbs.std(axis=1) > MIN_DEVIATION))
-    found = [np.zeros((0, 2), np.int64)]
+    pairs_by_block = [np.zeros((0, 2), np.int64)]
     edges = np.linspace(0, BITS, BANDS + 1).round().astype(int)
     for low, high in itertools.pairwise(edges.tolist()):
         band = (facts.hashes[usable] >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
@@ -66,8 +66,8 @@ def near_pairs(facts: PhotoFacts) -> np.ndarray:
                 break
             one, other = positions[same], positions[same + offset]
             close = np.bitwise_count(facts.hashes[one] ^ facts.hashes[other]) <= MAX_DIFFERENT
-            found.append(np.stack([one[close], other[close]], axis=1))
-    pairs = np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+            pairs_by_block.append(np.stack([one[close], other[close]], axis=1))
+    pairs = np.unique(np.sort(np.concatenate(pairs_by_block), axis=1), axis=0)
     centered = thumbs - thumbs.mean(axis=1, keepdims=True)
     centered /= np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-6)
     return pairs[(centered[pairs[:, 0]] * centered[pairs[:, 1]]).sum(axis=1) >= MIN_ALIKE]

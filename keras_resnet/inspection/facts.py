@@ -46,8 +46,8 @@ def facts_of(files: Sequence[str]) -> PhotoFacts:
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         looks = threads.map(_look, files)
-        found = list(tqdm.tqdm(looks, desc="looking", total=len(files), unit=" photos", disable=None, leave=False))
-    heights, widths, kinds, turned, grey, hashes, thumbs = zip(*found, strict=True) if found else ((),) * 7
+        rows = list(tqdm.tqdm(looks, desc="looking", total=len(files), unit=" photos", disable=None, leave=False))
+    heights, widths, kinds, turned, grey, hashes, thumbs = zip(*rows, strict=True) if rows else ((),) * 7
     return PhotoFacts(
         np.array(heights, np.int64),
         np.array(widths, np.int64),

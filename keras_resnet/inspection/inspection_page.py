@@ -37,13 +37,15 @@ class Inspection:
     sections: Sequence[tuple[str, str, str]]
 
 
-def write_inspection(found: Inspection, page: Path) -> Path:
+def write_inspection(inspection: Inspection, page: Path) -> Path:
     """Write ``page``, an HTML file, and the JSON file beside it, whose path is returned."""
-    words = html_list(found.advice) if found.advice else "<p>Nothing was found that needs to be put right.</p>"
-    sections = [("advice", "What to do", words), *found.sections]
+    nothing = "<p>Nothing was found that needs to be put right.</p>"
+    words = html_list(inspection.advice) if inspection.advice else nothing
+    sections = [("advice", "What to do", words), *inspection.sections]
     today = datetime.date.today().isoformat()
-    text = document(f"The photos of {found.name}", f"{found.summary} {today}.", sections)
-    content = {"name": found.name, "summary": found.summary, "advice": list(found.advice)} | found.content
+    text = document(f"The photos of {inspection.name}", f"{inspection.summary} {today}.", sections)
+    content = {"name": inspection.name, "summary": inspection.summary, "advice": list(inspection.advice)}
+    content |= inspection.content
     page.parent.mkdir(parents=True, exist_ok=True)
     write_whole(page, lambda part: part.write_text(text, encoding="utf-8"))
     data = page.with_suffix(".json")

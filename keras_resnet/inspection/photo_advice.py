@@ -14,7 +14,7 @@ FEW, FEW_IN_ALL = 20, 5000  # photos of a class and in all, below which training
 FEW_JUDGED = 10  # validation photos of a class
 LONG = 2.5  # longer over shorter side, beyond which the centre view hides half of the photo
 COMMON = 0.1  # of the photos, from which a property is worth a sentence
-NAMED = 5
+MAX_NAMED = 5
 
 
 def advice_on(photos: Photos) -> list[str]:
@@ -24,7 +24,7 @@ def advice_on(photos: Photos) -> list[str]:
 
 def named(names: list[str]) -> str:
     """The first of ``names``, and how many others there are."""
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} others" if len(names) > NAMED else "")
+    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED:,} others" if len(names) > MAX_NAMED else "")
 
 
 def _on_leaks(photos: Photos) -> Iterator[str]:
@@ -86,10 +86,10 @@ def _on_classes(photos: Photos) -> Iterator[str]:
 
 
 def _on_files(photos: Photos) -> Iterator[str]:
-    for each in photos.left_out:
-        if each.bad:
-            yield f"{counted(each.count, 'file')} cannot be decoded, such as {each.example}: repair or delete them."
-    others = [str(each) for each in photos.left_out if not each.bad]
+    for files in photos.left_out:
+        if files.bad:
+            yield f"{counted(files.count, 'file')} cannot be decoded, such as {files.example}: repair or delete them."
+    others = [str(files) for files in photos.left_out if not files.bad]
     if others:
         yield f"Left out are {'; '.join(others)}."
 

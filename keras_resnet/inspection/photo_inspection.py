@@ -29,13 +29,14 @@ def inspect_photos(data: Data) -> Inspection:
         InputError: its parts cannot be used, or are not photos in files of their own.
     """
     photos = photos_of(data)
-    sizes = ", ".join(f"{each.sum():,} {part}" for part, each in photos.counts.items())
+    sizes = ", ".join(f"{counts.sum():,} {part}" for part, counts in photos.counts.items())
     summary = f"{len(photos.files):,} photos ({sizes}) of {len(data.classes):,} classes."
     content = {
         "classes": {
-            name: {part: int(each[i]) for part, each in photos.counts.items()} for i, name in enumerate(data.classes)
+            name: {part: int(counts[i]) for part, counts in photos.counts.items()}
+            for i, name in enumerate(data.classes)
         },
-        "left_out": [vars(each) for each in photos.left_out],
+        "left_out": [vars(files) for files in photos.left_out],
         "kinds": dict(Counter(photos.facts.kinds.tolist()).most_common()),
         "sizes": _quantiles(photos.facts),
         "exact_copies": [[photos.about(i) for i in group] for group in photos.copies.exact],
@@ -47,30 +48,30 @@ def inspect_photos(data: Data) -> Inspection:
 def _quantiles(facts: PhotoFacts) -> dict[str, list[float]]:
     shorter, longer = np.minimum(facts.heights, facts.widths), np.maximum(facts.heights, facts.widths)
     values = {"shorter side, pixels": shorter, "longer over shorter side": longer / np.maximum(shorter, 1)}
-    return {name: np.quantile(each, list(QUANTILES.values())).round(2).tolist() for name, each in values.items()}
+    return {name: np.quantile(numbers, list(QUANTILES.values())).round(2).tolist() for name, numbers in values.items()}
 
 
 def _sections(photos: Photos, content: dict[str, Any]) -> list[tuple[str, str, str]]:
     counts = photos.counts
-    rows = [(name, *(f"{each[i]:,}" for each in counts.values())) for i, name in enumerate(photos.classes)]
+    rows = [(name, *(f"{numbers[i]:,}" for numbers in counts.values())) for i, name in enumerate(photos.classes)]
     drawn = io.BytesIO()
     plots.photo_sizes(photos.facts.heights.tolist(), photos.facts.widths.tolist(), drawn)
     sizes = figure(drawn.getvalue(), "the sides of each photo as a viewer shows it")
     sizes += html_table(
-        ("", *QUANTILES), [(name, *(f"{v:g}" for v in each)) for name, each in content["sizes"].items()]
+        ("", *QUANTILES), [(name, *(f"{v:g}" for v in quantiles)) for name, quantiles in content["sizes"].items()]
     )
     sizes += html_table(("kind", "photos"), [(kind, f"{count:,}") for kind, count in content["kinds"].items()])
-    found = [
+    sections = [
         ("classes", "Photos by class", html_table(("class", *counts), rows)),
         ("sizes", "Sizes and kinds", sizes),
     ]
     if photos.copies.exact:
-        found.append(("copies", "Copies", _copy_sheet(photos, photos.copies.exact)))
+        sections.append(("copies", "Copies", _copy_sheet(photos, photos.copies.exact)))
     if photos.copies.near:
-        found.append(("near", "Almost the same", _copy_sheet(photos, photos.copies.near)))
+        sections.append(("near", "Almost the same", _copy_sheet(photos, photos.copies.near)))
     if photos.left_out:
-        found.append(("left-out", "Left out", html_list(map(str, photos.left_out))))
-    return [*found, ("sheets", "Photos as the network sees them", _sheets(photos))]
+        sections.append(("left-out", "Left out", html_list(map(str, photos.left_out))))
+    return [*sections, ("sheets", "Photos as the network sees them", _sheets(photos))]
 
 
 def _copy_sheet(photos: Photos, groups: list[list[int]]) -> str:
@@ -96,8 +97,8 @@ def _sheets(photos: Photos) -> str:
         own = np.flatnonzero(photos.labels == label)
         chosen = own[np.linspace(0, len(own) - 1, min(IN_A_SHEET, len(own))).round().astype(int)]
         contents = [read_regular(photos.files[i])[0] for i in chosen]
-        whole = [small_picture(each, SIDE) for each in contents]
-        views = [_training_view(each, number) for number, each in enumerate(contents)]
+        whole = [small_picture(content, SIDE) for content in contents]
+        views = [_training_view(content, number) for number, content in enumerate(contents)]
         shown.append(figure(jpeg([whole, views], SIDE), f"{photos.classes[label]}, {len(own):,} photos", "jpeg"))
     return "".join(shown)
 

@@ -49,11 +49,11 @@ def balanced(settings: PhotoSettings, split: "data.Split") -> "data.Split":
     return replace(split, draw=drawn_evenly(_labels(split)))
 
 
-def loss_weights(settings: PhotoSettings, found: "data.Data") -> np.ndarray | None:
+def loss_weights(settings: PhotoSettings, opened: "data.Data") -> np.ndarray | None:
     """Weights of the classes in the loss, float32 ``[classes]``, if ``settings`` ask for them; raises as the former."""
     if settings.balance != "weights":
         return None
-    return class_weights(_labels(found.train), len(found.classes))
+    return class_weights(_labels(opened.train), len(opened.classes))
 
 
 def _labels(split: "data.Split") -> np.ndarray:
@@ -68,10 +68,10 @@ def open_photos(settings: PhotoSettings) -> "data.Data":
     Raises:
         InputError: it cannot be used; of all its parts at once.
     """
-    found = data.open_data(settings.data, settings.data_dir, settings.division())
-    about = data.overview(found)
+    opened = data.open_data(settings.data, settings.data_dir, settings.division())
+    about = data.overview(opened)
     if settings.strict:
-        data.check_strictly(found)
+        data.check_strictly(opened)
     if is_chief(choose_strategy()):
         print(about, flush=True)
-    return found
+    return opened

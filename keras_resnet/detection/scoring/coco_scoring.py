@@ -55,11 +55,11 @@ def coco_evaluation(dataset: dict, detections: DetectionsByPhoto, categories: Se
         truth = COCO()
         truth.dataset = {**dataset, "annotations": numbered}
         truth.createIndex()
-        found = truth.loadRes(results) if results else COCO()
+        detected = truth.loadRes(results) if results else COCO()
         if not results:
-            found.dataset = {**dataset, "annotations": []}
-            found.createIndex()
-        scorer = COCOeval(truth, found, "bbox")
+            detected.dataset = {**dataset, "annotations": []}
+            detected.createIndex()
+        scorer = COCOeval(truth, detected, "bbox")
     scorer.params.imgIds = sorted(known)
     return scorer
 

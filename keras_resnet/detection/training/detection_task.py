@@ -184,12 +184,12 @@ class DetectionTask:
             counts[1] += len(objects)
             if image is None:
                 continue
-            found, proposals = detector.detect_with_proposals(image, photo.file)
-            places = np.full(len(found.boxes), position)
-            rows.append(np.column_stack([places, found.classes, found.scores, found.boxes]))
+            detections, proposals = detector.detect_with_proposals(image, photo.file)
+            places = np.full(len(detections.boxes), position)
+            rows.append(np.column_stack([places, detections.classes, detections.scores, detections.boxes]))
             counts[0] += (iou(objects, proposals) >= RECALL_OVERLAP).any(axis=1).sum()
             if len(self.pictures) < PICTURES:
-                self.pictures.append(draw_detections(image, found, self.train.classes))
+                self.pictures.append(draw_detections(image, detections, self.train.classes))
         return np.concatenate(rows), counts
 
     def recalibrate(self, model: FasterRCNN, state: State, stopping: Callable[[], bool] = never) -> None:
