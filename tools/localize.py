@@ -65,18 +65,18 @@ class Localize:
         self.out.mkdir(parents=True, exist_ok=True)
         answers = []
         for (photo, image), own in zip(detection.read_photos(data), probable, strict=True):
-            found = localizer(image, localization.top_classes(own[None])[0], photo.file)
-            picture = Image.fromarray(detection.draw_detections(image, found, data.classes, min_score=0.0))
+            detections = localizer(image, localization.top_classes(own[None])[0], photo.file)
+            picture = Image.fromarray(detection.draw_detections(image, detections, data.classes, min_score=0.0))
             write_whole(self.out / f"{photo.id}.png", lambda part, picture=picture: picture.save(part, format="PNG"))
-            answers.append({"photo": str(photo.file), "answers": _listed(found, own, data.classes)})
-            listed = ", ".join(f"{each['class']} {each['probability']:.2f}" for each in answers[-1]["answers"])
+            answers.append({"photo": str(photo.file), "answers": _listed(detections, own, data.classes)})
+            listed = ", ".join(f"{answer['class']} {answer['probability']:.2f}" for answer in answers[-1]["answers"])
             print(f"{photo.file}: {listed}")
         text = json.dumps(answers, indent=1)
         write_whole(self.out / "localization.json", lambda part: part.write_text(text))
         print(f"pictures and localization.json in {self.out}")
 
 
-def _listed(found, probable, classes) -> list[dict]:
+def _listed(detections, probable, classes) -> list[dict]:
     """Class, its probability, and score and ``x1, y1, x2, y2`` in pixels of its box, an answer each."""
     return [
         {
@@ -85,7 +85,7 @@ def _listed(found, probable, classes) -> list[dict]:
             "score": round(float(score), 4),
             "box": [round(float(n), 1) for n in box],
         }
-        for box, number, score in zip(found.boxes, found.classes, found.scores, strict=True)
+        for box, number, score in detections
     ]
 
 

@@ -12,6 +12,7 @@ from keras_resnet.data.pipelines import Shard, training_batches
 from keras_resnet.detection.data.batches import ragged
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.sampling import OBJECT, PADDING
+from keras_resnet.typing import Tensor
 from keras_resnet.weights.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ class Objects:
         self.boxes = ragged([photo.objects.boxes.astype(np.float32) for photo in data.photos])
         self.classes = tf.constant([photo.objects.classes[0] for photo in data.photos], tf.int32)
 
-    def picture(self, position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def picture(self, position: Tensor) -> tuple[Tensor, Tensor]:
         """The picture of the first readable photo from ``position`` on, and its own position."""
         encoded, position = self.data.reader.read_whole(position)
         return self.data.decode(encoded, position), position
 
-    def padded(self, boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def padded(self, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes ``[most, 4]``, and what each of them is, int32 ``[most]``; those without area are padding."""
         missing = self.most - tf.shape(boxes)[0]
         boxes = tf.ensure_shape(tf.pad(boxes, [[0, missing], [0, 0]]), [self.most, 4])
@@ -75,16 +76,14 @@ def crop_batches(
     return training_batches(view, len(data), batch_size, seed, start_step, shard)
 
 
-def mirrored(
-    whether: tf.Tensor, image: tf.Tensor, boxes: tf.Tensor, width: tf.Tensor | float
-) -> tuple[tf.Tensor, tf.Tensor]:
+def mirrored(whether: Tensor, image: Tensor, boxes: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
     """An image ``[height, width, 3]`` and boxes ``[n, 4]`` in it, or both mirrored."""
     turned = tf.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
     image = tf.cond(whether, lambda: tf.reverse(image, [1]), lambda: image)
     return image, tf.where(whether, turned, boxes)
 
 
-def warp(picture: tf.Tensor, regions: tf.Tensor, size: int) -> tf.Tensor:
+def warp(picture: Tensor, regions: Tensor, size: int) -> Tensor:
     """Regions ``[n, 4]`` of a picture ``[height, width, 3]``, each stretched to ``size`` x ``size``: float32.
 
     Pixels are interpolated bilinearly; none is taken from outside the picture.

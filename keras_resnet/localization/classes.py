@@ -15,6 +15,7 @@ from keras_resnet.errors import InputError
 from keras_resnet.evaluation.ensemble import joint
 from keras_resnet.evaluation.scoring import check_model, score
 from keras_resnet.localization.defaults import TOP
+from keras_resnet.typing import Tensor
 
 
 def probabilities(classifiers: Sequence[keras.Model], data: DetectionData) -> np.ndarray:
@@ -40,7 +41,7 @@ def as_split(data: DetectionData) -> Split:
     labels = tf.constant([int(photo.objects.classes[0]) if len(photo.objects.classes) else 0 for photo in data.photos])
     upright = all(photo.orientation == 1 for photo in data.photos)
 
-    def read(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def read(position: Tensor) -> tuple[Tensor, Tensor]:
         encoded = data.reader.read(position) if upright else tf.io.encode_png(data.picture(position))
         return encoded, tf.cast(labels[position], tf.int32)
 

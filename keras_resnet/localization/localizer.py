@@ -17,6 +17,7 @@ from keras_resnet.evaluation.views import CENTER, View, at_shorter_side
 from keras_resnet.localization.batches import warp
 from keras_resnet.localization.defaults import PROPOSALS
 from keras_resnet.localization.networks import STRIDE, LocalizationNetwork, LocalizationRCNN, LocalizationRPN
+from keras_resnet.typing import Tensor
 
 REGIONS_AT_ONCE = 64
 
@@ -66,7 +67,7 @@ class Localizer:
         proposed = self.proposals(image, classes, photo)
         if self.rcnns:
             proposed = self._again(image, classes, proposed, photo)
-        answers = [merged(*each) for each in proposed]
+        answers = [merged(boxes, scores) for boxes, scores in proposed]
         boxes, scores = (np.concatenate(parts) for parts in zip(*answers, strict=True))
         return Detections(boxes, np.asarray(classes), scores)
 
@@ -77,9 +78,10 @@ class Localizer:
         boxes, scores = [], []
         for network, candidates in self.rpns:
             for look in looks(image, network, self.view):
-                found, probabilities = (each.numpy() for each in candidates(look.pixels, np.asarray(classes, np.int32)))
-                _check(network, photo, found, probabilities)
-                boxes.append(look.in_photo(found))
+                outputs = candidates(look.pixels, np.asarray(classes, np.int32))
+                seen, probabilities = (output.numpy() for output in outputs)
+                _check(network, photo, seen, probabilities)
+                boxes.append(look.in_photo(seen))
                 scores.append(probabilities)
         joined, ranked = np.concatenate(boxes, axis=1), np.concatenate(scores, axis=1)
         best = np.argsort(-ranked, axis=1, kind="stable")[:, : self.count]
@@ -91,14 +93,14 @@ class Localizer:
         """The proposals with the R-CNNs' scores and boxes, means over them."""
         regions = np.concatenate([boxes for boxes, _ in proposed]).astype(np.float32)
         numbers = np.repeat(np.asarray(classes, np.int32), [len(boxes) for boxes, _ in proposed])
-        found = []
+        outputs = []
         for network, rescored in self.rcnns:
             starts = range(0, len(regions), REGIONS_AT_ONCE)
             parts = [rescored(image, *(e[s : s + REGIONS_AT_ONCE] for e in (regions, numbers))) for s in starts]
             moved, scores = (np.concatenate([part[i].numpy() for part in parts]) for i in (0, 1))
             _check(network, photo, moved, scores)
-            found.append((np.clip(moved, 0, np.tile(image.shape[1::-1], 2)), scores))
-        moved, scores = (np.mean(parts, axis=0) for parts in zip(*found, strict=True))
+            outputs.append((np.clip(moved, 0, np.tile(image.shape[1::-1], 2)), scores))
+        moved, scores = (np.mean(parts, axis=0) for parts in zip(*outputs, strict=True))
         ends = np.cumsum([len(boxes) for boxes, _ in proposed])[:-1]
         return list(zip(np.split(moved, ends), np.split(scores, ends), strict=True))
 
@@ -116,10 +118,9 @@ def merged(boxes: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarra
     if not len(sized):
         best = [int(scores.argmax())]
         return boxes[best].astype(np.float64), scores[best].astype(np.float64)
-    found = Detections(boxes[sized], np.zeros(len(sized)), scores[sized])
-    support = (iou(found.boxes, found.boxes) >= VOTING_OVERLAP) @ found.scores
-    best = [int(support.argmax())]
-    answer = vote(Detections(found.boxes[best], found.classes[best], found.scores[best]), found)
+    detections = Detections(boxes[sized], np.zeros(len(sized)), scores[sized])
+    support = (iou(detections.boxes, detections.boxes) >= VOTING_OVERLAP) @ detections.scores
+    answer = vote(detections.select(np.array([support.argmax()])), detections)
     return answer.boxes, answer.scores
 
 
@@ -134,7 +135,7 @@ class Look:
         mirrored: whether it is the mirror image.
     """
 
-    pixels: tf.Tensor
+    pixels: Tensor
     corner: np.ndarray
     factor: np.ndarray
     mirrored: bool
@@ -186,5 +187,5 @@ def _rescored(network: LocalizationRCNN) -> Callable:
 
 
 def _check(network: LocalizationNetwork, photo: object, *outputs: np.ndarray) -> None:
-    if not all(np.isfinite(each).all() for each in outputs):
+    if not all(np.isfinite(output).all() for output in outputs):
         raise InputError(f"{network.name} gives boxes or scores that are not finite for {photo}: {NOT_FINITE}.")

@@ -18,10 +18,11 @@ from keras_resnet.localization.defaults import ANCHORS_LEARNED, FOREGROUND, RATI
 from keras_resnet.localization.per_class import PerClass
 from keras_resnet.network import Network
 from keras_resnet.training.stepping.step import Step
+from keras_resnet.typing import Tensor
 
 STRIDE = 32  # of the last feature map
 LOSSES = ("class_loss", "box_loss")
-Outputs = tuple[tf.Tensor, tf.Tensor]
+Outputs = tuple[Tensor, Tensor]
 
 
 class LocalizationNetwork(TrainedPhotos, Step, keras.Model):
@@ -56,7 +57,7 @@ class LocalizationNetwork(TrainedPhotos, Step, keras.Model):
         self.train_metrics = [keras.metrics.Mean(name=name) for name in ("loss", *LOSSES)]
         self.built = True
 
-    def features(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def features(self, images: Tensor, training: bool = False) -> Tensor:
         """The last map ``[batch, height / 32, width / 32, channels]`` of prepared images."""
         return self.upper(self.lower(images, training=training), training=training)
 
@@ -64,14 +65,12 @@ class LocalizationNetwork(TrainedPhotos, Step, keras.Model):
         """The network itself."""
         return self
 
-    def losses_of(
-        self, found: Outputs, anchors: tf.Tensor, labels: tf.Tensor, match: tf.Tensor, boxes: tf.Tensor
-    ) -> Outputs:
+    def losses_of(self, outputs: Outputs, anchors: Tensor, labels: Tensor, match: Tensor, boxes: Tensor) -> Outputs:
         """Losses ``[batch]`` and their parts ``[batch, 2]`` of logits and offsets (see :func:`proposal_losses`)."""
-        values = tf.stack(proposal_losses(*found, anchors, labels, match, boxes), axis=1)
+        values = tf.stack(proposal_losses(*outputs, anchors, labels, match, boxes), axis=1)
         return tf.reduce_sum(values, axis=1), values
 
-    def update_metrics(self, data: Any, losses: tf.Tensor, values: tf.Tensor) -> None:
+    def update_metrics(self, data: Any, losses: Tensor, values: Tensor) -> None:
         """Update the running means of the loss and its parts."""
         for metric, value in zip(self.train_metrics, [losses, *tf.unstack(values, axis=1)], strict=True):
             metric.update_state(value)
@@ -120,16 +119,14 @@ class LocalizationRPN(LocalizationNetwork):
         super().__init__(backbone, classes, size, len(self.cell_anchors), name)
         self.arguments = {"shares": tuple(shares), "ratios": tuple(ratios)}
 
-    def flat_features(self, images: tf.Tensor, training: bool = False) -> Outputs:
+    def flat_features(self, images: Tensor, training: bool = False) -> Outputs:
         """Features ``[batch, positions, channels]`` and anchors ``[positions x n, 4]`` of prepared images."""
         features = self.features(images, training)
         batch, height, width = (tf.shape(features)[i] for i in range(3))
         anchors = spread(self.cell_anchors, height, width, STRIDE)
         return tf.reshape(features, [batch, height * width, features.shape[-1]]), anchors
 
-    def forward(
-        self, images: tf.Tensor, boxes: tf.Tensor, object_status: tf.Tensor, classes: tf.Tensor, seeds: tf.Tensor
-    ) -> Outputs:
+    def forward(self, images: Tensor, boxes: Tensor, object_status: Tensor, classes: Tensor, seeds: Tensor) -> Outputs:
         """Losses ``[batch]`` and their parts ``[batch, 2]`` of a training batch (see ``crop_batches``)."""
         features, anchors = self.flat_features(images, training=True)
         draws = tf.map_fn(
@@ -139,12 +136,12 @@ class LocalizationRPN(LocalizationNetwork):
         )
         labels, match = sample_anchors(anchors, boxes, object_status, None, draws, ANCHORS_LEARNED)
         _, chosen = tf.math.top_k(tf.cast(labels != LEFT_OUT, tf.int32), ANCHORS_LEARNED)
-        labels, match = (tf.gather(each, chosen, batch_dims=1) for each in (labels, match))
+        labels, match = (tf.gather(part, chosen, batch_dims=1) for part in (labels, match))
         own, kinds = tf.gather(features, chosen // len(self.cell_anchors), batch_dims=1), len(self.cell_anchors)
-        found = self.outputs_of.sampled(own, classes, chosen % kinds)
-        return self.losses_of(found, tf.gather(anchors, chosen), labels, match, boxes)
+        outputs = self.outputs_of.sampled(own, classes, chosen % kinds)
+        return self.losses_of(outputs, tf.gather(anchors, chosen), labels, match, boxes)
 
-    def candidates(self, images: tf.Tensor, classes: tf.Tensor, count: int) -> Outputs:
+    def candidates(self, images: Tensor, classes: Tensor, count: int) -> Outputs:
         """The best ``count`` boxes of one class an image, clipped to it, and their probabilities, the best first.
 
         Args:
@@ -182,22 +179,22 @@ class LocalizationRCNN(LocalizationNetwork):
     ):
         super().__init__(backbone, classes, size, 1, name)
 
-    def pooled(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def pooled(self, images: Tensor, training: bool = False) -> Tensor:
         """Features ``[batch, 1, channels]``, the mean of the last map."""
         return tf.reduce_mean(tf.cast(self.features(images, training), tf.float32), axis=[1, 2])[:, None]
 
     def forward(
-        self, images: tf.Tensor, regions: tf.Tensor, boxes: tf.Tensor, object_status: tf.Tensor, classes: tf.Tensor
+        self, images: Tensor, regions: Tensor, boxes: Tensor, object_status: Tensor, classes: Tensor
     ) -> Outputs:
         """Losses ``[batch]`` and their parts ``[batch, 2]`` of a training batch (see ``region_batches``)."""
         overlaps, _ = pairwise(regions[:, None], boxes)
         overlaps = tf.where((object_status == OBJECT)[:, None], overlaps, -1.0)
         labels = tf.where(tf.reduce_max(overlaps, axis=2) >= FOREGROUND, POSITIVE, NEGATIVE)
         match = tf.argmax(overlaps, axis=2, output_type=tf.int32)
-        found = self.outputs_of.sampled(self.pooled(images, training=True), classes, tf.zeros_like(match))
-        return self.losses_of(found, regions[:, None], labels, match, boxes)
+        outputs = self.outputs_of.sampled(self.pooled(images, training=True), classes, tf.zeros_like(match))
+        return self.losses_of(outputs, regions[:, None], labels, match, boxes)
 
-    def rescored(self, images: tf.Tensor, regions: tf.Tensor, classes: tf.Tensor) -> Outputs:
+    def rescored(self, images: Tensor, regions: Tensor, classes: Tensor) -> Outputs:
         """What becomes of regions: their boxes moved, ``[n, 4]``, and probabilities ``[n]``.
 
         Args:

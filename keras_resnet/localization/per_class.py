@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_resnet.typing import Tensor
+
 NUMBERS = 4  # of a box
 
 
@@ -39,7 +41,7 @@ class PerClass(keras.layers.Layer):
         self.score_kernel, self.score_bias = weight("score_kernel", channels), weight("score_bias")
         self.delta_kernel, self.delta_bias = weight("delta_kernel", NUMBERS, channels), weight("delta_bias", NUMBERS)
 
-    def call(self, features: tf.Tensor, classes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(self, features: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and offsets of every anchor for one class an image.
 
         Args:
@@ -55,14 +57,14 @@ class PerClass(keras.layers.Layer):
         def convolved(kernel, bias):
             channels = kernel.shape[-1]
             own = tf.reshape(tf.gather(kernel, classes), [images, -1, channels])
-            found = tf.matmul(features, own, transpose_b=True)
-            return found + tf.reshape(tf.gather(bias, classes), [images, 1, -1])
+            product = tf.matmul(features, own, transpose_b=True)
+            return product + tf.reshape(tf.gather(bias, classes), [images, 1, -1])
 
         scores = convolved(self.score_kernel, self.score_bias)
         deltas = convolved(self.delta_kernel, self.delta_bias)
         return tf.reshape(scores, [images, -1]), tf.reshape(deltas, [images, positions * self.anchors, NUMBERS])
 
-    def sampled(self, features: tf.Tensor, classes: tf.Tensor, anchors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def sampled(self, features: Tensor, classes: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor]:
         """The same of some anchors alone, each with the features of its position.
 
         Args:

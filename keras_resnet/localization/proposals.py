@@ -88,12 +88,12 @@ def extract(
 
 
 def _of_all(localizer: Localizer, data: DetectionData) -> np.ndarray:
-    found = []
+    extracted = []
     for photo, image in read_photos(data):
         (boxes, _), *_ = localizer.proposals(image, photo.objects.classes[:1], photo.file)
-        found.append(_with_area(boxes, image.shape).astype(np.float32))
-    fewest = min(map(len, found))
-    return np.stack([boxes[:fewest] for boxes in found])
+        extracted.append(_with_area(boxes, image.shape).astype(np.float32))
+    fewest = min(map(len, extracted))
+    return np.stack([boxes[:fewest] for boxes in extracted])
 
 
 def _with_area(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -105,12 +105,12 @@ def _with_area(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _describe(path: Path, about: dict, shard: Shard) -> None:
     try:
-        found = read_object(path)
+        stored = read_object(path)
     except (OSError, ValueError):
         if shard.index == 0:
             write_whole(path, lambda part: part.write_text(json.dumps(about, indent=1)))
         return
-    if found != about:
+    if stored != about:
         raise InputError(
             f"{path.parent} holds the proposals of another network, of other photos, or of another number: remove the "
             "folder, or give another --workdir."
@@ -120,11 +120,11 @@ def _describe(path: Path, about: dict, shard: Shard) -> None:
 def _stored(path: Path, photos: int) -> np.ndarray | None:
     """The boxes in a file, without reading them yet; None where there is none that is whole."""
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        boxes = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    good = found.dtype == np.float32 and found.ndim == 3 and found.shape[0] == photos and found.shape[2] == 4
-    return found if good else None
+    good = boxes.dtype == np.float32 and boxes.ndim == 3 and boxes.shape[0] == photos and boxes.shape[2] == 4
+    return boxes if good else None
 
 
 def _save(path: Path, boxes: np.ndarray) -> None:

@@ -111,9 +111,13 @@ def print_rows(networks: Networks, data: DetectionData, testing: Testing = Testi
         cells = []
         if data.annotated:
             wrong = mistakes(truths, answers)
-            found, first = Estimate(int(wrong.sum()), len(wrong)), firsts.setdefault(row.top, wrong)
-            rows[-1] |= {"error": found.percent, "interval": found.interval, "wrong": np.flatnonzero(wrong).tolist()}
-            cells = [row.paper, str(found), ""]
+            estimate, first = Estimate(int(wrong.sum()), len(wrong)), firsts.setdefault(row.top, wrong)
+            rows[-1] |= {
+                "error": estimate.percent,
+                "interval": estimate.interval,
+                "wrong": np.flatnonzero(wrong).tolist(),
+            }
+            cells = [row.paper, str(estimate), ""]
             if first is not wrong:
                 apart, (low, high) = difference(wrong, first)
                 rows[-1] |= {"against_first": apart, "against_first_interval": (low, high)}

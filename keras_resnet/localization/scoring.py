@@ -28,11 +28,11 @@ def mistakes(truths: Sequence[Truths], answers: Sequence[Detections]) -> np.ndar
     if len(truths) != len(answers):
         raise InputError(f"There are answers for {len(answers)} photos and objects of {len(truths)}: give both of all.")
     wrong = np.ones(len(truths), bool)
-    for number, (truth, found) in enumerate(zip(truths, answers, strict=True)):
-        if len(found.boxes) > TOP:
-            raise InputError(f"Photo number {number} has {len(found.boxes)} answers: the benchmark takes {TOP}.")
-        same = (truth.classes[:, None] == found.classes[None]) & ~truth.ignored[:, None]
-        wrong[number] = not (same & (iou(truth.boxes, found.boxes) >= FOREGROUND)).any()
+    for number, (truth, answer) in enumerate(zip(truths, answers, strict=True)):
+        if len(answer.boxes) > TOP:
+            raise InputError(f"Photo number {number} has {len(answer.boxes)} answers: the benchmark takes {TOP}.")
+        same = (truth.classes[:, None] == answer.classes[None]) & ~truth.ignored[:, None]
+        wrong[number] = not (same & (iou(truth.boxes, answer.boxes) >= FOREGROUND)).any()
     return wrong
 
 
@@ -57,9 +57,9 @@ def write_submission(folder: Path, data: DetectionData, answers: Sequence[Detect
     and ``xmin ymin xmax ymax``, inclusive corners from 0. The second is Kaggle's, with names of photos and classes.
     """
     texts, rows = [], ["ImageId,PredictionString\n"]
-    for photo, found in zip(data.photos, answers, strict=True):
-        boxes = [f"{x1:.1f} {y1:.1f} {x2 - 1:.1f} {y2 - 1:.1f}" for x1, y1, x2, y2 in found.boxes]
-        pairs = list(zip(found.classes, boxes, strict=True))
+    for photo, answer in zip(data.photos, answers, strict=True):
+        boxes = [f"{x1:.1f} {y1:.1f} {x2 - 1:.1f} {y2 - 1:.1f}" for x1, y1, x2, y2 in answer.boxes]
+        pairs = list(zip(answer.classes, boxes, strict=True))
         texts.append(" ".join(f"{number + 1} {box}" for number, box in pairs) + "\n")
         rows.append(f"{photo.id},{' '.join(f'{data.classes[n]} {box}' for n, box in pairs)}\n")
     folder.mkdir(parents=True, exist_ok=True)

@@ -52,24 +52,24 @@ def run_stages(settings: LocalizationSettings, sets: DetectionSets) -> None:
         )
     if "test" in settings.stages and sets.validation is None:
         raise InputError(f"{sets.name} has no val part to test on: add one, or give --stages rpn extract rcnn.")
-    found = {part: (data, readable(data)) for part, data in (("train", train), ("validation", sets.validation)) if data}
+    parts = {part: (data, readable(data)) for part, data in (("train", train), ("validation", sets.validation)) if data}
     if sets.validation is not None:
-        check_unseen(content_hashes(with_files(*found["train"])), sets.validation, f"A network of {train.name}")
+        check_unseen(content_hashes(with_files(*parts["train"])), sets.validation, f"A network of {train.name}")
     for stage in STAGES:
         if stage in settings.stages:
-            DO[stage](_Work(settings, network, found, sets))
+            DO[stage](_Work(settings, network, parts, sets))
 
 
 class _Work:
     """What the stages share."""
 
-    def __init__(self, settings: LocalizationSettings, network: Network, found: dict, sets: DetectionSets):
-        self.settings, self.network, self.found, self.sets = settings, network, found, sets
+    def __init__(self, settings: LocalizationSettings, network: Network, parts: dict, sets: DetectionSets):
+        self.settings, self.network, self.parts, self.sets = settings, network, parts, sets
         self.folder = settings.workdir
 
     def part(self, name: str, settings: LocalizationSettings) -> DetectionData | None:
         """A part as the run with ``settings`` began with it."""
-        data, rows = self.found.get(name, (None, None))
+        data, rows = self.parts.get(name, (None, None))
         return data and with_files(data, None if rows is None else training.first_photos(settings.workdir, name, rows))
 
     def train(self, settings: LocalizationSettings, prepare: Callable) -> None:
@@ -112,7 +112,7 @@ def _extracted(work: _Work) -> Proposals:
     """The proposals, extracted where they are not yet."""
     strategy, rpn = choose_strategy(), work.earlier(RPN)
     shard = Shard(worker_index(strategy), worker_count(strategy))
-    data = with_files(*work.found["train"])
+    data = with_files(*work.parts["train"])
     extracting = functools.partial(extract, rpn, data, work.folder / PROPOSALS, work.settings.proposals, shard)
     return together(strategy, extracting)()
 
