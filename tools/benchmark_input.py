@@ -147,15 +147,15 @@ class Files(Benchmark):
         write_tables(self.json, [table])
 
     def _write(self, folder: Path) -> None:
-        """Write different photos of 16 x 16 pixels."""
+        """Write different photos of 16 x 16 pixels, for training and one of each class for validation."""
         rng = np.random.default_rng(0)
-        for name in range(self.classes):
-            for part in ("train", "val"):
-                (folder / f"{part}/{name:04}").mkdir(parents=True)
-        for number in range(self.files):
-            encoded = io.BytesIO()
-            Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(encoded, "JPEG")
-            (folder / f"train/{number % self.classes:04}/{number}.JPEG").write_bytes(encoded.getvalue())
+        for part, count in (("train", self.files), ("val", self.classes)):
+            for number in range(count):
+                encoded = io.BytesIO()
+                Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).save(encoded, "JPEG")
+                path = folder / f"{part}/{number % self.classes:04}/{number}.JPEG"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(encoded.getvalue())
 
 
 @dataclass(frozen=True)

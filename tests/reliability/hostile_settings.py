@@ -20,6 +20,7 @@ from keras_resnet.bounds import Between, Length, flag_of, hints_of, marks
 from keras_resnet.command_line import Output
 from keras_resnet.detection import DetectionSettings
 from keras_resnet.errors import shown
+from keras_resnet.localization import LocalizationSettings
 from keras_resnet.specs import SPECS
 from keras_resnet.studies import StudySettings
 from keras_resnet.training.cifar import CifarSettings
@@ -147,9 +148,10 @@ def programs() -> list[Program]:
     """All recipes and tools."""
     found = [Program((f"recipes/studies/{p.name}",), StudySettings) for p in sorted(ROOT.glob("recipes/studies/*.py"))]
     trained = {"model": "ResNet18"}
-    for name in ("imagenet", "cifar10", "finetune", "coco", "voc", "det"):
+    settings_of = {"cifar10": CifarSettings, "coco": DetectionSettings, "localization": LocalizationSettings}
+    for name in ("imagenet", "cifar10", "finetune", "coco", "voc", "det", "localization"):
         values = _loaded(f"recipes/{name}.py")
-        kind = values.get("Settings") or {"cifar10": CifarSettings, "coco": DetectionSettings}[name]
+        kind = values.get("Settings") or settings_of[name]
         found.append(Program((f"recipes/{name}.py",), kind, {} if name in ("imagenet", "cifar10") else trained))
     for name in sorted(path.stem for path in ROOT.glob("tools/*.py") if "__main__" in path.read_text()):
         values = _loaded(f"tools/{name}.py")
@@ -170,7 +172,8 @@ def _loaded(file: str) -> dict:
 
 def _needed(kind: type) -> dict[str, str]:
     values = {"model": "ResNet20", "data": "demo", "out": "out", "workdir": "nope", "photos": "p.jpg"}
-    values |= {"source": "w.pth", "target": "w.keras", "queue": "q.txt"}
+    values |= {"source": "w.pth", "target": "w.keras", "queue": "q.txt", "features": "f.npz"}
+    values |= {"rpn": "rpn.keras", "classifier": "c.keras"}
     missing = dataclasses.MISSING
     return {f.name: values[f.name] for f in dataclasses.fields(kind) if f.default is f.default_factory is missing}
 

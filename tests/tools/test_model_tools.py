@@ -146,7 +146,7 @@ def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, p
     assert red.sum() > 400  # the whole photo is drawn, not its middle alone
     status, text, error = tool("classify", bad, tmp_path / "nothing.jpg", "--model", saved, "--top", "2")
     assert (status, text) == (2, "")
-    assert error == "classify.py: None of the 2 files is a photo that decodes: give JPEG or PNG files."
+    assert error == "classify.py: None of the 2 files is a photo that decodes: give JPEG, PNG or other photos."
 
 
 @pytest.mark.parametrize("block", [None, "conv3_block2"])
