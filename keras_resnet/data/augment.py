@@ -133,7 +133,7 @@ def problem(encoded: bytes) -> str:
         with tf.device("CPU:0"):
             if encoded and _pixels(encoded) > MAX_PIXELS:
                 return TOO_LARGE
-            plain = encoded.startswith((JPEG, PNG))
+            plain = encoded.startswith(JPEG) or (encoded.startswith(PNG) and bool(viewing.is_plain(encoded)))
             image = _decode_plain(encoded) if plain else viewing.pixels_of(encoded)
     except tf.errors.OpError:
         return viewing.what_is_wrong(encoded)

@@ -11,6 +11,10 @@ from keras_resnet.errors import InputError
 from keras_resnet.typing import Tensor
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+MAX_PILLOW_PIXELS = 50_000_000  # each takes up to 25 bytes on the way; JPEG and opaque PNG files may have more
+TOO_LARGE = (
+    f"it has more than {MAX_PILLOW_PIXELS:,} pixels, which only a JPEG or an opaque PNG may have: make it smaller"
+)
 ORIENTATION = 0x0112  # of EXIF
 EXIF_WITHIN = 512  # bytes of a JPEG, where its EXIF data begin
 CHUNKS_WITHIN = 4096  # bytes of a PNG, where it says that it is transparent, or has EXIF data
@@ -34,9 +38,10 @@ def turned(picture: Tensor, orientation: Tensor | int) -> Tensor:
     """``picture`` ``[height, width, 3]`` as a viewer shows it, by its EXIF orientation, 1 to 8, a scalar tensor."""
     import tensorflow as tf
 
-    both = picture, tf.transpose(picture, [1, 0, 2])
-    ways = [lambda p=p, axes=axes: tf.reverse(p, axes) for p in both for axes in ([], [1], [0, 1], [0])]
-    return tf.switch_case(tf.convert_to_tensor(orientation) - 1, ways)
+    reversals: tuple[list[int], ...] = ([], [1], [0, 1], [0])
+    upright = [lambda axes=axes: tf.reverse(picture, axes) for axes in reversals]
+    sideways = [lambda axes=axes: tf.reverse(tf.transpose(picture, [1, 0, 2]), axes) for axes in reversals]
+    return tf.switch_case(tf.convert_to_tensor(orientation) - 1, [*upright, *sideways])
 
 
 def stored_window(window: Tensor, extent: Tensor, orientation: Tensor) -> Tensor:
@@ -111,16 +116,18 @@ def pixels_of(encoded: bytes) -> np.ndarray:
     The first picture of several, on white where it is transparent, 16 bits as their upper 8.
 
     Raises:
-        InputError: it is no photo, or is damaged; the sentence says which.
+        InputError: it is no photo, is damaged, or has more than ``MAX_PILLOW_PIXELS``; the sentence says which.
     """
     try:
         with Image.open(io.BytesIO(encoded)) as picture:
+            if picture.width * picture.height > MAX_PILLOW_PIXELS:
+                raise InputError(TOO_LARGE)
             if picture.mode.startswith("I"):
                 return _of_wide_greys(picture)
             if picture.mode == "F":
                 raise InputError("its pixels are fractions, which viewers show differently: convert it to 8 bits")
             if not picture.has_transparency_data:
-                return np.asarray(picture.convert("RGB"))
+                return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
             white = Image.new("RGBA", picture.size, "white")
             return np.asarray(Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB"))
     except InputError:
@@ -150,6 +157,8 @@ def what_is_wrong(encoded: bytes) -> str:
     try:
         with Image.open(io.BytesIO(encoded)) as picture:
             return f"its {picture.format} data are damaged"
+    except Image.DecompressionBombError:
+        return TOO_LARGE
     except Exception:  # whatever damaged data lead to
         return "its content is no photo of a known format"
 

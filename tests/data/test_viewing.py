@@ -142,6 +142,15 @@ def test_what_is_wrong_with_a_file_is_said_in_words(content, words):
             augment.decode(content)
 
 
+@pytest.mark.parametrize(("kind", "mode", "side"), [("GIF", "L", 7_100), ("PNG", "LA", 7_100), ("GIF", "L", 13_500)])
+def test_a_small_file_of_too_many_pixels_for_pillow_is_refused_by_its_header(kind, mode, side):
+    photo = encoded(Image.new(mode, (side, side)), kind)
+    assert len(photo) < 2**20
+    assert augment.problem(photo).startswith(("it has more than 50,000,000 pixels", augment.TOO_LARGE))
+    with pytest.raises((tf.errors.OpError, InputError), match="it has more than"):
+        augment.decode(photo)
+
+
 def test_damaged_exif_data_turn_nothing():
     photo = turned_photo("JPEG", 6)
     place = photo.index(b"Exif") + 6

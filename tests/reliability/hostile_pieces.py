@@ -55,6 +55,11 @@ def huge_png(path: Path, side: int, rows: int = 4) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b""))
 
 
+def blank(path: Path, kind: str, mode: str, side: int = 11_000) -> None:
+    """A small file of ``side`` x ``side`` equal pixels, whole."""
+    Image.new(mode, (side, side)).save(path, kind)
+
+
 ODD_FILES = {
     "a pipe": os.mkfifo,
     "a folder": lambda path: path.mkdir(),
@@ -74,4 +79,7 @@ PHOTOS = ODD_FILES | {
     "a PNG of 2^31 pixels a side": lambda path: huge_png(path, 2**31 - 1, 0),
     "a PNG of no pixels": lambda path: huge_png(path, 0),
     "a whole PNG of 5,000 x 5,000": lambda path: huge_png(path, 5000, 5000),
+    "a transparent PNG of 11,000 x 11,000": lambda path: blank(path, "PNG", "RGBA"),
+    "a WebP of 11,000 x 11,000": lambda path: blank(path, "WEBP", "RGB"),
+    "a GIF of 11,000 x 11,000": lambda path: blank(path, "GIF", "L"),
 }  # fmt: skip
