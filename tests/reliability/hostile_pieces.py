@@ -1,5 +1,7 @@
 """Wrong contents for photos, other files and JSON values."""
 
+import functools
+import io
 import json
 import os
 import struct
@@ -55,9 +57,12 @@ def huge_png(path: Path, side: int, rows: int = 4) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b""))
 
 
-def blank(path: Path, kind: str, mode: str, side: int = 11_000) -> None:
-    """A small file of ``side`` x ``side`` equal pixels, whole."""
-    Image.new(mode, (side, side)).save(path, kind)
+@functools.cache
+def blank(kind: str, mode: str) -> bytes:
+    """A whole file of few bytes with 11,000 x 11,000 equal pixels; encoded once, which takes seconds."""
+    encoded = io.BytesIO()
+    Image.new(mode, (11_000, 11_000)).save(encoded, kind)
+    return encoded.getvalue()
 
 
 ODD_FILES = {
@@ -79,7 +84,7 @@ PHOTOS = ODD_FILES | {
     "a PNG of 2^31 pixels a side": lambda path: huge_png(path, 2**31 - 1, 0),
     "a PNG of no pixels": lambda path: huge_png(path, 0),
     "a whole PNG of 5,000 x 5,000": lambda path: huge_png(path, 5000, 5000),
-    "a transparent PNG of 11,000 x 11,000": lambda path: blank(path, "PNG", "RGBA"),
-    "a WebP of 11,000 x 11,000": lambda path: blank(path, "WEBP", "RGB"),
-    "a GIF of 11,000 x 11,000": lambda path: blank(path, "GIF", "L"),
+    "a transparent PNG of 11,000 x 11,000": lambda path: path.write_bytes(blank("PNG", "RGBA")),
+    "a WebP of 11,000 x 11,000": lambda path: path.write_bytes(blank("WEBP", "RGB")),
+    "a GIF of 11,000 x 11,000": lambda path: path.write_bytes(blank("GIF", "L")),
 }  # fmt: skip
