@@ -78,7 +78,12 @@ def remarks(data: Data, counts: dict[str, np.ndarray]) -> list[str]:
     if few:
         sentences.append(f"train has one photo of {_named(few)}")
     both = copies_in_both(data)
-    if both:
+    if both is None:
+        sentences.append(
+            f"more than {MAX_COMPARED:,} photos of a part have the size of a file of the other: whether photos are in "
+            "both was not looked at; tools/inspect_data.py does"
+        )
+    elif both:
         sentences.append(
             f"{counted(len(both), 'photo')} of val {are(len(both))} in train too, such as {both[0]}: the error will "
             "look lower than it is; tools/inspect_data.py lists them"
@@ -86,20 +91,20 @@ def remarks(data: Data, counts: dict[str, np.ndarray]) -> list[str]:
     return sentences
 
 
-def copies_in_both(data: Data) -> list[str]:
+def copies_in_both(data: Data) -> list[str] | None:
     """The validation photos whose files are in the training part too.
 
-    Contents are looked at where sizes are equal, and not at all of parts with more than 20,000 such photos.
+    Contents are compared where sizes are equal; None if a part has more than ``MAX_COMPARED`` such photos.
     """
     parts = [(s.folder, s.files) for s in (data.train, data.validation) if s.folder is not None and s.files is not None]
     if len(parts) < 2:
         return []
     keys = []
     for (folder, files), (_, other) in zip(parts, reversed(parts), strict=True):
-        alike = np.flatnonzero(np.isin(files["size"], other["size"]))
-        if len(alike) > MAX_COMPARED:
-            return []
-        keys.append((alike, content_keys(folder, files[alike])))
+        same_size = np.flatnonzero(np.isin(files["size"], other["size"]))
+        if len(same_size) > MAX_COMPARED:
+            return None
+        keys.append((same_size, content_keys(folder, files[same_size])))
     (_, of_train), (positions, of_validation) = keys
     return [data.validation.photo(int(i)) for i in positions[np.isin(of_validation, of_train)]]
 

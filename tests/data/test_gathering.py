@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,12 @@ def test_a_class_without_validation_photos_and_copies_in_both_parts_are_said(pho
     text = overview(open_data(str(photo_folder)))
     assert "val has no photo of dog: how often that is recognised stays unknown" in text
     assert f"1 photo of val is in train too, such as {photo_folder / 'val' / 'cat' / '9.JPEG'}" in text
+
+
+def test_copies_that_were_not_looked_for_are_said(photo_folder, monkeypatch):
+    monkeypatch.setattr(sys.modules["keras_resnet.data.overview"], "MAX_COMPARED", 0)
+    shutil.copyfile(photo_folder / "train" / "cat" / "2.JPEG", photo_folder / "val" / "cat" / "9.JPEG")
+    assert "whether photos are in both was not looked at" in overview(open_data(str(photo_folder)))
 
 
 def test_one_class_is_refused(pets):
