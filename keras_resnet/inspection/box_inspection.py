@@ -117,12 +117,12 @@ def _part_content(part: DetectionData, rows: _Boxes) -> dict[str, Any]:
     beyond = _beyond(part)
     by_class = {}
     for number, name in enumerate(part.classes):
-        own = rows.classes == number
+        of_class = rows.classes == number
         by_class[name] = {
-            "boxes": int(own.sum()),
-            "photos": len(np.unique(rows.photos[own])),
-            **{size: int((own & (areas >= low) & (areas < high)).sum()) for size, (low, high) in SIZES.items()},
-            "far_from_anchors": int((own & (overlaps < MATCHED)).sum()),
+            "boxes": int(of_class.sum()),
+            "photos": len(np.unique(rows.photos[of_class])),
+            **{size: int((of_class & (areas >= low) & (areas < high)).sum()) for size, (low, high) in SIZES.items()},
+            "far_from_anchors": int((of_class & (overlaps < MATCHED)).sum()),
         }
     return {
         "photos": len(part),

@@ -137,8 +137,9 @@ class LocalizationRPN(LocalizationNetwork):
         labels, match = sample_anchors(anchors, boxes, object_status, None, draws, ANCHORS_LEARNED)
         _, chosen = tf.math.top_k(tf.cast(labels != LEFT_OUT, tf.int32), ANCHORS_LEARNED)
         labels, match = (tf.gather(part, chosen, batch_dims=1) for part in (labels, match))
-        own, kinds = tf.gather(features, chosen // len(self.cell_anchors), batch_dims=1), len(self.cell_anchors)
-        outputs = self.outputs_of.sampled(own, classes, chosen % kinds)
+        kinds = len(self.cell_anchors)
+        features = tf.gather(features, chosen // kinds, batch_dims=1)
+        outputs = self.outputs_of.sampled(features, classes, chosen % kinds)
         return self.losses_of(outputs, tf.gather(anchors, chosen), labels, match, boxes)
 
     def candidates(self, images: Tensor, classes: Tensor, count: int) -> Outputs:

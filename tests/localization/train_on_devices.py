@@ -28,7 +28,7 @@ with strategy.scope():
     model.compile(SGD(0.01))
 batches = distribute(strategy, lambda shard: crop_batches(photos, model.preprocessing, 4, 96, seed=1, shard=shard))
 model.fit(batches, steps_per_epoch=6, shuffle=False, verbose=0)
-found = {f"metric {name}": float(value) for name, value in model.get_metrics_result().items()}
+results = {f"metric {name}": float(value) for name, value in model.get_metrics_result().items()}
 for i, variable in enumerate(model.weights):
-    found[f"weight {i} {variable.path}".replace("/", ">")] = variable.numpy()
-np.savez(OUT, **found)
+    results[f"weight {i} {variable.path}".replace("/", ">")] = variable.numpy()
+np.savez(OUT, **results)
