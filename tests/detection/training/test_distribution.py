@@ -9,12 +9,13 @@ from programs import run
 pytestmark = pytest.mark.long
 
 
-def test_two_devices_equal_one(rectangles, classifier, tmp_path):
+@pytest.mark.parametrize("network", ["detector", "rpn", "rcnn"])
+def test_two_devices_equal_one(network, rectangles, classifier, tmp_path):
     classifier.save(tmp_path / "classifier.keras")
     results = {}
     for mode in ("one", "mirrored"):
         script = Path(__file__).with_name("train_on_devices.py")
-        done = run(script, mode, tmp_path / "classifier.keras", rectangles, tmp_path / f"{mode}.npz")
+        done = run(script, network, mode, tmp_path / "classifier.keras", rectangles, tmp_path / f"{mode}.npz")
         assert done.returncode == 0, done.stderr[-3000:]
         results[mode] = dict(np.load(tmp_path / f"{mode}.npz"))
     largest = 0.0
