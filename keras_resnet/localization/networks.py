@@ -100,7 +100,9 @@ class LocalizationRPN(LocalizationNetwork):
     of the image's class alone. Anchors that cross the border take part, since most of a 7 x 7 map's do.
 
     Args:
-        backbone, classes, size: as :class:`LocalizationNetwork` has them.
+        backbone: a classification network, or its feature maps.
+        classes: names in the order of the outputs.
+        size: side of the network's input, in pixels.
         shares: sides of the anchors, as shares of ``size``.
         ratios: of the anchors, height over width.
     """
@@ -172,7 +174,9 @@ class LocalizationRCNN(LocalizationNetwork):
     It learns from the RPN's boxes of the image's class: one that overlaps an object by half or more is positive.
 
     Args:
-        backbone, classes, size: as :class:`LocalizationNetwork` has them.
+        backbone: a classification network, or its feature maps.
+        classes: names in the order of the outputs.
+        size: side of the network's input, in pixels.
     """
 
     def __init__(
