@@ -18,7 +18,6 @@ tools/evaluate_detection.py's refinement and multi-scale testing 53.8, 32.5.
 """
 
 from keras_resnet import detection, training
-from keras_resnet.errors import InputError
 
 DEMO = {  # for a few small pictures, which train in minutes on a CPU
     "batch_size": 4, "base_lr": 0.02, "epochs": 5, "regions": 16, "shorter_side": 160, "longer_side": 256,
@@ -29,9 +28,8 @@ COCO_PHOTOS = 82_783  # of train2014
 
 def main(settings: detection.DetectionSettings) -> None:
     data = detection.open_coco_sets(settings.data, settings.data_dir)
+    data = data if settings.overfit else detection.with_validation(data)
     protocol, train = detection.PROTOCOLS["coco"], data.part("train")
-    if data.validation is None and settings.overfit is None:
-        raise InputError(f"{data.name} has no photos to validate on: add a val part, or give --overfit N.")
     preset = protocol.preset(settings.batch_size, settings.overfit or len(train))
     if data.name == "demo":
         del preset["steps"]

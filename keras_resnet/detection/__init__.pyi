@@ -15,6 +15,7 @@ from .data import (
     open_tfds_detection as open_tfds_detection,
     open_voc as open_voc,
     open_voc_sets as open_voc_sets,
+    with_validation as with_validation,
 )
 from .detector import Detector as Detector, Options as Options, pyramid_scales as pyramid_scales
 from .detector_file import load_detector as load_detector

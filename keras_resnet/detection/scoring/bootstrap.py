@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_resnet.detection.boxes import DetectionsByPhoto
-from keras_resnet.detection.data.coco_data import coco_entries
+from keras_resnet.detection.data.coco_data import coco_content
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.scoring.coco_scoring import coco_evaluation, evaluate_quietly
 
@@ -34,7 +34,9 @@ class Matches:
     def __init__(self, data: DetectionData, detections: DetectionsByPhoto, overlaps: Sequence[float] = OVERLAPS):
         if data.dataset is None:
             places = {photo.id: place for place, photo in enumerate(data.photos)}
-            dataset, categories = _coco_dataset(data), tuple(range(1, len(data.classes) + 1))
+            names = [str(photo.file) for photo in data.photos]
+            dataset = coco_content(data.photos, data.classes, names)
+            categories = tuple(range(1, len(data.classes) + 1))
             detections = {places.get(photo, photo): found for photo, found in detections.items()}
         else:
             dataset, categories = data.dataset, data.categories
@@ -88,19 +90,6 @@ def _rankings(evaluated: list[tuple[int, dict[str, Any]]]) -> list[tuple[np.ndar
     )
     counting = [np.flatnonzero(~row.astype(bool)) for row in ignored]
     return [(photos[order][kept], np.flatnonzero(row[kept])) for row, kept in zip(matched, counting, strict=True)]
-
-
-def _coco_dataset(data: DetectionData) -> dict[str, list[dict[str, Any]]]:
-    """The content of a COCO file of the photos and objects; a photo's id is its position."""
-    return {
-        "images": [{"id": place, "height": p.height, "width": p.width} for place, p in enumerate(data.photos)],
-        "categories": [{"id": number, "name": name} for number, name in enumerate(data.classes, start=1)],
-        "annotations": [
-            entry
-            for place, photo in enumerate(data.photos)
-            for entry in coco_entries(place, photo.objects, range(1, len(data.classes) + 1))
-        ],
-    }
 
 
 def interval(draws: np.ndarray) -> tuple[float, float]:

@@ -62,8 +62,8 @@ class DetectionSettings(RunSettings):
     """The trained classifier it starts from: NAME:WEIGHTS (a file, or imagenet), a .keras or another weight file;
     VGG16 or VGG16:WEIGHTS for the paper's baseline."""
     data: str = "demo"
-    """demo, a folder in COCO's layout (train.json with train/, val.json with val/, or as COCO's archives unpack), or
-    coco/2014 or coco/2017 of TFDS."""
+    """demo; photos with boxes: a folder with data.yaml (YOLO), with train.json and train/ or an export in COCO's
+    format, or a CSV file of boxes; COCO as its archives unpack, or coco/2014 or coco/2017 of TFDS."""
     scheme: Scheme = "joint"
     """Train all parts together, or in the paper's four steps: proposals and regions in turn, then each again with the
     shared layers fixed."""
