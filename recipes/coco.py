@@ -30,10 +30,11 @@ def main(settings: detection.DetectionSettings) -> None:
     data = detection.open_coco_sets(settings.data, settings.data_dir)
     data = data if settings.overfit else detection.with_validation(data)
     protocol, train = detection.PROTOCOLS["coco"], data.part("train")
-    preset = protocol.preset(settings.batch_size, settings.overfit or len(train))
     if data.name == "demo":
-        del preset["steps"]
-        preset |= DEMO
+        preset = detection.PAPER | DEMO
+    else:
+        preset = protocol.preset(settings.batch_size, settings.overfit or len(train))
+    preset = detection.follow_photos(settings, preset, train, "coco", own=data.name != "demo")
     settings = training.resolve(settings, preset, "coco")
     detection.train(settings, train, data.validation, protocol)
 

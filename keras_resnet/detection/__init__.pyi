@@ -38,11 +38,13 @@ from .scoring import (
     write_voc as write_voc,
 )
 from .training import (
+    PAPER as PAPER,
     PROTOCOLS as PROTOCOLS,
     DetectionSettings as DetectionSettings,
     DetectionTask as DetectionTask,
     Protocol as Protocol,
     draw_detections as draw_detections,
+    follow_photos as follow_photos,
     read_photos as read_photos,
     train as train,
 )

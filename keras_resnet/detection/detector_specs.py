@@ -31,7 +31,7 @@ class Proposals(_Checked):
 
     Fields:
         scales: sides of the square anchors in units of 16 pixels.
-        ratios: heights of the anchors over their widths, at equal area.
+        ratios: widths of the anchors over their heights, at equal area.
         smallest: proposals with a side shorter than this, in pixels, are dropped.
     """
 

@@ -102,7 +102,7 @@ class LocalizationRPN(LocalizationNetwork):
     Args:
         backbone, classes, size: as :class:`LocalizationNetwork` has them.
         shares: sides of the anchors, as shares of ``size``.
-        ratios: of the anchors, height over width.
+        ratios: of the anchors, width over height.
     """
 
     def __init__(

@@ -77,10 +77,13 @@ class DetectionSettings(RunSettings):
     """The most that the longer side of the images may have, in pixels."""
     regions: Rare[ByPreset[specs.RegionCount]] = BY_PRESET
     """Regions learned from in each image."""
+    anchors: Literal["auto", "paper"] | None = None
+    """Fit the anchors and the smallest proposal to the boxes (k-means on the logarithms of their sides), or take the
+    paper's. Default: fitted, unless photos of COCO, VOC or DET are resized as in the paper."""
     anchor_scales: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
     """Sides of the anchors, in units of 16 pixels."""
     anchor_ratios: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
-    """Height over width of the anchors."""
+    """Width over height of the anchors."""
     smallest: Rare[ByPreset[specs.ProposalSide]] = BY_PRESET
     """Proposals with a side shorter than this, in pixels, are dropped."""
     overfit: Rare[Count | None] = None

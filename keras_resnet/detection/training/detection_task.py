@@ -50,6 +50,7 @@ class DetectionTask:
         start: gives the new detector the weights of an earlier one.
         proposals: another detector that makes the proposals.
         pictures: the first photos of the last validation, with their detections.
+        warned: what was said after the first validation about proposals that reach too few objects.
     """
 
     warm_up_epochs: ClassVar[float] = 0.0  # the backbone is trained already
@@ -65,6 +66,7 @@ class DetectionTask:
     start: Callable[[FasterRCNN], None] | None = None
     proposals: FasterRCNN | None = None
     pictures: list[np.ndarray] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
 
     @property
     def reporter(self) -> DetectionReporter:

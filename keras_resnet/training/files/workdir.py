@@ -26,8 +26,8 @@ SETTINGS, METRICS, RESULT, BEST, LAST, CURVES = (
     *("best.keras", "last.keras", "curves.png"),
 )
 PHOTOS = {part: f"photos-{part}.npz" for part in ("train", "validation", "test")}  # written by photo_lists
-MISTAKES = "mistakes.png"
-FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, MISTAKES, *class_report.FILES, *PHOTOS.values())
+MISTAKES, BOXES = "mistakes.png", "boxes.jpg"
+FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, MISTAKES, BOXES, *class_report.FILES, *PHOTOS.values())
 CHECKPOINTS, EVENTS = "checkpoints", SPLITS  # folders; EVENTS are TensorBoard's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 MAY_CHANGE = ("workdir", "data_dir", "save_every", "keep_every", "profile", "strict")  # settings, when a run continues
