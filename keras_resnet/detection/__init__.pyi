@@ -28,6 +28,7 @@ from .scoring import (
     VOC2007 as VOC2007,
     VOC2010 as VOC2010,
     Benchmark as Benchmark,
+    DetectionReport as DetectionReport,
     Matches as Matches,
     Rule as Rule,
     average_precisions as average_precisions,

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from keras_resnet import plots
+from keras_resnet.detection.scoring import report_words
 from keras_resnet.evaluation.class_words import in_words
 from keras_resnet.files import write_whole
 from keras_resnet.reporting.collecting import Found, collect, curves
@@ -29,6 +30,12 @@ CLASS_PICTURES = {
     "reliability.png": "how often answers are right, by their probability",
     "confused.png": "photos of the most confused pairs, in descending order of probability",
     "mistakes.png": "the worst mistakes, with activation maps of the answer and of the true class",
+}
+BOX_PICTURES = {
+    "precision-recall.png": "precision over recall of the classes with most objects",
+    "confusion.png": "objects by true class, and what was found in their place",
+    "missed.jpg": "missed objects, the largest first",
+    "false.jpg": "false boxes, the surest first",
 }
 FIGURES = {"cifar10": "as Fig. 6", "imagenet2012": "as Fig. 4"}  # by data set
 
@@ -75,7 +82,20 @@ def _detectors(results: Found) -> str:
         photos, time = f"{result['val_examples']:,}", f"{result['seconds'] / 3600:.1f} h"
         rows.append((settings["model"], settings["data"], f"{result['steps']:,}", seeds, *cells, photos, time,
                      result["hardware"]))  # fmt: skip
-    return html_table(header, rows) + _commands(groups)
+    return html_table(header, rows) + "".join(map(_boxes_by_class, groups)) + _commands(groups)
+
+
+def _boxes_by_class(group: dict) -> str:
+    """The results by class of the first seed's detector, folded away; empty for older runs, which lack them."""
+    result, folder = group["result"], group["folders"][0]
+    if "val_by_class" not in result:
+        return ""
+    by_class = result["val_by_class"]
+    words = "".join(f"<p>{html.escape(line)}</p>" for line in report_words.in_words(by_class))
+    body = words + html_table(report_words.HEADER, report_words.rows(by_class)) + _pictures(folder, BOX_PICTURES)
+    settings = group["settings"]
+    name = f"{settings['model']} on {settings['data']}, seed {result['seed']}: objects by class"
+    return f"<details><summary>{html.escape(name)}</summary>{body}</details>"
 
 
 def _percent(mean_std) -> str:
@@ -177,7 +197,11 @@ def _made_by(result: dict) -> str:
 
 
 def _pictures(folder: Path, names: dict[str, str]) -> str:
-    return "".join(figure((folder / n).read_bytes(), text) for n, text in names.items() if (folder / n).exists())
+    return "".join(
+        figure((folder / name).read_bytes(), text, "jpeg" if name.endswith(".jpg") else "png")
+        for name, text in names.items()
+        if (folder / name).exists()
+    )
 
 
 def _drawn(draw) -> bytes:

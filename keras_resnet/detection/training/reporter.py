@@ -17,6 +17,7 @@ from keras_resnet.detection.boxes import Detections
 from keras_resnet.detection.data.box_sheet import drawn_boxes
 from keras_resnet.detection.faster_rcnn import LOSSES, FasterRCNN
 from keras_resnet.detection.sampling import PADDING
+from keras_resnet.detection.scoring.report_words import in_words
 from keras_resnet.detection.training.before_training import LOW_RECALL, low_recall
 from keras_resnet.files import write_whole
 from keras_resnet.training.files.workdir import BOXES
@@ -74,7 +75,13 @@ class DetectionReporter:
         tf.summary.image("detections", plots.tiled(self.task.pictures)[None], step)
 
     def end(self, model: FasterRCNN, step: int, workdir: Workdir) -> None:
-        """Do nothing: the last validation already wrote its photos."""
+        """Write the results by class and the worst mistakes into the run's folder, and for TensorBoard."""
+        for report in self.task.reports:
+            for name, write in report.writers().items():
+                workdir.write(name, write)
+                if not name.endswith(".csv"):
+                    picture = np.asarray(Image.open(workdir.path / name).convert("RGB"))
+                    tf.summary.image(f"at the end/{Path(name).stem}", picture[None], step)
 
     def result_lines(self, result: dict[str, Any]) -> list[str]:
         """The scores in words."""
@@ -88,6 +95,7 @@ class DetectionReporter:
         return [
             f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})",
             f"best.keras was chosen on {monitored} of them; the line above is of last.keras",
+            *(in_words(result["val_by_class"]) if "val_by_class" in result else ()),
         ]
 
     def draw_curves(self, name: str, rows: list[dict[str, Any]], path: Path) -> None:

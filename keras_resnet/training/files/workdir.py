@@ -27,7 +27,9 @@ SETTINGS, METRICS, RESULT, BEST, LAST, CURVES = (
 )
 PHOTOS = {part: f"photos-{part}.npz" for part in ("train", "validation", "test")}  # written by photo_lists
 MISTAKES, BOXES = "mistakes.png", "boxes.jpg"
-FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, MISTAKES, BOXES, *class_report.FILES, *PHOTOS.values())
+PRECISION_PNG, MISSED_JPG, FALSE_JPG = "precision-recall.png", "missed.jpg", "false.jpg"  # of a detector
+PICTURES = (MISTAKES, BOXES, PRECISION_PNG, MISSED_JPG, FALSE_JPG)
+FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PICTURES, *class_report.FILES, *PHOTOS.values())
 CHECKPOINTS, EVENTS = "checkpoints", SPLITS  # folders; EVENTS are TensorBoard's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 MAY_CHANGE = ("workdir", "data_dir", "save_every", "keep_every", "profile", "strict")  # settings, when a run continues

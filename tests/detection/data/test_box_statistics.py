@@ -48,7 +48,7 @@ def test_ignored_boxes_are_counted_and_need_no_anchor():
 
 
 def test_what_no_anchor_reaches_is_said_with_its_sizes_and_the_way_out():
-    """Anchors of 128 to 512 pixels reach squares of 128 by 50 %, and none of 20 to 60, as 60² / 128² is below a half."""
+    """Anchors of 128 to 512 pixels reach squares of 128 by 50 %, and none of 20 to 60: 60² / 128² is below a half."""
     part = squares([20, 40, 40, 60, 128], (400, 300))
     content = box_statistics(part, ImageSize(300, 400), Proposals())
     assert content["reach"]["50"] == pytest.approx(0.2)
