@@ -34,7 +34,7 @@ def main(settings: detection.DetectionSettings) -> None:
         preset = detection.PAPER | DEMO
     else:
         preset = protocol.preset(settings.batch_size, settings.overfit or len(train))
-    preset = detection.follow_photos(settings, preset, train, "coco", own=data.name != "demo")
+    preset = detection.follow_photos(settings, preset, train, "coco", fit_all=data.name != "demo")
     settings = training.resolve(settings, preset, "coco")
     detection.train(settings, train, data.validation, protocol)
 

@@ -94,12 +94,12 @@ def _sheets(photos: Photos) -> str:
         words += f" These are the {MAX_SHEETS} smallest classes."
     shown = [paragraph(words)]
     for label in order:
-        own = np.flatnonzero(photos.labels == label)
-        chosen = own[np.linspace(0, len(own) - 1, min(IN_A_SHEET, len(own))).round().astype(int)]
+        of_class = np.flatnonzero(photos.labels == label)
+        chosen = of_class[np.linspace(0, len(of_class) - 1, min(IN_A_SHEET, len(of_class))).round().astype(int)]
         contents = [read_regular(photos.files[i])[0] for i in chosen]
         whole = [small_picture(content, SIDE) for content in contents]
         views = [_training_view(content, number) for number, content in enumerate(contents)]
-        shown.append(figure(jpeg([whole, views], SIDE), f"{photos.classes[label]}, {len(own):,} photos", "jpeg"))
+        shown.append(figure(jpeg([whole, views], SIDE), f"{photos.classes[label]}, {len(of_class):,} photos", "jpeg"))
     return "".join(shown)
 
 

@@ -57,4 +57,4 @@ def html_table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> st
 
 def html_list(sentences: Iterable[str]) -> str:
     """Sentences as the points of a list."""
-    return f"<ul>{''.join(f'<li>{html.escape(each)}</li>' for each in sentences)}</ul>"
+    return f"<ul>{''.join(f'<li>{html.escape(sentence)}</li>' for sentence in sentences)}</ul>"

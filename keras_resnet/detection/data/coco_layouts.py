@@ -39,10 +39,10 @@ SHOWN = ", ".join(f"{file} with {images}/" for file, images in LAYOUTS["train"][
 
 def coco_files(folder: Path) -> dict[str, tuple[Path, Path]]:
     """The annotation file and the image folder of each part that exists, by ``"train"``, ``"val"`` and ``"test"``."""
-    found = {}
+    files = {}
     for part, layouts in LAYOUTS.items():
         existing = [(folder / file, folder / images) for file, images in layouts if os.path.lexists(folder / file)]
         with_images = [pair for pair in existing if os.path.isdir(pair[1])]
         if existing:
-            found[part] = (with_images or existing)[0]
-    return found
+            files[part] = (with_images or existing)[0]
+    return files

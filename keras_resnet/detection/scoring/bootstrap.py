@@ -45,7 +45,7 @@ class Matches:
             names = [str(photo.file) for photo in data.photos]
             dataset = coco_content(data.photos, data.classes, names)
             categories = tuple(range(1, len(data.classes) + 1))
-            detections = {places.get(photo, photo): found for photo, found in detections.items()}
+            detections = {places.get(photo, photo): detected for photo, detected in detections.items()}
         else:
             dataset, categories = data.dataset, data.categories
         scorer = coco_evaluation(dataset, detections, categories)
@@ -71,7 +71,7 @@ class Matches:
     def class_aps(self, times: np.ndarray | None = None) -> np.ndarray:
         """The AP of each of ``classes`` in such a sample, ``[classes with objects]``; NaN without objects in it."""
         times = np.ones(self.photos, np.int32) if times is None else times.astype(np.int32)
-        return np.array([found.ap(times) for found in self.classes])
+        return np.array([matched.ap(times) for matched in self.classes])
 
     def draws(self) -> np.ndarray:
         """The mean APs ``[1000]`` of samples of the photos drawn with replacement, the same samples in each call."""

@@ -48,8 +48,8 @@ class DetectionReport:
     def thresholds(self) -> np.ndarray:
         """The score of each class from which F1 is highest, ``[classes]``; a half for a class that is never found."""
         values = np.full(len(self.data.classes), NO_THRESHOLD)
-        for found in self.matches.classes:
-            values[found.number] = best_threshold(found)
+        for matched in self.matches.classes:
+            values[matched.number] = best_threshold(matched)
         return values
 
     @cached_property
@@ -60,19 +60,21 @@ class DetectionReport:
     @property
     def common_threshold(self) -> float:
         """The score from which F1 of all classes together is highest."""
-        scores = [found.rankings[0].scores for found in self.matches.classes]
-        hits = [np.isin(np.arange(len(row)), found.rankings[0].hits) for row, found in zip(
+        scores = [matched.rankings[0].scores for matched in self.matches.classes]
+        hits = [np.isin(np.arange(len(row)), matched.rankings[0].hits) for row, matched in zip(
             scores, self.matches.classes, strict=True)]  # fmt: skip
         if not scores:
             return NO_THRESHOLD
         order = np.argsort(-np.concatenate(scores), kind="stable")
-        objects = sum(int(found.counts.sum()) for found in self.matches.classes)
+        objects = sum(int(matched.counts.sum()) for matched in self.matches.classes)
         return _highest_f1(np.concatenate(scores)[order], np.concatenate(hits)[order], objects)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; shares and their intervals are in percent."""
-        by_class = dict(zip((found.number for found in self.matches.classes), self._aps(), strict=True))
-        curves = {found.number: precision_recall(found)[:: 100 // (CURVE_POINTS - 1)] for found in self.matches.classes}
+        by_class = dict(zip((matched.number for matched in self.matches.classes), self._aps(), strict=True))
+        curves = {
+            matched.number: precision_recall(matched)[:: 100 // (CURVE_POINTS - 1)] for matched in self.matches.classes
+        }
         names, matrix = self.data.classes, self.mistakes.matrix
         classes = []
         for number, name in enumerate(names):
@@ -101,8 +103,8 @@ class DetectionReport:
     def writers(self) -> dict[str, Callable[[Path], None]]:
         """A function for each file of the report that writes it."""
         matrix, names = self.mistakes.matrix, [*self.data.classes, "nothing"]
-        curves = sorted(self.matches.classes, key=lambda found: -found.counts.sum())[:SHOWN_CURVES]
-        lines = {self.data.classes[found.number]: 100 * precision_recall(found) for found in curves}
+        curves = sorted(self.matches.classes, key=lambda matched: -matched.counts.sum())[:SHOWN_CURVES]
+        lines = {self.data.classes[matched.number]: 100 * precision_recall(matched) for matched in curves}
         return {
             CLASSES_CSV: self._write_classes,
             MATRIX_CSV: lambda path: write_matrix(path, matrix, names),
@@ -119,7 +121,7 @@ class DetectionReport:
 
     def _of_size(self, size: str) -> dict[str, Any]:
         matches = Matches(self.data, self.detections, (OVERLAP,), size)
-        objects = sum(int(found.counts.sum()) for found in matches.classes)
+        objects = sum(int(matched.counts.sum()) for matched in matches.classes)
         score = _percents(matches.mean_ap(), matches.draws()) if objects else None
         return {"size": size, "objects": objects, "AP50": score}
 
@@ -165,19 +167,19 @@ class DetectionReport:
         return f"{names[row.answer]} {row.score:.2f}, is {truth}\n{file}"
 
 
-def best_threshold(found: ClassMatches) -> float:
+def best_threshold(matched: ClassMatches) -> float:
     """The score from which F1, the harmonic mean of recall and precision, of a class is highest."""
-    ranking = found.rankings[0]
+    ranking = matched.rankings[0]
     hits = np.isin(np.arange(len(ranking.scores)), ranking.hits)
-    return _highest_f1(ranking.scores, hits, int(found.counts.sum()))
+    return _highest_f1(ranking.scores, hits, int(matched.counts.sum()))
 
 
-def precision_recall(found: ClassMatches) -> np.ndarray:
+def precision_recall(matched: ClassMatches) -> np.ndarray:
     """The highest precision at each of COCO's 101 recalls or a higher one, ``[101]``."""
-    ranking = found.rankings[0]
+    ranking = matched.rankings[0]
     right = np.arange(1, len(ranking.hits) + 1)
     precision = np.maximum.accumulate((right / (ranking.hits + 1))[::-1])[::-1]
-    return np.append(precision, 0.0)[np.searchsorted(right / found.counts.sum(), RECALLS, side="left")]
+    return np.append(precision, 0.0)[np.searchsorted(right / matched.counts.sum(), RECALLS, side="left")]
 
 
 def _highest_f1(scores: np.ndarray, hits: np.ndarray, objects: int) -> float:

@@ -58,11 +58,11 @@ def mistakes(data: DetectionData, detections: DetectionsByPhoto, thresholds: np.
     false: list[Mistake] = []
     empty = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
     for place, photo in enumerate(data.photos):
-        found = detections.get(photo.id, empty)
-        found = found.select(found.scores >= thresholds[found.classes])
-        found = found.select(np.argsort(-found.scores, kind="stable"))
-        taken, objects = _match(found, photo.objects)
-        for (box, answer, score), object_place in zip(found, taken, strict=True):
+        detected = detections.get(photo.id, empty)
+        detected = detected.select(detected.scores >= thresholds[detected.classes])
+        detected = detected.select(np.argsort(-detected.scores, kind="stable"))
+        taken, objects = _match(detected, photo.objects)
+        for (box, answer, score), object_place in zip(detected, taken, strict=True):
             if object_place == IGNORED:
                 continue
             label = none if object_place == NOTHING else int(photo.objects.classes[object_place])
@@ -81,20 +81,20 @@ def mistakes(data: DetectionData, detections: DetectionsByPhoto, thresholds: np.
 NOTHING, IGNORED = -1, -2  # what a box finds besides objects
 
 
-def _match(found: Detections, truth: Truths) -> tuple[np.ndarray, list[int]]:
+def _match(detected: Detections, truth: Truths) -> tuple[np.ndarray, list[int]]:
     """The place of the object that each detection takes, ``NOTHING`` or ``IGNORED``; and places of those not taken."""
-    overlaps = iou(found.boxes, truth.boxes)
-    taken = np.full(len(found.boxes), NOTHING)
+    overlaps = iou(detected.boxes, truth.boxes)
+    taken = np.full(len(detected.boxes), NOTHING)
     free = ~truth.ignored
     for same_class in (True, False):
         for place, row in enumerate(overlaps):
             if taken[place] != NOTHING:
                 continue
-            wanted = free & ((truth.classes == found.classes[place]) == same_class)
+            wanted = free & ((truth.classes == detected.classes[place]) == same_class)
             best = int(np.where(wanted, row, -1.0).argmax()) if wanted.any() else NOTHING
             if best != NOTHING and row[best] >= OVERLAP:
                 taken[place] = best
                 free[best] = False
-            elif same_class and (truth.ignored & (row >= OVERLAP) & (truth.classes == found.classes[place])).any():
+            elif same_class and (truth.ignored & (row >= OVERLAP) & (truth.classes == detected.classes[place])).any():
                 taken[place] = IGNORED
     return taken, np.flatnonzero(free).tolist()

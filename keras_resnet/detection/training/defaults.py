@@ -27,7 +27,7 @@ FITTED = ("shorter_side", "longer_side", "anchor_scales", "anchor_ratios", "smal
 
 
 def follow_photos(
-    settings: DetectionSettings, preset: dict[str, Any], train: DetectionData, recipe: str, own: bool = False
+    settings: DetectionSettings, preset: dict[str, Any], train: DetectionData, recipe: str, fit_all: bool = False
 ) -> dict[str, Any]:
     """``preset`` with what is chosen for the photos of the training part, which is printed.
 
@@ -38,11 +38,11 @@ def follow_photos(
         preset: the recipe's.
         train: the training photos.
         recipe: its name, by which the run's folder is found.
-        own: whether they are somebody's own photos, to which all is fitted if there are fewer than 20,000; of others,
-            the anchors are fitted if the photos are resized to another size than the preset's.
+        fit_all: whether they are somebody's own photos, to which all is fitted if there are fewer than 20,000; of
+            others, the anchors are fitted if the photos are resized to another size than the preset's.
     """
-    own = own and len(train) < OWN_PHOTOS
-    if own:
+    fit_all = fit_all and len(train) < OWN_PHOTOS
+    if fit_all:
         size = photo_size(settings, train)
         batch_size = settings.batch_size or OWN["batch_size"]
         images = min(max(COCO_EPOCHS * (settings.overfit or len(train)), OWN_IMAGES), COCO_IMAGES)
@@ -56,7 +56,7 @@ def follow_photos(
         earlier = read_settings(begun)
         kept = {name: earlier[name] for name in FITTED if earlier.get(name) is not None}
         return preset | {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
-    if settings.anchors == "auto" or (settings.anchors is None and (own or other_size)):
+    if settings.anchors == "auto" or (settings.anchors is None and (fit_all or other_size)):
         proposals, regions = fitted_to(train, size)
         preset |= {"anchor_scales": proposals.scales, "anchor_ratios": proposals.ratios, "smallest": proposals.smallest}
         preset |= {"regions": regions}
@@ -97,8 +97,8 @@ def in_words(train: DetectionData, size: ImageSize, proposals: Proposals) -> str
     rows = seen_boxes(train, size)
     boxes = rows.boxes[rows.learned]
     ours, paper = (
-        (anchor_overlaps(boxes, anchor_sides(each)) >= REACHED[0]).mean() if len(boxes) else 0.0
-        for each in (proposals, Proposals())
+        (anchor_overlaps(boxes, anchor_sides(fitted)) >= REACHED[0]).mean() if len(boxes) else 0.0
+        for fitted in (proposals, Proposals())
     )
     sides = ", ".join(f"{16 * scale:.0f}" for scale in proposals.scales)
     ratios = ", ".join(f"{ratio:g}" for ratio in proposals.ratios)

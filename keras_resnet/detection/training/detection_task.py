@@ -155,10 +155,10 @@ class DetectionTask:
 
         All workers must call it. Each detects in its share of the photos, and all return the scores of all photos.
         """
-        found = self.detect_all(detector, data, strategy, stopping)
-        if found is None:
+        detected = self.detect_all(detector, data, strategy, stopping)
+        if detected is None:
             return {}
-        detections, recall = found
+        detections, recall = detected
         return {**self.benchmark.score(data, detections), "proposal_recall": recall}
 
     def detect_all(
@@ -221,9 +221,9 @@ class DetectionTask:
         """The scores on all validation photos, as ``result.json`` has them."""
         if self.validation is None:
             return {"val_examples": None, "val_split": None}
-        found = self.detect_all(Detector([model]), self.validation, model.distribute_strategy)
-        assert found is not None  # nothing stops it
-        detections, recall = found
+        detected = self.detect_all(Detector([model]), self.validation, model.distribute_strategy)
+        assert detected is not None  # nothing stops it
+        detections, recall = detected
         scores = {**self.benchmark.score(self.validation, detections), "proposal_recall": recall}
         result: dict[str, Any] = {f"val_{name}": value for name, value in scores.items()}
         result |= {"val_examples": len(self.validation), "val_split": self.validation.name}

@@ -22,8 +22,8 @@ def settings(tmp_path):
     return DetectionSettings(model="ResNet18", workdir=tmp_path / "run")
 
 
-def preset_of(settings, train, own=True):
-    return follow_photos(settings, PROTOCOLS["coco"].preset(settings.batch_size, len(train)), train, "coco", own)
+def preset_of(settings, train, fit_all=True):
+    return follow_photos(settings, PROTOCOLS["coco"].preset(settings.batch_size, len(train)), train, "coco", fit_all)
 
 
 def test_small_photos_of_one_s_own_get_small_anchors_and_a_short_run(settings, train, capsys):
@@ -52,12 +52,12 @@ def test_what_the_command_line_states_is_taken_as_it_is(settings, train, capsys)
 
 
 def test_a_benchmark_keeps_the_paper_s_settings_until_its_photos_are_resized_differently(settings, train):
-    kept = preset_of(settings, train, own=False)
+    kept = preset_of(settings, train, fit_all=False)
     assert kept == PROTOCOLS["coco"].preset(None, len(train))
-    small = preset_of(replace(settings, shorter_side=128), train, own=False)
+    small = preset_of(replace(settings, shorter_side=128), train, fit_all=False)
     assert max(small["anchor_scales"]) < 8
     assert (small["longer_side"], small["steps"], small["batch_size"]) == (213, kept["steps"], kept["batch_size"])
-    asked = preset_of(replace(settings, anchors="auto"), train, own=False)
+    asked = preset_of(replace(settings, anchors="auto"), train, fit_all=False)
     assert asked["anchor_scales"] != PAPER["anchor_scales"]
 
 
