@@ -19,7 +19,12 @@ from .data import (
 )
 from .detector import Detector as Detector, Options as Options, pyramid_scales as pyramid_scales
 from .detector_file import load_detector as load_detector
-from .detector_specs import ImageSize as ImageSize, Proposals as Proposals, RegionHead as RegionHead
+from .detector_specs import (
+    ImageSize as ImageSize,
+    Proposals as Proposals,
+    RegionHead as RegionHead,
+    TrainingView as TrainingView,
+)
 from .faster_rcnn import FasterRCNN as FasterRCNN
 from .roi_pooling import roi_align as roi_align, roi_max_pool as roi_max_pool
 from .scoring import (

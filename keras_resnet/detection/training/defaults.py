@@ -18,7 +18,7 @@ from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief
 
 OWN_PHOTOS = 20_000  # a set with fewer is somebody's own, and trained on in minutes or hours
-OWN_IMAGES = 2_400  # the fewest that a detector learns from, counting repetitions
+OWN_IMAGES = 1_200  # the fewest that a detector learns from, counting repetitions
 OWN: dict[str, Any] = {"batch_size": 2, "base_lr": 0.02}
 ASPECT = ImageSize.longer / ImageSize.shorter
 FEWEST_REGIONS = 32

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from keras_resnet.bounds import BY_PRESET, ByPreset, Count, Pixels
+from keras_resnet.bounds import BY_PRESET, ByPreset, Count, Length, Pixels
 from keras_resnet.detection import detector_specs as specs
 from keras_resnet.detection.detector_specs import ImageSize, Proposals, RegionHead
 from keras_resnet.errors import InputError
@@ -75,6 +75,9 @@ class DetectionSettings(RunSettings):
     """Shorter side of the images in pixels."""
     longer_side: ByPreset[Pixels] = BY_PRESET
     """The most that the longer side of the images may have, in pixels."""
+    augment: Annotated[tuple[specs.Augmentation, ...], Length(0, 3)] = ()
+    """Change training photos besides mirroring them: crop cuts out windows that keep all objects, scale resizes to 0.7
+    to 1.4 of the sides, colour changes brightness, contrast and saturation. The paper only mirrors."""
     regions: Rare[ByPreset[specs.RegionCount]] = BY_PRESET
     """Regions learned from in each image."""
     anchors: Literal["auto", "paper"] | None = None

@@ -17,7 +17,7 @@ from keras_resnet.detection.data.batches import detection_batches
 from keras_resnet.detection.data.photo_files import content_hashes
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.detector import Detector
-from keras_resnet.detection.detector_specs import Proposals, RegionHead
+from keras_resnet.detection.detector_specs import Proposals, RegionHead, TrainingView
 from keras_resnet.detection.faster_rcnn import LEARNABLE, LOSSES, FasterRCNN, Learnable
 from keras_resnet.detection.scoring.benchmarks import Benchmark
 from keras_resnet.detection.scoring.detection_report import DetectionReport
@@ -119,7 +119,8 @@ class DetectionTask:
     def train_batches(self, start_step: int, shard: Shard) -> tf.data.Dataset:
         """A worker's share of endless training batches from ``start_step`` on."""
         s = self.settings
-        return detection_batches(self.train, self.preprocessing, s.batch_size, s.image_size, s.seed, start_step, shard)
+        view = TrainingView(s.shorter_side, s.longer_side, s.augment)
+        return detection_batches(self.train, self.preprocessing, s.batch_size, view, s.seed, start_step, shard)
 
     def epoch_steps(self) -> int:
         """Steps between validations: an epoch, and at least a tenth of a run whose length is given in steps."""

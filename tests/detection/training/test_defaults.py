@@ -35,7 +35,7 @@ def test_small_photos_of_one_s_own_get_small_anchors_and_a_short_run(settings, t
     assert np.percentile(np.sqrt(sides.prod(axis=1)), 10) * factor == pytest.approx(32, rel=0.01)
     assert all(20 * factor < 16 * scale < 40 * factor for scale in preset["anchor_scales"])
     assert 5 < preset["smallest"] <= 16
-    assert (preset["regions"], preset["batch_size"], preset["steps"]) == (32, 2, 1200)
+    assert (preset["regions"], preset["batch_size"], preset["steps"]) == (32, 2, 600)
     said = capsys.readouterr().out
     assert f"photos are resized to {preset['shorter_side']} pixels" in said
     assert "(the paper's: 0%)" in said
@@ -44,7 +44,7 @@ def test_small_photos_of_one_s_own_get_small_anchors_and_a_short_run(settings, t
 def test_what_the_command_line_states_is_taken_as_it_is(settings, train, capsys):
     stated = replace(settings, shorter_side=192, anchors="paper", batch_size=4)
     resolved = training.resolve(stated, preset_of(stated, train), "coco")
-    assert (resolved.shorter_side, resolved.longer_side, resolved.steps) == (192, 320, 600)
+    assert (resolved.shorter_side, resolved.longer_side, resolved.steps) == (192, 320, 300)
     assert (resolved.anchor_scales, resolved.regions) == (PAPER["anchor_scales"], PAPER["regions"])
     assert capsys.readouterr().out == ""
     halved = preset_of(replace(settings, shorter_side=96), train)
