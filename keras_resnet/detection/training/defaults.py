@@ -11,14 +11,13 @@ from keras_resnet.detection.data.box_statistics import REACHED, anchor_overlaps,
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.detector_specs import ImageSize, Proposals, RegionHead
 from keras_resnet.detection.training.detection_settings import DetectionSettings
-from keras_resnet.detection.training.protocols import COCO_EPOCHS, COCO_IMAGES
 from keras_resnet.training.files.workdir import SETTINGS, read_settings
 from keras_resnet.training.settings import resolve
 from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief
 
 OWN_PHOTOS = 20_000  # a set with fewer is somebody's own, and trained on in minutes or hours
-OWN_IMAGES = 1_200  # the fewest that a detector learns from, counting repetitions
+OWN_EPOCHS, OWN_IMAGES = 16, 1_200  # of a run with them, and the fewest images that it learns from
 OWN: dict[str, Any] = {"batch_size": 2, "base_lr": 0.02}
 ASPECT = ImageSize.longer / ImageSize.shorter
 FEWEST_REGIONS = 32
@@ -45,7 +44,7 @@ def follow_photos(
     if fit_all:
         size = photo_size(settings, train)
         batch_size = settings.batch_size or OWN["batch_size"]
-        images = min(max(COCO_EPOCHS * (settings.overfit or len(train)), OWN_IMAGES), COCO_IMAGES)
+        images = max(OWN_EPOCHS * (settings.overfit or len(train)), OWN_IMAGES)
         preset = preset | OWN | {"batch_size": batch_size, "steps": max(1, round(images / batch_size))}
     else:
         size = _stated_size(settings, preset)
