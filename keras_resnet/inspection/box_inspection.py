@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from keras_resnet.detection.anchor_fitting import fit_anchors
 from keras_resnet.detection.data import DetectionData, DetectionSets, content_hashes
 from keras_resnet.detection.data.box_advice import box_advice, reach_by_size
 from keras_resnet.detection.data.box_sheet import drawn_boxes
-from keras_resnet.detection.data.box_statistics import SIZES, box_statistics
-from keras_resnet.detection.training.defaults import fitted_to, in_words, photo_size
+from keras_resnet.detection.data.box_statistics import SIZES, box_statistics, seen_boxes
+from keras_resnet.detection.training.defaults import in_words, photo_size
 from keras_resnet.detection.training.detection_settings import DetectionSettings
 from keras_resnet.errors import InputError
 from keras_resnet.inspection.inspection_page import Inspection, encoded, paragraph
@@ -28,7 +29,7 @@ def inspect_boxes(sets: DetectionSets) -> Inspection:
         raise InputError(f"{sets.name} has no part with boxes: give the annotations of its photos.")
     learned = parts.get("train", next(iter(parts.values())))
     size = photo_size(DetectionSettings(), learned)
-    proposals, _ = fitted_to(learned, size)
+    proposals = fit_anchors(seen_boxes(learned, size))
     contents = {name: box_statistics(part, size, proposals) for name, part in parts.items()}
     classes = learned.classes
     counts = ", ".join(

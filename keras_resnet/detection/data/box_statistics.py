@@ -55,7 +55,7 @@ def seen_boxes(part: DetectionData, size: ImageSize) -> SeenBoxes:
     )
 
 
-def anchor_overlaps(boxes: np.ndarray, sides: np.ndarray, stride: float = STRIDE) -> np.ndarray:
+def anchor_overlaps(boxes: np.ndarray, sides: np.ndarray, stride: float | np.ndarray = STRIDE) -> np.ndarray:
     """The largest overlap of each box with any of the anchors that are centred on the cells of a feature map.
 
     The nearest centre has the largest overlap, along each axis and for each anchor, so no other one is looked at. The
@@ -64,15 +64,17 @@ def anchor_overlaps(boxes: np.ndarray, sides: np.ndarray, stride: float = STRIDE
     Args:
         boxes: ``[boxes, 4]`` in pixels of the picture that the detector sees.
         sides: widths and heights of the anchors, ``[anchors, 2]``.
-        stride: pixels between neighboring cells; the first centre is half of it from the upper left corner.
+        stride: pixels between neighboring cells, of each anchor ``[anchors]`` where they are of several maps; the first
+            centre is half of it from the upper left corner.
 
     Returns:
         Intersection over union, ``[boxes]``.
     """
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    nearest = (np.maximum(np.floor(centres / stride), 0) + 0.5) * stride
-    low = np.maximum(boxes[:, None, :2], nearest[:, None] - sides / 2)
-    high = np.minimum(boxes[:, None, 2:], nearest[:, None] + sides / 2)
+    centres = ((boxes[:, :2] + boxes[:, 2:]) / 2)[:, None]
+    cells = np.broadcast_to(stride, len(sides))[:, None]
+    nearest = (np.maximum(np.floor(centres / cells), 0) + 0.5) * cells
+    low = np.maximum(boxes[:, None, :2], nearest - sides / 2)
+    high = np.minimum(boxes[:, None, 2:], nearest + sides / 2)
     shared = np.maximum(high - low, 0).prod(axis=2)
     union = area(boxes)[:, None] + sides.prod(axis=1) - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0).max(axis=1, initial=0)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from keras_resnet.wording import counted
+
 NAMED = 3
 HEADER = ("class", "objects", "AP50, % (95 % interval)", "threshold", "recall there, %", "precision there, %")
 
@@ -19,7 +21,7 @@ def in_words(by_class: dict[str, Any]) -> list[str]:
     return [
         *lines,
         f"at the scores of the highest F1 ({thresholds}; {by_class['threshold']:.2f} for all classes): "
-        f"{by_class['missed']:,} objects missed, {by_class['false']:,} boxes on nothing; "
+        f"{counted(by_class['missed'], 'object')} missed, {counted(by_class['false'], 'box')} on nothing; "
         f"most confused: {pairs or 'none'}",
     ]
 

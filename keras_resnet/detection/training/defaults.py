@@ -11,6 +11,7 @@ from keras_resnet.detection.data.box_statistics import REACHED, anchor_overlaps,
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.detector_specs import ImageSize, Proposals, RegionHead
 from keras_resnet.detection.training.detection_settings import DetectionSettings
+from keras_resnet.errors import InputError
 from keras_resnet.training.files.workdir import SETTINGS, read_settings
 from keras_resnet.training.settings import resolve
 from keras_resnet.training.strategy import choose_strategy
@@ -39,7 +40,12 @@ def follow_photos(
         recipe: its name, by which the run's folder is found.
         fit_all: whether they are somebody's own photos, to which all is fitted if there are fewer than 20,000; of
             others, the anchors are fitted if the photos are resized to another size than the preset's.
+
+    Raises:
+        InputError: settings both choose anchors and state them.
     """
+    if settings.anchors is not None and (settings.anchor_scales or settings.anchor_ratios):
+        raise InputError(f"--anchors {settings.anchors} chooses the anchors: leave out the other settings of anchors.")
     fit_all = fit_all and len(train) < OWN_PHOTOS
     if fit_all:
         size = photo_size(settings, train)
@@ -55,10 +61,12 @@ def follow_photos(
         earlier = read_settings(begun)
         kept = {name: earlier[name] for name in FITTED if earlier.get(name) is not None}
         return preset | {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
-    if settings.anchors == "auto" or (settings.anchors is None and (fit_all or other_size)):
-        proposals, regions = fitted_to(train, size)
+    if fit_all:
+        preset |= {"regions": regions_of(size)}
+    stated = settings.anchors == "paper" or (settings.anchor_scales or settings.anchor_ratios) is not None
+    if settings.anchors == "auto" or (not stated and (fit_all or other_size)):
+        proposals = fit_anchors(seen_boxes(train, size))
         preset |= {"anchor_scales": proposals.scales, "anchor_ratios": proposals.ratios, "smallest": proposals.smallest}
-        preset |= {"regions": regions}
         if is_chief(choose_strategy()):
             print(f"chosen for these photos: {in_words(train, size, proposals)}", flush=True)
     return preset
@@ -81,14 +89,10 @@ def _enlarged(train: DetectionData) -> float:
     return max(1.0, 2 * STRIDE / max(small, 1.0))
 
 
-def fitted_to(train: DetectionData, size: ImageSize) -> tuple[Proposals, int]:
-    """The anchors and smallest proposal for the boxes of ``train``, and how many regions of a photo to learn from.
-
-    There are as many regions for an area as in the paper, and at least 32.
-    """
+def regions_of(size: ImageSize) -> int:
+    """How many regions of a photo to learn from: as many for its area as in the paper, and at least 32."""
     share = size.shorter * size.longer / (ImageSize.shorter * ImageSize.longer)
-    regions = int(np.clip(8 * np.ceil(RegionHead.regions * share / 8), FEWEST_REGIONS, RegionHead.regions))
-    return fit_anchors(seen_boxes(train, size)), regions
+    return int(np.clip(8 * np.ceil(RegionHead.regions * share / 8), FEWEST_REGIONS, RegionHead.regions))
 
 
 def in_words(train: DetectionData, size: ImageSize, proposals: Proposals) -> str:

@@ -32,6 +32,15 @@ def test_overlaps_are_those_with_the_best_of_all_anchors_of_a_map(proposals, rng
     np.testing.assert_allclose(anchor_overlaps(boxes, anchor_sides(proposals)), expected, rtol=1e-4, atol=1e-6)
 
 
+def test_anchors_of_several_maps_have_cells_of_their_own(rng):
+    small, large = (make_anchors(80, 80, 8, (1.0,), (1.0,)), make_anchors(20, 20, 32, (6.0,), (1.0,)))
+    anchors = np.concatenate([small.reshape(-1, 4), large.reshape(-1, 4)])
+    corner, sides = rng.uniform(0, 500, (200, 2)), np.exp(rng.uniform(0, 5, (200, 2)))
+    boxes = np.concatenate([corner, corner + sides], axis=1)
+    overlaps = anchor_overlaps(boxes, np.array([[16.0, 16.0], [96.0, 96.0]]), np.array([8.0, 32.0]))
+    np.testing.assert_allclose(overlaps, iou(boxes, anchors).max(axis=1), rtol=1e-4, atol=1e-6)
+
+
 def test_boxes_are_seen_at_the_size_to_which_their_photo_is_resized():
     rows = seen_boxes(squares([30], (400, 300)), ImageSize(600, 700))  # the longer side decides: 700 / 400
     np.testing.assert_allclose(rows.sides, [[52.5, 52.5]])

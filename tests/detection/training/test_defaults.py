@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keras_resnet import training
+from keras_resnet import InputError, training
 from keras_resnet.detection import PAPER, PROTOCOLS, DetectionSettings, follow_photos, open_coco
 from keras_resnet.detection.training.before_training import boxes_overview, low_recall
 from keras_resnet.training.files.workdir import Workdir
@@ -45,7 +45,12 @@ def test_what_the_command_line_states_is_taken_as_it_is(settings, train, capsys)
     stated = replace(settings, shorter_side=192, anchors="paper", batch_size=4)
     resolved = training.resolve(stated, preset_of(stated, train), "coco")
     assert (resolved.shorter_side, resolved.longer_side, resolved.steps) == (192, 320, 300)
-    assert (resolved.anchor_scales, resolved.regions) == (PAPER["anchor_scales"], PAPER["regions"])
+    assert (resolved.anchor_scales, resolved.regions) == (PAPER["anchor_scales"], 32)
+    scales = replace(settings, anchor_scales=(2.0,))
+    resolved = training.resolve(scales, preset_of(scales, train), "coco")
+    assert (resolved.anchor_scales, resolved.anchor_ratios) == ((2.0,), PAPER["anchor_ratios"])
+    with pytest.raises(InputError, match="--anchors auto chooses the anchors: leave out the other settings"):
+        preset_of(replace(scales, anchors="auto"), train)
     assert capsys.readouterr().out == ""
     halved = preset_of(replace(settings, shorter_side=96), train)
     assert max(halved["anchor_scales"]) < max(preset_of(settings, train)["anchor_scales"])
