@@ -3,6 +3,7 @@
 The layouts are those that Ultralytics documents and that Roboflow, CVAT and Label Studio export.
 """
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,7 +15,7 @@ import numpy as np
 from keras_resnet.data.gathering import is_image
 from keras_resnet.data.reading import list_folder, read_regular, read_text
 from keras_resnet.detection.data.annotation_checks import MAX_NAME_LENGTH
-from keras_resnet.detection.data.own_boxes import Annotated, own_data
+from keras_resnet.detection.data.own_boxes import MAX_PHOTOS, Annotated, own_data
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.errors import InputError, shown
 
@@ -94,7 +95,9 @@ def _class_names(file: Path, content: dict[str, Any]) -> tuple[str, ...]:
     if not isinstance(names, list) or not names:
         raise InputError(f"{file} must list the names of its classes, as in names: [cat, dog].")
     if content.get("nc", len(names)) != len(names):
-        raise InputError(f"{file} has nc: {shown(content['nc'])} and {len(names)} names: correct one of them.")
+        raise InputError(f"{file} has another number for nc than its {len(names)} names: correct one of them.")
+    if not all(isinstance(name, (str, int, float)) for name in names):  # a list may refer to itself many times over
+        raise InputError(f"{file} must list the names of its classes as texts, as in names: [cat, dog].")
     return _checked_names(file, tuple(str(name) for name in names))
 
 
@@ -113,12 +116,13 @@ def _place(file: Path, root: Any, entry: Any, needed: bool) -> Path | None:
     Paths are relative to ``path``, or to the file's folder. Roboflow writes ``../train/images`` for a folder beside the
     file, which Ultralytics takes as it is meant.
     """
-    if not isinstance(entry, str) or not (root is None or isinstance(root, str)) or "\0" in f"{entry}{root}":
-        raise InputError(f"{file} has the path {shown(entry)}: it must be the name of a folder or of a list of photos.")
+    names = [name for name in (root, entry) if name is not None]
+    if not all(isinstance(name, str) and "\0" not in name for name in names):
+        raise InputError(f"{file} has a path or part that is no text: it must name a folder or a list of photos.")
     bases = [file.parent / root, file.parent] if root else [file.parent]
     for base in bases:
         for name in dict.fromkeys((entry, entry.removeprefix("../"))):
-            if (base / name).exists():
+            if os.path.exists(base / name):
                 return base / name
     if needed:
         raise InputError(f"{file} names {shown(entry)}, and there is no {bases[-1] / entry}: correct the path.")
@@ -126,7 +130,8 @@ def _place(file: Path, root: Any, entry: Any, needed: bool) -> Path | None:
 
 
 def _open_part(part: str, file: Path, classes: tuple[str, ...], places: list[Path]) -> DetectionData:
-    photos = list(dict.fromkeys(photo for place in places for photo in _photos(place)))
+    listed_photos = itertools.chain.from_iterable(map(_photos, places))
+    photos = list(dict.fromkeys(itertools.islice(listed_photos, MAX_PHOTOS + 1)))
     if not photos:
         raise InputError(f"There are no photos in {places[0]}, which {file} names for {part}: correct the path.")
     labels = [_label_file(photo) for photo in photos]

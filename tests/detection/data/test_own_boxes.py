@@ -256,14 +256,20 @@ def test_wrong_lines_of_yolo_are_named(line, tmp_path):
         _ = open_coco_sets(str(folder)).validation
 
 
+BOMB = "[&l0 [x], " + ", ".join(f"&l{n + 1} [{', '.join([f'*l{n}'] * 9)}]" for n in range(20)) + "]"  # 9 ** 20 values
 WRONG_YAML = {
     "train: images/train": "must list the names of its classes",
     "train: images/none\nnames: [a]": "names 'images/none', and there is no",
     "train: images/train\nnames: [a, a]": "names the class 'a' twice",
     "train: images/train\nnames: {1: a}": "must number its names from 0",
-    "train: images/train\nnc: 3\nnames: [a]": "has nc: 3 and 1 names",
-    "train: 5\nnames: [a]": "has the path 5",
+    "train: images/train\nnc: 3\nnames: [a]": "has another number for nc than its 1 names",
+    "train: 5\nnames: [a]": "has a path or part that is no text",
     "names: [a]": "names no photos",
+    "train: images/train\nnames: " + BOMB: "must list the names of its classes as texts",
+    f"train: {BOMB}\nnames: [a]": "has a path or part that is no text",
+    "train: images/train\nnames: [a]\nnc: " + BOMB: "has another number for nc",
+    "train: images/train\nnames: [a]\npath: " + BOMB: "has a path or part that is no text",
+    "a: " + "[" * 10_000: "is no YAML file",
     "a: [b": "is no YAML file",
     "- a": "is no data.yaml",
     "train: !!python/object/apply:os.system ['touch {}']\nnames: [a]": "is no YAML file",
