@@ -1,6 +1,6 @@
 """What lies in a detection data set: boxes by class and size against the anchors, and boxes that are probably wrong."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_resnet.detection.anchor_fitting import fit_anchors
 from keras_resnet.detection.data import DetectionData, DetectionSets, content_hashes
@@ -10,9 +10,12 @@ from keras_resnet.detection.data.box_statistics import SIZES, box_statistics, se
 from keras_resnet.detection.training.defaults import in_words, photo_size
 from keras_resnet.detection.training.detection_settings import DetectionSettings
 from keras_resnet.errors import InputError
-from keras_resnet.inspection.inspection_page import Inspection, encoded, paragraph
-from keras_resnet.reporting.markup import figure, html_table
+from keras_resnet.inspection.inspection_page import Inspection, encoded
+from keras_resnet.reporting.markup import figure, fragment, html_table, joined
 from keras_resnet.wording import are, counted
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 def inspect_boxes(sets: DetectionSets) -> Inspection:
@@ -64,7 +67,7 @@ def _about_copies(copies: list[dict[str, str]]) -> list[str]:
     ]
 
 
-def _sections(parts: dict[str, DetectionData], contents: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:
+def _sections(parts: dict[str, DetectionData], contents: dict[str, dict[str, Any]]) -> "list[tuple[str, str, Markup]]":
     header = ("class", "boxes", "photos", *SIZES, "far from anchors")
     sections = []
     for name, part in parts.items():
@@ -72,12 +75,14 @@ def _sections(parts: dict[str, DetectionData], contents: dict[str, dict[str, Any
         rows = [(class_name, *about.values()) for class_name, about in content["classes"].items()]
         words = "Sizes are COCO's: below 32², below 96² square pixels, and above. Far from anchors: no overlap of 50 %."
         reach = reach_by_size(content)
-        table = paragraph(words) + html_table(header, rows) + html_table(reach.columns, reach.rows)
-        sections.append((f"{name}-classes", f"Boxes of {name} by class", table))
-        figures = (
+        tables = [html_table(header, rows), html_table(reach.columns, reach.rows)]
+        sections.append(
+            (f"{name}-classes", f"Boxes of {name} by class", joined([fragment("paragraph", words), *tables]))
+        )
+        figures = [
             figure(encoded(image), f"{photo.file}: {len(photo.objects.classes)} boxes", "jpeg")
             for photo, image in drawn_boxes(part)
-        )
-        sheet = paragraph("The photos of the rarest classes first.") + "".join(figures)
-        sections.append((f"{name}-photos", f"Photos of {name}", sheet))
+        ]
+        words = fragment("paragraph", "The photos of the rarest classes first.")
+        sections.append((f"{name}-photos", f"Photos of {name}", joined([words, fragment("side_by_side", figures)])))
     return sections
