@@ -87,7 +87,7 @@ class Classify:
     def _model(self) -> "keras.Model":
         """The model, after checks that it can do what the options ask for."""
         model = keras_resnet.load_model(self.model)
-        evaluation.classifier_of(model)
+        evaluation.classifier_of(model)  # which refuses a network without a classifier
         if getattr(model, "preprocessing", None) is None:
             raise InputError(
                 f"{model.name} does not know its preprocessing: give NAME:WEIGHTS, a network and its file."
