@@ -171,6 +171,21 @@ def reliability(bins: dict, path: Path) -> None:
     figure.savefig(path, dpi=110, format="png")
 
 
+def precision_recall(recalls: np.ndarray, curves: dict[str, np.ndarray], path: Path) -> None:
+    """Draw precision over recall, both in percent, of each class by its name, into a PNG file."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    axes = figure.subplots()
+    for name, precision in curves.items():
+        axes.plot(recalls, precision, label=name)
+    axes.set(xlabel="recall (% of the objects)", ylabel="precision (% of the boxes)", xlim=(0, 100), ylim=(0, 103))
+    axes.grid(alpha=0.3)
+    if curves:
+        axes.legend(frameon=False, fontsize=7)
+    figure.savefig(path, dpi=110, format="png")
+
+
 def photo_grid(images: Sequence[np.ndarray], titles: list[str], in_a_row: int = PHOTOS_IN_A_ROW) -> np.ndarray:
     """A picture of the photos in rows under their titles; all uint8 ``[height, width, 3]``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -24,9 +24,10 @@ class Settings(detection.DetectionSettings):
 
 def main(settings: Settings) -> None:
     data, protocol = detection.open_det_sets(settings.data), detection.PROTOCOLS["det"]
-    photos = settings.overfit or len(data.part("train"))
-    settings = training.resolve(settings, protocol.preset(settings.batch_size, photos), "det")
-    detection.train(settings, data.part("train"), data.validation, protocol)
+    train = data.part("train")
+    preset = protocol.preset(settings.batch_size, settings.overfit or len(train))
+    settings = training.resolve(settings, detection.follow_photos(settings, preset, train, "det"), "det")
+    detection.train(settings, train, data.validation, protocol)
 
 
 if __name__ == "__main__":

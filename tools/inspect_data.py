@@ -2,7 +2,7 @@
 
     python tools/inspect_data.py DIR                        photos by class, sizes, what does not decode, copies, sheets
     python tools/inspect_data.py photos.csv --out look.html
-    python tools/inspect_data.py DIR                        with train.json and train/: boxes by class and size
+    python tools/inspect_data.py DIR                        with data.yaml or train.json: boxes by class and size
 
 DIR is anything with photos in files that recipes take as --data. The page begins with what to do about what was found,
 and opens offline, in any browser.
@@ -23,7 +23,8 @@ class InspectData:
     """What to look into."""
 
     data: Positional[str]
-    """Class folders, or train/ and val/ with them, a CSV file of path,label[,split], a detection set, or demo."""
+    """Class folders, or train/ and val/ with them, a CSV file of path,label[,split], a detection set in any
+    format, or demo."""
     out: Annotated[Path, Output(".html")] = Path("inspection.html")
     """The page; the JSON file is put beside it."""
     division: Division = BY_SHARE

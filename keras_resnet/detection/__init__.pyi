@@ -15,10 +15,16 @@ from .data import (
     open_tfds_detection as open_tfds_detection,
     open_voc as open_voc,
     open_voc_sets as open_voc_sets,
+    with_validation as with_validation,
 )
 from .detector import Detector as Detector, Options as Options, pyramid_scales as pyramid_scales
 from .detector_file import load_detector as load_detector
-from .detector_specs import ImageSize as ImageSize, Proposals as Proposals, RegionHead as RegionHead
+from .detector_specs import (
+    ImageSize as ImageSize,
+    Proposals as Proposals,
+    RegionHead as RegionHead,
+    TrainingView as TrainingView,
+)
 from .faster_rcnn import FasterRCNN as FasterRCNN
 from .roi_pooling import roi_align as roi_align, roi_max_pool as roi_max_pool
 from .scoring import (
@@ -27,6 +33,7 @@ from .scoring import (
     VOC2007 as VOC2007,
     VOC2010 as VOC2010,
     Benchmark as Benchmark,
+    DetectionReport as DetectionReport,
     Matches as Matches,
     Rule as Rule,
     average_precisions as average_precisions,
@@ -37,11 +44,13 @@ from .scoring import (
     write_voc as write_voc,
 )
 from .training import (
+    PAPER as PAPER,
     PROTOCOLS as PROTOCOLS,
     DetectionSettings as DetectionSettings,
     DetectionTask as DetectionTask,
     Protocol as Protocol,
     draw_detections as draw_detections,
+    follow_photos as follow_photos,
     read_photos as read_photos,
     train as train,
 )

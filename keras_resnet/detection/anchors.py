@@ -29,7 +29,7 @@ def make_anchors(
         height, width: cells of the map.
         stride: pixels between neighboring cells.
         scales: sides of the square anchors in units of 16 pixels.
-        ratios: height over width, at equal area.
+        ratios: width over height, at equal area, as KerasCV's generator has them.
 
     Returns:
         float32 ``[height, width, scales x ratios, 4]``, ``x1, y1, x2, y2`` in pixels of the image.
@@ -41,6 +41,12 @@ def make_anchors(
     )
     (anchors,) = generator(image_shape=(height * stride, width * stride, 3)).values()
     return np.asarray(anchors).reshape(height, width, len(scales) * len(ratios), 4)
+
+
+def anchor_sides(proposals: Proposals) -> np.ndarray:
+    """Widths and heights in pixels of the anchors on each cell, ``[scales x ratios, 2]``."""
+    scales, ratios = (values.ravel() for values in np.meshgrid(proposals.scales, proposals.ratios, indexing="ij"))
+    return BASE_SIDE * scales[:, None] * np.stack([np.sqrt(ratios), 1 / np.sqrt(ratios)], axis=1)
 
 
 def spread(cell_anchors: np.ndarray, height: Tensor, width: Tensor, stride: int = STRIDE) -> Tensor:

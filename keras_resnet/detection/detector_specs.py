@@ -13,6 +13,7 @@ AnchorValues = Annotated[tuple[Annotated[float, Between(0.01, 100)], ...], Lengt
 RegionCount = Annotated[int, Between(1, 2_000)]  # up to the number of proposals in training
 ProposalSide = Annotated[float, Between(1e-6, 10_000)]
 Pooling = Literal["align", "max"]
+Augmentation = Literal["crop", "scale", "colour"]
 
 
 class _Checked:
@@ -31,7 +32,7 @@ class Proposals(_Checked):
 
     Fields:
         scales: sides of the square anchors in units of 16 pixels.
-        ratios: heights of the anchors over their widths, at equal area.
+        ratios: widths of the anchors over their heights, at equal area.
         smallest: proposals with a side shorter than this, in pixels, are dropped.
     """
 
@@ -71,3 +72,14 @@ class ImageSize(_Checked):
 
     shorter: Pixels = 600
     longer: Pixels = 1000
+
+
+@dataclass(frozen=True)
+class TrainingView(ImageSize):
+    """How a detector sees photos in training: their size, and how they are augmented besides mirroring.
+
+    Fields:
+        augment: see ``box_augment``; nothing in the paper.
+    """
+
+    augment: tuple[Augmentation, ...] = ()

@@ -36,7 +36,7 @@ class LocalizationSettings(RunSettings):
     anchor_shares: Rare[ByPreset[Shares]] = BY_PRESET
     """Sides of the anchors, as shares of --image-size."""
     anchor_ratios: Rare[ByPreset[Shares]] = BY_PRESET
-    """Height over width of the anchors."""
+    """Width over height of the anchors."""
 
     def check_model(self) -> None:
         demo = "python recipes/imagenet.py --model ResNet18 --change width=0.5 --image-size 96 --epochs 20"

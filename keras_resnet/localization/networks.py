@@ -104,7 +104,7 @@ class LocalizationRPN(LocalizationNetwork):
         classes: names in the order of the outputs.
         size: side of the network's input, in pixels.
         shares: sides of the anchors, as shares of ``size``.
-        ratios: of the anchors, height over width.
+        ratios: of the anchors, width over height.
     """
 
     def __init__(

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 
 
 def stored_figures(folder: Path, names: dict[str, str]) -> "Markup":
-    """Those of the PNG files ``names`` that are in ``folder``, side by side, each with its caption."""
-    figures = [figure((folder / n).read_bytes(), text) for n, text in names.items() if (folder / n).exists()]
+    """Those of the PNG and JPEG files ``names`` that are in ``folder``, side by side, each with its caption."""
+    figures = [
+        figure((folder / name).read_bytes(), text, "jpeg" if name.endswith(".jpg") else "png")
+        for name, text in names.items()
+        if (folder / name).exists()
+    ]
     return fragment("side_by_side", figures)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_resnet import plots
+from keras_resnet.detection.scoring import report_words
 from keras_resnet.evaluation.class_words import in_words
 from keras_resnet.reporting.collecting import curves
 from keras_resnet.reporting.markup import figure, fragment, html_table, joined
@@ -22,6 +23,12 @@ CLASS_PICTURES = {
     "reliability.png": "how often answers are right, by their probability",
     "confused.png": "photos of the most confused pairs, in descending order of probability",
     "mistakes.png": "the worst mistakes, with activation maps of the answer and of the true class",
+}
+BOX_PICTURES = {
+    "precision-recall.png": "precision over recall of the classes with most objects",
+    "confusion.png": "objects by true class, and what was found in their place",
+    "missed.jpg": "missed objects, the largest first",
+    "false.jpg": "false boxes, the surest first",
 }
 Group = dict[str, Any]  # of :meth:`keras_resnet.reporting.collecting.Found.groups`
 
@@ -58,7 +65,8 @@ def detectors(groups: Sequence[Group]) -> "Markup":
         for name, group in zip(names, groups, strict=True)
     ]
     header = ("from", "steps", "seeds", *(f"{title}, %" for title in titles), "photos", "time", "hardware")
-    return joined([_table(header, rows), _differences(names, groups), commands(groups)])
+    by_class = (_boxes_by_class(name, group) for name, group in zip(names, groups, strict=True))
+    return joined([_table(header, rows), _differences(names, groups), *by_class, commands(groups)])
 
 
 def data_name(group: Group) -> str:
@@ -177,6 +185,18 @@ def _by_class(name: str, group: Group) -> "Markup":
     words = joined(fragment("paragraph", line) for line in in_words(by_class))
     body = joined([words, html_table(header, rows), stored_figures(folder, CLASS_PICTURES)])
     return fragment("folded", f"{name}, seed {result['seed']}: answers by class", body)
+
+
+def _boxes_by_class(name: str, group: Group) -> "Markup":
+    """The results by class of the first seed's detector, folded away; nothing for older runs, which lack them."""
+    result, folder = group["result"], group["folders"][0]
+    if "val_by_class" not in result:
+        return joined([])
+    by_class = result["val_by_class"]
+    words = joined(fragment("paragraph", line) for line in report_words.in_words(by_class))
+    table = html_table(report_words.HEADER, report_words.rows(by_class))
+    body = joined([words, table, stored_figures(folder, BOX_PICTURES)])
+    return fragment("folded", f"{name}, seed {result['seed']}: objects by class", body)
 
 
 def _interval(share: list) -> str:

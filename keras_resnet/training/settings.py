@@ -174,7 +174,7 @@ def describe(settings: RunSettings) -> str:
     words = []
     for field in fields(settings):
         value, switch = getattr(settings, field.name), field.default is False
-        if value is not None and not (switch and value is False):
+        if value not in (None, ()) and not (switch and value is False):
             values = [] if switch else value if isinstance(value, tuple) else [value]
             words += [f"--{field.name.replace('_', '-')}", *(shlex.quote(str(item)) for item in values)]
     return " ".join(words)

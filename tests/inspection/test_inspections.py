@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 
-import numpy as np
 import pytest
 from messy_photos import RARE, make_messy
 from PIL import Image
@@ -12,11 +11,8 @@ from programs import run
 
 from keras_resnet import InputError
 from keras_resnet.data import open_data
-from keras_resnet.detection.anchors import make_anchors
-from keras_resnet.detection.boxes import iou
 from keras_resnet.detection.data import found_detection_sets
 from keras_resnet.inspection import inspect_boxes, inspect_photos
-from keras_resnet.inspection.box_inspection import anchor_overlaps, boxes_twice
 
 
 @pytest.mark.long
@@ -68,20 +64,6 @@ def test_data_without_files_are_refused(real_data):
         inspect_photos(open_data("cifar10", real_data("tfds")))
 
 
-def test_overlaps_with_anchors_are_those_of_the_detector_s_own_around_the_box(rng):
-    """Against all anchors of a map, for boxes around the centre of one of its cells."""
-    anchors = make_anchors(9, 9)
-    centre = anchors[4, 4, 0].reshape(2, 2).mean(axis=0)
-    sides = np.exp(rng.uniform(1, 7, (50, 2)))
-    boxes = np.concatenate([centre - sides / 2, centre + sides / 2], axis=1)
-    np.testing.assert_allclose(anchor_overlaps(sides), iou(boxes, anchors.reshape(-1, 4)).max(axis=1), rtol=1e-4)
-
-
-def test_boxes_twice_are_counted_once_each():
-    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 10, 10.5], [0, 0, 10, 10], [50, 50, 60, 60]])
-    assert boxes_twice(boxes, np.array([0, 0, 0, 1, 0])) == 2
-
-
 @pytest.fixture
 def spoiled(rectangles, tmp_path):
     """The rectangles with a box outside, one without area, one twice, a tiny one, a class without any, and a copy."""
@@ -114,7 +96,13 @@ def test_a_spoiled_detection_set(spoiled):
     assert inspection.content["copies"] == [{"train": f"{spoiled}/train/3.png", "val": f"{spoiled}/val/4.png"}]
     text = "\n".join(inspection.advice)
     assert inspection.advice[0].startswith("1 photo is in two parts")
-    for words in ("1 box beyond the edge", "1 box without area", "1 box on another", "below 16 pixels", "is of green"):
+    for words in (
+        "1 box beyond the edge",
+        "1 box without area",
+        "1 box on another",
+        "with a side below",
+        "is of green",
+    ):
         assert words in text
 
 

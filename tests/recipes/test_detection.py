@@ -69,6 +69,15 @@ def test_a_run_s_folder_holds_results_curves_and_pictures(trained):
     tensors = {*train["tensors"], *validation["tensors"]}
     assert {"loss", "proposal_class_loss", "box_loss", "proposal_recall", "AP50", "AP"} <= tensors
     assert (folder / "stopped" / "curves.png").stat().st_size > 10_000
+    assert "train: 12 photos with " in output
+    assert "reached at 50 %" in output
+    by_class = result["val_by_class"]
+    assert [row["class"] for row in by_class["classes"]] == ["red", "blue"]
+    assert by_class["AP50"][0] == pytest.approx(100 * result["val_AP50"])
+    assert "at the scores of the highest F1 (" in output
+    for name in ("boxes.jpg", "precision-recall.png", "confusion.png", "missed.jpg", "false.jpg", "classes.csv"):
+        assert (folder / "stopped" / name).stat().st_size > 100
+    assert "at the end/missed" in validation["tensors"]
 
 
 def test_detect_draws_and_lists_boxes(trained, rectangles, tmp_path):

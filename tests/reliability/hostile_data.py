@@ -3,7 +3,7 @@
 import itertools
 import random
 
-from hostile_detection import coco_fields, coco_files, det_lists, voc_fields, voc_files
+from hostile_detection import coco_fields, coco_files, det_lists, table_fields, voc_fields, voc_files, yolo_fields
 from hostile_folders import folder_photos, folder_shapes, label_lists, lost_photos
 from hostile_records import record_manifests, record_shards
 from watching import Case
@@ -23,5 +23,5 @@ def cases(seed: int, count: int) -> list[Case]:
 
 KINDS = (
     coco_fields, coco_files, voc_fields, voc_files, det_lists, folder_photos, folder_shapes, label_lists, lost_photos,
-    record_manifests, record_shards,
+    record_manifests, record_shards, table_fields, yolo_fields,
 )  # fmt: skip

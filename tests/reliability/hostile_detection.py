@@ -116,6 +116,49 @@ def voc_xml(**changed) -> str:
     return f"<annotation><size>{size}</size><object>{name}<bndbox>{box}</bndbox></object></annotation>"
 
 
+YOLO = {"path": ".", "train": "images", "nc": 1, "names": ["dog"]}
+
+
+def yolo_fields(draw):
+    """A data.yaml, which JSON is too, with a wrong value in each place, and label files with wrong numbers."""
+
+    def case(name, configuration, label="0 0.5 0.5 0.4 0.4\n", must=None):
+        def prepare(folder):
+            photo(folder / "d" / "images" / "1.jpg")
+            (folder / "d" / "labels").mkdir()
+            (folder / "d" / "data.yaml").write_text(configuration, errors="surrogatepass")
+            (folder / "d" / "labels" / "1.txt").write_text(label, errors="surrogatepass")
+
+        return Case(f"YOLO: {name}", prepare, lambda folder: read_detection(open_coco_sets("d")), must=must)
+
+    for place, (description, literal) in itertools.product(
+        [(key,) for key in YOLO] + [("names", 0), ()], WRONG.items()
+    ):
+        yield case(f"{' '.join(map(str, place)) or 'the file'} is {description}", put(YOLO, place, literal))
+    yield case("an object to make", "train: !!python/object/apply:os.abort []", must="refused")
+    for word, at in itertools.product(WORDS, range(5)):
+        label = " ".join([*["0", "0.5", "0.5", "0.4", "0.4"][:at], word, *["0", "0.5", "0.5", "0.4", "0.4"][at + 1 :]])
+        yield case(f"number {at} of a line is {word[:20]!r}", json.dumps(YOLO), label)
+
+
+def table_fields(draw):
+    """Tables of boxes with a wrong word in each column."""
+    columns = ("path", "class", "xmin", "ymin", "xmax", "ymax", "width", "height", "split")
+    values = ("1.jpg", "dog", "1", "1", "5", "4", str(SIDES[0]), str(SIDES[1]), "train")
+
+    def case(name, text):
+        def prepare(folder):
+            photo(folder / "d" / "1.jpg")
+            (folder / "d" / "boxes.csv").write_text(text, errors="surrogatepass")
+
+        return Case(f"table: {name}", prepare, lambda folder: read_detection(open_coco_sets("d")))
+
+    for word, at in itertools.product((*WORDS, "../up.jpg", "/etc/passwd", '"', "a\nb"), range(len(columns))):
+        cells = [*values[:at], word, *values[at + 1 :]]
+        yield case(f"{columns[at]} is {word[:20]!r}", f"{','.join(columns)}\n{','.join(cells)}\n")
+        yield case(f"column {at} is called {word[:20]!r}", f"{','.join([*columns[:at], word])}\n{','.join(values)}\n")
+
+
 WORDS = ("", "-1", "0", "0.5", "nan", "inf", "1e308", "9" * 5000, "x" * 5000, "1 2", "&lt;", "&undefined;", "<a/>",
          "٣", "1_0", "0x10", "\udcff")  # fmt: skip
 LAUGHS = (

@@ -3,6 +3,7 @@
 import html.parser
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from run_results import write_run
 from keras_resnet import plots
 from keras_resnet.analysis.instrument_result import write_result
 from keras_resnet.data import ArraySplit
+from keras_resnet.detection import DetectionData, DetectionReport, Detections, Photo, Truths
 from keras_resnet.evaluation import Scores, report_of
 from keras_resnet.reporting import paper_error, write_page
 from keras_resnet.studies import compare
@@ -143,6 +145,30 @@ def test_settings_that_differ_stand_side_by_side_under_short_names(tmp_path):
     assert page.cells[start : start + 3] == ["base_lr", "0.1", "0.02"]
     assert {"ResNet20:w.th (1)", "ResNet20:w.th (2)"} <= set(page.cells)
     assert "/far/away" not in "".join(page.cells)
+
+
+def test_a_detector_shows_which_classes_it_misses_worst_first(tmp_path):
+    write_run(tmp_path / "one", "best.keras", 0, None, data="shapes")
+    path = tmp_path / "one" / "result.json"
+    cats, dogs = Truths([[0, 0, 9, 9]], [0]), Truths([[20, 20, 40, 40]], [1])
+    photos = tuple(Photo(place, Path(f"{place}.jpg"), 50, 50, truth) for place, truth in enumerate((cats, dogs)))
+    report = DetectionReport(
+        DetectionData("val", ("cat", "<dog>"), photos), {0: Detections([[0, 0, 9, 9]], [0], [0.9])}
+    )
+    result = json.loads(path.read_text()) | {"val_AP50": 0.5, "val_by_class": report.as_json()}
+    del result["val_error"], result["test_error"]
+    path.write_text(json.dumps(result))
+    for name, write in report.writers().items():
+        write(tmp_path / "one" / name)
+    write_page(tmp_path, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    page = Outline(text)
+    start = page.cells.index("<dog>")
+    assert page.cells[start : start + 3] == ["<dog>", "1", "0.0 (0.0 to 0.0)"]
+    assert page.cells[page.cells.index("cat") : page.cells.index("cat") + 3] == ["cat", "1", "100.0 (100.0 to 100.0)"]
+    assert start < page.cells.index("cat")
+    assert "1 object missed, 0 boxes on nothing" in text
+    assert text.count("data:image/jpeg") == 2  # missed and false boxes
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from .detection_sets import (
     open_coco_sets as open_coco_sets,
     open_det_sets as open_det_sets,
     open_voc_sets as open_voc_sets,
+    with_validation as with_validation,
 )
 from .photo_files import (
     check_unseen as check_unseen,

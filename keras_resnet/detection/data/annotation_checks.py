@@ -12,6 +12,7 @@ from keras_resnet.detection.boxes import area
 from keras_resnet.detection.data.photos import Photo
 from keras_resnet.errors import InputError
 
+OTHER_UNITS = 0.3  # of the boxes beyond their pictures, from which corners are taken for sides
 MAX_NAMED = 5  # of the files at fault
 MAX_NAME_LENGTH = 1000
 MAX_PATH_SHOWN = 150  # characters
@@ -53,6 +54,31 @@ class BoxRepairs:
         changes = [f"{count:,} {change}" for change, count in self.counts.items() if count]
         if changes:
             print(f"{self.source}: {', '.join(changes)}", file=sys.stderr)
+
+
+def check_units(boxes: np.ndarray, sides: np.ndarray, source: Path) -> None:
+    """Raise :class:`InputError` if boxes of COCO's format are certainly in other numbers than pixels ``x, y, w, h``.
+
+    Args:
+        boxes: of all photos, ``[boxes, 4]``.
+        sides: widths and heights of their photos, ``[boxes, 2]``.
+        source: the annotation file, as messages name it.
+    """
+    if not len(boxes):
+        return
+    if boxes.max() <= 1:
+        raise InputError(
+            f"No box of {source} has a number above 1: they look like shares of the picture's sides, and must be "
+            "pixels, so multiply x and width by the picture's width, y and height by its height."
+        )
+    corner, far = boxes[:, :2], boxes[:, 2:]
+    beyond = (corner + far > sides + 1).any(axis=1).mean()
+    if beyond > OTHER_UNITS and ((far >= corner) & (far <= sides + 1)).all():
+        raise InputError(
+            f"{beyond:.0%} of the boxes of {source} lie beyond their pictures, and all would lie inside if their last "
+            "two numbers were the right and lower edge: they must be x, y, width and height, so subtract x and y from "
+            "these."
+        )
 
 
 def path_below(folder: Path, name: str, source: Path) -> Path:

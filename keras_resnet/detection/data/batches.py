@@ -6,8 +6,9 @@ import tensorflow as tf
 from keras_resnet.data import augment
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.pipelines import Shard, shuffled_positions
+from keras_resnet.detection.data.box_augment import augmented
 from keras_resnet.detection.data.photos import DetectionData
-from keras_resnet.detection.detector_specs import ImageSize
+from keras_resnet.detection.detector_specs import ImageSize, TrainingView
 from keras_resnet.detection.sampling import IGNORED, OBJECT, PADDING
 from keras_resnet.errors import InputError
 from keras_resnet.typing import Tensor
@@ -26,10 +27,15 @@ def resized_sides(height: Tensor, width: Tensor, shorter: float, longer: float) 
     return tf.cast(tf.round(scale * height), tf.int32), tf.cast(tf.round(scale * width), tf.int32)
 
 
+def resize_image(image: Tensor, shorter: float, longer: float) -> Tensor:
+    """``image``, uint8 ``[height, width, 3]``, with a shorter side of ``shorter``, at most ``longer`` long, float32."""
+    sides = resized_sides(tf.shape(image)[0], tf.shape(image)[1], shorter, longer)
+    return tf.image.resize(image, sides, antialias=True)
+
+
 def prepare_image(image: Tensor, shorter: float, longer: float, preprocessing: Preprocessing) -> Tensor:
     """``image``, uint8 ``[height, width, 3]``, resized and preprocessed, float32."""
-    sides = resized_sides(tf.shape(image)[0], tf.shape(image)[1], shorter, longer)
-    return preprocessing(tf.image.resize(image, sides, antialias=True))
+    return preprocessing(resize_image(image, shorter, longer))
 
 
 def detection_batches(
@@ -51,7 +57,7 @@ def detection_batches(
         data: the training photos.
         preprocessing: of the images.
         batch_size: over all workers.
-        image_size: to which they are resized.
+        image_size: to which they are resized; a :class:`TrainingView` augments them too.
         seed: of the order and of mirroring.
         start_step: the step of the first batch.
         shard: the worker whose share of each batch is made.
@@ -73,13 +79,16 @@ def detection_batches(
     object_status = ragged([np.where(photo.objects.ignored, IGNORED, OBJECT).astype(np.int32) for photo in photos])
     sizes = tf.constant([[photo.width, photo.height] for photo in photos], tf.float32)
     positions = tf.constant(useful, tf.int64)
+    chosen = image_size.augment if isinstance(image_size, TrainingView) else ()
 
     def example(place: Tensor, image_seed: Tensor) -> tuple[Tensor, ...]:
         encoded, place = data.reader.read_whole(place, useful)
         image = data.decode(encoded, positions[place])
-        image = prepare_image(image, image_size.shorter, image_size.longer, preprocessing)
-        extent = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
-        corners = boxes[place] * tf.tile(extent / sizes[place], [2])
+        corners = boxes[place]
+        image = resize_image(image, image_size.shorter, image_size.longer)
+        corners = corners * tf.tile(_extent(image) / sizes[place], [2])
+        image, corners = augmented(image, corners, image_seed, chosen)
+        image, extent = preprocessing(image), _extent(image)
         mirrored = tf.random.stateless_uniform([], augment.fold(image_seed, 0)) < 0.5
         image = tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image)
         left, top, right, bottom = tf.unstack(corners, axis=1)
@@ -126,6 +135,11 @@ def grouped_positions(ratios: np.ndarray, batch_size: int, seed: int, start_step
 
     runs = shuffled_positions(len(ratios), seed, first * GROUPED * batch_size).batch(GROUPED * batch_size)
     return runs.enumerate(first).flat_map(regroup)
+
+
+def _extent(image: Tensor) -> Tensor:
+    """Width and height, float32 ``[2]``."""
+    return tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
 
 
 def _to_multiple(images: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:

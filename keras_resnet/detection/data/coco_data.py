@@ -10,7 +10,13 @@ import numpy as np
 from keras_resnet.data.augment import MAX_PIXELS
 from keras_resnet.data.reading import read_json
 from keras_resnet.detection.boxes import Truths, area
-from keras_resnet.detection.data.annotation_checks import MAX_NAME_LENGTH, BoxRepairs, check_files, path_below
+from keras_resnet.detection.data.annotation_checks import (
+    MAX_NAME_LENGTH,
+    BoxRepairs,
+    check_files,
+    check_units,
+    path_below,
+)
 from keras_resnet.detection.data.photo_files import with_orientations
 from keras_resnet.detection.data.photos import DetectionData, Photo
 from keras_resnet.errors import InputError
@@ -95,6 +101,10 @@ def open_coco(annotations: Path, images: Path) -> DetectionData:
             if entry[key] not in known:
                 raise InputError(f"{annotations}: annotation {entry['id']} has the unknown {key} {entry[key]!r}.")
         by_image[entry["image_id"]].append(entry)
+    sizes = {image["id"]: (image["width"], image["height"]) for image in content["images"]}
+    boxes = np.array([entry["bbox"] for entry in content["annotations"]], np.float64).reshape(-1, 4)
+    sides = np.array([sizes[entry["image_id"]] for entry in content["annotations"]]).reshape(-1, 2)
+    check_units(boxes, sides, annotations)
     repairs = BoxRepairs(annotations)
     photos = tuple(_photo(image, by_image[image["id"]], numbers, images, repairs) for image in content["images"])
     check_files(photos, annotations)
@@ -124,6 +134,26 @@ def coco_entries(
         }
         for (x1, y1, x2, y2), number, size, ignored in rows
     ]  # fmt: skip
+
+
+def coco_content(photos: Sequence[Photo], classes: Sequence[str], names: Sequence[str]) -> dict[str, list[Entry]]:
+    """The content of a COCO file of ``photos``: ids are their positions, and categories are counted from 1.
+
+    Args:
+        photos: with their objects.
+        classes: class names.
+        names: the file name of each photo.
+    """
+    categories = range(1, len(classes) + 1)
+    entries = (entry for place, photo in enumerate(photos) for entry in coco_entries(place, photo.objects, categories))
+    return {
+        "images": [
+            {"id": place, "file_name": name, "height": photo.height, "width": photo.width}
+            for place, (photo, name) in enumerate(zip(photos, names, strict=True))
+        ],
+        "categories": [{"id": number, "name": name} for number, name in zip(categories, classes, strict=True)],
+        "annotations": [{"id": number, **entry} for number, entry in enumerate(entries, start=1)],
+    }
 
 
 def _content(path: Path) -> dict[str, list[Entry]]:

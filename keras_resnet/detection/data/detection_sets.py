@@ -1,39 +1,28 @@
-"""Opening detection data: folders in the layouts of COCO, VOC and DET, data sets of TFDS, or the built-in demo set."""
+"""Opening detection data: formats of boxes by their layout, VOC's and DET's folders, TFDS, and the demo set."""
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+import numpy as np
+
+from keras_resnet.data.dividing import BY_SHARE
 from keras_resnet.detection.data import rendered_scenes
 from keras_resnet.detection.data.annotation_checks import check_reachable
+from keras_resnet.detection.data.box_table import find_box_tables, open_table_parts
 from keras_resnet.detection.data.coco_data import open_coco
+from keras_resnet.detection.data.coco_layouts import SHOWN, coco_files
 from keras_resnet.detection.data.det_data import open_det
+from keras_resnet.detection.data.photo_files import content_hashes
 from keras_resnet.detection.data.photos import DetectionData, join
 from keras_resnet.detection.data.tfds_data import open_tfds_detection
 from keras_resnet.detection.data.voc_data import open_voc
 from keras_resnet.detection.data.voc_sets import TEST_SETS, TRAINING_SETS, Part, TestSet, TrainingSet
+from keras_resnet.detection.data.yolo_data import find_yolo, open_yolo_parts
 from keras_resnet.errors import InputError
 
-COCO_LAYOUTS = {  # of each part, pairs of annotation file and image folder; the first that exists is taken
-    "train": (
-        ("train.json", "train"),
-        ("annotations/instances_train2014.json", "train2014"),
-        ("annotations/instances_train2017.json", "train2017"),
-        ("instances.json", "images"),
-    ),
-    "val": (
-        ("val.json", "val"),
-        ("annotations/instances_val2014.json", "val2014"),
-        ("annotations/instances_val2017.json", "val2017"),
-    ),
-    "test": (
-        ("test.json", "test"),
-        ("annotations/image_info_test-dev2015.json", "test2015"),
-        ("annotations/image_info_test-dev2017.json", "test2017"),
-    ),
-}
 TFDS_SPLITS = {"val": "validation", "trainval": "train+validation"}  # other parts have the same name there
 
 
@@ -75,11 +64,12 @@ class DetectionSets:
 
 
 def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
-    """``"demo"``, a data set of TFDS such as ``"coco/2014"``, or a folder in COCO's layout.
+    """``"demo"``, a data set of TFDS such as ``"coco/2014"``, or photos with boxes in any of these formats.
 
-    A folder holds one or more of ``train.json`` and ``train/``, ``val.json`` and ``val/``, ``test.json`` and ``test/``;
-    or COCO as its archives unpack, with ``annotations/instances_train2014.json`` and ``train2014/`` (or 2017); or, for
-    training, ``instances.json`` and ``images/``.
+    COCO's: one or more of ``train.json`` and ``train/``, ``val.json`` and ``val/``, ``test.json`` and ``test/``; COCO
+    as its archives unpack; ``instances.json`` and ``images/``; or an export of CVAT, Label Studio or Roboflow, see
+    ``coco_layouts``. YOLO's: a folder with ``data.yaml``, or that file, see ``yolo_data``. A CSV file of boxes, or a
+    folder with ``boxes.csv``, see ``box_table``.
 
     Raises:
         InputError: the folder has none of these, or is not readable.
@@ -92,27 +82,60 @@ def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
         return DetectionSets(
             data, {part: partial(open_tfds_detection, data, split, data_dir) for part, split in splits.items()}
         )
-    openers: dict[str, Callable[[], DetectionData]] = {}
-    for part, layouts in COCO_LAYOUTS.items():
-        existing = [(folder / file, folder / images) for file, images in layouts if os.path.lexists(folder / file)]
-        if existing:
-            openers[part] = partial(open_coco, *existing[0])
+    openers = _own_parts(folder)
     if not openers:
-        check_reachable(folder / COCO_LAYOUTS["train"][0][0])
-        layouts_shown = ", ".join(f"{file} with {images}/" for file, images in COCO_LAYOUTS["train"])
-        raise InputError(f"{folder} holds no detection data in COCO's layout, one of {layouts_shown}.")
-    return DetectionSets(folder.name, openers)
+        check_reachable(folder / "train.json")
+        raise InputError(
+            f"{folder} holds no detection data in COCO's layout, one of {SHOWN}; nor a YOLO data.yaml, nor boxes.csv."
+        )
+    return DetectionSets(folder.stem if os.path.isfile(folder) else folder.name, openers)
+
+
+def _own_parts(place: Path) -> dict[str, Callable[[], DetectionData]]:
+    """Functions that open the parts in a folder or file of any format of boxes; empty if it is of none."""
+    files = coco_files(place)
+    if files:
+        return {part: partial(open_coco, *pair) for part, pair in files.items()}
+    yolo = find_yolo(place)
+    if yolo is not None:
+        return open_yolo_parts(yolo)
+    tables = find_box_tables(place)
+    return open_table_parts(tables) if tables else {}
 
 
 def found_detection_sets(data: str) -> DetectionSets | None:
-    """What :func:`open_coco_sets` or :func:`open_voc_sets` make of a folder; None if it is of neither layout."""
-    folder = Path(os.path.expanduser(data))
-    files = (file for layouts in COCO_LAYOUTS.values() for file, _ in layouts)
-    if any(os.path.isfile(folder / file) for file in files):
-        return open_coco_sets(data)
-    if os.path.isdir(folder / "VOC2007" / "Annotations"):
+    """What :func:`open_coco_sets` or :func:`open_voc_sets` make of a folder or file; None if it has no boxes."""
+    place = Path(os.path.expanduser(data))
+    openers = _own_parts(place)
+    if openers:
+        return DetectionSets(place.stem if os.path.isfile(place) else place.name, openers)
+    if os.path.isdir(place / "VOC2007" / "Annotations"):
         return open_voc_sets(data, None, "07", "07")
     return None
+
+
+def with_validation(sets: DetectionSets) -> DetectionSets:
+    """``sets`` with a validation part: its own, or else some of the training photos, which are no longer trained on.
+
+    They are chosen by what their files hold, see :class:`~keras_resnet.data.dividing.Division`, class by class; a
+    photo counts for the rarest class that it shows.
+    """
+    if "val" in sets.openers or "train" not in sets.openers:
+        return sets
+    whole = sets.part("train")
+    counts = np.bincount(
+        np.concatenate([photo.objects.classes for photo in whole.photos]), minlength=len(whole.classes)
+    )
+    rarest = [
+        min(photo.objects.classes.tolist(), key=lambda number: counts[number], default=len(whole.classes))
+        for photo in whole.photos
+    ]
+    held_out = BY_SHARE.held_out(np.array(rarest), content_hashes(whole), sets.name)
+    parts = {
+        part: replace(whole.select(np.flatnonzero(chosen).tolist()), name=name)
+        for part, chosen, name in zip(("train", "val"), (~held_out, held_out), BY_SHARE.names(sets.name), strict=True)
+    }
+    return DetectionSets(sets.name, {part: partial(parts.__getitem__, part) for part in parts})
 
 
 def open_voc_parts(data: str, data_dir: Path | None, parts: tuple[Part, ...]) -> DetectionData:

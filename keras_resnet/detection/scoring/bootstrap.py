@@ -1,12 +1,13 @@
 """How certain the difference between two detectors is: the paired bootstrap over photos."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from keras_resnet.detection.boxes import DetectionsByPhoto
-from keras_resnet.detection.data.coco_data import coco_entries
+from keras_resnet.detection.data.coco_data import coco_content
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.scoring.coco_scoring import coco_evaluation, evaluate_quietly
 
@@ -26,25 +27,34 @@ class Matches:
         data: the photos with their objects.
         detections: by photo id.
         overlaps: that a detection must reach; the AP is the mean over them.
+        size: of the objects that count, one of COCO's: ``"all"``, ``"small"``, ``"medium"`` or ``"large"``.
 
     Raises:
         InputError: detections of a photo that is not in the data.
     """
 
-    def __init__(self, data: DetectionData, detections: DetectionsByPhoto, overlaps: Sequence[float] = OVERLAPS):
+    def __init__(
+        self,
+        data: DetectionData,
+        detections: DetectionsByPhoto,
+        overlaps: Sequence[float] = OVERLAPS,
+        size: str = "all",
+    ):
         if data.dataset is None:
             places = {photo.id: place for place, photo in enumerate(data.photos)}
-            dataset, categories = _coco_dataset(data), tuple(range(1, len(data.classes) + 1))
+            names = [str(photo.file) for photo in data.photos]
+            dataset = coco_content(data.photos, data.classes, names)
+            categories = tuple(range(1, len(data.classes) + 1))
             detections = {places.get(photo, photo): detected for photo, detected in detections.items()}
         else:
             dataset, categories = data.dataset, data.categories
         scorer = coco_evaluation(dataset, detections, categories)
         scorer.params.iouThrs = np.asarray(overlaps)
-        scorer.params.areaRng, scorer.params.areaRngLbl = scorer.params.areaRng[:1], scorer.params.areaRngLbl[:1]
+        range_of_size = scorer.params.areaRng[scorer.params.areaRngLbl.index(size)]
+        scorer.params.areaRng, scorer.params.areaRngLbl = [range_of_size], [size]
         evaluate_quietly(scorer)
         self.photos = len(scorer.params.imgIds)
-        self.classes: list[tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]] = []
-        """Of each class with objects their number in each photo, and its ranking at each overlap (see _rankings)."""
+        self.classes: list[ClassMatches] = []
         for start in range(0, len(scorer.evalImgs), self.photos):
             results = enumerate(scorer.evalImgs[start : start + self.photos])
             evaluated = [(place, result) for place, result in results if result is not None]
@@ -52,33 +62,78 @@ class Matches:
             for place, result in evaluated:
                 counts[place] = np.count_nonzero(result["gtIgnore"] == 0)
             if counts.any():
-                self.classes.append((counts, _rankings(evaluated)))
+                self.classes.append(ClassMatches(start // self.photos, counts, _rankings(evaluated)))
 
     def mean_ap(self, times: np.ndarray | None = None) -> float:
         """The mean AP, from 0 to 1, of a sample with ``times`` ``[photos]`` copies of each photo, by default one."""
+        return _mean(self.class_aps(times))
+
+    def class_aps(self, times: np.ndarray | None = None) -> np.ndarray:
+        """The AP of each of ``classes`` in such a sample, ``[classes with objects]``; NaN without objects in it."""
         times = np.ones(self.photos, np.int32) if times is None else times.astype(np.int32)
-        values = []
-        for counts, rankings in self.classes:
-            total = counts @ times
-            if not total:
-                continue
-            for places, hits in rankings:
-                weights = times[places]
-                right, ranked = np.cumsum(weights[hits]), np.cumsum(weights)[hits]
-                precision = np.maximum.accumulate((right / np.maximum(ranked, 1))[::-1])[::-1]
-                reached = np.searchsorted(right / total, RECALLS, side="left")
-                values.append(np.append(precision, 0.0)[reached].mean())
-        return float(np.mean(values)) if values else 0.0
+        return np.array([matched.ap(times) for matched in self.classes])
 
     def draws(self) -> np.ndarray:
         """The mean APs ``[1000]`` of samples of the photos drawn with replacement, the same samples in each call."""
+        return np.array([_mean(values) for values in self.class_draws()])
+
+    def class_draws(self) -> np.ndarray:
+        """The APs of the classes in the same samples, ``[1000, classes with objects]``."""
         rng = np.random.default_rng(0)
         samples = (rng.integers(0, self.photos, self.photos) for _ in range(DRAWS))
-        return np.array([self.mean_ap(np.bincount(sample, minlength=self.photos)) for sample in samples])
+        return np.array([self.class_aps(np.bincount(sample, minlength=self.photos)) for sample in samples])
 
 
-def _rankings(evaluated: list[tuple[int, dict[str, Any]]]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """At each overlap the photos of the detections that count, best first, and which of these find an object."""
+@dataclass(frozen=True)
+class Ranking:
+    """The detections of a class that count at one overlap, best first.
+
+    Fields:
+        photos: their positions, ``[detections]``.
+        scores: ``[detections]``.
+        hits: places in the ranking of those that find an object.
+    """
+
+    photos: np.ndarray
+    scores: np.ndarray
+    hits: np.ndarray
+
+
+@dataclass(frozen=True)
+class ClassMatches:
+    """The matches of a class with objects.
+
+    Fields:
+        number: the class.
+        counts: its objects in each photo, int32 ``[photos]``.
+        rankings: at each overlap.
+    """
+
+    number: int
+    counts: np.ndarray
+    rankings: list[Ranking]
+
+    def ap(self, times: np.ndarray) -> float:
+        """The mean AP over the overlaps, of a sample with ``times`` copies of each photo; NaN without objects."""
+        total = self.counts @ times
+        if not total:
+            return float("nan")
+        values = []
+        for ranking in self.rankings:
+            weights = times[ranking.photos]
+            right, ranked = np.cumsum(weights[ranking.hits]), np.cumsum(weights)[ranking.hits]
+            precision = np.maximum.accumulate((right / np.maximum(ranked, 1))[::-1])[::-1]
+            reached = np.searchsorted(right / total, RECALLS, side="left")
+            values.append(np.append(precision, 0.0)[reached].mean())
+        return float(np.mean(values))
+
+
+def _mean(values: np.ndarray) -> float:
+    return 0.0 if np.isnan(values).all() else float(np.nanmean(values))
+
+
+def _rankings(evaluated: list[tuple[int, dict[str, Any]]]) -> list[Ranking]:
+    """The ranking at each overlap, from the scorer's results by position of the photo."""
     results = [result for _, result in evaluated]
     photos = np.repeat([place for place, _ in evaluated], [len(result["dtScores"]) for result in results])
     scores = np.concatenate([result["dtScores"] for result in results])
@@ -87,20 +142,10 @@ def _rankings(evaluated: list[tuple[int, dict[str, Any]]]) -> list[tuple[np.ndar
         np.concatenate([result[key] for result in results], axis=1)[:, order] for key in ("dtMatches", "dtIgnore")
     )
     counting = [np.flatnonzero(~row.astype(bool)) for row in ignored]
-    return [(photos[order][kept], np.flatnonzero(row[kept])) for row, kept in zip(matched, counting, strict=True)]
-
-
-def _coco_dataset(data: DetectionData) -> dict[str, list[dict[str, Any]]]:
-    """The content of a COCO file of the photos and objects; a photo's id is its position."""
-    return {
-        "images": [{"id": place, "height": p.height, "width": p.width} for place, p in enumerate(data.photos)],
-        "categories": [{"id": number, "name": name} for number, name in enumerate(data.classes, start=1)],
-        "annotations": [
-            entry
-            for place, photo in enumerate(data.photos)
-            for entry in coco_entries(place, photo.objects, range(1, len(data.classes) + 1))
-        ],
-    }
+    return [
+        Ranking(photos[order][kept], scores[order][kept], np.flatnonzero(row[kept]))
+        for row, kept in zip(matched, counting, strict=True)
+    ]
 
 
 def interval(draws: np.ndarray) -> tuple[float, float]:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from keras_resnet.bounds import BY_PRESET, ByPreset, Count, Pixels
+from keras_resnet.bounds import BY_PRESET, ByPreset, Count, Length, Pixels
 from keras_resnet.detection import detector_specs as specs
 from keras_resnet.detection.detector_specs import ImageSize, Proposals, RegionHead
 from keras_resnet.errors import InputError
@@ -62,8 +62,8 @@ class DetectionSettings(RunSettings):
     """The trained classifier it starts from: NAME:WEIGHTS (a file, or imagenet), a .keras or another weight file;
     VGG16 or VGG16:WEIGHTS for the paper's baseline."""
     data: str = "demo"
-    """demo, a folder in COCO's layout (train.json with train/, val.json with val/, or as COCO's archives unpack), or
-    coco/2014 or coco/2017 of TFDS."""
+    """demo; photos with boxes: a folder with data.yaml (YOLO), with train.json and train/ or an export in COCO's
+    format, or a CSV file of boxes; COCO as its archives unpack, or coco/2014 or coco/2017 of TFDS."""
     scheme: Scheme = "joint"
     """Train all parts together, or in the paper's four steps: proposals and regions in turn, then each again with the
     shared layers fixed."""
@@ -75,12 +75,18 @@ class DetectionSettings(RunSettings):
     """Shorter side of the images in pixels."""
     longer_side: ByPreset[Pixels] = BY_PRESET
     """The most that the longer side of the images may have, in pixels."""
+    augment: Annotated[tuple[specs.Augmentation, ...], Length(0, 3)] = ()
+    """Change training photos besides mirroring them: crop cuts out windows that keep all objects, scale resizes to 0.7
+    to 1.4 of the sides, colour changes brightness, contrast and saturation. The paper only mirrors."""
     regions: Rare[ByPreset[specs.RegionCount]] = BY_PRESET
     """Regions learned from in each image."""
+    anchors: Literal["auto", "paper"] | None = None
+    """Fit the anchors and the smallest proposal to the boxes (k-means on the logarithms of their sides), or take the
+    paper's. Default: fitted, unless photos of COCO, VOC or DET are resized as in the paper."""
     anchor_scales: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
     """Sides of the anchors, in units of 16 pixels."""
     anchor_ratios: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
-    """Height over width of the anchors."""
+    """Width over height of the anchors."""
     smallest: Rare[ByPreset[specs.ProposalSide]] = BY_PRESET
     """Proposals with a side shorter than this, in pixels, are dropped."""
     overfit: Rare[Count | None] = None

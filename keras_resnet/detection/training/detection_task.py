@@ -17,9 +17,10 @@ from keras_resnet.detection.data.batches import detection_batches
 from keras_resnet.detection.data.photo_files import content_hashes
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.detector import Detector
-from keras_resnet.detection.detector_specs import Proposals, RegionHead
+from keras_resnet.detection.detector_specs import Proposals, RegionHead, TrainingView
 from keras_resnet.detection.faster_rcnn import LEARNABLE, LOSSES, FasterRCNN, Learnable
 from keras_resnet.detection.scoring.benchmarks import Benchmark
+from keras_resnet.detection.scoring.detection_report import DetectionReport
 from keras_resnet.detection.training.detection_settings import DetectionSettings
 from keras_resnet.detection.training.photo_reading import missed, read_share
 from keras_resnet.detection.training.protocols import Protocol
@@ -50,6 +51,8 @@ class DetectionTask:
         start: gives the new detector the weights of an earlier one.
         proposals: another detector that makes the proposals.
         pictures: the first photos of the last validation, with their detections.
+        reports: the results of the final detector by class.
+        warned: what was said after the first validation about proposals that reach too few objects.
     """
 
     warm_up_epochs: ClassVar[float] = 0.0  # the backbone is trained already
@@ -65,6 +68,8 @@ class DetectionTask:
     start: Callable[[FasterRCNN], None] | None = None
     proposals: FasterRCNN | None = None
     pictures: list[np.ndarray] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+    reports: list[DetectionReport] = field(default_factory=list)
 
     @property
     def reporter(self) -> DetectionReporter:
@@ -114,7 +119,8 @@ class DetectionTask:
     def train_batches(self, start_step: int, shard: Shard) -> tf.data.Dataset:
         """A worker's share of endless training batches from ``start_step`` on."""
         s = self.settings
-        return detection_batches(self.train, self.preprocessing, s.batch_size, s.image_size, s.seed, start_step, shard)
+        view = TrainingView(s.shorter_side, s.longer_side, s.augment)
+        return detection_batches(self.train, self.preprocessing, s.batch_size, view, s.seed, start_step, shard)
 
     def epoch_steps(self) -> int:
         """Steps between validations: an epoch, and at least a tenth of a run whose length is given in steps."""
@@ -150,10 +156,24 @@ class DetectionTask:
 
         All workers must call it. Each detects in its share of the photos, and all return the scores of all photos.
         """
+        detected = self.detect_all(detector, data, strategy, stopping)
+        if detected is None:
+            return {}
+        detections, recall = detected
+        return {**self.benchmark.score(data, detections), "proposal_recall": recall}
+
+    def detect_all(
+        self,
+        detector: Detector,
+        data: DetectionData,
+        strategy: tf.distribute.Strategy,
+        stopping: Callable[[], bool] = never,
+    ) -> tuple[dict[Any, Detections], float] | None:
+        """The detections by photo id and the share of the objects that proposals reach; None if it was stopped."""
         shard = Shard(worker_index(strategy), worker_count(strategy))
         rows, counts = together(strategy, lambda: self._detect(detector, data, shard, stopping))
         if stopping():
-            return {}
+            return None
         rows = gathered(strategy, rows)
         rows = rows[np.argsort(rows[:, 0], kind="stable")]  # in the order of the photos, as one worker has them
         parts = np.split(rows, np.searchsorted(rows[:, 0], np.arange(1, len(data))))
@@ -162,8 +182,7 @@ class DetectionTask:
             for photo, part in zip(data.photos, parts, strict=True)
         }
         recalled, objects = total(strategy, counts)
-        recall = float(recalled / objects) if objects else 0.0
-        return {**self.benchmark.score(data, detections), "proposal_recall": recall}
+        return detections, float(recalled / objects) if objects else 0.0
 
     def _detect(
         self, detector: Detector, data: DetectionData, shard: Shard, stopping: Callable[[], bool]
@@ -203,8 +222,13 @@ class DetectionTask:
         """The scores on all validation photos, as ``result.json`` has them."""
         if self.validation is None:
             return {"val_examples": None, "val_split": None}
-        scores = self.score(Detector([model]), self.validation, model.distribute_strategy)
-        return {f"val_{name}": value for name, value in scores.items()} | {
-            "val_examples": len(self.validation),
-            "val_split": self.validation.name,
-        }
+        detected = self.detect_all(Detector([model]), self.validation, model.distribute_strategy)
+        assert detected is not None  # nothing stops it
+        detections, recall = detected
+        scores = {**self.benchmark.score(self.validation, detections), "proposal_recall": recall}
+        result: dict[str, Any] = {f"val_{name}": value for name, value in scores.items()}
+        result |= {"val_examples": len(self.validation), "val_split": self.validation.name}
+        if "regions" in self.learn:
+            self.reports[:] = [DetectionReport(self.validation, detections)]
+            result["val_by_class"] = self.reports[0].as_json()
+        return result

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from keras_resnet import plots
 from keras_resnet.data.pipelines import Shard
 from keras_resnet.detection.boxes import Detections
+from keras_resnet.detection.data.box_sheet import drawn_boxes
 from keras_resnet.detection.faster_rcnn import LOSSES, FasterRCNN
 from keras_resnet.detection.sampling import PADDING
+from keras_resnet.detection.scoring.report_words import in_words
+from keras_resnet.detection.training.before_training import LOW_RECALL, low_recall
+from keras_resnet.files import write_whole
+from keras_resnet.training.files.workdir import BOXES
 from keras_resnet.training.state import State
 from keras_resnet.training.task import Metrics
 
@@ -34,7 +40,7 @@ class DetectionReporter:
     task: DetectionTask
 
     def begin(self, model: FasterRCNN, state: State) -> None:
-        """Write the transfer report and the first augmented inputs with their objects for TensorBoard."""
+        """Write the transfer report and the first augmented inputs for TensorBoard, and photos with boxes as a file."""
         print(model.transfer, flush=True)
         tf.summary.text("transfer", model.transfer, 0)
         batches = self.task.train_batches(state.step + state.skipped, Shard())
@@ -46,20 +52,36 @@ class DetectionReporter:
             picture = np.clip(model.preprocessing.undo(images[place, :height, :width]), 0, 255).astype(np.uint8)
             pictures.append(plots.boxes(picture, boxes[place][real], names))
         tf.summary.image("inputs after augmentation", plots.tiled(pictures)[None], state.step)
+        sheet = [picture for _, picture in drawn_boxes(self.task.train)]
+        if sheet:
+            image = Image.fromarray(plots.tiled(sheet))
+            write_whole(self.task.settings.workdir / BOXES, lambda part: image.save(part, format="JPEG"))
 
     def validation_summary(self, metrics: Metrics) -> str:
-        """The goal, the recall of the proposals, and the number of photos."""
+        """The goal, the recall of the proposals, and the number of photos; the first one also says why it is low."""
         assert self.task.validation is not None
         names, photos = dict.fromkeys((self.task.goal, "proposal_recall")), len(self.task.validation)
         scores = "  ".join(f"{name.replace('_', ' ')} {100 * metrics[name]:.1f} %" for name in names)
-        return f"{scores}  ({min(MONITORED, photos):,} of {photos:,} photos)"
+        summary = f"{scores}  ({min(MONITORED, photos):,} of {photos:,} photos)"
+        if self.task.warned:
+            return summary
+        low = metrics["proposal_recall"] < LOW_RECALL
+        recall = metrics["proposal_recall"]
+        self.task.warned.append(low_recall(self.task.settings, self.task.validation, recall) if low else "")
+        return "\n".join(filter(None, [summary, *self.task.warned]))
 
     def validation_images(self, model: FasterRCNN, step: int) -> None:
         """Write the first photos of the last validation with their detections for TensorBoard."""
         tf.summary.image("detections", plots.tiled(self.task.pictures)[None], step)
 
     def end(self, model: FasterRCNN, step: int, workdir: Workdir) -> None:
-        """Do nothing: the last validation already wrote its photos."""
+        """Write the results by class and the worst mistakes into the run's folder, and for TensorBoard."""
+        for report in self.task.reports:
+            for name, write in report.writers().items():
+                workdir.write(name, write)
+                if not name.endswith(".csv"):
+                    picture = np.asarray(Image.open(workdir.path / name).convert("RGB"))
+                    tf.summary.image(f"at the end/{Path(name).stem}", picture[None], step)
 
     def result_lines(self, result: dict[str, Any]) -> list[str]:
         """The scores in words."""
@@ -73,6 +95,7 @@ class DetectionReporter:
         return [
             f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})",
             f"best.keras was chosen on {monitored} of them; the line above is of last.keras",
+            *(in_words(result["val_by_class"]) if "val_by_class" in result else ()),
         ]
 
     def draw_curves(self, name: str, rows: list[dict[str, Any]], path: Path) -> None:

@@ -12,6 +12,7 @@ from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.detector_file import load_detector
 from keras_resnet.detection.faster_rcnn import LEARNABLE, FasterRCNN, Learnable
 from keras_resnet.detection.scoring.benchmarks import BENCHMARKS
+from keras_resnet.detection.training.before_training import boxes_overview
 from keras_resnet.detection.training.detection_settings import DetectionSettings
 from keras_resnet.detection.training.detection_task import DetectionTask
 from keras_resnet.detection.training.photo_reading import readable, with_files
@@ -20,6 +21,7 @@ from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
 from keras_resnet.specs import VGG16, split_name
 from keras_resnet.training.files.workdir import read_result
+from keras_resnet.training.workers import is_chief
 from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
 
 
@@ -75,6 +77,9 @@ def train(
     if settings.overfit is None and validation is not None:
         hashes = content_hashes(with_files(train, rows["train"]))
         check_unseen(hashes, with_files(validation, rows["validation"]), f"A detector of {train.name}")
+
+    if is_chief(training.choose_strategy()):
+        print(boxes_overview(settings, parts), flush=True)
 
     def task(settings: DetectionSettings, phase: Phase) -> DetectionTask:
         def first_photos(name: str) -> DetectionData:

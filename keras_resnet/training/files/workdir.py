@@ -26,10 +26,12 @@ SETTINGS, METRICS, RESULT, BEST, LAST, CURVES = (
     *("best.keras", "last.keras", "curves.png"),
 )
 PHOTOS = {part: f"photos-{part}.npz" for part in ("train", "validation", "test")}  # written by photo_lists
-MISTAKES = "mistakes.png"
+MISTAKES, BOXES = "mistakes.png", "boxes.jpg"
+PRECISION_PNG, MISSED_JPG, FALSE_JPG = "precision-recall.png", "missed.jpg", "false.jpg"  # of a detector
+PICTURES = (MISTAKES, BOXES, PRECISION_PNG, MISSED_JPG, FALSE_JPG)
 TRACKING, CARD = "tracking.json", "README.md"  # written by display/tracking and tools/model_card
 FILES = (
-    *(MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, MISTAKES, TRACKING, CARD),
+    *(MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PICTURES, TRACKING, CARD),
     *(*class_report.FILES, *PHOTOS.values()),
 )
 CHECKPOINTS, EVENTS = "checkpoints", SPLITS  # folders; EVENTS are TensorBoard's

@@ -1,0 +1,51 @@
+"""Boxes of other formats in COCO's, as a user converts them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from programs import run
+
+from keras_resnet.detection import open_coco_sets
+
+
+@pytest.fixture
+def turned(tmp_path):
+    """A YOLO folder with a photo that EXIF turns on its side and one of two classes upright."""
+    folder = tmp_path / "yolo"
+    for place, orientation in enumerate((6, 1)):
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        (folder / "labels").mkdir(exist_ok=True)
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(folder / "images" / f"{place}.JPG", exif=exif)
+        (folder / "labels" / f"{place}.txt").write_text(f"{place} 0.25 0.5 0.5 1\n")
+    (folder / "data.yaml").write_text("train: images\nnames: [cat, dog]\n")
+    return folder
+
+
+@pytest.mark.long
+def test_what_is_converted_is_what_was_read(turned, tmp_path):
+    out = tmp_path / "coco"
+    done = run("tools/convert_boxes.py", turned, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "train.json: 2 photos, 2 boxes of 2 classes" in done.stdout
+    before, after = open_coco_sets(str(turned)).train, open_coco_sets(str(out)).train
+    assert after.classes == before.classes == ("cat", "dog")
+    for a, b in zip(before.photos, after.photos, strict=True):
+        assert (a.width, a.height, a.orientation) == (b.width, b.height, b.orientation)
+        np.testing.assert_allclose(a.objects.boxes, b.objects.boxes)
+        assert a.file.read_bytes() == b.file.read_bytes()
+    again = run("tools/convert_boxes.py", turned, "--out", out)
+    assert (again.returncode, "is not empty: give a new folder" in again.stderr) == (2, True)
+
+
+@pytest.mark.long
+def test_what_coco_s_format_cannot_say_is_refused(turned, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(turned / "images" / "0.JPG", exif=exif)
+    done = run("tools/convert_boxes.py", turned, "--out", tmp_path / "coco")
+    assert (done.returncode, "save it upright" in done.stderr) == (2, True)
+    assert not (tmp_path / "coco").exists()
+    done = run("tools/convert_boxes.py", tmp_path, "--out", tmp_path / "coco")
+    assert (done.returncode, "has no boxes in a known format" in done.stderr) == (2, True)

@@ -1,0 +1,76 @@
+"""Convert boxes of YOLO, a CSV file, VOC or a tool's export into COCO's format.
+
+    python tools/convert_boxes.py FOLDER --out coco       train.json with train/, val.json with val/, and so on
+    python tools/convert_boxes.py boxes.csv --out coco
+
+FOLDER is anything with boxes that recipes/coco.py takes as --data, or VOC's devkit. Photos are copied, and called by
+their numbers.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tyro.conf import Positional
+
+from keras_resnet.command_line import Folder, run_tool
+from keras_resnet.errors import InputError
+from keras_resnet.files import write_whole
+
+if TYPE_CHECKING:
+    from keras_resnet.detection import DetectionData
+
+MAY_NOT_TURN = (2, 3, 4)  # EXIF orientations that keep the size, by which COCO's files cannot tell what boxes refer to
+
+
+@dataclass(frozen=True)
+class ConvertBoxes:
+    """What to convert, and into which folder."""
+
+    data: Positional[str]
+    """A folder with data.yaml, annotations in COCO's format or VOC2007, or a CSV file of boxes."""
+    out: Folder
+    """A new or empty folder."""
+
+    def run(self) -> None:
+        from keras_resnet.detection.data import found_detection_sets
+
+        sets = found_detection_sets(self.data)
+        if sets is None:
+            raise InputError(
+                f"{self.data} has no boxes in a known format: give a folder with data.yaml, or another one."
+            )
+        if self.out.exists() and any(self.out.iterdir()):
+            raise InputError(f"--out {self.out} is not empty: give a new folder.")
+        parts = {name: sets.part(name) for name in sets.openers}  # all of them, before anything is written
+        for part in parts.values():
+            _check(part)
+        for name, part in parts.items():
+            objects = _write(name, part, self.out)
+            print(f"{self.out / name}.json: {len(part):,} photos, {objects:,} boxes of {len(part.classes):,} classes")
+
+
+def _check(part: "DetectionData") -> None:
+    for photo in part.photos:
+        if photo.orientation in MAY_NOT_TURN:
+            raise InputError(f"{photo.file} is turned by EXIF in a way that COCO's format cannot say: save it upright.")
+
+
+def _write(name: str, part: "DetectionData", out: Path) -> int:
+    """Write a part, and return how many boxes it has."""
+    from keras_resnet.detection.data.coco_data import coco_content
+
+    (out / name).mkdir(parents=True, exist_ok=True)
+    names = [f"{place:06d}{photo.file.suffix.lower()}" for place, photo in enumerate(part.photos)]
+    for photo, copy in zip(part.photos, names, strict=True):
+        write_whole(out / name / copy, lambda path, photo=photo: shutil.copyfile(photo.file, path))
+    content = coco_content(part.photos, part.classes, names)
+    text = json.dumps(content)
+    write_whole(out / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
+    return len(content["annotations"])
+
+
+if __name__ == "__main__":
+    run_tool(ConvertBoxes, __doc__)
