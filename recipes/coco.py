@@ -22,8 +22,9 @@ from keras_resnet.errors import InputError
 
 DEMO = {  # for a few small pictures, which train in minutes on a CPU
     "batch_size": 4, "base_lr": 0.02, "epochs": 5, "regions": 16, "shorter_side": 160, "longer_side": 256,
-    "anchor_scales": (2.0, 4.0, 8.0), "smallest": 8.0,
+    "smallest": 8.0,
 }  # fmt: skip
+DEMO_ANCHORS = {"c4": (2.0, 4.0, 8.0), "fpn": (1.0, 2.0, 4.0, 8.0, 16.0)}  # sides in units of 16 pixels
 COCO_PHOTOS = 82_783  # of train2014
 
 
@@ -32,15 +33,18 @@ def main(settings: detection.DetectionSettings) -> None:
     protocol, train = detection.PROTOCOLS["coco"], data.part("train")
     if data.validation is None and settings.overfit is None:
         raise InputError(f"{data.name} has no photos to validate on: add a val part, or give --overfit N.")
-    preset = protocol.preset(settings.batch_size, settings.overfit or len(train))
+    settings = detection.like_finished(settings)
+    head = settings.head or "c4"
+    preset = protocol.preset(settings.batch_size, settings.overfit or len(train), head)
     if data.name == "demo":
         del preset["steps"]
-        preset |= DEMO
+        preset |= DEMO | {"anchor_scales": DEMO_ANCHORS[head]}
     settings = training.resolve(settings, preset, "coco")
     detection.train(settings, train, data.validation, protocol)
 
 
 if __name__ == "__main__":
     preset = detection.PROTOCOLS["coco"].preset(None, COCO_PHOTOS)
-    demo = {name: value for name, value in preset.items() if name != "steps"} | DEMO
+    demo = {name: value for name, value in preset.items() if name != "steps"}
+    demo |= DEMO | {"anchor_scales": DEMO_ANCHORS["c4"]}
     training.command_line(main, detection.DetectionSettings(), __doc__, {"demo": demo, "COCO": preset})

@@ -25,7 +25,9 @@ class Settings(detection.DetectionSettings):
 def main(settings: Settings) -> None:
     data, protocol = detection.open_det_sets(settings.data), detection.PROTOCOLS["det"]
     photos = settings.overfit or len(data.part("train"))
-    settings = training.resolve(settings, protocol.preset(settings.batch_size, photos), "det")
+    settings = detection.like_finished(settings)
+    preset = protocol.preset(settings.batch_size, photos, settings.head or "c4")
+    settings = training.resolve(settings, preset, "det")
     detection.train(settings, data.part("train"), data.validation, protocol)
 
 

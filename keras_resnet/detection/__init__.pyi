@@ -40,8 +40,10 @@ from .training import (
     PROTOCOLS as PROTOCOLS,
     DetectionSettings as DetectionSettings,
     DetectionTask as DetectionTask,
+    FinishedDetector as FinishedDetector,
     Protocol as Protocol,
     draw_detections as draw_detections,
+    like_finished as like_finished,
     read_photos as read_photos,
     train as train,
 )

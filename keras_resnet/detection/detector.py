@@ -106,10 +106,10 @@ class Detector:
 
 @dataclass(frozen=True)
 class _View:
-    """One detector's feature map of a photo at one scale.
+    """One detector's features of a photo at one scale.
 
     Fields:
-        features: ``[1, height, width, channels]``.
+        features: maps ``[1, height, width, channels]``, one for each level.
         extents: float32 ``[1, 2]``, width and height of the resized image.
         factor: ``[4]``, pixels of the resized image per pixel of the photo: x, y, x, y.
         mirrored: whether the photo was mirrored.
@@ -117,7 +117,7 @@ class _View:
         photo: its name in messages.
     """
 
-    features: Tensor
+    features: list[Tensor]
     extents: Tensor
     factor: np.ndarray
     mirrored: bool
@@ -138,25 +138,26 @@ class _Member:
     def __init__(self, model: FasterRCNN, options: Options):
         self.model, self.size = model, model.image_size
         self.scales, self.mirrors = options.scales or (self.size.shorter,), (False, True) if options.flip else (False,)
-        maps = tf.TensorSpec([1, None, None, model.shared.output.shape[-1]])
+        maps = [tf.TensorSpec([1, None, None, output.shape[-1]]) for output in model.shared.outputs]
         boxes, width = tf.TensorSpec([1, None, 4]), model.head.output.shape[-1]
 
         @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)] + 2 * [tf.TensorSpec([], tf.float32)])
-        def features(image: Tensor, shorter: Tensor, longer: Tensor) -> tuple[Tensor, Tensor]:
+        def features(image: Tensor, shorter: Tensor, longer: Tensor) -> tuple[list[Tensor], Tensor]:
             prepared = prepare_image(image, shorter, longer, model.preprocessing)[None]
             extents = tf.cast(tf.reverse(tf.shape(prepared)[1:3], [0]), tf.float32)[None]
-            return tf.cast(model.shared(prepared, training=False), tf.float32), extents
+            outputs = tf.nest.flatten(model.shared(prepared, training=False))
+            return [tf.cast(output, tf.float32) for output in outputs], extents
 
         @tf.function(input_signature=[maps, tf.TensorSpec([1, 2])])
-        def proposals(features: Tensor, extents: Tensor) -> tuple[Tensor, Tensor]:
-            anchors, scores, deltas = model.anchor_scores(tf.cast(features, model.shared.compute_dtype))
-            smallest = model.proposals.smallest
-            boxes, _, valid = propose(deltas, scores, anchors, extents, *TEST_PROPOSALS, smallest)
-            finite = [tf.reduce_all(tf.math.is_finite(outputs)) for outputs in (scores, deltas)]
+        def proposals(features: list[Tensor], extents: Tensor) -> tuple[Tensor, Tensor]:
+            levels = model.anchor_levels([tf.cast(level, model.shared.compute_dtype) for level in features])
+            boxes, _, valid = propose(levels, extents, TEST_PROPOSALS, model.proposals.smallest)
+            outputs = (part for level in levels for part in (level.scores, level.deltas))
+            finite = [tf.reduce_all(tf.math.is_finite(part)) for part in outputs]
             return boxes[0][valid[0]], tf.reduce_all(finite)
 
         @tf.function(input_signature=[maps, boxes])
-        def pooled(features: Tensor, boxes: Tensor) -> Tensor:
+        def pooled(features: list[Tensor], boxes: Tensor) -> Tensor:
             return model.region_features(features, boxes)[0]
 
         @tf.function(input_signature=[tf.TensorSpec([None, width]), tf.TensorSpec([1, width])])

@@ -4,15 +4,18 @@ The proposals, the region head and the image size have a description each. All t
 detector's configuration, so their names must not change.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from keras_resnet.bounds import Between, Length, Pixels, check_fields
+from keras_resnet.errors import InputError
 
 AnchorValues = Annotated[tuple[Annotated[float, Between(0.01, 100)], ...], Length(1, 20)]
 RegionCount = Annotated[int, Between(1, 2_000)]  # up to the number of proposals in training
 ProposalSide = Annotated[float, Between(1e-6, 10_000)]
 Pooling = Literal["align", "max"]
+HeadName = Literal["c4", "fpn"]
 
 
 class _Checked:
@@ -45,6 +48,12 @@ class Proposals(_Checked):
         super().__post_init__()
 
 
+DEFAULT_PROPOSALS: dict[HeadName, Proposals] = {  # the papers' anchors; a pyramid has a scale for each level
+    "c4": Proposals(),
+    "fpn": Proposals((2.0, 4.0, 8.0, 16.0, 32.0), smallest=1.0),
+}
+
+
 @dataclass(frozen=True)
 class RegionHead(_Checked):
     """How regions are classified and their boxes refined (Girshick 2015, Sec. 2).
@@ -71,3 +80,17 @@ class ImageSize(_Checked):
 
     shorter: Pixels = 600
     longer: Pixels = 1000
+
+
+def check_head(head: HeadName, context: bool, scales: Sequence[float]) -> None:
+    """Raise :class:`~keras_resnet.errors.InputError` for context or anchor scales that ``head`` does not have."""
+    if head == "c4":
+        return
+    if context:
+        raise InputError("Global context belongs to the head c4 (appendix B): leave out context, or take head c4.")
+    usual = DEFAULT_PROPOSALS[head].scales
+    if len(scales) != len(usual):
+        raise InputError(
+            f"The head {head} has one anchor scale for each of its {len(usual)} levels, and "
+            f"{' '.join(map(str, scales))} are {len(scales)}: give {len(usual)}, such as {' '.join(map(str, usual))}."
+        )

@@ -21,6 +21,7 @@ from keras_resnet.detection.detector_specs import Proposals, RegionHead
 from keras_resnet.detection.faster_rcnn import LEARNABLE, LOSSES, FasterRCNN, Learnable
 from keras_resnet.detection.scoring.benchmarks import Benchmark
 from keras_resnet.detection.training.detection_settings import DetectionSettings
+from keras_resnet.detection.training.finished_detector import KEPT_CLASSES, before_and_after, matched
 from keras_resnet.detection.training.photo_reading import missed, read_share
 from keras_resnet.detection.training.protocols import Protocol
 from keras_resnet.detection.training.reporter import MONITORED, PICTURES, DetectionReporter, draw_detections
@@ -49,6 +50,7 @@ class DetectionTask:
         learn: the parts that learn.
         start: gives the new detector the weights of an earlier one.
         proposals: another detector that makes the proposals.
+        kept: the finished detector, parts of which the new one keeps; the AP of its classes is compared.
         pictures: the first photos of the last validation, with their detections.
     """
 
@@ -64,6 +66,7 @@ class DetectionTask:
     learn: Sequence[Learnable] = LEARNABLE
     start: Callable[[FasterRCNN], None] | None = None
     proposals: FasterRCNN | None = None
+    kept: FasterRCNN | None = None
     pictures: list[np.ndarray] = field(default_factory=list)
 
     @property
@@ -150,10 +153,21 @@ class DetectionTask:
 
         All workers must call it. Each detects in its share of the photos, and all return the scores of all photos.
         """
+        detections, recall = self._detections(detector, data, strategy, stopping)
+        return {} if stopping() else {**self.benchmark.score(data, detections), "proposal_recall": recall}
+
+    def _detections(
+        self,
+        detector: Detector,
+        data: DetectionData,
+        strategy: tf.distribute.Strategy,
+        stopping: Callable[[], bool] = never,
+    ) -> tuple[dict[Any, Detections], float]:
+        """The detections in all photos, by id, and the proposals' recall; not valid if it was stopped."""
         shard = Shard(worker_index(strategy), worker_count(strategy))
         rows, counts = together(strategy, lambda: self._detect(detector, data, shard, stopping))
         if stopping():
-            return {}
+            return {}, 0.0
         rows = gathered(strategy, rows)
         rows = rows[np.argsort(rows[:, 0], kind="stable")]  # in the order of the photos, as one worker has them
         parts = np.split(rows, np.searchsorted(rows[:, 0], np.arange(1, len(data))))
@@ -163,7 +177,7 @@ class DetectionTask:
         }
         recalled, objects = total(strategy, counts)
         recall = float(recalled / objects) if objects else 0.0
-        return {**self.benchmark.score(data, detections), "proposal_recall": recall}
+        return detections, recall
 
     def _detect(
         self, detector: Detector, data: DetectionData, shard: Shard, stopping: Callable[[], bool]
@@ -189,7 +203,7 @@ class DetectionTask:
             rows.append(np.column_stack([places, detections.classes, detections.scores, detections.boxes]))
             counts[0] += (iou(objects, proposals) >= RECALL_OVERLAP).any(axis=1).sum()
             if len(self.pictures) < PICTURES:
-                self.pictures.append(draw_detections(image, detections, self.train.classes))
+                self.pictures.append(draw_detections(image, detections, detector.classes))
         return np.concatenate(rows), counts
 
     def recalibrate(self, model: FasterRCNN, state: State, stopping: Callable[[], bool] = never) -> None:
@@ -203,8 +217,13 @@ class DetectionTask:
         """The scores on all validation photos, as ``result.json`` has them."""
         if self.validation is None:
             return {"val_examples": None, "val_split": None}
-        scores = self.score(Detector([model]), self.validation, model.distribute_strategy)
-        return {f"val_{name}": value for name, value in scores.items()} | {
-            "val_examples": len(self.validation),
-            "val_split": self.validation.name,
-        }
+        strategy = model.distribute_strategy
+        detections, recall = self._detections(Detector([model]), self.validation, strategy)
+        scores = {**self.benchmark.score(self.validation, detections), "proposal_recall": recall}
+        result: dict[str, Any] = {f"val_{name}": value for name, value in scores.items()}
+        result |= {"val_examples": len(self.validation), "val_split": self.validation.name}
+        if self.kept is not None:
+            before, _ = self._detections(Detector([self.kept]), self.validation, strategy)
+            classes = matched(self.validation.classes, self.kept.class_names)
+            result[KEPT_CLASSES] = before_and_after(self.validation, classes, before, detections)
+        return result

@@ -15,6 +15,7 @@ from keras_resnet.data.pipelines import Shard
 from keras_resnet.detection.boxes import Detections
 from keras_resnet.detection.faster_rcnn import LOSSES, FasterRCNN
 from keras_resnet.detection.sampling import PADDING
+from keras_resnet.detection.training.finished_detector import KEPT_CLASSES
 from keras_resnet.training.state import State
 from keras_resnet.training.task import Metrics
 
@@ -69,9 +70,12 @@ class DetectionReporter:
         existing = {name: value for name, value in values.items() if value >= 0}  # -1 without objects of that size
         scores = ", ".join(f"{name} {100 * value:.1f} %" for name, value in existing.items())
         recall = f"proposal recall at 300 {100 * result['val_proposal_recall']:.1f} %"
+        kept = result.get(KEPT_CLASSES, {})
+        changes = [f"{name} {100 * before:.1f} -> {100 * after:.1f} %" for name, (before, after) in kept.items()]
         monitored = f"{MONITORED:,}" if result["val_examples"] > MONITORED else "all"
         return [
             f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})",
+            *([f"AP50 of the classes it had, before -> after: {', '.join(changes)}"] if changes else []),
             f"best.keras was chosen on {monitored} of them; the line above is of last.keras",
         ]
 
