@@ -20,6 +20,7 @@ from .detector import Detector as Detector, Options as Options, pyramid_scales a
 from .detector_file import load_detector as load_detector
 from .detector_specs import ImageSize as ImageSize, Proposals as Proposals, RegionHead as RegionHead
 from .faster_rcnn import FasterRCNN as FasterRCNN
+from .kerascv import from_kerascv as from_kerascv, kerascv_backbone as kerascv_backbone, to_kerascv as to_kerascv
 from .roi_pooling import roi_align as roi_align, roi_max_pool as roi_max_pool
 from .scoring import (
     BENCHMARKS as BENCHMARKS,

@@ -65,6 +65,16 @@ def from_network(network: Network, frozen: str | None = "conv2", head: HeadName 
         InputError: a CIFAR network, which has no stride 16, or a model or head of another kind.
     """
     one_of("head", head, tuple(HEADS))
+    whole, left = without_classifier(network)
+    return _with_head(whole, head, preprocessing_of(network), frozen, left)
+
+
+def without_classifier(network: Network) -> tuple[Network, dict[str, tuple[int, ...]]]:
+    """A copy of ``network`` for images of any size without its classifier, and the shapes of what is left, by name.
+
+    Raises:
+        InputError: a CIFAR network, or a model of another kind.
+    """
     spec = getattr(network, "spec", None)
     if spec is None:
         raise InputError(f"A detector needs a network of keras_resnet as its backbone, not this {network.name}.")
@@ -75,7 +85,7 @@ def from_network(network: Network, frozen: str | None = "conv2", head: HeadName 
     left = {name: array.shape for name, array in arrays.items() if is_classifier(name)}
     taken = {name: array for name, array in arrays.items() if name not in left}
     weights.assign_arrays(whole, taken, network.name)
-    return _with_head(whole, head, preprocessing_of(network), frozen, left)
+    return whole, left
 
 
 def _with_head(

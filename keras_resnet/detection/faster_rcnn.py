@@ -20,6 +20,7 @@ from keras_resnet.detection.detector_specs import (
 )
 from keras_resnet.detection.level_pooling import pool_from_levels
 from keras_resnet.detection.losses import BOX_WEIGHTS, proposal_losses, region_losses
+from keras_resnet.detection.output_layers import box_predictor, proposal_network
 from keras_resnet.detection.roi_pooling import POOLING
 from keras_resnet.detection.sampling import sample_anchors, sample_regions
 from keras_resnet.detection.suppression import Level, clip_boxes, propose
@@ -101,9 +102,9 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
             make_anchors(1, 1, stride, level, proposals.ratios).reshape(-1, 4)
             for stride, level in zip(self.strides, scales, strict=True)
         )
-        self.rpn = _proposal_network(self.shared.outputs[0].shape[-1], len(self.cell_anchors[0]), backbone.rpn_channels)
+        self.rpn = proposal_network(self.shared.outputs[0].shape[-1], len(self.cell_anchors[0]), backbone.rpn_channels)
         width = self.head.output.shape[-1] * (2 if region_head.context else 1)
-        self.box_predictor = _box_predictor(width, len(self.class_names))
+        self.box_predictor = box_predictor(width, len(self.class_names))
         self.transfer = backbones.transfer_report(self, backbone)
         parts = {"shared": [self.shared], "proposals": [self.rpn], "regions": [self.head, self.box_predictor]}
         for layer in (layer for part, layers in parts.items() if part not in learn for layer in layers):
@@ -296,26 +297,3 @@ def _joined(levels: Sequence[Level]) -> tuple[Tensor, Tensor, Tensor]:
         return levels[0][:3]
     anchors, scores, deltas, _ = zip(*levels, strict=True)
     return tf.concat(anchors, axis=0), tf.concat(scores, axis=1), tf.concat(deltas, axis=1)
-
-
-def _proposal_network(channels: int, anchors: int, width: int) -> keras.Model:
-    """A 3x3 convolution and two sibling 1x1 convolutions: objectness and box deltas (Ren et al. 2015, Sec. 3.1)."""
-    features = keras.Input((None, None, channels))
-    conv = keras.layers.Conv2D(width, 3, padding="same", activation="relu", name="rpn_conv", **_random(0.01))
-    x = conv(features)
-    scores = keras.layers.Conv2D(anchors, 1, dtype="float32", name="rpn_scores", **_random(0.01))(x)
-    deltas = keras.layers.Conv2D(4 * anchors, 1, dtype="float32", name="rpn_deltas", **_random(0.01))(x)
-    return keras.Model(features, [scores, deltas], name="rpn")
-
-
-def _box_predictor(width: int, classes: int) -> keras.Model:
-    """The sibling class and box layers (Girshick 2015, Sec. 2.1)."""
-    features = keras.Input((width,))
-    logits = keras.layers.Dense(classes + 1, dtype="float32", name="class_scores", **_random(0.01))(features)
-    deltas = keras.layers.Dense(4 * classes, dtype="float32", name="box_deltas", **_random(0.001))(features)
-    return keras.Model(features, [logits, deltas], name="outer")  # as files have it
-
-
-def _random(deviation: float) -> dict[str, keras.initializers.Initializer]:
-    """Zero-mean Gaussian initial weights; each layer has an initializer of its own."""
-    return {"kernel_initializer": keras.initializers.RandomNormal(stddev=deviation)}
