@@ -39,20 +39,21 @@ class Detect(Benchmark):
 
         keras.config.set_dtype_policy(self.precision)
         contestants = {head: self._contestant(head) for head in self.head}
+        clocks = (time.perf_counter, time.process_time)
         seconds = {head: {name: [] for name in turns} for head, (_, _, turns) in contestants.items()}
         for _ in range(1 + self.rounds):
             for head, (_, _, turns) in contestants.items():
                 for name, turn in turns.items():
-                    start = time.perf_counter()
+                    start = [clock() for clock in clocks]
                     turn()
-                    seconds[head][name].append(time.perf_counter() - start)
-        times = {  # the first turn compiles
-            head: {name: float(np.median(values[1:])) for name, values in turns.items()}
+                    seconds[head][name].append(np.subtract([clock() for clock in clocks], start))
+        times = {  # wall and processor seconds; the first turn compiles
+            head: {name: np.median(values[1:], axis=0) for name, values in turns.items()}
             for head, turns in seconds.items()
         }
         tables = []
         for head, (model, memory, _) in contestants.items():
-            tables += self._tables(head, model, times[head], memory)
+            tables += self._tables(head, model, {name: float(wall) for name, (wall, _) in times[head].items()}, memory)
         if len(self.head) > 1:
             tables.append(self._heads(times))
         write_tables(self.json, tables, precision=self.precision)
@@ -139,16 +140,16 @@ class Detect(Benchmark):
         print()
         return [step_table, image_table]
 
-    def _heads(self, times: dict[HeadName, dict[str, float]]) -> Table:
-        """The heads beside each other; ratios are to the first one."""
-        columns = ("training steps a second", "ratio", "one image, s", "speed")
+    def _heads(self, times: dict[HeadName, dict[str, np.ndarray]]) -> Table:
+        """The heads beside each other, in processor seconds, which exclude the time of other processes."""
+        columns = ("a training step, processor s", "speed", "one image, processor s", "speed of it")
         table = Table("heads", ("head", *columns))
         table.print_header()
-        first = times[self.head[0]]
-        for head, own in times.items():
-            rate, speed = (first[part] / own[part] for part in ("training step", "one image"))
-            step, image = 1 / own["training step"], own["one image"]
-            table.add(head, f"{step:.3f}", f"{rate:.2f}", f"{image:.3f}", f"{speed:.2f}")
+        for head, parts in times.items():
+            cells = []
+            for part in ("training step", "one image"):
+                cells += [f"{parts[part][1]:.2f}", f"{times[self.head[0]][part][1] / parts[part][1]:.2f}"]
+            table.add(head, *cells)
         return table
 
     def _batch(self):

@@ -7,9 +7,7 @@ from keras_resnet.detection import Detections
 from keras_resnet.detection.tiles import tiles_of, whole_objects
 
 
-@pytest.mark.parametrize(
-    ("width", "height", "side"), [(1000, 700, 300), (301, 300, 300), (5000, 120, 640), (97, 96, 64)]
-)
+@pytest.mark.parametrize(("width", "height", "side"), [(1000, 700, 300), (301, 300, 300), (5000, 120, 640)])
 def test_every_object_smaller_than_the_overlap_is_whole_in_a_square(width, height, side, rng):
     whole, *squares = tiles_of(width, height, side)
     assert whole == (0, 0, width, height)
