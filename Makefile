@@ -1,4 +1,4 @@
-# make demo, make quick, make test, make slow, make peers: each sets up .venv first and finds it ready the second time.
+# make demo, make quick, make test, make slow, make peers, make docs: each sets up .venv first and finds it ready the second time.
 # make demo EXTRAS=gpu installs CUDA's libraries too; extras are those of pyproject.toml, with commas between them.
 PYTHON ?= python3
 EXTRAS ?=
@@ -14,7 +14,7 @@ NUMERIC := $(wildcard $(addprefix tests/,layers weights evaluation analysis theo
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10  # files in order, the small ones last
 
-.PHONY: demo quick test slow numeric reliability peers lint clean
+.PHONY: demo quick test slow numeric reliability peers docs lint clean
 
 demo: .venv/installed
 	$(BIN)/python recipes/imagenet.py
@@ -40,6 +40,9 @@ reliability: .venv/installed  # hostile and damaged input: the table of docs/rel
 peers: .venv/installed-peers
 	$(BIN)/python -m pytest -m peers
 
+docs: .venv/installed  # the pages of docs/ and the reference of the package, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -59,4 +62,4 @@ lint: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache

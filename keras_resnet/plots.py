@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-FIG6_LIMIT = 20  # percent: the upper end of the vertical axis of the paper's Fig. 6
 PHOTOS_IN_A_ROW = 4
 BOX_COLORS = (
     *("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#800000", "#808000", "#000075"),
@@ -31,7 +30,7 @@ def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    highest = FIG6_LIMIT
+    highest = 0.0
     for number, (name, rows) in enumerate(runs.items()):
         for split, style in (("train", {"linestyle": "--", "linewidth": 1}), ("validation", {"linewidth": 2.2})):
             points = [(row["step"], row["error"]) for row in rows if row["split"] == split]
@@ -43,7 +42,7 @@ def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
                 highest = max(highest, sorted(error for _, error in points)[-max(1, len(points) // 10)])
     axes.set_xlabel("step")
     axes.set_ylabel("error (%)")
-    axes.set_ylim(0, min(100, highest * 1.1))
+    axes.set_ylim(0, min(100, highest * 1.1) or 1)
     axes.grid(alpha=0.3)
     if runs and any(runs.values()):
         axes.legend(frameon=False)

@@ -41,12 +41,17 @@ def prefer_onednn() -> None:
 
 def say_if_onednn_is_off() -> None:
     """Log a warning if TensorFlow is already imported and has left oneDNN's kernels off by default."""
+    if ONEDNN not in os.environ and "AVX2" in instruction_sets() and onednn_is_on() is False:
+        logging.getLogger("keras_resnet").warning(LEFT_OFF)
+
+
+def onednn_is_on() -> bool | None:
+    """Whether TensorFlow uses oneDNN's kernels; None if this TensorFlow does not tell."""
     try:
         from tensorflow.python.util import _pywrap_util_port as port
-    except ImportError:  # there is no public name for it; without this one, nothing is logged
-        return
-    if ONEDNN not in os.environ and "AVX2" in instruction_sets() and not port.IsMklEnabled():
-        logging.getLogger("keras_resnet").warning(LEFT_OFF)
+    except ImportError:  # there is no public name for it
+        return None
+    return port.IsMklEnabled()
 
 
 def advice_on(precision: str) -> str | None:

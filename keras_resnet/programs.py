@@ -25,7 +25,7 @@ TOOLS = {  # more groups; a tool in none of them is among the other tools
         *("classify", "embed", "detect", "localize", "export", "convert_weights"),
     ),
     "Look into": ("inspect_data", "analyze", "table1", "report", "paper_map"),
-    "Prepare and run": ("make_records", "launch_local", "campaign"),
+    "Prepare and run": ("make_records", "launch_local", "campaign", "info"),
     "Measure": ("benchmark", "scaling", "crash_test"),
 }
 

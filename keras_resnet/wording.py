@@ -1,4 +1,4 @@
-"""Counts as sentences have them."""
+"""Counts and times as sentences have them."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -10,3 +10,10 @@ def counted(count: int, noun: str) -> str:
 def are(count: int) -> str:
     """``is`` or ``are``."""
     return "is" if count == 1 else "are"
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min`` or ``3.2 h``."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"

@@ -86,11 +86,11 @@ class Near:
         encoded = [augment.read_photo(path) for path in self.photos]
         model = keras_resnet.load_model(stored.model)
         views = [augment.center_view(photo, input_size(model), model.preprocessing.crop).numpy() for photo in encoded]
-        own = embeddings.embedder(model)(model.preprocessing(np.stack(views)), training=False).numpy()
-        if own.shape[1] != stored.features.shape[1]:
+        queries = embeddings.embedder(model)(model.preprocessing(np.stack(views)), training=False).numpy()
+        if queries.shape[1] != stored.features.shape[1]:
             raise InputError(f"{stored.model} is not what {self.features} was made with: write the features again.")
-        similarities, positions = embeddings.nearest(stored, own, self.count)
-        near_copies = embeddings.near_copies_of(stored, own)
+        similarities, positions = embeddings.nearest(stored, queries, self.count)
+        near_copies = embeddings.near_copies_of(stored, queries)
         answers = []
         for number, path in enumerate(self.photos):
             is_same = stored.hashes == embeddings.hash_of(encoded[number])

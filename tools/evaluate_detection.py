@@ -169,7 +169,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, str]:
 
 
 def _percent(value: float, limits: tuple[float, float], sign: str = "") -> str:
-    number, low, high = (f"{100 * each:{sign}.1f}" for each in (value, *limits))
+    number, low, high = (f"{100 * part:{sign}.1f}" for part in (value, *limits))
     return f"{number} ({low} to {high})"
 
 

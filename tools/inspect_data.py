@@ -37,12 +37,12 @@ class InspectData:
         sets = found_detection_sets(self.data)
         if sets is not None:
             self.division.refuse_if_given(self.data)
-            found = inspection.inspect_boxes(sets)
+            findings = inspection.inspect_boxes(sets)
         else:
-            found = inspection.inspect_photos(open_data(self.data, None, self.division))
-        data = inspection.write_inspection(found, self.out)
-        print(f"{found.name}: {found.summary}\n")
-        print("\n".join(f"- {sentence}" for sentence in found.advice))
+            findings = inspection.inspect_photos(open_data(self.data, None, self.division))
+        data = inspection.write_inspection(findings, self.out)
+        print(f"{findings.name}: {findings.summary}\n")
+        print("\n".join(f"- {sentence}" for sentence in findings.advice))
         print(f"\n{self.out} shows it, and {data} has it as data")
 
 

@@ -64,11 +64,11 @@ class Localize:
         probable = localization.probabilities(classifiers, data)
         self.out.mkdir(parents=True, exist_ok=True)
         answers = []
-        for (photo, image), own in zip(detection.read_photos(data), probable, strict=True):
-            detections = localizer(image, localization.top_classes(own[None])[0], photo.file)
+        for (photo, image), scores in zip(detection.read_photos(data), probable, strict=True):
+            detections = localizer(image, localization.top_classes(scores[None])[0], photo.file)
             picture = Image.fromarray(detection.draw_detections(image, detections, data.classes, min_score=0.0))
             write_whole(self.out / f"{photo.id}.png", lambda part, picture=picture: picture.save(part, format="PNG"))
-            answers.append({"photo": str(photo.file), "answers": _listed(detections, own, data.classes)})
+            answers.append({"photo": str(photo.file), "answers": _listed(detections, scores, data.classes)})
             listed = ", ".join(f"{answer['class']} {answer['probability']:.2f}" for answer in answers[-1]["answers"])
             print(f"{photo.file}: {listed}")
         text = json.dumps(answers, indent=1)

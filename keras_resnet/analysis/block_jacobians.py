@@ -43,7 +43,8 @@ def conditioning(model: keras.Model, image: np.ndarray, steps: int = 30, probes:
     Args:
         model: a network of this package, looped or not; it is applied in inference, with the moving statistics.
         image: a preprocessed image ``[height, width, channels]``.
-        steps, probes: of the quadrature, see :func:`keras_resnet.analysis.lanczos.spectrum`.
+        steps: of the quadrature, see :func:`keras_resnet.analysis.lanczos.spectrum`.
+        probes: random starting vectors of the quadrature.
     """
     x = tf.constant(np.asarray(image)[None], tf.float32)
     rows: list[Conditioning] = []

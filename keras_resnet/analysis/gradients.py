@@ -152,7 +152,8 @@ class GradientWatch(keras.callbacks.Callback):
     """Records gradient norms by stage and update/weight ratios on fixed images, every ``every`` steps of ``fit``.
 
     Args:
-        images, labels: the examples whose loss is differentiated, as :class:`Loss` takes them.
+        images: those whose loss is differentiated, as :class:`Loss` takes them.
+        labels: of the images, as :class:`Loss` takes them.
         every: steps between records.
         batch_size: images in one pass; batch normalization uses the statistics of each batch.
 

@@ -71,8 +71,8 @@ def open_table(file: Path, division: Division = BY_SHARE) -> Data:
 
     def opened(part: str) -> Split:
         files, left_out = readable()
-        own = np.array([table.parts[os.fsdecode(path)] == part for path in files["path"]], bool)
-        split = _split(file.parent, part, files[own])
+        of_part = np.array([table.parts[os.fsdecode(path)] == part for path in files["path"]], bool)
+        split = _split(file.parent, part, files[of_part])
         return replace(split, left_out=left_out) if part == "train" else split
 
     openers = {part: functools.partial(opened, part) for part in dict.fromkeys(table.parts.values())}

@@ -41,7 +41,9 @@ def images_in(folder: Path, directories: Sequence[str]) -> np.ndarray:
         InputError: more than 20 % of the files do not decode.
     """
     paths = [sorted_out(files_below(folder / directory))[0] for directory in directories]
-    names = [[os.fsencode(os.path.join(d, path)) for path in each] for d, each in zip(directories, paths, strict=True)]
+    names = [
+        [os.fsencode(os.path.join(d, path)) for path in names] for d, names in zip(directories, paths, strict=True)
+    ]
     return whole_of(folder, names)[0]
 
 
@@ -55,7 +57,7 @@ def whole_of(folder: Path, paths: Sequence[Paths], which: str = "") -> tuple[np.
     """
 
     def listed():
-        return np.concatenate([_rows(folder, each, number) for number, each in enumerate(paths)])
+        return np.concatenate([_rows(folder, names, number) for number, names in enumerate(paths)])
 
     return _whole(folder, scan_file(folder, which), listed)
 

@@ -97,7 +97,7 @@ class ByClass:
         matrix = self.matrix
         right, photos, answers = (values.tolist() for values in (matrix.diagonal(), matrix.sum(1), matrix.sum(0)))
         rows = zip(self.classes, right, photos, answers, strict=True)
-        return [ClassResult(name, Share(hit, own), Share(hit, called)) for name, hit, own, called in rows]
+        return [ClassResult(name, Share(hit, count), Share(hit, called)) for name, hit, count, called in rows]
 
     @property
     def balanced_error(self) -> float:

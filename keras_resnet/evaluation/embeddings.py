@@ -168,8 +168,8 @@ def near_copies(embeddings: Embeddings, similarity: float = COPIES) -> list[tupl
     distances, positions = index.radius_neighbors(radius=1 - similarity)  # each photo's, but not itself
     pairs = [
         (first, int(second), 1 - float(distance))
-        for first, (others, own) in enumerate(zip(positions, distances, strict=True))
-        for second, distance in zip(others, own, strict=True)
+        for first, (others, apart) in enumerate(zip(positions, distances, strict=True))
+        for second, distance in zip(others, apart, strict=True)
         if first < second
     ]
     return sorted(pairs, key=lambda pair: -pair[2])
@@ -182,7 +182,7 @@ def near_copies_of(embeddings: Embeddings, features: np.ndarray, similarity: flo
     whitened = _whitening(embeddings)
     similarities = cosine_similarity(whitened(features), whitened(embeddings.features))
     order = np.argsort(-similarities, axis=1, kind="stable")
-    return [places[own[places] >= similarity] for places, own in zip(order, similarities, strict=True)]
+    return [places[alike[places] >= similarity] for places, alike in zip(order, similarities, strict=True)]
 
 
 def _whitening(embeddings: Embeddings) -> Callable[[np.ndarray], np.ndarray]:

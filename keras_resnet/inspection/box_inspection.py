@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,9 +12,12 @@ from keras_resnet.detection.boxes import area, iou
 from keras_resnet.detection.data import DetectionData, DetectionSets, content_hashes
 from keras_resnet.detection.detector_specs import Proposals
 from keras_resnet.errors import InputError
-from keras_resnet.inspection.inspection_page import Inspection, encoded, paragraph
-from keras_resnet.reporting.markup import figure, html_table
+from keras_resnet.inspection.inspection_page import Inspection, encoded
+from keras_resnet.reporting.markup import figure, fragment, html_table, joined
 from keras_resnet.wording import are, counted
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 SHORTER, LONGER = 600, 1000  # pixels: how large a detector sees a photo
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, np.inf)}  # square pixels: COCO's
@@ -117,12 +120,12 @@ def _part_content(part: DetectionData, rows: _Boxes) -> dict[str, Any]:
     beyond = _beyond(part)
     by_class = {}
     for number, name in enumerate(part.classes):
-        own = rows.classes == number
+        of_class = rows.classes == number
         by_class[name] = {
-            "boxes": int(own.sum()),
-            "photos": len(np.unique(rows.photos[own])),
-            **{size: int((own & (areas >= low) & (areas < high)).sum()) for size, (low, high) in SIZES.items()},
-            "far_from_anchors": int((own & (overlaps < MATCHED)).sum()),
+            "boxes": int(of_class.sum()),
+            "photos": len(np.unique(rows.photos[of_class])),
+            **{size: int((of_class & (areas >= low) & (areas < high)).sum()) for size, (low, high) in SIZES.items()},
+            "far_from_anchors": int((of_class & (overlaps < MATCHED)).sum()),
         }
     return {
         "photos": len(part),
@@ -210,26 +213,26 @@ def _named(names: list[str]) -> str:
     )
 
 
-def _sections(parts, rows, contents, classes) -> list[tuple[str, str, str]]:
+def _sections(parts, rows, contents, classes) -> "list[tuple[str, str, Markup]]":
     header = ("class", "boxes", "photos", *SIZES, "far from anchors")
     sections = []
     for name, part in parts.items():
         classes_of_part = contents[name]["classes"].items()
         table = html_table(header, [(class_name, *about.values()) for class_name, about in classes_of_part])
         words = "Sizes are COCO's: below 32², below 96² square pixels, and above. Far from anchors: no overlap of 50 %."
-        sections.append((f"{name}-classes", f"Boxes of {name} by class", paragraph(words) + table))
+        sections.append((f"{name}-classes", f"Boxes of {name} by class", joined([fragment("paragraph", words), table])))
         sections.append((f"{name}-photos", f"Photos of {name}", _sheet(part, rows[name])))
     return sections
 
 
-def _sheet(part: DetectionData, rows: _Boxes) -> str:
+def _sheet(part: DetectionData, rows: _Boxes) -> "Markup":
     """Photos with their boxes: first those of rare classes."""
     counts = Counter(rows.classes.tolist())
     rarest = sorted(
         (min((counts[int(c)] for c in photo.objects.classes), default=len(rows.boxes) + 1), i)
         for i, photo in enumerate(part.photos)
     )
-    drawn = [paragraph("The photos of the rarest classes first.")]
+    drawn = [fragment("paragraph", "The photos of the rarest classes first.")]
     for _, i in rarest[:DRAWN]:
         photo = part.photos[i]
         try:
@@ -240,4 +243,4 @@ def _sheet(part: DetectionData, rows: _Boxes) -> str:
         names = [part.classes[c] for c in photo.objects.classes]
         image = plots.boxes(picture[::step, ::step], photo.objects.boxes / step, names, photo.objects.classes)
         drawn.append(figure(encoded(image), f"{photo.file}: {len(names)} boxes", "jpeg"))
-    return "".join(drawn)
+    return joined(drawn)

@@ -45,8 +45,8 @@ def facts_of(files: Sequence[str]) -> PhotoFacts:
     import tqdm
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        looks = threads.map(_look, files)
-        rows = list(tqdm.tqdm(looks, desc="looking", total=len(files), unit=" photos", disable=None, leave=False))
+        facts = threads.map(_facts, files)
+        rows = list(tqdm.tqdm(facts, desc="looking", total=len(files), unit=" photos", disable=None, leave=False))
     heights, widths, kinds, turned, grey, hashes, thumbs = zip(*rows, strict=True) if rows else ((),) * 7
     return PhotoFacts(
         np.array(heights, np.int64),
@@ -80,7 +80,7 @@ def small_picture(encoded: bytes, side: int) -> Image.Image:
     return Image.fromarray(viewing.turned(np.asarray(picture), orientation).numpy())
 
 
-def _look(file: str) -> tuple:
+def _facts(file: str) -> tuple:
     try:
         encoded, _ = read_regular(file)
         height, width, kind = viewing.viewed_size(encoded)

@@ -1,19 +1,21 @@
 """An inspection as one HTML page and as JSON."""
 
 import datetime
-import html
 import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from keras_resnet.files import write_whole
-from keras_resnet.reporting.markup import document, html_list
+from keras_resnet.reporting.markup import document, fragment, html_list
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 QUALITY = 82  # of the JPEGs in a page
 
@@ -34,12 +36,12 @@ class Inspection:
     summary: str
     advice: Sequence[str]
     content: dict[str, Any]
-    sections: Sequence[tuple[str, str, str]]
+    sections: "Sequence[tuple[str, str, Markup]]"
 
 
 def write_inspection(inspection: Inspection, page: Path) -> Path:
     """Write ``page``, an HTML file, and the JSON file beside it, whose path is returned."""
-    nothing = "<p>Nothing was found that needs to be put right.</p>"
+    nothing = fragment("paragraph", "Nothing was found that needs to be put right.")
     words = html_list(inspection.advice) if inspection.advice else nothing
     sections = [("advice", "What to do", words), *inspection.sections]
     today = datetime.date.today().isoformat()
@@ -47,16 +49,11 @@ def write_inspection(inspection: Inspection, page: Path) -> Path:
     content = {"name": inspection.name, "summary": inspection.summary, "advice": list(inspection.advice)}
     content |= inspection.content
     page.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(page, lambda part: part.write_text(text, encoding="utf-8"))
+    write_whole(page, lambda file: file.write_text(text, encoding="utf-8"))
     data = page.with_suffix(".json")
     plain = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    write_whole(data, lambda part: part.write_text(plain, encoding="utf-8"))
+    write_whole(data, lambda file: file.write_text(plain, encoding="utf-8"))
     return data
-
-
-def paragraph(text: str) -> str:
-    """A paragraph of HTML."""
-    return f"<p>{html.escape(text)}</p>"
 
 
 def jpeg(rows: Sequence[Sequence[Image.Image]], side: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -11,10 +11,13 @@ from keras_resnet import plots
 from keras_resnet.data import Data, augment
 from keras_resnet.data.reading import read_regular
 from keras_resnet.inspection.facts import PhotoFacts, small_picture
-from keras_resnet.inspection.inspection_page import Inspection, jpeg, paragraph
+from keras_resnet.inspection.inspection_page import Inspection, jpeg
 from keras_resnet.inspection.photo_advice import advice_on
 from keras_resnet.inspection.photo_rows import Photos, photos_of
-from keras_resnet.reporting.markup import figure, html_list, html_table
+from keras_resnet.reporting.markup import figure, fragment, html_list, html_table, joined
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 IN_A_SHEET, SIDE = 8, 112  # photos of a class, and pixels
 MAX_SHEETS = 60  # classes
@@ -51,7 +54,7 @@ def _quantiles(facts: PhotoFacts) -> dict[str, list[float]]:
     return {name: np.quantile(numbers, list(QUANTILES.values())).round(2).tolist() for name, numbers in values.items()}
 
 
-def _sections(photos: Photos, content: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _sections(photos: Photos, content: dict[str, Any]) -> "list[tuple[str, str, Markup]]":
     counts = photos.counts
     rows = [(name, *(f"{numbers[i]:,}" for numbers in counts.values())) for i, name in enumerate(photos.classes)]
     drawn = io.BytesIO()
@@ -74,33 +77,33 @@ def _sections(photos: Photos, content: dict[str, Any]) -> list[tuple[str, str, s
     return [*sections, ("sheets", "Photos as the network sees them", _sheets(photos))]
 
 
-def _copy_sheet(photos: Photos, groups: list[list[int]]) -> str:
+def _copy_sheet(photos: Photos, groups: list[list[int]]) -> "Markup":
     more = f" These are the first {MAX_SHOWN} of {len(groups):,}." if len(groups) > MAX_SHOWN else ""
-    shown = [paragraph(f"Each row is one group.{more}")]
+    shown = [fragment("paragraph", f"Each row is one group.{more}")]
     for group in groups[:MAX_SHOWN]:
         chosen = group[:IN_A_SHEET]
         words = "; ".join(f"{photos.names[i]} ({photos.parts[i]})" for i in chosen)
         pictures = [small_picture(read_regular(photos.files[i])[0], SIDE) for i in chosen]
         shown.append(figure(jpeg([pictures], SIDE), words, "jpeg"))
-    return "".join(shown)
+    return joined(shown)
 
 
-def _sheets(photos: Photos) -> str:
+def _sheets(photos: Photos) -> "Markup":
     counts = np.bincount(photos.labels, minlength=len(photos.classes))
     words = "Above as a viewer shows them; below one training view of each: scaled, cropped, mirrored and coloured."
     order = np.arange(len(counts))
     if len(order) > MAX_SHEETS:
         order = np.argsort(counts, kind="stable")[:MAX_SHEETS]
         words += f" These are the {MAX_SHEETS} smallest classes."
-    shown = [paragraph(words)]
+    shown = [fragment("paragraph", words)]
     for label in order:
-        own = np.flatnonzero(photos.labels == label)
-        chosen = own[np.linspace(0, len(own) - 1, min(IN_A_SHEET, len(own))).round().astype(int)]
+        of_class = np.flatnonzero(photos.labels == label)
+        chosen = of_class[np.linspace(0, len(of_class) - 1, min(IN_A_SHEET, len(of_class))).round().astype(int)]
         contents = [read_regular(photos.files[i])[0] for i in chosen]
         whole = [small_picture(content, SIDE) for content in contents]
         views = [_training_view(content, number) for number, content in enumerate(contents)]
-        shown.append(figure(jpeg([whole, views], SIDE), f"{photos.classes[label]}, {len(own):,} photos", "jpeg"))
-    return "".join(shown)
+        shown.append(figure(jpeg([whole, views], SIDE), f"{photos.classes[label]}, {len(of_class):,} photos", "jpeg"))
+    return joined(shown)
 
 
 def _training_view(encoded: bytes, number: int) -> Image.Image:

@@ -60,9 +60,9 @@ def photos_of(data: Data) -> Photos:
     for part, split in splits.items():
         if split.files is None or split.folder is None:
             raise InputError(f"{data.name} has no photos in files of their own: give a folder or a list of photos.")
-        own = [split.photo(position) for position in range(len(split))]
-        files += own
-        names += [str(Path(file).relative_to(split.folder)) for file in own]
+        photos = [split.photo(position) for position in range(len(split))]
+        files += photos
+        names += [str(Path(file).relative_to(split.folder)) for file in photos]
         parts += [PARTS[part]] * len(split)
         labels.append(split.files["directory"])
         keys.append(content_keys(split.folder, split.files))

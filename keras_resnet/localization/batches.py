@@ -123,11 +123,11 @@ def region_batches(
         def region(photo, place):
             return regions[photo, place]
 
-        own = tf.numpy_function(region, [position, number % count], tf.float32, stateful=False)
-        own = tf.ensure_shape(own, [4])[None]
-        image = warp(picture, own, size)[0]
+        chosen = tf.numpy_function(region, [position, number % count], tf.float32, stateful=False)
+        chosen = tf.ensure_shape(chosen, [4])[None]
+        image = warp(picture, chosen, size)[0]
         draws = tf.random.stateless_uniform([], augment.fold(image_seed, 0)) < 0.5
-        boxes = tf.concat([own, objects.boxes[position]], axis=0)
+        boxes = tf.concat([chosen, objects.boxes[position]], axis=0)
         image, boxes = mirrored(draws, image, boxes, tf.cast(tf.shape(picture)[1], tf.float32))
         image = preprocessing(image, augment.colour_shift(augment.fold(image_seed, 1)))
         return image, boxes[0], *objects.padded(boxes[1:]), objects.classes[position]

@@ -111,8 +111,8 @@ def _photo(file: Path, annotation: Path, ids: tuple[str, ...], repairs: BoxRepai
     if not len(objects.boxes):
         raise _Unusable("photos without boxes in their XML file", annotation)
     if folder in ids:  # a training photo's class is its folder's
-        own = objects.classes == ids.index(folder)
-        if not own.any():
+        of_folder = objects.classes == ids.index(folder)
+        if not of_folder.any():
             raise _Unusable("photos with boxes of another class alone", annotation)
-        objects = objects.select(own)
+        objects = objects.select(of_folder)
     return replace(photo, objects=objects)

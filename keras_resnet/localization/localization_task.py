@@ -113,12 +113,12 @@ class LocalizationTask:
     ) -> Metrics:
         """The error with the true class on ``data``; each worker looks at its share, and has that of all photos."""
         shard = Shard(worker_index(strategy), worker_count(strategy))
-        rows = together(strategy, lambda: self._look(localizer, data, shard, stopping))
+        rows = together(strategy, lambda: self._mistakes(localizer, data, shard, stopping))
         if stopping():
             return {}
         return {"error": 100 * float(np.mean(gathered(strategy, rows)))}
 
-    def _look(self, localizer: Localizer, data: DetectionData, shard: Shard, stopping) -> np.ndarray:
+    def _mistakes(self, localizer: Localizer, data: DetectionData, shard: Shard, stopping) -> np.ndarray:
         """Which photos of a share are wrong, float64 ``[photos, 1]``; one that is lost is."""
         wrong = []
         for position, image in read_share(data, shard, functools.partial(missed, data)):

@@ -77,11 +77,11 @@ class Localizer:
         """For each class the best boxes ``[n, 4]`` over positions, scales and mirror images, and scores ``[n]``."""
         boxes, scores = [], []
         for network, candidates in self.rpns:
-            for look in looks(image, network, self.view):
-                outputs = candidates(look.pixels, np.asarray(classes, np.int32))
+            for view in views(image, network, self.view):
+                outputs = candidates(view.pixels, np.asarray(classes, np.int32))
                 seen, probabilities = (output.numpy() for output in outputs)
                 _check(network, photo, seen, probabilities)
-                boxes.append(look.in_photo(seen))
+                boxes.append(view.in_photo(seen))
                 scores.append(probabilities)
         joined, ranked = np.concatenate(boxes, axis=1), np.concatenate(scores, axis=1)
         best = np.argsort(-ranked, axis=1, kind="stable")[:, : self.count]
@@ -125,7 +125,7 @@ def merged(boxes: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 @dataclass(frozen=True)
-class Look:
+class PhotoView:
     """What a network sees of a photo.
 
     Fields:
@@ -149,7 +149,7 @@ class Look:
         return boxes / np.tile(self.factor, 2) + np.tile(self.corner, 2)
 
 
-def looks(image: np.ndarray, network: LocalizationNetwork, view: View) -> Iterator[Look]:
+def views(image: np.ndarray, network: LocalizationNetwork, view: View) -> Iterator[PhotoView]:
     """What ``network`` sees of ``image``, uint8 ``[height, width, 3]``, under ``view``."""
     size, preprocessing = network.size, network.preprocessing
     seen = []
@@ -164,7 +164,7 @@ def looks(image: np.ndarray, network: LocalizationNetwork, view: View) -> Iterat
     for pixels, corner, factor in seen:
         for mirrored in (False, True) if view.flips else (False,):
             shown = tf.reverse(pixels, [1]) if mirrored else pixels
-            yield Look(preprocessing(shown)[None], corner, factor, mirrored)
+            yield PhotoView(preprocessing(shown)[None], corner, factor, mirrored)
 
 
 def _candidates(network: LocalizationRPN, count: int) -> Callable:

@@ -100,7 +100,9 @@ class LocalizationRPN(LocalizationNetwork):
     of the image's class alone. Anchors that cross the border take part, since most of a 7 x 7 map's do.
 
     Args:
-        backbone, classes, size: as :class:`LocalizationNetwork` has them.
+        backbone: a classification network, or its feature maps.
+        classes: names in the order of the outputs.
+        size: side of the network's input, in pixels.
         shares: sides of the anchors, as shares of ``size``.
         ratios: of the anchors, height over width.
     """
@@ -137,8 +139,9 @@ class LocalizationRPN(LocalizationNetwork):
         labels, match = sample_anchors(anchors, boxes, object_status, None, draws, ANCHORS_LEARNED)
         _, chosen = tf.math.top_k(tf.cast(labels != LEFT_OUT, tf.int32), ANCHORS_LEARNED)
         labels, match = (tf.gather(part, chosen, batch_dims=1) for part in (labels, match))
-        own, kinds = tf.gather(features, chosen // len(self.cell_anchors), batch_dims=1), len(self.cell_anchors)
-        outputs = self.outputs_of.sampled(own, classes, chosen % kinds)
+        kinds = len(self.cell_anchors)
+        features = tf.gather(features, chosen // kinds, batch_dims=1)
+        outputs = self.outputs_of.sampled(features, classes, chosen % kinds)
         return self.losses_of(outputs, tf.gather(anchors, chosen), labels, match, boxes)
 
     def candidates(self, images: Tensor, classes: Tensor, count: int) -> Outputs:
@@ -171,7 +174,9 @@ class LocalizationRCNN(LocalizationNetwork):
     It learns from the RPN's boxes of the image's class: one that overlaps an object by half or more is positive.
 
     Args:
-        backbone, classes, size: as :class:`LocalizationNetwork` has them.
+        backbone: a classification network, or its feature maps.
+        classes: names in the order of the outputs.
+        size: side of the network's input, in pixels.
     """
 
     def __init__(

@@ -31,5 +31,5 @@ def one_class(data: DetectionData) -> DetectionData:
 
 def _of_largest(objects: Truths) -> Truths:
     boxes, classes = objects.boxes[~objects.ignored], objects.classes[~objects.ignored]
-    own = classes == classes[area(boxes).argmax()]
-    return Truths(boxes[own], classes[own])
+    of_largest = classes == classes[area(boxes).argmax()]
+    return Truths(boxes[of_largest], classes[of_largest])

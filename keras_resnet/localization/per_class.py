@@ -56,8 +56,8 @@ class PerClass(keras.layers.Layer):
 
         def convolved(kernel, bias):
             channels = kernel.shape[-1]
-            own = tf.reshape(tf.gather(kernel, classes), [images, -1, channels])
-            product = tf.matmul(features, own, transpose_b=True)
+            of_class = tf.reshape(tf.gather(kernel, classes), [images, -1, channels])
+            product = tf.matmul(features, of_class, transpose_b=True)
             return product + tf.reshape(tf.gather(bias, classes), [images, 1, -1])
 
         scores = convolved(self.score_kernel, self.score_bias)
@@ -76,10 +76,10 @@ class PerClass(keras.layers.Layer):
             float32 ``[images, sampled]`` and ``[images, sampled, 4]``.
         """
         features = tf.cast(features, tf.float32)
-        own = tf.stack([tf.broadcast_to(classes[:, None], tf.shape(anchors)), anchors], axis=-1)
-        scores = tf.reduce_sum(features * tf.gather_nd(self.score_kernel, own), axis=-1)
-        deltas = tf.linalg.matvec(tf.gather_nd(self.delta_kernel, own), features)
-        return scores + tf.gather_nd(self.score_bias, own), deltas + tf.gather_nd(self.delta_bias, own)
+        indices = tf.stack([tf.broadcast_to(classes[:, None], tf.shape(anchors)), anchors], axis=-1)
+        scores = tf.reduce_sum(features * tf.gather_nd(self.score_kernel, indices), axis=-1)
+        deltas = tf.linalg.matvec(tf.gather_nd(self.delta_kernel, indices), features)
+        return scores + tf.gather_nd(self.score_bias, indices), deltas + tf.gather_nd(self.delta_bias, indices)
 
     def get_config(self) -> dict[str, Any]:
         """What makes the same layer again."""

@@ -67,9 +67,11 @@ def extract(
     about = {"network": _digest(network), "photos": _hash(content_hashes(data).tobytes()), "count": count}
     _describe(folder / MANIFEST, about, shard)
     starts = range(0, len(data), PHOTOS)
-    own = starts[shard.index :: shard.workers]
-    with tqdm.tqdm(total=len(own) * PHOTOS, desc="proposals", unit=" photos", disable=None, leave=False) as progress:
-        for start in own:
+    assigned = starts[shard.index :: shard.workers]
+    with tqdm.tqdm(
+        total=len(assigned) * PHOTOS, desc="proposals", unit=" photos", disable=None, leave=False
+    ) as progress:
+        for start in assigned:
             path, part = _file(folder, start), data.select(range(start, min(start + PHOTOS, len(data))))
             if _stored(path, len(part)) is None:
                 boxes = _of_all(localizer, part)

@@ -96,7 +96,7 @@ def print_rows(networks: Networks, data: DetectionData, testing: Testing = Testi
     table = Table("rows", columns if data.annotated else ("row", "s/photo"))
     truths = [photo.objects for photo in data.photos]
     predicted = {
-        own: top_classes(probabilities(networks.classifiers[:own], data)) for own in _members(networks, chosen)
+        count: top_classes(probabilities(networks.classifiers[:count], data)) for count in _members(networks, chosen)
     }
     print(f"{data.name}: {len(data):,} photos\n")
     table.print_header()
@@ -104,8 +104,8 @@ def print_rows(networks: Networks, data: DetectionData, testing: Testing = Testi
     firsts: dict[int, np.ndarray] = {}
     for name in chosen:
         row = ROWS[name]
-        own = len(networks.classifiers) if row.ensemble else 1
-        classes = [t.classes[:1] for t in truths] if row.top == 1 else predicted[own]
+        members = len(networks.classifiers) if row.ensemble else 1
+        classes = [t.classes[:1] for t in truths] if row.top == 1 else predicted[members]
         answers, seconds = _answers(networks.localizer(row, testing.dense, testing.count), data, classes)
         rows.append({"row": name, "seconds": seconds})
         cells = []
@@ -137,8 +137,8 @@ def _members(networks: Networks, chosen: Sequence[RowName]) -> set[int]:
 def _answers(localizer: Localizer, data: DetectionData, classes) -> tuple[list[Detections], float]:
     """What is found in each photo for its classes, and the median seconds a photo took."""
     answers, seconds = [], []
-    for (photo, image), own in zip(read_photos(data), classes, strict=True):
+    for (photo, image), candidates in zip(read_photos(data), classes, strict=True):
         start = time.perf_counter()
-        answers.append(localizer(image, own, photo.file))
+        answers.append(localizer(image, candidates, photo.file))
         seconds.append(time.perf_counter() - start)
     return answers, float(np.median(seconds[WARMED:] or seconds))

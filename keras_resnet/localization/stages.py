@@ -87,7 +87,7 @@ class _Work:
 
 
 def _rpn(work: _Work) -> None:
-    own = replace(work.settings, workdir=work.folder / RPN, stages=STAGES, **OF_THE_RCNN)
+    settings = replace(work.settings, workdir=work.folder / RPN, stages=STAGES, **OF_THE_RCNN)
 
     def prepare(settings: LocalizationSettings) -> LocalizationTask:
         train = work.part("train", settings)
@@ -105,7 +105,7 @@ def _rpn(work: _Work) -> None:
             lambda model: Localizer([model]),
         )
 
-    work.train(own, prepare)
+    work.train(settings, prepare)
 
 
 def _extracted(work: _Work) -> Proposals:
@@ -119,7 +119,9 @@ def _extracted(work: _Work) -> Proposals:
 
 def _rcnn(work: _Work) -> None:
     rpn, proposals = work.earlier(RPN), _extracted(work)
-    own = replace(work.settings, workdir=work.folder / RCNN, stages=STAGES, steps=work.settings.rcnn_steps, epochs=None)
+    settings = replace(
+        work.settings, workdir=work.folder / RCNN, stages=STAGES, steps=work.settings.rcnn_steps, epochs=None
+    )
 
     def prepare(settings: LocalizationSettings) -> LocalizationTask:
         size, preprocessing = settings.region_size, preprocessing_of(work.network)
@@ -135,7 +137,7 @@ def _rcnn(work: _Work) -> None:
             lambda model: Localizer([rpn], [model], proposals=settings.proposals),
         )
 
-    work.train(own, prepare)
+    work.train(settings, prepare)
 
 
 def _test(work: _Work) -> None:

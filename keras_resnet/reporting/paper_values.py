@@ -37,6 +37,7 @@ TABLE_9 = {  # rows of tools/evaluate_detection.py; each includes the options of
     "multi-scale": "53.8 / 32.5",
     "ensemble": "59.0 / 37.4",
 }
+IMAGES = {"cifar10": 64_000 * 128, "imagenet2012": 600_000 * 256}  # that the paper trains on (Sec. 4.2 and 3.4)
 MULTIPLY_ADDS = {18: "1.8", 34: "3.6", 50: "3.8", 101: "7.6", 152: "11.3"}
 
 
@@ -52,3 +53,10 @@ def paper_error(data: str, model: str, shortcut: str | None) -> str:
         return f"{TABLE_2[model]} (Table 2, 10-crop)"
     errors = TABLE_3.get((model, shortcut)) or (TABLE_3.get((model, None)) if shortcut == spec.shortcut else None)
     return f"{errors.split()[0]} (Table 3, 10-crop)" if errors else ""
+
+
+def trained_as_published(settings: dict, steps: int) -> bool:
+    """Whether a run's error may stand beside the paper's: the same data, network, recipe and number of images."""
+    changed = settings.get("change") or settings.get("image_size") or settings.get("recipe", "paper") != "paper"
+    images = steps * (settings.get("batch_size") or 0)
+    return not changed and images >= IMAGES.get(settings["data"], float("inf"))

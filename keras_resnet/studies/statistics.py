@@ -27,7 +27,8 @@ def compare(first: Mapping[int, float], second: Mapping[int, float], comparisons
     pairs, it finds a difference in 6.4 to 6.9 % of the cases instead of 5 % (20,000 draws).
 
     Args:
-        first, second: the error in percent of each run, by seed; the seeds need not be the same.
+        first: the error in percent of each run of the first arm, by seed.
+        second: the same of the second arm; the seeds need not be the same.
         comparisons: how many intervals the study shows; each is widened so that all hold together at 95 % (Bonferroni).
 
     Returns:

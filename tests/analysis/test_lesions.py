@@ -21,12 +21,12 @@ def test_deletion_leaves_the_shortcut(rng, changes):
     images, labels = batch(rng, model, 40)
     lesions = analysis.Lesions(model, images, labels, batch_size=16)
     assert lesions.error() == pytest.approx(guesses_error(model, images, labels))
-    found = {each.block: each.error for each in lesions.deletions()}
-    assert list(found) == ["conv2_block1", "conv2_block2", "conv3_block1", "conv3_block2"]
+    errors = {each.block: each.error for each in lesions.deletions()}
+    assert list(errors) == ["conv2_block1", "conv2_block2", "conv3_block1", "conv3_block2"]
     if model.spec.unroll is False:
         return
     ends = ("2_bn/gamma", "2_bn/beta") if model.spec.placement == "original" else ("2_conv/kernel",)
-    for block, error in found.items():
+    for block, error in errors.items():
         before = model.get_weights()
         for variable in model.variables:
             if any(variable.path.endswith(f"{block}_{end}") for end in ends):
@@ -85,7 +85,7 @@ def test_the_gradients_of_all_paths_add_up_to_the_network_s(rng):
     """With one block, the gradients of branch and shortcut add up to the whole gradient."""
     model = tiny(rng, blocks=(1,), filters=(3,))
     images, labels = batch(rng, model, 3)
-    found = analysis.paths(model, images, labels, draws=1)
+    paths = analysis.paths(model, images, labels, draws=1)
     stem, block, head = analysis.split(model)
     x = stem.model(images, training=False)
     with tf.GradientTape() as tape:
@@ -101,9 +101,9 @@ def test_the_gradients_of_all_paths_add_up_to_the_network_s(rng):
     top = tape.gradient(losses, y).numpy()
     through_shortcut = top * (np.asarray(y) > 0)  # the ReLU behind the addition
     sizes = [np.mean(np.linalg.norm(g.reshape(3, -1), axis=1)) for g in (through_shortcut, whole - through_shortcut)]
-    np.testing.assert_allclose(found.gradients, sizes, rtol=1e-4)
-    np.testing.assert_allclose(found.shares, [0.5, 0.5])
-    assert found.effective_length == pytest.approx(sizes[1] / sum(sizes), rel=1e-4)
+    np.testing.assert_allclose(paths.gradients, sizes, rtol=1e-4)
+    np.testing.assert_allclose(paths.shares, [0.5, 0.5])
+    assert paths.effective_length == pytest.approx(sizes[1] / sum(sizes), rel=1e-4)
 
 
 def test_scores_that_are_not_finite_are_no_right_answers(rng):

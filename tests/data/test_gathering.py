@@ -32,15 +32,15 @@ def paths_of(split):
 
 
 def test_a_messy_folder_is_read_whole_and_nothing_is_left_out_in_silence(messy):
-    found = open_data(str(messy.folder))
-    assert found.classes == tuple(sorted(path.name for path in messy.folder.iterdir() if (path / "2023").exists()))
-    used = set(paths_of(found.train)) | set(paths_of(found.validation))
+    data = open_data(str(messy.folder))
+    assert data.classes == tuple(sorted(path.name for path in messy.folder.iterdir() if (path / "2023").exists()))
+    used = set(paths_of(data.train)) | set(paths_of(data.validation))
     everything = {path.relative_to(messy.folder).as_posix() for path in messy.folder.rglob("*") if path.is_file()}
     assert used == everything - set(messy.broken) - set(messy.others)
-    assert sum(each.count for each in left_out_of(found)) == len(messy.broken) + len(messy.others)
-    for split in (found.train, found.validation):
+    assert sum(each.count for each in left_out_of(data)) == len(messy.broken) + len(messy.others)
+    for split in (data.train, data.validation):
         for path, label in zip(paths_of(split), split.files["directory"], strict=True):
-            assert path.split("/")[0] == found.classes[label]
+            assert path.split("/")[0] == data.classes[label]
 
 
 def test_the_overview_counts_and_names(messy):
@@ -62,8 +62,8 @@ def test_a_folder_linked_into_itself_is_gone_through_once(pets):
     (pets / "cat" / "again").symlink_to(pets / "cat")
     (pets / "cat" / "deep" / "deeper").mkdir(parents=True)
     shutil.copyfile(pets / "cat" / "0.JPEG", pets / "cat" / "deep" / "deeper" / "x.JPEG")
-    found = list(gathering.files_below(pets / "cat"))
-    assert found == [*sorted(path for path in os.listdir(pets / "cat") if "." in path), "deep/deeper/x.JPEG"]
+    paths = list(gathering.files_below(pets / "cat"))
+    assert paths == [*sorted(path for path in os.listdir(pets / "cat") if "." in path), "deep/deeper/x.JPEG"]
 
 
 def test_a_flat_class_folder_is_listed_as_by_name(pets):
@@ -111,8 +111,8 @@ def test_photos_that_differ_in_their_middle_alone_are_no_copies_by_their_whole_c
     for name, middle in (("a.bin", 0), ("b.bin", 1), ("c.bin", 0)):
         content[15_000] = middle
         (tmp_path / name).write_bytes(content.tobytes())
-    found = [gathering.content_of(str(tmp_path / name)) for name in ("a.bin", "b.bin", "c.bin")]
-    assert found[0] == found[2] != found[1]
+    digests = [gathering.content_of(str(tmp_path / name)) for name in ("a.bin", "b.bin", "c.bin")]
+    assert digests[0] == digests[2] != digests[1]
 
 
 def test_bad_parts_are_reported_at_once_and_strict_stops(photo_folder):

@@ -22,10 +22,10 @@ ALL = [f"train/{folder}/{number}.JPEG" for folder in ("cat", "dog") for number i
 
 
 def test_labels_are_the_list_s_and_not_the_folders(listed, photo_folder):
-    found = listed("path,label", *(f'{path},"big, {number % 2}"' for number, path in enumerate(ALL)))
-    assert found.classes == ("big, 0", "big, 1")
-    assert (len(found.train), len(found.validation)) == (10, 2)
-    for split in (found.train, found.validation):
+    data = listed("path,label", *(f'{path},"big, {number % 2}"' for number, path in enumerate(ALL)))
+    assert data.classes == ("big, 0", "big, 1")
+    assert (len(data.train), len(data.validation)) == (10, 2)
+    for split in (data.train, data.validation):
         for position in range(len(split)):
             number = ALL.index(split.photo(position).removeprefix(f"{photo_folder}/"))
             encoded, label = split.read(position)
@@ -38,14 +38,14 @@ def test_a_column_split_divides(listed, name):
     tab = "\t" if name.endswith("tsv") else ","
     parts = ["train"] * 4 + ["val", "TEST"]
     lines = [tab.join((path, path.split("/")[1], part)) for path, part in zip(ALL, parts * 2, strict=True)]
-    found = listed(tab.join(("path", "label", "split")), *lines, name=name)
-    assert (len(found.train), len(found.validation), len(found.test)) == (8, 2, 2)
+    data = listed(tab.join(("path", "label", "split")), *lines, name=name)
+    assert (len(data.train), len(data.validation), len(data.test)) == (8, 2, 2)
 
 
 def test_missing_files_and_repeated_lines_are_left_out_and_said(listed, capsys):
-    found = listed("path,label", *(f"{path},{path[6:9]}" for path in ALL), f"{ALL[0]},cat", "gone.jpg,cat", "x.txt,cat")
-    assert len(found.train) + len(found.validation) == 12
-    reasons = {each.reason: each.example for each in left_out_of(found)}
+    data = listed("path,label", *(f"{path},{path[6:9]}" for path in ALL), f"{ALL[0]},cat", "gone.jpg,cat", "x.txt,cat")
+    assert len(data.train) + len(data.validation) == 12
+    reasons = {each.reason: each.example for each in left_out_of(data)}
     assert reasons == {
         "photos that do not decode": "gone.jpg",
         "lines that list a photo again": ALL[0],
@@ -79,9 +79,9 @@ def test_lists_that_cannot_be_used_are_refused_in_a_sentence(lines, words, liste
 
 
 def test_photos_too_few_to_divide_are_refused(listed):
-    found = listed("path,label", f"{ALL[0]},cat", f"{ALL[7]},dog")
+    data = listed("path,label", f"{ALL[0]},cat", f"{ALL[7]},dog")
     with pytest.raises(InputError, match="photos has too few photos to divide: give each class two different ones"):
-        len(found.train)
+        len(data.train)
 
 
 def test_a_list_that_is_not_there_is_named(tmp_path):

@@ -30,10 +30,10 @@ def shards(tmp_path_factory, own_cache):
 
 
 def test_shards_hold_every_image_and_label(shards):
-    demo, found = open_data("demo"), open_data(str(shards))
-    assert found.classes == demo.classes
+    demo, data = open_data("demo"), open_data(str(shards))
+    assert data.classes == demo.classes
     assert len(list(shards.glob("train-*-of-*.tfrecord"))) > 3
-    for stored, original in ((found.train, demo.train), (found.validation, demo.validation)):
+    for stored, original in ((data.train, demo.train), (data.validation, demo.validation)):
         assert len(stored) == len(original)
         pairs = [{(bytes(e.numpy()), int(k)) for e, k in map(s.read, range(0, len(s)))} for s in (stored, original)]
         assert pairs[0] == pairs[1]
@@ -55,15 +55,15 @@ def test_shards_of_smaller_photos_hold_the_same_labels_in_the_same_order(shards,
 
 def test_tensorflow_reads_the_same_records_in_order(shards):
     """Against ``TFRecordDataset``, which checks each record's own checksums."""
-    found = open_data(str(shards)).train
+    data = open_data(str(shards)).train
     stored = tf.data.TFRecordDataset(sorted(map(str, shards.glob("train-*"))))
     for position, record in enumerate(stored):
         if position % 97 == 0:
             features = tf.train.Example.FromString(record.numpy()).features.feature
-            encoded, label = found.read(position)
+            encoded, label = data.read(position)
             assert encoded.numpy() == features["image/encoded"].bytes_list.value[0]
             assert int(label) == features["image/class/label"].int64_list.value[0]
-    assert position + 1 == len(found)
+    assert position + 1 == len(data)
 
 
 def test_a_damaged_shard_is_named_and_made_again(shards, tmp_path):
@@ -125,9 +125,9 @@ def test_a_shard_cut_off_is_named(tmp_path):
 
 def test_positions_are_random_access(shards):
     """The last record, read first, equals the last one of a whole pass."""
-    found = open_data(str(shards)).train
-    last, _ = found.read(len(found) - 1)
-    everything = [encoded.numpy() for encoded, _ in tf.data.Dataset.range(len(found)).map(found.read)]
+    data = open_data(str(shards)).train
+    last, _ = data.read(len(data) - 1)
+    everything = [encoded.numpy() for encoded, _ in tf.data.Dataset.range(len(data)).map(data.read)]
     assert last.numpy() == everything[-1]
     assert len(np.unique([len(e) for e in everything])) > 100
 
@@ -164,8 +164,8 @@ def test_a_shard_is_opened_once(written, monkeypatch):
     opened, real = [], os.open
     monkeypatch.setattr(os, "open", lambda path, *more: opened.append(path) or real(path, *more))
     order = np.random.default_rng(0).permutation(12).repeat(3)
-    found = [record.numpy() for record, _ in tf.data.Dataset.from_tensor_slices(order).map(split.read)]
-    assert found == [contents[position] for position in order]
+    contents_read = [record.numpy() for record, _ in tf.data.Dataset.from_tensor_slices(order).map(split.read)]
+    assert contents_read == [contents[position] for position in order]
     assert sorted(path for path in opened if str(path).endswith(".tfrecord")) == sorted(map(str, paths))
 
 
@@ -254,12 +254,12 @@ def test_a_shard_without_records_and_a_damaged_length_are_refused(small):
 def test_a_label_outside_the_classes_is_refused(small):
     folder, manifest = small
     (folder / records.MANIFEST).write_text(json.dumps(manifest | {"classes": ["a"]}))
-    found = open_data(str(folder)).train
-    assert int(found.read(0)[1]) == 0
+    data = open_data(str(folder)).train
+    assert int(data.read(0)[1]) == 0
     with pytest.raises(InputError, match="has a record of class 1, but only 1 classes"):
-        found.read(1)
+        data.read(1)
     with pytest.raises(InputError, match="has a record of class 1, but only 1 classes"), in_our_words():
-        list(tf.data.Dataset.range(4).map(found.read))
+        list(tf.data.Dataset.range(4).map(data.read))
 
 
 def test_in_training_the_next_readable_record_replaces_a_damaged_one(written, capsys):
@@ -268,6 +268,6 @@ def test_in_training_the_next_readable_record_replaces_a_damaged_one(written, ca
     damaged[records.record_index([paths[1]])[2, 1] + 500] ^= 1
     paths[1].write_bytes(damaged)
     split = records.record_split("three", paths, lambda record: (record, 0))
-    found = [encoded.numpy() for encoded, _ in tf.data.Dataset.range(12).map(split.read_whole)]
-    assert found == [*contents[:6], contents[7], *contents[7:]]
+    contents_read = [encoded.numpy() for encoded, _ in tf.data.Dataset.range(12).map(split.read_whole)]
+    assert contents_read == [*contents[:6], contents[7], *contents[7:]]
     assert capsys.readouterr().err.count("1.tfrecord is damaged, its record at byte ") == 1

@@ -70,10 +70,10 @@ def test_rows_agree_with_the_file_system(images):
         for file in files:
             Image.new("RGB", (8, 8)).save(images / name / file)
     (images / "b" / "notes.txt").write_text("no image")
-    found = scan.images_in(images, ["b", "none", "a"])
-    assert names(found) == ["b/10.PNG", "b/2.jpg", "b/ümläut.jpeg", "a/0.jpg"]
-    assert found["directory"].tolist() == [0, 0, 0, 2]
-    for row in found:
+    rows = scan.images_in(images, ["b", "none", "a"])
+    assert names(rows) == ["b/10.PNG", "b/2.jpg", "b/ümläut.jpeg", "a/0.jpg"]
+    assert rows["directory"].tolist() == [0, 0, 0, 2]
+    for row in rows:
         stat = (images / row["path"].decode()).stat()
         assert (row["size"], row["modified"]) == (stat.st_size, stat.st_mtime_ns)
 
@@ -182,8 +182,8 @@ print(len(scan.images_in(Path({str(images)!r}), [""])), len(decoded), len(examin
             worker.stdin.write("\n")
             worker.stdin.flush()
             assert any(line.startswith("waiting for another process") for line in worker.stderr)
-    found = [worker.communicate()[0].split() for worker in workers]
-    assert sorted(found) == [["200", "0", "0"], ["200", "0", "0"], ["200", "200", "200"]]
+    counts = [worker.communicate()[0].split() for worker in workers]
+    assert sorted(counts) == [["200", "0", "0"], ["200", "0", "0"], ["200", "200", "200"]]
 
 
 def test_each_list_of_a_folder_s_files_has_its_own_scan(images, monkeypatch):

@@ -10,10 +10,10 @@ from keras_resnet.data import augment, open_data
 
 
 def test_a_folder_gives_sorted_classes_and_its_files(photo_folder):
-    found = open_data(str(photo_folder))
-    assert found.classes == ("cat", "dog")
-    assert (len(found.train), len(found.validation), found.test) == (12, 4, None)
-    first, label = found.train.read(0)
+    data = open_data(str(photo_folder))
+    assert data.classes == ("cat", "dog")
+    assert (len(data.train), len(data.validation), data.test) == (12, 4, None)
+    first, label = data.train.read(0)
     assert int(label) == 0
     assert first.numpy() == (photo_folder / "train" / "cat" / "0.JPEG").read_bytes()
 
@@ -35,13 +35,13 @@ def test_a_part_is_opened_when_it_is_first_used(photo_folder):
     """Bad training photos do not matter until then; an opened part stays the same object."""
     for path in (photo_folder / "train").rglob("*.JPEG"):
         path.write_bytes(b"no image")
-    found = open_data(str(photo_folder))
-    assert len(found.validation) == len(found.part("val")) == 4
-    assert found.validation is found.part("val")
+    data = open_data(str(photo_folder))
+    assert len(data.validation) == len(data.part("val")) == 4
+    assert data.validation is data.part("val")
     with pytest.raises(InputError, match=r"12 of 12 images in .*train do not decode"):
-        len(found.train)
+        len(data.train)
     with pytest.raises(InputError, match="photos has no test split"):
-        found.part("test")
+        data.part("test")
 
 
 def test_an_empty_folder_is_named(tmp_path):
@@ -79,34 +79,34 @@ def test_a_tfds_set_with_its_own_validation_split(photo_folder, tmp_path):
         split_datasets={"train": examples("train"), "validation": examples("val")},
         data_dir=tmp_path / "tfds",
     )
-    found = open_data("pets", tmp_path / "tfds")
-    assert (found.classes, len(found.train), len(found.validation), found.test) == (("cat", "dog"), 12, 4, None)
+    data = open_data("pets", tmp_path / "tfds")
+    assert (data.classes, len(data.train), len(data.validation), data.test) == (("cat", "dog"), 12, 4, None)
     for path in (tmp_path / "tfds").rglob("*train*tfrecord*"):
         path.unlink()
-    found = open_data("pets", tmp_path / "tfds")  # its validation part opens without the training files
-    stored = {(bytes(e.numpy()), int(k)) for e, k in map(found.validation.read, range(4))}
+    data = open_data("pets", tmp_path / "tfds")  # its validation part opens without the training files
+    stored = {(bytes(e.numpy()), int(k)) for e, k in map(data.validation.read, range(4))}
     assert stored == {(bytes(e.numpy()), int(k)) for e, k in map(photos.validation.read, range(4))}
 
 
 def test_cifar10_is_split_as_in_the_paper(real_data):
-    found = open_data("cifar10", real_data("tfds"))
-    assert (len(found.train), len(found.validation), len(found.test)) == (45_000, 5_000, 1_000)
-    assert found.test.name == "first 1,000 of test"
-    assert found.validation.name == "train[45000:]"
-    assert found.classes[0] == "airplane"
-    assert found.classes[-1] == "truck"
-    assert len({found.train.fingerprint, found.validation.fingerprint, found.test.fingerprint}) == 3
+    data = open_data("cifar10", real_data("tfds"))
+    assert (len(data.train), len(data.validation), len(data.test)) == (45_000, 5_000, 1_000)
+    assert data.test.name == "first 1,000 of test"
+    assert data.validation.name == "train[45000:]"
+    assert data.classes[0] == "airplane"
+    assert data.classes[-1] == "truck"
+    assert len({data.train.fingerprint, data.validation.fingerprint, data.test.fingerprint}) == 3
 
 
 def test_cifar10_read_by_position_is_what_tfds_reads(real_data):
     """In the stored order, across the boundary of train and validation."""
     import tensorflow_datasets as tfds
 
-    found = open_data("cifar10", real_data("tfds"))
+    data = open_data("cifar10", real_data("tfds"))
     read = tfds.ReadConfig(interleave_cycle_length=1)
     stored = tfds.load("cifar10", data_dir=real_data("tfds"), split="train[44990:45010]", read_config=read)
     for i, example in enumerate(stored):
-        split, position = (found.train, 44_990 + i) if i < 10 else (found.validation, i - 10)
+        split, position = (data.train, 44_990 + i) if i < 10 else (data.validation, i - 10)
         encoded, label = split.read(position)
         np.testing.assert_array_equal(augment.decode(encoded), example["image"])
         assert int(label) == int(example["label"])

@@ -48,15 +48,15 @@ def turned_photo(kind, orientation):
 def test_a_photo_is_turned_as_its_exif_data_say(kind, orientation):
     photo = turned_photo(kind, orientation)
     expected = drawn_on_white(photo)
-    found = augment.decode(photo).numpy()
-    assert found.shape == expected.shape
-    assert np.abs(found.astype(int) - expected).mean() < (2 if kind == "JPEG" else 1e-9)
-    assert tuple(augment.image_shape(photo).numpy()) == found.shape
-    assert viewing.viewed_size(photo)[:2] == found.shape[:2]
-    np.testing.assert_array_equal(tf.function(augment.decode)(tf.constant(photo)), found)  # in a pipeline too
+    pixels = augment.decode(photo).numpy()
+    assert pixels.shape == expected.shape
+    assert np.abs(pixels.astype(int) - expected).mean() < (2 if kind == "JPEG" else 1e-9)
+    assert tuple(augment.image_shape(photo).numpy()) == pixels.shape
+    assert viewing.viewed_size(photo)[:2] == pixels.shape[:2]
+    np.testing.assert_array_equal(tf.function(augment.decode)(tf.constant(photo)), pixels)  # in a pipeline too
     stored = augment.decode_stored(photo).numpy()
     assert tuple(augment.stored_shape(photo).numpy()) == stored.shape
-    assert stored.shape[:2] == ((40, 60) if kind != "TIFF" else found.shape[:2])
+    assert stored.shape[:2] == ((40, 60) if kind != "TIFF" else pixels.shape[:2])
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -108,8 +108,8 @@ def test_odd_photos_look_as_pillow_draws_them_on_white(image, kind, options):
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_sixteen_bits_become_their_upper_eight(kind):
     grey = np.linspace(0, 2**16 - 1, 600).reshape(20, 30).astype(np.uint16)
-    found = augment.decode(encoded(Image.fromarray(grey), kind)).numpy()
-    np.testing.assert_array_equal(found, np.repeat((grey >> 8)[:, :, None], 3, axis=2))
+    pixels = augment.decode(encoded(Image.fromarray(grey), kind)).numpy()
+    np.testing.assert_array_equal(pixels, np.repeat((grey >> 8)[:, :, None], 3, axis=2))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])

@@ -92,12 +92,12 @@ def test_vgg16_takes_a_file_of_keras_applications(random_vgg16, rng, tmp_path):
         wanted.setdefault(name.split("/")[0], []).append(np.full(shape, rng.normal(), "float16"))
     write_layers(tmp_path / "w.h5", wanted)
     backbone = vgg16(str(tmp_path / "w.h5"))
-    found = {v.path: v for part in (backbone.shared, backbone.head) for v in part.weights}
+    variables = {v.path: v for part in (backbone.shared, backbone.head) for v in part.weights}
     del wanted["predictions"]
-    assert len(found) == 2 * len(wanted)
+    assert len(variables) == 2 * len(wanted)
     for name, arrays in wanted.items():
         for array, weight in zip(arrays, ("kernel", "bias"), strict=True):
-            np.testing.assert_array_equal(found[f"{name}/{weight}"], array)
+            np.testing.assert_array_equal(variables[f"{name}/{weight}"], array)
 
 
 def write_layers(path, layers):
@@ -154,9 +154,9 @@ def hostile_vgg16(case, path):
 def test_hostile_files_of_vgg16_are_refused_before_they_take_memory(case, words, tmp_path, monkeypatch):
     hostile_vgg16(case, tmp_path / "w.h5")
     monkeypatch.setattr(keras.Variable, "assign", lambda *_: pytest.fail("a weight was assigned"))
-    with pytest.raises(InputError, match=rf"w\.h5.*{words}") as found:
+    with pytest.raises(InputError, match=rf"w\.h5.*{words}") as refusal:
         vgg16(str(tmp_path / "w.h5"))
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("name", ["none.h5", "none.npz"])

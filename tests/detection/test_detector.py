@@ -77,10 +77,10 @@ def class_boxes(probabilities, boxes, least=0.01):
 def test_the_plain_detector_is_the_model_and_suppression(model, image):
     boxes, classes, scores = class_boxes(*call_model(model, image))
     kept = suppress_by_hand(boxes, classes, scores)
-    found = Detector([model])(image)
-    np.testing.assert_allclose(found.scores, scores[kept], rtol=1e-4, atol=1e-6)
-    np.testing.assert_array_equal(found.classes, classes[kept])
-    np.testing.assert_allclose(found.boxes, boxes[kept], rtol=1e-3, atol=1e-2)
+    detections = Detector([model])(image)
+    np.testing.assert_allclose(detections.scores, scores[kept], rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(detections.classes, classes[kept])
+    np.testing.assert_allclose(detections.boxes, boxes[kept], rtol=1e-3, atol=1e-2)
     assert len(kept) > 3
 
 
@@ -126,9 +126,9 @@ def test_refinement_pools_again_joins_suppresses_and_votes(model, image):
     union = [np.concatenate(pair) for pair in zip((probabilities, boxes), more, strict=True)]
     boxes, classes, scores = class_boxes(*union)
     kept = suppress_by_hand(boxes, classes, scores)
-    found = Detector([model], Options(refine=True))(image)
-    np.testing.assert_allclose(found.scores, scores[kept], rtol=1e-3, atol=1e-5)
-    for place, box in zip(kept, found.boxes, strict=True):
+    detections = Detector([model], Options(refine=True))(image)
+    np.testing.assert_allclose(detections.scores, scores[kept], rtol=1e-3, atol=1e-5)
+    for place, box in zip(kept, detections.boxes, strict=True):
         voters = (iou(boxes[place][None], boxes)[0] >= 0.5) & (classes == classes[place])
         np.testing.assert_allclose(box, np.average(boxes[voters], axis=0, weights=scores[voters]), rtol=1e-3, atol=0.05)
 
@@ -156,8 +156,8 @@ def test_the_two_scales_nearest_to_the_size_learned_at(side, expected):
     scales = [200, 400, 600, 800, 1000]
     region = np.array([[0, 0, side, side]], float)
     cost = [sum(abs(np.log2(side * s / 600 / 224)) for s in scales[i : i + 2]) for i in range(4)]
-    found = adjacent_scales(region, [np.full(4, s / 600) for s in scales], 224)
-    assert found[0] == np.argmin(cost) == expected
+    scales_chosen = adjacent_scales(region, [np.full(4, s / 600) for s in scales], 224)
+    assert scales_chosen[0] == np.argmin(cost) == expected
 
 
 def test_the_paper_s_pyramid_scales_with_the_detector(model):
@@ -211,8 +211,10 @@ def test_it_learns_to_find_rectangles(number, classifier, photos, seed):
     model.fit(batches, steps_per_epoch=300, shuffle=False, verbose=0)
     detector, right, total = Detector([model]), 0, 0
     for photo, image in read_photos(photos):
-        found = detector(image)
-        sure = Detections(*(part[found.scores > 0.5] for part in (found.boxes, found.classes, found.scores)))
+        detections = detector(image)
+        sure = Detections(
+            *(part[detections.scores > 0.5] for part in (detections.boxes, detections.classes, detections.scores))
+        )
         overlaps = iou(photo.objects.boxes, sure.boxes) * (photo.objects.classes[:, None] == sure.classes[None])
         right += int((overlaps >= 0.5).any(axis=1).sum()) if len(sure.boxes) else 0
         total += len(photo.objects.boxes)

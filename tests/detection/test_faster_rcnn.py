@@ -96,15 +96,15 @@ def test_padding_changes_no_proposal_and_contains_none(rng, detector):
     scores = model.rpn.get_layer("rpn_scores")
     scores.kernel.assign(np.abs(scores.kernel.numpy()))  # where the map is zero the bias alone comes through
     padded = np.pad(features, ((0, 0), (0, 4), (0, 6), (0, 0)))
-    found = {}
+    proposals = {}
     for name, inputs in (("exact", features), ("padded", padded)):
         boxes, logits, valid = model.propose(tf.constant(inputs), extents)
-        found[name] = boxes[0][valid[0]].numpy(), logits[0][valid[0]].numpy()
-        assert len(found[name][0])
-        assert (found[name][0][:, [0, 2]] <= 100).all()
-        assert (found[name][0][:, [1, 3]] <= 80).all()
-        assert (found[name][0] >= 0).all()
-    for exact, with_padding in zip(found["exact"], found["padded"], strict=True):
+        proposals[name] = boxes[0][valid[0]].numpy(), logits[0][valid[0]].numpy()
+        assert len(proposals[name][0])
+        assert (proposals[name][0][:, [0, 2]] <= 100).all()
+        assert (proposals[name][0][:, [1, 3]] <= 80).all()
+        assert (proposals[name][0] >= 0).all()
+    for exact, with_padding in zip(proposals["exact"], proposals["padded"], strict=True):
         np.testing.assert_allclose(exact, with_padding, rtol=1e-4, atol=1e-3)
 
 
@@ -167,10 +167,10 @@ def test_context_is_the_whole_image_beside_each_region(photos, detector):
     images, extents, *_ = next(iter(batches_for(model, photos)))
     features = model.shared(images)
     boxes = tf.concat([tf.zeros_like(extents), extents], axis=1)[:, None]
-    found, context = model.region_features(features, boxes), model.image_features(features, extents)
-    np.testing.assert_array_equal(found, context)
-    logits, _ = model.score(found, context)
-    joined = np.concatenate([found.numpy()[:, 0], context.numpy()[:, 0]], axis=1)
+    regions, context = model.region_features(features, boxes), model.image_features(features, extents)
+    np.testing.assert_array_equal(regions, context)
+    logits, _ = model.score(regions, context)
+    joined = np.concatenate([regions.numpy()[:, 0], context.numpy()[:, 0]], axis=1)
     np.testing.assert_allclose(logits[:, 0], model.box_predictor(joined)[0], rtol=1e-5, atol=1e-6)
 
 

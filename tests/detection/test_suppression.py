@@ -70,26 +70,28 @@ def some_detections(rng, count=80):
 
 
 def test_suppression_is_greedy_class_by_class(rng):
-    found = some_detections(rng)
-    kept = suppress(found)
+    detections = some_detections(rng)
+    kept = suppress(detections)
     expected = []
     for number in range(3):
-        places = np.flatnonzero(found.classes == number)
-        expected += [places[k] for k in greedy(found.boxes[places], found.scores[places], 0.3)]
-    expected = sorted(expected, key=lambda place: -found.scores[place])
-    np.testing.assert_array_equal(kept.boxes, found.boxes[expected])
-    np.testing.assert_array_equal(kept.classes, found.classes[expected])
-    np.testing.assert_array_equal(suppress(found, count=4).scores, kept.scores[:4])
+        places = np.flatnonzero(detections.classes == number)
+        expected += [places[k] for k in greedy(detections.boxes[places], detections.scores[places], 0.3)]
+    expected = sorted(expected, key=lambda place: -detections.scores[place])
+    np.testing.assert_array_equal(kept.boxes, detections.boxes[expected])
+    np.testing.assert_array_equal(kept.classes, detections.classes[expected])
+    np.testing.assert_array_equal(suppress(detections, count=4).scores, kept.scores[:4])
     assert len(suppress(Detections([], [], [])).boxes) == 0
 
 
 def test_voting_moves_boxes_to_the_weighted_mean_of_their_class(rng):
-    found = some_detections(rng)
-    kept = suppress(found)
-    voted = vote(kept, found)
+    detections = some_detections(rng)
+    kept = suppress(detections)
+    voted = vote(kept, detections)
     for box, number, score, before in zip(voted.boxes, voted.classes, voted.scores, kept.boxes, strict=True):
         total, weight = np.zeros(4), 0.0
-        for other, other_class, other_score in zip(found.boxes, found.classes, found.scores, strict=True):
+        for other, other_class, other_score in zip(
+            detections.boxes, detections.classes, detections.scores, strict=True
+        ):
             if other_class == number and iou(before[None], other[None])[0, 0] >= 0.5:
                 total += other_score * other
                 weight += other_score

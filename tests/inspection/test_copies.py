@@ -50,9 +50,9 @@ def test_exact_copies_are_told_from_files_of_one_key_and_from_near_ones(photos, 
     for file, written in zip(files, (content, content, photos[1].read_bytes(), worse.getvalue()), strict=True):
         with open(file, "wb") as out:
             out.write(written)
-    found = find_copies(files, np.array([7, 7, 7, 8], np.uint64), facts_of(files))
-    assert found.exact == [[0, 1]]
-    assert found.near == [[0, 1, 3]]
+    copies = find_copies(files, np.array([7, 7, 7, 8], np.uint64), facts_of(files))
+    assert copies.exact == [[0, 1]]
+    assert copies.near == [[0, 1, 3]]
 
 
 def test_the_hash_of_a_mirrored_or_other_picture_is_far(photos):

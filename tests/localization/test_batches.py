@@ -34,16 +34,16 @@ def test_boxes_are_clipped_to_the_crop_and_stay_on_their_object(photos):
 def test_warping_is_bilinear_interpolation_at_the_centers_of_pixels(rng):
     picture = rng.integers(0, 256, (20, 30, 3)).astype(np.uint8)
     regions = np.array([[3, 4, 13, 14], [5.5, 2.25, 25, 19], [0, 0, 30, 20]], np.float32)
-    found = warp(picture, regions, 10).numpy()
-    np.testing.assert_allclose(found[0], picture[4:14, 3:13], atol=1e-3)  # pixel by pixel
+    warped = warp(picture, regions, 10).numpy()
+    np.testing.assert_allclose(warped[0], picture[4:14, 3:13], atol=1e-3)  # pixel by pixel
     x1, y1, x2, y2 = regions[1]
     for row, column in ((0, 0), (4, 7), (9, 9)):
         x, y = x1 + (column + 0.5) * (x2 - x1) / 10 - 0.5, y1 + (row + 0.5) * (y2 - y1) / 10 - 0.5
         left, top = int(np.floor(x)), int(np.floor(y))
         square = picture[top : top + 2, left : left + 2].astype(float)
         weights = np.outer([top + 1 - y, y - top], [left + 1 - x, x - left])
-        np.testing.assert_allclose(found[1, row, column], (square * weights[..., None]).sum(axis=(0, 1)), atol=0.05)
-    assert found[2].min() > 0 or picture.min() == 0  # nothing from outside
+        np.testing.assert_allclose(warped[1, row, column], (square * weights[..., None]).sum(axis=(0, 1)), atol=0.05)
+    assert warped[2].min() > 0 or picture.min() == 0  # nothing from outside
 
 
 def test_a_region_is_the_object_that_it_frames(photos):

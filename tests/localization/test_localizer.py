@@ -8,7 +8,7 @@ from keras_resnet import InputError
 from keras_resnet.detection import iou
 from keras_resnet.evaluation import View
 from keras_resnet.localization import Localizer, warp
-from keras_resnet.localization.localizer import looks, merged
+from keras_resnet.localization.localizer import merged, views
 
 SCENE = (70, 110, 3)  # height and width of a picture
 
@@ -24,15 +24,15 @@ def picture(rng):
     "view", [View(flips=True), View("multi-scale", (96, 160), flips=True)], ids=["center", "dense"]
 )
 def test_a_box_of_a_view_frames_the_same_pixels_in_the_photo(rpn, picture, view):
-    seen = list(looks(picture, rpn, view))
+    seen = list(views(picture, rpn, view))
     assert len(seen) == (2 if view.name == "center" else 4)
-    for look in seen:
+    for seen_view in seen:
         box = np.float32([[20, 30, 60, 70]])
-        shown = np.asarray(rpn.preprocessing.undo(look.pixels))[0]
+        shown = np.asarray(rpn.preprocessing.undo(seen_view.pixels))[0]
         there = warp(shown, box, 16)[0]
-        in_photo = look.in_photo(box)
+        in_photo = seen_view.in_photo(box)
         here = warp(picture, in_photo.astype("float32"), 16)[0]
-        here = here[:, ::-1] if look.mirrored else here
+        here = here[:, ::-1] if seen_view.mirrored else here
         assert np.abs(there - here).mean() < 4
         assert (in_photo >= 0).all()
         assert (in_photo[0, 2:] <= [110, 70]).all()
@@ -60,11 +60,11 @@ def test_boxes_are_merged_by_a_vote_around_the_one_that_most_support(rng):
 def test_proposals_are_the_best_of_all_views(rpn, picture):
     view = View("multi-scale", (96, 128), flips=True)
     (boxes, scores), _ = Localizer([rpn], view=view, proposals=12).proposals(picture, [1, 0])
-    found = []
-    for look in looks(picture, rpn, view):
-        own, probabilities = rpn.candidates(look.pixels, np.array([1]), 1000)
-        found += zip(probabilities[0].numpy().tolist(), look.in_photo(own[0].numpy()).tolist(), strict=True)
-    best = sorted(found, key=lambda pair: -pair[0])[:12]
+    candidates = []
+    for seen_view in views(picture, rpn, view):
+        own, probabilities = rpn.candidates(seen_view.pixels, np.array([1]), 1000)
+        candidates += zip(probabilities[0].numpy().tolist(), seen_view.in_photo(own[0].numpy()).tolist(), strict=True)
+    best = sorted(candidates, key=lambda pair: -pair[0])[:12]
     np.testing.assert_allclose(scores, [score for score, _ in best], rtol=1e-5)
     np.testing.assert_allclose(boxes, np.clip([box for _, box in best], 0, [110, 70, 110, 70]), atol=0.05)
 
@@ -75,10 +75,10 @@ def test_the_r_cnn_moves_and_scores_the_proposals(rpn, rcnn, picture):
     images = rcnn.preprocessing(warp(picture, regions.astype("float32"), 64))
     moved, scores = rcnn.rescored(images, regions.astype("float32"), np.full(len(regions), 1))
     box, score = merged(np.clip(moved, 0, [110, 70, 110, 70]), scores.numpy())
-    found = both(picture, [1])
-    np.testing.assert_allclose(found.boxes, box, atol=0.01)
-    np.testing.assert_allclose(found.scores, score, rtol=1e-4)
-    assert found.classes.tolist() == [1]
+    detections = both(picture, [1])
+    np.testing.assert_allclose(detections.boxes, box, atol=0.01)
+    np.testing.assert_allclose(detections.scores, score, rtol=1e-4)
+    assert detections.classes.tolist() == [1]
 
 
 def test_an_ensemble_of_one_network_twice_is_that_network(rpn, rcnn, picture):

@@ -23,10 +23,10 @@ def test_the_class_of_the_largest_object_stays_with_all_its_instances(capsys):
             photo("crowd", boxes[:1], [0], [True]),
         ),
     )
-    found = one_class(data)
-    assert [each.id for each in found.photos] == ["one"]
-    assert found.photos[0].objects.classes.tolist() == [1, 1]
-    assert found.photos[0].objects.boxes.tolist() == boxes[1:3]
+    reduced = one_class(data)
+    assert [each.id for each in reduced.photos] == ["one"]
+    assert reduced.photos[0].objects.classes.tolist() == [1, 1]
+    assert reduced.photos[0].objects.boxes.tolist() == boxes[1:3]
     assert "some: 2 photos without boxes left out, such as none.jpg" in capsys.readouterr().err
 
 
@@ -38,13 +38,13 @@ def test_data_without_any_box_is_refused():
 def test_real_photos_are_reduced_to_their_largest_object(real_data):
     folder = real_data("coco128")
     whole = open_coco(folder / "instances.json", folder / "images")
-    found = one_class(whole)
+    reduced = one_class(whole)
     sizes = {p.id: p.objects for p in whole.photos}
-    for each in found.photos:
+    for each in reduced.photos:
         objects = sizes[each.id]
         areas = (objects.boxes[:, 2:] - objects.boxes[:, :2]).prod(axis=1) * ~objects.ignored
         assert each.objects.classes[0] == objects.classes[areas.argmax()]
-    assert 120 <= len(found) <= 126
+    assert 120 <= len(reduced) <= 126
 
 
 @pytest.mark.long

@@ -19,13 +19,13 @@ def made(rng):
 
 def convolved(layer, maps):
     """Scores ``[batch, height, width, classes, anchors]`` and deltas of all classes, by Keras' convolutions."""
-    found = []
+    outputs = []
     for kernel, bias in ((layer.score_kernel, layer.score_bias), (layer.delta_kernel, layer.delta_bias)):
         convolution = keras.layers.Conv2D(int(np.prod(bias.shape)), 1)
         convolution.build(maps.shape)
         convolution.set_weights([np.reshape(kernel, (-1, CHANNELS)).T[None, None], np.reshape(bias, -1)])
-        found.append(np.reshape(convolution(maps), (*maps.shape[:3], *bias.shape)))
-    return found
+        outputs.append(np.reshape(convolution(maps), (*maps.shape[:3], *bias.shape)))
+    return outputs
 
 
 def test_they_are_what_two_1x1_convolutions_give_for_the_class(rng):
@@ -42,8 +42,8 @@ def test_one_image_s_features_serve_many_classes(rng):
     layer, features = made(rng), rng.normal(size=(1, 6, CHANNELS)).astype("float32")
     together = layer(features, np.arange(CLASSES, dtype=np.int32))
     for number in range(CLASSES):
-        for all_found, own in zip(together, layer(features, np.array([number], np.int32)), strict=True):
-            np.testing.assert_allclose(all_found[number], own[0], atol=1e-6)
+        for of_all, own in zip(together, layer(features, np.array([number], np.int32)), strict=True):
+            np.testing.assert_allclose(of_all[number], own[0], atol=1e-6)
 
 
 def test_sampled_anchors_are_those_of_the_whole_map(rng):
@@ -60,8 +60,8 @@ def test_other_classes_get_no_gradient(rng):
     layer, features = made(rng), rng.normal(size=(2, 4, CHANNELS)).astype("float32")
     anchors = np.array([[0, 1, 2, 0], [1, 1, 2, 0]], np.int32)
     with tf.GradientTape() as tape:
-        found = layer.sampled(features, tf.constant([1, 3]), anchors)
-        loss = sum(tf.reduce_sum(each**2) for each in found)
+        outputs = layer.sampled(features, tf.constant([1, 3]), anchors)
+        loss = sum(tf.reduce_sum(each**2) for each in outputs)
     for gradient in map(tf.convert_to_tensor, tape.gradient(loss, layer.trainable_variables)):
         learns = np.abs(gradient.numpy()).reshape(CLASSES, -1).max(axis=1) > 0
         assert learns.tolist() == [False, True, False, True, False]

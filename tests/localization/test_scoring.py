@@ -19,9 +19,9 @@ def overlap(a, b):
 def by_loops(truths, answers):
     """ILSVRC's: the least over answers of whether class or box is wrong, the least over instances of the class."""
     wrong = []
-    for truth, found in zip(truths, answers, strict=True):
+    for truth, answer in zip(truths, answers, strict=True):
         least = 1
-        for box, number in zip(found.boxes, found.classes, strict=True):
+        for box, number in zip(answer.boxes, answer.classes, strict=True):
             for own, own_class in zip(truth.boxes, truth.classes, strict=True):
                 least = min(least, max(int(number != own_class), int(overlap(box, own) < 0.5)))
         wrong.append(bool(least))

@@ -79,10 +79,10 @@ def test_detect_draws_and_lists_boxes(trained, rectangles, tmp_path):
     assert done.returncode == 0, done.stderr
     answers = json.loads((tmp_path / "found" / "detections.json").read_text())
     assert [answer["photo"] for answer in answers] == list(map(str, photos))
-    objects = [found for answer in answers for found in answer["objects"]]
+    objects = [detected for answer in answers for detected in answer["objects"]]
     assert objects
-    assert {found["class"] for found in objects} <= {"red", "blue"}
-    assert all(0 <= corner <= 96 for found in objects for corner in found["box"])
+    assert {detected["class"] for detected in objects} <= {"red", "blue"}
+    assert all(0 <= corner <= 96 for detected in objects for corner in detected["box"])
     picture = np.asarray(Image.open(tmp_path / "found" / f"{photos[0].stem}.png"))
     assert picture.shape[2] == 3
 

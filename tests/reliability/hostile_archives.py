@@ -70,8 +70,8 @@ def lying(folder, suffix: str, member: str, inner: bytes) -> None:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(member, inner)
         archive.writestr("config.json" if suffix == ".keras" else "b.npy", b"{}")
-    found = buffer.getvalue().replace(struct.pack("<I", len(inner)), struct.pack("<I", 100))
-    (folder / f"w{suffix}").write_bytes(found)
+    content = buffer.getvalue().replace(struct.pack("<I", len(inner)), struct.pack("<I", 100))
+    (folder / f"w{suffix}").write_bytes(content)
 
 
 def liar(folder, value, suffix: str) -> None:

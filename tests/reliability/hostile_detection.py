@@ -37,10 +37,10 @@ def coco_document() -> dict:
     }
 
 
-def read_detection(found) -> None:
+def read_detection(sets) -> None:
     """Read photos and a batch as in training."""
     with in_our_words():  # as every command does
-        data = with_files(found.train, readable(found.train))
+        data = with_files(sets.train, readable(sets.train))
         for _ in read_photos(data):
             pass
         next(iter(detection_batches(data, PLAIN, 1, ImageSize(32, 64))))

@@ -22,9 +22,9 @@ def write_folder(root: Path, count: int = 4) -> None:
 def read_folder(folder) -> None:
     """Read a training batch and the validation images."""
     with in_our_words():  # as every command does
-        found = open_data("d")
-        next(iter(imagenet_batches(found.train, VIEW, 4, seed=0)))
-        for _ in imagenet_batches(found.validation, VIEW, 4):
+        data = open_data("d")
+        next(iter(imagenet_batches(data.train, VIEW, 4, seed=0)))
+        for _ in imagenet_batches(data.validation, VIEW, 4):
             pass
 
 
@@ -126,14 +126,14 @@ def lost_photos(draw):
         places = draw.sample(range(202), lost)
 
         def use(folder, damage=damage, places=places):
-            found = open_data("d")
-            len(found.train), len(found.validation)
+            data = open_data("d")
+            len(data.train), len(data.validation)
             for place in places:
-                damage(Path(found.train.file(place)))
+                damage(Path(data.train.file(place)))
             with in_our_words():
-                for _ in imagenet_batches(found.train, VIEW, 101, seed=0).take(2):
+                for _ in imagenet_batches(data.train, VIEW, 101, seed=0).take(2):
                     pass
-            found.train.reader.check()
+            data.train.reader.check()
 
         name = f"folder: {lost} of 202 photos are {description} in training"
         must = "served" if lost == 1 else "refused"

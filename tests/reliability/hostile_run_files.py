@@ -127,9 +127,9 @@ def damaged_lock_or_marker(draw: Draw) -> Case:
         if kind == "marker":
             return put(place, content)
         if "marker" in kind and "folder" not in kind:
-            found = json.loads(place.read_text())
-            found |= {"format": 2 + len(content)} if "later" in kind else {"holds": "a study"}
-            return put(place, json.dumps(found).encode())
+            fields = json.loads(place.read_text())
+            fields |= {"format": 2 + len(content)} if "later" in kind else {"holds": "a study"}
+            return put(place, json.dumps(fields).encode())
         place.unlink()
         if "folder" in kind:
             put(place / "notes.txt")
@@ -148,8 +148,8 @@ def run_of_before(draw: Draw) -> Case:
     def change(run):
         (run / MARKER).unlink()
         for path in (run / "checkpoints").glob("step-*/state.json"):
-            found = json.loads(path.read_text())
-            path.write_text(json.dumps({key: found[key] for key in ("state", "state_sha256", "variables_sha256")}))
+            fields = json.loads(path.read_text())
+            path.write_text(json.dumps({key: fields[key] for key in ("state", "state_sha256", "variables_sha256")}))
         if file != "neither":
             put(run / file, content)
 

@@ -40,14 +40,14 @@ PROMISE = "other files refused and left alone; a run with a whole checkpoint goe
 
 def cases(seed: int, count: int) -> list[Case]:
     """``count`` cases with different names, evenly from all kinds as long as they have more."""
-    draw, found, misses = Draw(seed), {}, 0
+    draw, by_name, misses = Draw(seed), {}, 0
     kinds = draw.sample(KINDS, len(KINDS))
     for kind in itertools.cycle(kinds):
         case = kind(draw)
-        misses = misses + 1 if case.name in found else 0
-        found.setdefault(case.name, case)
-        if len(found) >= count or misses > 10 * len(kinds):
-            return list(found.values())
+        misses = misses + 1 if case.name in by_name else 0
+        by_name.setdefault(case.name, case)
+        if len(by_name) >= count or misses > 10 * len(kinds):
+            return list(by_name.values())
 
 
 KINDS = (

@@ -146,22 +146,22 @@ class Program:
 
 def programs() -> list[Program]:
     """All recipes and tools."""
-    found = [Program((f"recipes/studies/{p.name}",), StudySettings) for p in sorted(ROOT.glob("recipes/studies/*.py"))]
+    listed = [Program((f"recipes/studies/{p.name}",), StudySettings) for p in sorted(ROOT.glob("recipes/studies/*.py"))]
     trained = {"model": "ResNet18"}
     settings_of = {"cifar10": CifarSettings, "coco": DetectionSettings, "localization": LocalizationSettings}
     for name in ("imagenet", "cifar10", "finetune", "coco", "voc", "det", "localization"):
         values = _loaded(f"recipes/{name}.py")
         kind = values.get("Settings") or settings_of[name]
-        found.append(Program((f"recipes/{name}.py",), kind, {} if name in ("imagenet", "cifar10") else trained))
+        listed.append(Program((f"recipes/{name}.py",), kind, {} if name in ("imagenet", "cifar10") else trained))
     for name in sorted(path.stem for path in ROOT.glob("tools/*.py") if "__main__" in path.read_text()):
         values = _loaded(f"tools/{name}.py")
         classes = [v for v in values.values() if dataclasses.is_dataclass(v) and v.__module__ == f"tools/{name}"]
         for command, kind in values.get("COMMANDS", {}).items():
-            found.append(Program((f"tools/{name}.py", command), kind, _needed(kind)))
+            listed.append(Program((f"tools/{name}.py", command), kind, _needed(kind)))
         if "COMMANDS" not in values and "run_tool" in values:
             kind = next(cls for cls in classes if hasattr(cls, "run"))
-            found.append(Program((f"tools/{name}.py",), kind, _needed(kind)))
-    return found
+            listed.append(Program((f"tools/{name}.py",), kind, _needed(kind)))
+    return listed
 
 
 @functools.cache

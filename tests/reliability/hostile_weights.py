@@ -30,8 +30,8 @@ EVERY = (".npz", ".safetensors", ".keras", ".weights.h5", ".h5", ".pth", ".th")
 
 
 def _file(folder) -> str:
-    (found,) = [path for path in folder.iterdir() if path.name.startswith("w")]
-    return str(found)
+    (weights,) = [path for path in folder.iterdir() if path.name.startswith("w")]
+    return str(weights)
 
 
 def read(folder) -> None:
@@ -195,14 +195,14 @@ KINDS = {
 
 def cases(seed: int, count: int) -> list[Case]:
     """At least ``count`` cases, evenly from all kinds, or fewer if there are not enough."""
-    found: dict[str, Case] = {}
+    by_name: dict[str, Case] = {}
     for number in range(10 * count):
         for name, kind in KINDS.items():
             case = _case(seed, number, name, kind)
-            found.setdefault(case.name, case)
-        if len(found) >= count:
+            by_name.setdefault(case.name, case)
+        if len(by_name) >= count:
             break
-    return list(found.values())
+    return list(by_name.values())
 
 
 def _case(seed: int, number: int, name: str, kind: Kind) -> Case:

@@ -71,17 +71,22 @@ def test_the_page_is_whole_and_self_contained(runs, tmp_path):
     write_page(runs, tmp_path / "out" / "report.html")
     text = (tmp_path / "out" / "report.html").read_text()
     page = Outline(text)
-    titles = ["Deep residual learning: results", "Classifiers", "Study: gates", "Responses of 3x3 layers (Fig. 7)"]
+    titles = [
+        "Deep residual learning: results",
+        "Classifiers: cifar10",
+        "Study: gates",
+        "Responses of 3x3 layers (Fig. 7)",
+    ]
     assert page.headings == titles
-    assert len(page.images) == 3  # residual curves, plain curves, responses
+    assert len(page.images) == 2  # the curves of all runs on the data set, and responses
     assert all(source.startswith("data:image/png;base64,") for source in page.images)
     assert all(link.startswith("#") for link in page.links)
-    assert "script" not in page.tags
-    assert not re.search(r"https?://|url\(", text)
-    assert {"12.50 ± 0.71 (5000 images)", "8.75 (Table 6)", "0, 1"} <= set(page.cells)
+    assert not re.search(r"https?://|url\(|<script [^>]*src", text)
+    assert {"12.50 ± 0.71 of 5,000", "0, 1", "30 min"} <= set(page.cells)
+    assert "8.75 (Table 6)" not in page.cells  # after 100 steps
     assert "a<b" in page.cells  # escaped in the file
     assert "Do &lt;gates&gt; help?" in text
-    assert "3 seeds, 1 core and 4 cores<" in text
+    assert "3 seeds, 1 core and 4 cores. " in text
     assert "cannot decide" in text
 
 
@@ -113,9 +118,31 @@ def test_detectors_have_a_table_of_their_own(tmp_path):
         path.write_text(json.dumps(result))
     write_page(tmp_path, tmp_path / "report.html")
     page = Outline((tmp_path / "report.html").read_text())
-    assert page.headings == ["Deep residual learning: results", "Detectors"]
-    assert page.cells[:4] == ["best.keras", "shapes", "100", "0, 1"]
-    assert page.cells[4:7] == ["55.0 ± 7.1", "25.0 ± 0.0", "5,000"]  # the empty cell has no text
+    assert page.headings == ["Deep residual learning: results", "Detectors: shapes"]
+    assert page.cells[:3] == ["best.keras", "100", "0, 1"]
+    assert page.cells[3:6] == ["55.0 ± 7.1", "25.0 ± 0.0", "5,000"]  # a column without any score is left out
+
+
+def test_the_papers_value_stands_beside_a_run_of_the_papers_length_alone(tmp_path):
+    write_run(tmp_path / "whole", "ResNet20", 0, 8.7, batch_size=128)
+    path = tmp_path / "whole" / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"steps": 64_000}))
+    write_run(tmp_path / "changed", "ResNet20", 0, 9.1, batch_size=128, change=["width=0.5"])
+    write_page(tmp_path, tmp_path / "report.html")
+    assert Outline((tmp_path / "report.html").read_text()).cells.count("8.75 (Table 6)") == 1
+
+
+def test_settings_that_differ_stand_side_by_side_under_short_names(tmp_path):
+    """Two runs on one folder of photos, from the same file, with different rates; the data set has its name alone."""
+    for folder, rate in (("a", 0.1), ("b", 0.02)):
+        write_run(tmp_path / folder, "ResNet20:/long/way/w.th", 0, 10.0, data="/far/away/pets", base_lr=rate)
+    write_page(tmp_path, tmp_path / "report.html")
+    page = Outline((tmp_path / "report.html").read_text())
+    assert page.headings[1:] == ["Classifiers: pets"]
+    start = page.cells.index("base_lr")
+    assert page.cells[start : start + 3] == ["base_lr", "0.1", "0.02"]
+    assert {"ResNet20:w.th (1)", "ResNet20:w.th (2)"} <= set(page.cells)
+    assert "/far/away" not in "".join(page.cells)
 
 
 @pytest.mark.parametrize(

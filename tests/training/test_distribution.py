@@ -57,8 +57,8 @@ def test_equal_to_one_device(mode, net, bound, trained):
     In the ragged case 5 examples are split into 3 and 2: loss, error and update still give all examples equal weight.
     """
     reference = trained("one", "plain" if net == "accumulated" else net)[0]
-    for found in trained(mode, net):
-        differing = differences(reference, found)
+    for state in trained(mode, net):
+        differing = differences(reference, state)
         weights = {name: value for name, value in differing.items() if name.startswith("weight")}
         print(mode, net, "largest difference of a weight", max(weights.values()))
         assert max(weights.values()) < bound
@@ -95,6 +95,6 @@ def test_loss_scaling_on_two_devices(trained):
 def test_loss_scaling_skips_overflows_on_two_devices(trained):
     """An initial scale of 2^30 overflows float16: both devices skip those updates, and training goes on."""
     for mode in ("one", "mirrored"):
-        found = trained(mode, "overflow")[0]  # the script has checked that its replicas are equal
-        assert 1 < found["scale"] < 2.0**28
-        assert found["test loss"] < np.log(4)
+        state = trained(mode, "overflow")[0]  # the script has checked that its replicas are equal
+        assert 1 < state["scale"] < 2.0**28
+        assert state["test loss"] < np.log(4)

@@ -136,8 +136,10 @@ def open_voc_sets(data: str, data_dir: Path | None, training_set: TrainingSet, t
     VOC 2012's test part has no public objects: its ``val`` part takes its place.
 
     Args:
-        data, data_dir: see :func:`open_voc_parts`.
-        training_set, test_set: keys of ``voc_sets``' tables.
+        data: see :func:`open_voc_parts`.
+        data_dir: see :func:`open_voc_parts`.
+        training_set: a key of ``voc_sets.TRAINING_SETS``.
+        test_set: a key of ``voc_sets.TEST_SETS``.
     """
     parts = {"train": TRAINING_SETS[training_set], "val": TEST_SETS[test_set]}
     return DetectionSets(

@@ -76,8 +76,8 @@ def _average_precision(truths: Mapping[Any, Truths], detections: DetectionsByPho
     count = sum(int((~truth.ignored).sum()) for truth in objects.values())
     ranking = [
         (score, image, box)
-        for image, found in detections.items()
-        for box, _, score in found.select(found.classes == number)
+        for image, detected in detections.items()
+        for box, _, score in detected.select(detected.classes == number)
     ]
     ranking.sort(key=lambda entry: -entry[0])  # stable: equal scores keep the given order
     taken = {image: np.zeros(len(truth.boxes), bool) for image, truth in objects.items()}

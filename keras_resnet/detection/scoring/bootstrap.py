@@ -35,7 +35,7 @@ class Matches:
         if data.dataset is None:
             places = {photo.id: place for place, photo in enumerate(data.photos)}
             dataset, categories = _coco_dataset(data), tuple(range(1, len(data.classes) + 1))
-            detections = {places.get(photo, photo): found for photo, found in detections.items()}
+            detections = {places.get(photo, photo): detected for photo, detected in detections.items()}
         else:
             dataset, categories = data.dataset, data.categories
         scorer = coco_evaluation(dataset, detections, categories)

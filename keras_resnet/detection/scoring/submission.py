@@ -24,8 +24,8 @@ def coco_results(detections: DetectionsByPhoto, categories: Sequence[int]) -> li
             "bbox": [float(x1), float(y1), float(x2 - x1), float(y2 - y1)],
             "score": float(score),
         }
-        for image, found in detections.items()
-        for (x1, y1, x2, y2), number, score in found
+        for image, detected in detections.items()
+        for (x1, y1, x2, y2), number, score in detected
     ]
 
 
@@ -44,8 +44,8 @@ def write_det(folder: Path, data: DetectionData, part: str, detections: Detectio
     indexes = {photo.id: photo.index for photo in data.photos}
     lines = [
         f"{indexes[image]} {number + 1} {score:.6f} {x1:.3f} {y1:.3f} {x2 - 1:.3f} {y2 - 1:.3f}\n"
-        for image, found in detections.items()
-        for (x1, y1, x2, y2), number, score in found
+        for image, detected in detections.items()
+        for (x1, y1, x2, y2), number, score in detected
     ]
     _write(folder / f"detections_{part}.txt", "".join(lines))
 
@@ -58,8 +58,8 @@ def write_voc(folder: Path, data: DetectionData, part: str, detections: Detectio
     for number, name in enumerate(data.classes):
         lines = [
             f"{image} {score:.6f} {x1 + 1:.3f} {y1 + 1:.3f} {x2:.3f} {y2:.3f}\n"
-            for image, found in detections.items()
-            for (x1, y1, x2, y2), _, score in found.select(found.classes == number)
+            for image, detected in detections.items()
+            for (x1, y1, x2, y2), _, score in detected.select(detected.classes == number)
         ]
         _write(folder / f"comp4_det_{part}_{name}.txt", "".join(lines))
 

@@ -20,7 +20,8 @@ class SGD(SumsOnce, keras.optimizers.SGD):
     not. Keras' own ``weight_decay`` is decoupled from the momentum, which is a different and much weaker method.
 
     Args:
-        learning_rate, momentum: lr and m above.
+        learning_rate: lr above.
+        momentum: m above.
         l2: the factor of the weights in their gradient.
         name: of the optimizer, as Keras has it.
         rates: for a stage (``"conv1"`` ... ``"predictions"``), its share of the learning rate and the number of the

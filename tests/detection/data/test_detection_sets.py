@@ -33,10 +33,10 @@ def test_the_layouts_of_your_photos_coco_s_archives_and_a_single_part(rectangles
     for part, name in (("train", "train2017"), ("val", "val2017")):
         shutil.copytree(rectangles / part, official / name)
         shutil.copy(rectangles / f"{part}.json", official / "annotations" / f"instances_{name}.json")
-    found = open_coco_sets(str(official))
-    assert (found.train.name, len(found.train), len(found.part("val"))) == ("instances_train2017", 12, 6)
+    sets = open_coco_sets(str(official))
+    assert (sets.train.name, len(sets.train), len(sets.part("val"))) == ("instances_train2017", 12, 6)
     with pytest.raises(InputError, match="coco has no test part"):
-        found.part("test")
+        sets.part("test")
     single = tmp_path / "single"
     shutil.copytree(rectangles / "val", single / "images")
     shutil.copy(rectangles / "val.json", single / "instances.json")
@@ -48,11 +48,11 @@ def test_a_folder_with_its_test_part_alone_opens(rectangles, tmp_path):
     del content["annotations"]
     shutil.copytree(rectangles / "val", tmp_path / "test")
     (tmp_path / "test.json").write_text(json.dumps(content))
-    found = open_coco_sets(str(tmp_path))
-    assert (found.train, found.validation, len(found.test), found.test.annotated) == (None, None, 6, False)
-    assert not join([found.test, found.test]).annotated
+    sets = open_coco_sets(str(tmp_path))
+    assert (sets.train, sets.validation, len(sets.test), sets.test.annotated) == (None, None, 6, False)
+    assert not join([sets.test, sets.test]).annotated
     with pytest.raises(InputError, match="has no train part"):
-        found.part("train")
+        sets.part("train")
 
 
 @pytest.mark.parametrize(("bare", "purpose"), [("train", "learn from"), ("val", "validate by")])
@@ -61,10 +61,10 @@ def test_parts_without_annotations_are_no_training_or_validation_parts(bare, pur
     content = json.loads((rectangles / f"{bare}.json").read_text())
     del content["annotations"]
     (tmp_path / "data" / f"{bare}.json").write_text(json.dumps(content))
-    found = open_coco_sets(str(tmp_path / "data"))
+    sets = open_coco_sets(str(tmp_path / "data"))
     settings = DetectionSettings(model="ResNet18", workdir=tmp_path / "run")
     with pytest.raises(InputError, match=f"{bare} has no annotations to {purpose}: give photos with their objects"):
-        train(settings, found.train, found.validation, PROTOCOLS["coco"])
+        train(settings, sets.train, sets.validation, PROTOCOLS["coco"])
     assert not (tmp_path / "run").exists()
 
 
@@ -80,10 +80,10 @@ def test_scoring_a_validation_part_opens_no_other(rectangles, tmp_path):
     shutil.copytree(rectangles / "val", tmp_path / "val")
     shutil.copy(rectangles / "val.json", tmp_path / "val.json")
     (tmp_path / "train.json").write_text("{")
-    found = open_coco_sets(str(tmp_path))
-    assert len(found.part("val")) == 6
+    sets = open_coco_sets(str(tmp_path))
+    assert len(sets.part("val")) == 6
     with pytest.raises(InputError, match=r"train\.json is not a JSON file"):
-        found.part("train")
+        sets.part("train")
 
 
 def test_files_that_do_not_decode_are_named_and_left_out_or_end_in_one_sentence(rectangles, tmp_path, capsys):
@@ -165,8 +165,8 @@ def test_lost_photos_are_replaced_in_training_and_missed_in_validation(rectangle
         batches = detection_batches(data, Preprocessing(mean=[0, 0, 0]), 1, ImageSize(96, 96), start_step=start)
         return [[part.numpy() for part in batch] for batch in batches.take(EPOCHS * 11 - start)]
 
-    found = steps(0)
-    for parts, again in zip(found[9:], steps(9), strict=True):
+    drawn = steps(0)
+    for parts, again in zip(drawn[9:], steps(9), strict=True):
         for part, other in zip(parts, again, strict=True):
             np.testing.assert_array_equal(part, other)
     messages = capsys.readouterr().err
@@ -175,7 +175,7 @@ def test_lost_photos_are_replaced_in_training_and_missed_in_validation(rectangle
         == 1
     )
     assert messages.count("11.png no longer decodes: its content") == 1
-    counts = Counter(heights(boxes[0]) for _, _, boxes, *_ in found)
+    counts = Counter(heights(boxes[0]) for _, _, boxes, *_ in drawn)
     times = [counts[heights(photo.objects.boxes)] for photo in data.photos]
     assert times == [2 * EPOCHS, EPOCHS, EPOCHS, 0, 0, 2 * EPOCHS, *[EPOCHS] * 5, 0]
     lost = []

@@ -22,10 +22,10 @@ def test_sizes_orientations_and_contents_are_those_of_the_files(tmp_path):
     exif[0x0112] = 6
     picture.save(files[1], exif=exif)
     files[2].write_bytes(b"no picture")
-    found = examine_files(files)
-    assert found[:, :3].tolist() == [[20, 40, 1], [20, 40, 6], [0, 0, 1]]
+    facts = examine_files(files)
+    assert facts[:, :3].tolist() == [[20, 40, 1], [20, 40, 6], [0, 0, 1]]
     expected = [hashlib.sha256(file.read_bytes()).digest()[:8] for file in files]
-    assert [int(value).to_bytes(8, "little") for value in found[:, 3]] == expected
+    assert [int(value).to_bytes(8, "little") for value in facts[:, 3]] == expected
     Image.new("RGB", (10, 30)).save(files[0])
     assert examine_files(files)[0, :2].tolist() == [30, 10]
 

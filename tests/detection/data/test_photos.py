@@ -39,9 +39,9 @@ def annotation(number, image, category, box, **more):
 
 
 def test_ids_with_gaps_become_numbers_and_crowds_are_ignored(tmp_path):
-    found = open_coco(coco(tmp_path), tmp_path)
-    assert (found.classes, found.categories, len(found)) == (("cat", "dog"), (3, 9), 2)
-    first, second = found.photos
+    data = open_coco(coco(tmp_path), tmp_path)
+    assert (data.classes, data.categories, len(data)) == (("cat", "dog"), (3, 9), 2)
+    first, second = data.photos
     assert (first.id, first.file, first.height, first.width) == (5, tmp_path / "5.jpg", 50, 100)
     np.testing.assert_array_equal(first.objects.boxes, [[10, 10, 30, 40], [0, 0, 100, 50]])
     assert (first.objects.classes.tolist(), first.objects.ignored.tolist()) == ([1, 0], [False, True])
@@ -51,9 +51,9 @@ def test_ids_with_gaps_become_numbers_and_crowds_are_ignored(tmp_path):
 def test_boxes_are_clipped_and_counted(tmp_path, capsys):
     boxes = [[90, 40, 20, 20], [0, 0, 0, 5], [200, 0, 5, 5], [1, 1, 2, 2]]
     path = coco(tmp_path, annotations=[annotation(i, 5, 3, box) for i, box in enumerate(boxes)])
-    found = open_coco(path, tmp_path)
-    np.testing.assert_array_equal(found.photos[0].objects.boxes, [[90, 40, 100, 50], [1, 1, 3, 3]])
-    assert len(found.dataset["annotations"]) == 4  # the scorer has them all
+    data = open_coco(path, tmp_path)
+    np.testing.assert_array_equal(data.photos[0].objects.boxes, [[90, 40, 100, 50], [1, 1, 3, 3]])
+    assert len(data.dataset["annotations"]) == 4  # the scorer has them all
     warning = capsys.readouterr().err
     assert warning == f"{path}: 2 boxes without area inside their image left out, 1 boxes clipped to their image\n"
 
@@ -102,10 +102,10 @@ def test_annotations_without_iscrowd_are_scored_and_segmentations_not_kept(tmp_p
     """pycocotools itself would end in a KeyError."""
     whole = annotation(1, 5, 3, [10, 10, 20, 30], segmentation=[[10, 10, 30, 10, 30, 40, 10, 40]])
     del whole["iscrowd"]
-    found = open_coco(coco(tmp_path, annotations=[whole]), tmp_path)
+    data = open_coco(coco(tmp_path, annotations=[whole]), tmp_path)
     del whole["segmentation"]
-    assert found.dataset["annotations"] == [whole | {"iscrowd": 0}]
-    scores = coco_scores(found.dataset, {5: Detections([[10, 10, 30, 40]], [0], [0.9])}, list(found.categories))
+    assert data.dataset["annotations"] == [whole | {"iscrowd": 0}]
+    scores = coco_scores(data.dataset, {5: Detections([[10, 10, 30, 40]], [0], [0.9])}, list(data.categories))
     assert scores["AP"] == pytest.approx(1)
 
 
@@ -134,14 +134,14 @@ def test_a_turned_photo_is_read_as_its_size_in_the_annotation_says(orientation, 
     path = coco(tmp_path, images=images, annotations=[annotation(1, 5, 3, [0, 0, 50, 50])])
     for name, encoded in zip(("5.jpg", "8.jpg"), kept, strict=True):
         (tmp_path / name).write_bytes(encoded)
-    found = open_coco(path, tmp_path)
+    data = open_coco(path, tmp_path)
     expected = Image.open(tmp_path / "5.jpg")
     expected = np.asarray(ImageOps.exif_transpose(expected) if as_shown and sideways else expected)
-    ((photo, image), _) = read_photos(found)
+    ((photo, image), _) = read_photos(data)
     assert image.shape == (photo.height, photo.width, 3)
     assert np.abs(image.astype(int) - expected).max() < 12  # decoders differ by rounding
     assert ("keeps their size" in capsys.readouterr().err) == (orientation in (2, 3, 4))
-    for batch in detection_batches(found, Preprocessing(mean=[0, 0, 0]), 2, ImageSize(50, 100)).take(2):
+    for batch in detection_batches(data, Preprocessing(mean=[0, 0, 0]), 2, ImageSize(50, 100)).take(2):
         assert batch[1].numpy().tolist() == [[width, height]] * 2
 
 
@@ -158,12 +158,12 @@ def test_a_file_that_is_not_json_is_refused(tmp_path):
 
 def test_real_photos(real_data):
     folder = real_data("coco128")
-    found = open_coco(folder / "instances.json", folder / "images")
-    assert (len(found), len(found.classes)) == (128, 80)
-    assert sum(len(photo.objects.boxes) for photo in found.photos) == 939
-    assert sum(int(photo.objects.ignored.sum()) for photo in found.photos) == 10
-    assert sorted(photo.id for photo in found.photos if not len(photo.objects.boxes)) == [250, 508]
-    assert len({c for photo in found.photos for c in photo.objects.classes}) == 71
+    data = open_coco(folder / "instances.json", folder / "images")
+    assert (len(data), len(data.classes)) == (128, 80)
+    assert sum(len(photo.objects.boxes) for photo in data.photos) == 939
+    assert sum(int(photo.objects.ignored.sum()) for photo in data.photos) == 10
+    assert sorted(photo.id for photo in data.photos if not len(photo.objects.boxes)) == [250, 508]
+    assert len({c for photo in data.photos for c in photo.objects.classes}) == 71
 
 
 def voc(tmp_path, objects, size="<size><width>100</width><height>50</height></size>"):
@@ -186,12 +186,12 @@ def an_object(name="dog", box=(1, 1, 100, 50), difficult=0):
 
 def test_voc_s_inclusive_corners_and_difficult_objects(tmp_path):
     devkit = voc(tmp_path, an_object() + an_object("cat", (11, 6, 20, 10), 1))
-    found = open_voc(devkit, (("VOC2007", "test"),))
-    (photo,) = found.photos
+    data = open_voc(devkit, (("VOC2007", "test"),))
+    (photo,) = data.photos
     np.testing.assert_array_equal(photo.objects.boxes, [[0, 0, 100, 50], [10, 5, 20, 10]])
-    assert [found.classes[i] for i in photo.objects.classes] == ["dog", "cat"]
+    assert [data.classes[i] for i in photo.objects.classes] == ["dog", "cat"]
     assert photo.objects.ignored.tolist() == [False, True]
-    assert (photo.id, photo.height, photo.width, found.name) == ("000001", 50, 100, "VOC2007-test")
+    assert (photo.id, photo.height, photo.width, data.name) == ("000001", 50, 100, "VOC2007-test")
 
 
 @pytest.mark.parametrize(

@@ -36,13 +36,13 @@ def test_shapes_are_brighter_than_their_surroundings():
 
 def test_files_are_coco_s_and_need_no_repair(tmp_path, capsys):
     rendered_scenes.write(tmp_path, {"train": 12, "val": 3})
-    found = open_coco(tmp_path / "train.json", tmp_path / "train")
+    data = open_coco(tmp_path / "train.json", tmp_path / "train")
     assert capsys.readouterr().err == ""
-    assert (found.classes, len(found)) == (CLASSES, 12)
-    picture, boxes, labels = rendered_scenes.render(found.photos[4].id)
-    np.testing.assert_allclose(found.photos[4].objects.boxes, boxes)
-    assert found.photos[4].objects.classes.tolist() == labels
-    assert (found.photos[4].width, found.photos[4].height) == picture.size
+    assert (data.classes, len(data)) == (CLASSES, 12)
+    picture, boxes, labels = rendered_scenes.render(data.photos[4].id)
+    np.testing.assert_allclose(data.photos[4].objects.boxes, boxes)
+    assert data.photos[4].objects.classes.tolist() == labels
+    assert (data.photos[4].width, data.photos[4].height) == picture.size
     assert {photo.id for photo in open_coco(tmp_path / "val.json", tmp_path / "val").photos} == set(
         range(10**6, 10**6 + 3)
     )

@@ -15,21 +15,21 @@ from keras_resnet.weights import Preprocessing
 @pytest.mark.parametrize("name", ["coco_like", "voc_like"])
 def test_objects_are_those_that_were_stored(tfds_rectangles, name):
     folder, data = tfds_rectangles
-    found = open_tfds_detection(name, "train", folder)
-    by_file = {int(photo.file.stem): (place, photo) for place, photo in enumerate(found.photos)}
-    assert found.classes == data.classes
-    assert len(found) == len(data)
+    opened = open_tfds_detection(name, "train", folder)
+    by_file = {int(photo.file.stem): (place, photo) for place, photo in enumerate(opened.photos)}
+    assert opened.classes == data.classes
+    assert len(opened) == len(data)
     for photo in data.photos:
         place, other = by_file[photo.id]
         np.testing.assert_allclose(other.objects.boxes, photo.objects.boxes, atol=1e-4)
         np.testing.assert_array_equal(other.objects.classes, photo.objects.classes)
         assert other.objects.ignored.tolist() == [number == 1 for number in range(len(photo.objects.boxes))]
-        image = augment.decode(found.reader.fetch(place)).numpy().astype(int)
+        image = augment.decode(opened.reader.fetch(place)).numpy().astype(int)
         assert np.abs(image - np.asarray(Image.open(photo.file)).astype(int)).mean() < 12
         assert other.id == (photo.id + 100 if name == "coco_like" else str(photo.id))
     if name == "coco_like":
-        assert {entry["area"] for entry in found.dataset["annotations"]} == {7.0}
-        assert sum(entry["iscrowd"] for entry in found.dataset["annotations"]) > 0
+        assert {entry["area"] for entry in opened.dataset["annotations"]} == {7.0}
+        assert sum(entry["iscrowd"] for entry in opened.dataset["annotations"]) > 0
 
 
 def test_records_are_read_for_their_objects_once(tfds_rectangles, monkeypatch):

@@ -15,7 +15,7 @@ def photos(real_data) -> DetectionData:
 def guesses(photos, noise, seed=0):
     """True boxes, moved and scored at random, some of another class, some missing."""
     rng = np.random.default_rng(seed)
-    found = {}
+    detections = {}
     for photo in photos.photos:
         objects = photo.objects
         kept = rng.random(len(objects.boxes)) < 0.8
@@ -23,8 +23,8 @@ def guesses(photos, noise, seed=0):
         moved = objects.boxes + noise * rng.normal(size=objects.boxes.shape) * sides
         moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 1)
         classes = np.where(rng.random(len(kept)) < 0.1, rng.integers(0, 80, len(kept)), objects.classes)
-        found[photo.id] = Detections(moved[kept], classes[kept], rng.random(kept.sum()))
-    return found
+        detections[photo.id] = Detections(moved[kept], classes[kept], rng.random(kept.sum()))
+    return detections
 
 
 def hard_set(seed):
@@ -33,7 +33,7 @@ def hard_set(seed):
     A seventh of the objects are crowds; detections lie on objects, within crowds, and anywhere.
     """
     rng = np.random.default_rng(seed)
-    images, annotations, found = [], [], {}
+    images, annotations, detections = [], [], {}
 
     def boxes(count, least, most):
         corner, side = rng.uniform(0, 150, (count, 2)), rng.uniform(least, most, (count, 2))
@@ -50,27 +50,27 @@ def hard_set(seed):
         near = true[rng.integers(0, 7, 90)] + rng.normal(0, 4, (90, 4))
         near[:, 2:] = np.maximum(near[:, 2:], near[:, :2] + 1)
         detected = np.concatenate([near, boxes(60, 10, 40)])
-        found[image + 5] = Detections(detected, np.full(150, image % 2), rng.integers(0, 40, 150) / 40)
+        detections[image + 5] = Detections(detected, np.full(150, image % 2), rng.integers(0, 40, 150) / 40)
     categories = [{"id": 3, "name": "a"}, {"id": 8, "name": "b"}]
     dataset = {"images": images, "annotations": annotations, "categories": categories}
-    return DetectionData("hard", ("a", "b"), (), (3, 8), dataset), found
+    return DetectionData("hard", ("a", "b"), (), (3, 8), dataset), detections
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.1])
 def test_mean_ap_equals_that_of_pycocotools(photos, noise):
-    found = guesses(photos, noise)
-    scores = coco_scores(photos.dataset, found, list(photos.categories))
-    assert Matches(photos, found).mean_ap() == pytest.approx(scores["AP"], abs=1e-12)
-    assert Matches(photos, found, (0.5,)).mean_ap() == pytest.approx(scores["AP50"], abs=1e-12)
+    detections = guesses(photos, noise)
+    scores = coco_scores(photos.dataset, detections, list(photos.categories))
+    assert Matches(photos, detections).mean_ap() == pytest.approx(scores["AP"], abs=1e-12)
+    assert Matches(photos, detections, (0.5,)).mean_ap() == pytest.approx(scores["AP50"], abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_crowds_and_more_than_100_detections_count_as_in_pycocotools(seed):
-    data, found = hard_set(seed)
-    scores = coco_scores(data.dataset, found, [3, 8])
+    data, detections = hard_set(seed)
+    scores = coco_scores(data.dataset, detections, [3, 8])
     assert 0.02 < scores["AP"] < scores["AP50"] < 0.9
-    assert Matches(data, found).mean_ap() == pytest.approx(scores["AP"], abs=1e-12)
-    assert Matches(data, found, (0.5,)).mean_ap() == pytest.approx(scores["AP50"], abs=1e-12)
+    assert Matches(data, detections).mean_ap() == pytest.approx(scores["AP"], abs=1e-12)
+    assert Matches(data, detections, (0.5,)).mean_ap() == pytest.approx(scores["AP50"], abs=1e-12)
 
 
 def test_a_sample_of_photos_is_scored_like_a_set_of_them():
@@ -78,9 +78,9 @@ def test_a_sample_of_photos_is_scored_like_a_set_of_them():
 
     The scores differ slightly: copies of one photo are neighbors there, which orders equal scores differently.
     """
-    data, found = hard_set(0)
+    data, detections = hard_set(0)
     rng = np.random.default_rng(0)
-    found = {i: Detections(part.boxes, part.classes, rng.random(150)) for i, part in found.items()}
+    detections = {i: Detections(part.boxes, part.classes, rng.random(150)) for i, part in detections.items()}
     times = np.array([0, 1, 3] * 4)
     images, annotations, copies = [], [], {}
     for image, count in zip(data.dataset["images"], times, strict=True):
@@ -90,16 +90,16 @@ def test_a_sample_of_photos_is_scored_like_a_set_of_them():
             entries = [entry for entry in data.dataset["annotations"] if entry["image_id"] == image["id"]]
             copied = enumerate(entries, start=len(annotations))
             annotations += [{**entry, "image_id": number, "id": identifier} for identifier, entry in copied]
-            copies[number] = found[image["id"]]
+            copies[number] = detections[image["id"]]
     dataset = {**data.dataset, "images": images, "annotations": annotations}
     drawn = coco_scores(dataset, copies, [3, 8])["AP50"]
-    assert Matches(data, found, (0.5,)).mean_ap(times) == pytest.approx(drawn, abs=5e-3)
+    assert Matches(data, detections, (0.5,)).mean_ap(times) == pytest.approx(drawn, abs=5e-3)
     once = np.minimum(times, 1)
     chosen = [image["id"] for image, count in zip(data.dataset["images"], once, strict=True) if count]
     part = {key: [e for e in data.dataset[key] if e[by] in chosen] for key, by in
             (("images", "id"), ("annotations", "image_id"))}  # fmt: skip
-    expected = coco_scores({**data.dataset, **part}, {i: found[i] for i in chosen}, [3, 8])["AP50"]
-    assert Matches(data, found, (0.5,)).mean_ap(once) == pytest.approx(expected, abs=1e-12)
+    expected = coco_scores({**data.dataset, **part}, {i: detections[i] for i in chosen}, [3, 8])["AP50"]
+    assert Matches(data, detections, (0.5,)).mean_ap(once) == pytest.approx(expected, abs=1e-12)
 
 
 def test_ignored_objects_of_data_without_a_coco_file_count_as_crowds():

@@ -22,9 +22,11 @@ with strategy.scope():
 detections = {}
 
 
-def score(data, found):
-    detections.update({f"photo {photo}": np.column_stack([f.classes, f.scores, f.boxes]) for photo, f in found.items()})
-    return BENCHMARKS["coco"].score(data, found)
+def score(data, answers):
+    detections.update(
+        {f"photo {photo}": np.column_stack([f.classes, f.scores, f.boxes]) for photo, f in answers.items()}
+    )
+    return BENCHMARKS["coco"].score(data, answers)
 
 
 settings = DetectionSettings(model="none", batch_size=1, steps=1, base_lr=0.001)

@@ -64,7 +64,9 @@ def test_the_best_is_chosen_on_the_whole_of_an_ordinary_part(model, photos):
     many = repeated(photos, 11)
     task, scored = make_task(many), []
     benchmark = task.benchmark
-    count = replace(benchmark, score=lambda data, found: scored.append(len(found)) or benchmark.score(data, found))
+    count = replace(
+        benchmark, score=lambda data, detections: scored.append(len(detections)) or benchmark.score(data, detections)
+    )
     values = replace(task, benchmark=count).validator(tf.distribute.get_strategy())(model, lambda: False)
     assert scored == [66]
     assert "(66 of 66 photos)" in task.reporter.validation_summary(values)

@@ -18,11 +18,11 @@ from keras_resnet.training.files.checkpoints import CheckpointFolder, assign_val
 
 @pytest.fixture
 def folder(tmp_path):
-    found = CheckpointFolder(tmp_path / "checkpoints")
-    found.prepare()
+    checkpoints = CheckpointFolder(tmp_path / "checkpoints")
+    checkpoints.prepare()
     for step in (10, 20, 30, 40):
-        found.save({"a": np.full(1000, step, np.float32)}, {"step": step})
-    return found
+        checkpoints.save({"a": np.full(1000, step, np.float32)}, {"step": step})
+    return checkpoints
 
 
 def test_the_last_three_are_kept_and_the_newest_comes_back(folder):
@@ -57,8 +57,8 @@ def test_a_damaged_newest_checkpoint_is_skipped_with_a_warning(folder, file, dam
 
 
 def test_if_all_are_damaged_the_run_does_not_start_afresh(folder):
-    for found in folder.path.glob("*/state.json"):
-        found.write_text("{}")
+    for state in folder.path.glob("*/state.json"):
+        state.write_text("{}")
     with pytest.raises(InputError, match=r"All checkpoints in .* are damaged"):
         folder.newest()
 

@@ -18,10 +18,10 @@ def test_only_variables_that_change_a_run_are_recorded(monkeypatch):
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     monkeypatch.setenv("TF_CONFIG", '{"cluster": "secret-host"}')
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    found = run_result.provenance()["environment"]
-    assert found["TF_ENABLE_ONEDNN_OPTS"] == "0"
-    assert found["ONEDNN_MAX_CPU_ISA"] == "AVX2"
-    assert not {"TF_CONFIG", "AWS_SECRET_ACCESS_KEY", "HOME", "PATH"} & found.keys()
+    environment = run_result.provenance()["environment"]
+    assert environment["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    assert environment["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    assert not {"TF_CONFIG", "AWS_SECRET_ACCESS_KEY", "HOME", "PATH"} & environment.keys()
 
 
 def test_the_commit_is_that_of_the_checkout_and_not_of_a_repository_around_an_installation(tmp_path, monkeypatch):

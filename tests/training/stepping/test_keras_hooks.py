@@ -13,10 +13,10 @@ from keras_resnet.training.stepping.keras_hooks import HOOKS, NoSymbolicBuild, S
 @pytest.mark.parametrize(("owner", "name"), HOOKS)
 def test_keras_has_the_hook_with_these_parameters(owner, name):
     hook = getattr(operator.attrgetter(owner)(keras), name, None)
-    found = tuple(inspect.signature(hook).parameters) if hook else None
-    assert found == HOOKS[owner, name], (
-        f"Keras {keras.__version__} has keras.{owner}.{name} with the parameters {found}: find out what replaces it, "
-        "then adapt keras_resnet/training/stepping/keras_hooks.py."
+    parameters = tuple(inspect.signature(hook).parameters) if hook else None
+    assert parameters == HOOKS[owner, name], (
+        f"Keras {keras.__version__} has keras.{owner}.{name} with the parameters {parameters}: find what replaces "
+        "it, then adapt keras_resnet/training/stepping/keras_hooks.py."
     )
 
 
