@@ -22,7 +22,7 @@ FOLDERS, OTHERS = {"recipes": "Train", "studies": "Studies"}, "Other tools"  # g
 TOOLS = {  # more groups; a tool in none of them is among the other tools
     "Test and use": (
         *("evaluate", "evaluate_detection", "evaluate_localization"),
-        *("classify", "embed", "detect", "localize", "export", "convert_weights"),
+        *("classify", "embed", "detect", "localize", "export", "export_detector", "convert_weights"),
     ),
     "Look into": ("inspect_data", "analyze", "table1", "report", "paper_map"),
     "Prepare and run": ("make_records", "launch_local", "campaign", "info"),

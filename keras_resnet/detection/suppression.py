@@ -81,7 +81,7 @@ def _propose(level: Level, extents: Tensor, before: int, after: int, smallest: f
     number = tf.shape(boxes)[1]
     rank = tf.where(large, tf.cast(number - tf.range(number), tf.float32), 0.0)
     _, kept, _, count = tf.image.combined_non_max_suppression(
-        _transposed(boxes)[:, :, None],
+        as_rows_first(boxes)[:, :, None],
         rank[..., None],
         max_output_size_per_class=after,
         max_total_size=after,
@@ -94,8 +94,8 @@ def _propose(level: Level, extents: Tensor, before: int, after: int, smallest: f
     return tf.gather(boxes, place, batch_dims=1), tf.gather(scores, place, batch_dims=1), valid
 
 
-def _transposed(boxes: Tensor) -> Tensor:
-    """``boxes`` as ``y1, x1, y2, x2``, the order of TensorFlow's suppression."""
+def as_rows_first(boxes: Tensor) -> Tensor:
+    """``boxes`` ``[..., 4]`` as ``y1, x1, y2, x2``, the order of TensorFlow's suppression, or back."""
     return tf.gather(boxes, [1, 0, 3, 2], axis=-1)
 
 
@@ -108,7 +108,9 @@ def suppress(detections: Detections, overlap: float = DETECTION_OVERLAP, count: 
     for number in np.unique(detections.classes):
         (places,) = np.nonzero(detections.classes == number)
         boxes, scores = (part[places].astype(np.float32) for part in (detections.boxes, detections.scores))
-        survivors.append(places[tf.image.non_max_suppression(_transposed(boxes), scores, len(places), overlap).numpy()])
+        survivors.append(
+            places[tf.image.non_max_suppression(as_rows_first(boxes), scores, len(places), overlap).numpy()]
+        )
     places = np.concatenate(survivors)
     return detections.select(places[np.argsort(-detections.scores[places], kind="stable")][:count])
 
