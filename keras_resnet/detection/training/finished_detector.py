@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-import tensorflow as tf
 
 from keras_resnet.detection.boxes import Detections, DetectionsByPhoto
 from keras_resnet.detection.data.photos import DetectionData
@@ -16,7 +15,6 @@ from keras_resnet.detection.training.detection_settings import DetectionSettings
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
 from keras_resnet.specs import split_name
-from keras_resnet.typing import Tensor
 from keras_resnet.weights.file_bounds import expanded
 
 KEPT_CLASSES = "kept_classes_AP50"  # in result.json
@@ -150,8 +148,7 @@ class FinishedDetector:
             values[:, new] = before.numpy().reshape(len(values), -1, numbers)[:, old]
             variable.assign(values.reshape(variable.shape))
             if "classes" in self.keep:
-                fixed = np.repeat(np.isin(np.arange(values.shape[1]), new), numbers)
-                variable.constraint = _Fixed(fixed, variable.numpy())
+                variable.fixed = np.repeat(np.isin(np.arange(values.shape[1]), new), numbers)
 
     def _report(self, model: FasterRCNN, classes: dict[int, int], same_anchors: bool) -> str:
         names, before = model.class_names, self.detector.class_names
@@ -166,14 +163,3 @@ class FinishedDetector:
             lines.append(f"{title}: {len(listed)}{': ' if listed else ''}{', '.join(listed)}")
         lines += [] if same_anchors else ["other anchors: the proposal network's outputs are new"]
         return "\n".join(lines + ([f"kept as they are: {', '.join(self.keep)}"] if self.keep else []))
-
-
-@dataclass(frozen=True)
-class _Fixed:
-    """A constraint of a variable, some of whose columns keep their values through every update."""
-
-    columns: np.ndarray
-    values: np.ndarray
-
-    def __call__(self, variable: Tensor) -> Tensor:
-        return tf.where(self.columns, tf.constant(self.values), tf.convert_to_tensor(variable))
