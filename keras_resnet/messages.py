@@ -33,7 +33,7 @@ def at_log_level() -> Iterator[None]:
     if level not in ("1", "2", "3"):
         yield
         return
-    command = [sys.executable, "-S", "-E", "-c", FILTER % ("IW"[: int(level)], "" if has_nvidia() else NO_GPU)]
+    command = [sys.executable, "-S", "-I", "-c", FILTER % ("IW"[: int(level)], "" if has_nvidia() else NO_GPU)]
     standard_error = os.dup(2)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=standard_error) as process:
         assert process.stdin is not None  # a pipe

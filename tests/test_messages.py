@@ -23,16 +23,22 @@ os.write(2, b"after\\n")
 """
 
 
-def errors_at(level, last="pass"):
-    """What a process writes to its standard error at this level."""
+def errors_at(level, last="pass", folder=None):
+    """What a process writes to its standard error at this level, started in ``folder``."""
     code = LINES.format(module=str(MODULE), last=last)
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": level}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stderr
+    command = [sys.executable, "-P", "-c", code]
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True).stderr
 
 
 def test_the_level_decides():
     lines = {level: [line[0] for line in errors_at(level).splitlines()] for level in "0123"}
     assert lines == {"0": list("WIWEIa"), "1": list("WEIa"), "2": list("EIa"), "3": list("EIa")}
+
+
+def test_files_in_the_users_folder_are_not_run(tmp_path):
+    (tmp_path / "re.py").write_text("raise SystemExit('re.py of this folder was run')")
+    assert [line[0] for line in errors_at("2", folder=tmp_path).splitlines()] == list("EIa")
 
 
 def test_the_last_words_of_a_crash_are_heard():

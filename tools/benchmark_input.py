@@ -138,7 +138,7 @@ class Files(Benchmark):
             table.print_header()
             for name in ("first start", "second start"):
                 environment = os.environ | {"XDG_CACHE_HOME": f"{parent}/cache"}
-                command = [sys.executable, "-c", OPEN, str(folder)]
+                command = [sys.executable, "-P", "-c", OPEN, str(folder)]
                 completed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
                 count, seconds, memory = map(float, completed.stdout.splitlines()[-1].split())
                 if count != self.files:

@@ -44,7 +44,7 @@ class Classify:
     model: str
     """NAME:WEIGHTS (a file, or imagenet), a .keras file, or another weight file."""
     top: Count = 5
-    """How many classes to name."""
+    """How many classes to name, at most all."""
     draw: PngFile | None = None
     """A PNG file for a picture of the first 100 photos under their classes."""
     explain: PngFile | None = None
@@ -87,9 +87,7 @@ class Classify:
     def _model(self) -> "keras.Model":
         """The model, after checks that it can do what the options ask for."""
         model = keras_resnet.load_model(self.model)
-        classes = evaluation.classifier_of(model).units
-        if not 1 <= self.top <= classes:
-            raise InputError(f"--top {self.top} must be from 1 to the model's {classes} classes.")
+        evaluation.classifier_of(model)  # which refuses a network without a classifier
         if getattr(model, "preprocessing", None) is None:
             raise InputError(
                 f"{model.name} does not know its preprocessing: give NAME:WEIGHTS, a network and its file."
@@ -136,7 +134,7 @@ class Classify:
         if names := getattr(model, "class_names", None):
             return [(names[i], float(scores[i])) for i in order]
         if len(scores) == IMAGENET_CLASSES:
-            (best,) = keras_resnet.decode_predictions(scores[None], self.top)
+            (best,) = keras_resnet.decode_predictions(scores[None], len(order))
             return [(f"{name} ({wnid})", float(score)) for wnid, name, score in best]
         return [(f"class {i}", float(scores[i])) for i in order]
 

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from keras_resnet.errors import InputError
+from keras_resnet.programs import HOME
 
 RETURN_FREED = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # glibc returns larger blocks to the system when they are freed
 
@@ -59,7 +60,8 @@ def _in_process(arguments: str, variables: dict[str, str]) -> dict:
     """The results of :func:`_train` in a new process with these environment variables."""
     command = [sys.executable, "-m", "keras_resnet.analysis.measuring", arguments]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
-    completed = subprocess.run(command, capture_output=True, text=True, env=environment)
+    # in the package's folder, since Python would run modules of the current folder that are called like its own
+    completed = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=HOME)
     if status := completed.returncode:
         last = (completed.stderr.strip().splitlines() or ["no message"])[-1][:200]
         raise InputError(f"The steps of {arguments} ended with status {status} ({last}): give a smaller batch.")

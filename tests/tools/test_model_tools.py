@@ -119,6 +119,7 @@ def test_convert_weights_says_what_it_carries(saved, tmp_path):
 
 
 def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, photo_folder, tmp_path):
+    """The model has two classes, fewer than are named by default."""
     photos = sorted((photo_folder / "val").rglob("*.JPEG"))
     bad = photo_folder / "val" / "cat" / "no.jpg"
     bad.write_text("no photo")
@@ -128,7 +129,7 @@ def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, p
     kept = [tmp_path / name for name in ("answers.png", "answers.json", "answers.csv")]
     flags = [word for flag, path in zip(("--draw", "--json", "--csv"), kept, strict=True) for word in (flag, path)]
     status, text, errors = tool(
-        "classify", photo_folder / "val", tmp_path / "wide.png", "--model", saved, "--top", "2", *flags, whole=True
+        "classify", photo_folder / "val", tmp_path / "wide.png", "--model", saved, *flags, whole=True
     )
     assert status == 0, errors
     assert f"left out: {bad} does not decode: its content is no photo of a known format." in errors.splitlines()
