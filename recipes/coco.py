@@ -34,11 +34,10 @@ def main(settings: detection.DetectionSettings) -> None:
     if data.validation is None and settings.overfit is None:
         raise InputError(f"{data.name} has no photos to validate on: add a val part, or give --overfit N.")
     settings = detection.like_finished(settings)
-    head = settings.head or "c4"
-    preset = protocol.preset(settings.batch_size, settings.overfit or len(train), head)
+    preset = protocol.preset(settings.batch_size, settings.overfit or len(train), settings.head)
     if data.name == "demo":
         del preset["steps"]
-        preset |= DEMO | {"anchor_scales": DEMO_ANCHORS[head]}
+        preset |= DEMO | {"anchor_scales": DEMO_ANCHORS[settings.head]}
     settings = training.resolve(settings, preset, "coco")
     detection.train(settings, train, data.validation, protocol)
 

@@ -26,7 +26,7 @@ def main(settings: Settings) -> None:
     data, protocol = detection.open_det_sets(settings.data), detection.PROTOCOLS["det"]
     photos = settings.overfit or len(data.part("train"))
     settings = detection.like_finished(settings)
-    preset = protocol.preset(settings.batch_size, photos, settings.head or "c4")
+    preset = protocol.preset(settings.batch_size, photos, settings.head)
     settings = training.resolve(settings, preset, "det")
     detection.train(settings, data.part("train"), data.validation, protocol)
 

@@ -40,7 +40,7 @@ def main(settings: Settings) -> None:
     data = detection.open_voc_sets(settings.data, settings.data_dir, settings.train, settings.test)
     protocol = detection.PROTOCOLS["voc2007" if settings.test == "07" else "voc2012"]
     settings = detection.like_finished(settings)
-    preset = protocol.preset(settings.batch_size, len(data.part("train")), settings.head or "c4")
+    preset = protocol.preset(settings.batch_size, len(data.part("train")), settings.head)
     settings = training.resolve(settings, preset, "voc")
     detection.train(settings, data.part("train"), data.validation, protocol)
 

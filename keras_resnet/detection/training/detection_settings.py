@@ -22,7 +22,7 @@ def paper_settings(head: HeadName) -> dict[str, Any]:
     """The settings of a detector of the paper, with the anchors that belong to ``head``."""
     proposals = DEFAULT_PROPOSALS[head]
     return {
-        "head": head, "regions": RegionHead.regions,
+        "regions": RegionHead.regions,
         "shorter_side": ImageSize.shorter, "longer_side": ImageSize.longer,
         "anchor_scales": proposals.scales, "anchor_ratios": proposals.ratios, "smallest": proposals.smallest,
     }  # fmt: skip
@@ -80,7 +80,7 @@ class DetectionSettings(RunSettings):
     scheme: Scheme = "joint"
     """Train all parts together, or in the paper's four steps: proposals and regions in turn, then each again with the
     shared layers fixed."""
-    head: ByPreset[HeadName] = BY_PRESET
+    head: HeadName = DEFAULT_HEAD
     """What becomes of a region: c4, the paper's, sends it through conv5_x; fpn takes it from a feature pyramid, which
     is faster and finds smaller objects (Lin et al. 2017)."""
     context: bool = False
@@ -119,5 +119,5 @@ class DetectionSettings(RunSettings):
                 f"--shorter-side {self.shorter_side} is more than --longer-side {self.longer_side}: give both, the "
                 "shorter one first."
             )
-        if self.head and self.anchor_scales:
+        if self.anchor_scales:
             check_head(self.head, self.context, self.anchor_scales)

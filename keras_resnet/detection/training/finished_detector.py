@@ -11,7 +11,7 @@ from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.detector_specs import RegionHead
 from keras_resnet.detection.faster_rcnn import FasterRCNN
 from keras_resnet.detection.scoring.average_precision import VOC2010, average_precisions
-from keras_resnet.detection.training.detection_settings import DetectionSettings, Kept
+from keras_resnet.detection.training.detection_settings import DEFAULT_HEAD, DetectionSettings, Kept
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
 from keras_resnet.specs import split_name
@@ -38,11 +38,13 @@ def like_finished(settings: Chosen) -> Chosen:
         return settings
     proposals, head, size = detector.proposals, detector.region_head, detector.image_size
     values: dict[str, Any] = {
-        "head": detector.head_name, "regions": head.regions, "smallest": proposals.smallest,
+        "regions": head.regions, "smallest": proposals.smallest,
         "anchor_scales": proposals.scales, "anchor_ratios": proposals.ratios, "shorter_side": size.shorter,
         "longer_side": size.longer,
     }  # fmt: skip
     left_out = {name: value for name, value in values.items() if getattr(settings, name) is None}
+    if settings.head == DEFAULT_HEAD:
+        left_out["head"] = detector.head_name
     if settings.pooling == RegionHead.pooling:
         left_out["pooling"] = head.pooling
     return replace(settings, context=settings.context or head.context, **left_out)
@@ -104,7 +106,7 @@ class FinishedDetector:
 
     def check(self, settings: DetectionSettings) -> None:
         """Raise :class:`InputError` for settings with which its weights cannot be used."""
-        if settings.head not in (None, self.detector.head_name):
+        if settings.head != self.detector.head_name:
             raise InputError(f"{settings.model} has the head {self.detector.head_name}: leave out --head.")
         if settings.context != self.detector.region_head.context:
             raise InputError(f"{settings.model} was trained without --context: leave it out.")

@@ -14,7 +14,7 @@ from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.detector_file import load_detector
 from keras_resnet.detection.faster_rcnn import LEARNABLE, FasterRCNN, Learnable
 from keras_resnet.detection.scoring.benchmarks import BENCHMARKS
-from keras_resnet.detection.training.detection_settings import DEFAULT_HEAD, DetectionSettings
+from keras_resnet.detection.training.detection_settings import DetectionSettings
 from keras_resnet.detection.training.detection_task import DetectionTask
 from keras_resnet.detection.training.finished_detector import FinishedDetector, finished_detector
 from keras_resnet.detection.training.photo_reading import readable, with_files
@@ -139,7 +139,7 @@ def _take_over(model: FasterRCNN, settings: DetectionSettings, phase: Phase) -> 
 
 def _backbone(settings: DetectionSettings) -> tuple[Callable[[], Backbone], Preprocessing]:
     """A function that makes the backbone, and its preprocessing; raises InputError for one that cannot be made."""
-    model, head = settings.model, settings.head or DEFAULT_HEAD
+    model, head = settings.model, settings.head
     name, weights = split_name(model)
     if name == VGG16:
         if head != "c4":
