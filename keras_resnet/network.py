@@ -43,6 +43,12 @@ class Network(keras.Model):
         """conv2_x and up: ``stages[2].blocks[5].output`` is the output of the sixth block of conv4_x."""
         return structure_of(self).stages
 
+    @property
+    def pyramid_level_inputs(self) -> dict[str, str]:
+        """The name of each stage's last layer by its level, ``"P2"`` of stride 4 to ``"P5"``, as KerasCV asks for."""
+        stages = enumerate(self.stages, start=2)
+        return {f"P{level}": stage.output._keras_history.operation.name for level, stage in stages}
+
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         first, *others = config["layers"]  # Keras ignores keys of a layer that it does not know

@@ -24,8 +24,9 @@ class Settings(detection.DetectionSettings):
 
 def main(settings: Settings) -> None:
     data, protocol = detection.open_det_sets(settings.data), detection.PROTOCOLS["det"]
+    settings = detection.like_finished(settings)
     train = data.part("train")
-    preset = protocol.preset(settings.batch_size, settings.overfit or len(train))
+    preset = protocol.preset(settings.batch_size, settings.overfit or len(train), settings.head)
     settings = training.resolve(settings, detection.follow_photos(settings, preset, train, "det"), "det")
     detection.train(settings, train, data.validation, protocol)
 

@@ -39,8 +39,10 @@ class Settings(detection.DetectionSettings):
 def main(settings: Settings) -> None:
     data = detection.open_voc_sets(settings.data, settings.data_dir, settings.train, settings.test)
     protocol = detection.PROTOCOLS["voc2007" if settings.test == "07" else "voc2012"]
+    settings = detection.like_finished(settings)
     train = data.part("train")
-    preset = detection.follow_photos(settings, protocol.preset(settings.batch_size, len(train)), train, "voc")
+    preset = protocol.preset(settings.batch_size, len(train), settings.head)
+    preset = detection.follow_photos(settings, preset, train, "voc")
     settings = training.resolve(settings, preset, "voc")
     detection.train(settings, train, data.validation, protocol)
 

@@ -10,6 +10,7 @@ python tools/benchmark.py depth             building ResNet-1202, and its first 
 python tools/benchmark.py inference         folded normalization against unfolded, and against the systems of train
 python tools/benchmark.py views --data DIR  the time of each test view against its multiply-adds
 python tools/benchmark.py detect            the cost of proposals and regions; one image against its multiply-adds
+python tools/benchmark.py detect --head c4 fpn   the two heads of a detector in turns
 python tools/benchmark.py localize          the cost of separate outputs for 1,000 classes in a training step
 """
 

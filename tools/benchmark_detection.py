@@ -3,13 +3,14 @@
 import resource
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from benchmark_turns import Benchmark, Rounds
 
 import keras_resnet
-from keras_resnet.bounds import Count, Pixels
+from keras_resnet.bounds import Count, Length, Pixels
+from keras_resnet.detection.detector_specs import HeadName
 from keras_resnet.specs import find_spec
 from keras_resnet.tables import Table, write_tables
 
@@ -30,20 +31,47 @@ class Detect(Benchmark):
     rounds: Rounds = 5
     """How often each part is measured; medians are compared."""
 
+    head: Annotated[tuple[HeadName, ...], Length(1, 2)] = ("c4",)
+    """The heads, which take turns; memory is measured of one alone."""
+
     def measure(self) -> None:
+        import keras
+
+        keras.config.set_dtype_policy(self.precision)
+        contestants = {head: self._contestant(head) for head in self.head}
+        clocks = (time.perf_counter, time.process_time)
+        seconds = {head: {name: [] for name in turns} for head, (_, _, turns) in contestants.items()}
+        for _ in range(1 + self.rounds):
+            for head, (_, _, turns) in contestants.items():
+                for name, turn in turns.items():
+                    start = [clock() for clock in clocks]
+                    turn()
+                    seconds[head][name].append(np.subtract([clock() for clock in clocks], start))
+        times = {  # wall and processor seconds; the first turn compiles
+            head: {name: np.median(values[1:], axis=0) for name, values in turns.items()}
+            for head, turns in seconds.items()
+        }
+        tables = []
+        for head, (model, memory, _) in contestants.items():
+            tables += self._tables(head, model, {name: float(wall) for name, (wall, _) in times[head].items()}, memory)
+        if len(self.head) > 1:
+            tables.append(self._heads(times))
+        write_tables(self.json, tables, precision=self.precision)
+
+    def _contestant(self, head: HeadName):
+        """The detector, the MiB of one more image in a step, and functions that do the parts to be timed."""
         import keras
         import tensorflow as tf
 
         from keras_resnet.detection import Detector, FasterRCNN, ImageSize
         from keras_resnet.detection.faster_rcnn import TRAINING_PROPOSALS
+        from keras_resnet.detection.level_pooling import pool_from_levels
         from keras_resnet.detection.sampling import sample_anchors, sample_regions
-        from keras_resnet.detection.suppression import STRIDE
         from keras_resnet.training import SGD
 
-        keras.config.set_dtype_policy(self.precision)
         keras.utils.set_random_seed(0)
         network = keras_resnet.build(find_spec(self.model), input_shape=(None, None, 3), include_top=False)
-        model = FasterRCNN(network, self.classes, image_size=ImageSize(self.height, self.width))
+        model = FasterRCNN(network, self.classes, image_size=ImageSize(self.height, self.width), head=head)
         # Random offsets would make all boxes alike, and suppression too easy.
         deltas = model.rpn.get_layer("rpn_deltas")
         deltas.kernel.assign(tf.zeros_like(deltas.kernel))
@@ -52,7 +80,7 @@ class Detect(Benchmark):
         step = model._function(model.train_step)
         forever = iter(tf.data.Dataset.from_tensors(batch).repeat())
         images, extents, boxes, object_status, classes, _ = batch
-        features = model.shared(images)
+        features = tf.nest.flatten(model.shared(images))
         anchors = model.anchor_scores(features)[0]
         regions, _, valid = model.propose(features, extents, TRAINING_PROPOSALS)
         draws = tf.random.uniform([1, tf.shape(anchors)[0]]), tf.random.uniform([1, TRAINING_PROPOSALS[1] + OBJECTS])
@@ -69,10 +97,11 @@ class Detect(Benchmark):
 
         @tf.function
         def align():
+            maps, strides = features[: model.pooled_maps], model.strides[: model.pooled_maps]
             with tf.GradientTape() as tape:
-                tape.watch(features)
-                pooled = model.pool(features, chosen, STRIDE, model.size)
-            return pooled, tape.gradient(pooled, features, output_gradients=tf.ones_like(pooled))
+                tape.watch(maps)
+                pooled = pool_from_levels(model.pool, maps, chosen, strides, model.size)
+            return pooled, tape.gradient(pooled, maps, output_gradients=tf.ones_like(pooled))
 
         @tf.function
         def rpn_alone():
@@ -84,32 +113,44 @@ class Detect(Benchmark):
 
         detector = Detector([model])
         photo = np.random.default_rng(0).integers(0, 256, (self.height, self.width, 3)).astype(np.uint8)
-        memory = self._memory(model, batch)
+        memory = self._memory(model, batch) if len(self.head) == 1 else None  # the peak is the process's
         turns = {"training step": lambda: step(forever)}
         turns |= {"proposals": proposals, "of them the RPN's convolutions": rpn_alone, "sampling": samples}
         turns["RoI align, forward and backward"] = align
         turns |= {"shared layers": shared, "one image": lambda: detector(photo)}
-        seconds = {name: [] for name in turns}
-        for _ in range(1 + self.rounds):
-            for name, turn in turns.items():
-                start = time.perf_counter()
-                turn()
-                seconds[name].append(time.perf_counter() - start)
-        times = {name: float(np.median(values[1:])) for name, values in seconds.items()}  # the first one compiles
+        return model, memory, turns
+
+    def _tables(self, head: HeadName, model, times: dict[str, float], memory: float | None) -> list[Table]:
+        """The parts of a training step, and the time of one image."""
+        name = "" if head == "c4" else f"-{head}"
         whole = times["training step"]
-        print(f"{self.model}, {self.height} x {self.width}, {self.precision}, one image a step, 128 regions")
-        step_table = Table("step", ("part of a training step", "seconds", "of the step"))
+        print(f"{self.model}, {head}, {self.height} x {self.width}, {self.precision}, one image a step, 128 regions")
+        step_table = Table(f"step{name}", ("part of a training step", "seconds", "of the step"))
         step_table.print_header()
         parts = times["proposals"] - times["of them the RPN's convolutions"] + times["RoI align, forward and backward"]
-        for name, value in [(name, times[name]) for name in list(turns)[:5]] + [(TOGETHER, parts)]:
-            step_table.add(name, f"{value:.3f}", f"{100 * value / whole:.1f} %")
+        for part, value in [*list(times.items())[:5], (TOGETHER, parts)]:
+            step_table.add(part, f"{value:.3f}", f"{100 * value / whole:.1f} %")
         print()
-        image_table = Table("image", ("one image", "value"))
+        image_table = Table(f"image{name}", ("one image", "value"))
         image_table.print_header()
-        image_table.add("memory that one more image takes in a training step, MiB", f"{memory:,.0f}")
-        for name, value in self._comparison(model, times).items():
-            image_table.add(name, value)
-        write_tables(self.json, [step_table, image_table], precision=self.precision)
+        if memory is not None:
+            image_table.add("memory that one more image takes in a training step, MiB", f"{memory:,.0f}")
+        for part, value in self._comparison(model, times).items():
+            image_table.add(part, value)
+        print()
+        return [step_table, image_table]
+
+    def _heads(self, times: dict[HeadName, dict[str, np.ndarray]]) -> Table:
+        """The heads beside each other, in processor seconds, which exclude the time of other processes."""
+        columns = ("a training step, processor s", "speed", "one image, processor s", "speed of it")
+        table = Table("heads", ("head", *columns))
+        table.print_header()
+        for head, parts in times.items():
+            cells = []
+            for part in ("training step", "one image"):
+                cells += [f"{parts[part][1]:.2f}", f"{times[self.head[0]][part][1] / parts[part][1]:.2f}"]
+            table.add(head, *cells)
+        return table
 
     def _batch(self):
         import tensorflow as tf
@@ -149,9 +190,9 @@ class Detect(Benchmark):
         from keras_resnet.detection.faster_rcnn import TEST_PROPOSALS
 
         shared = multiply_adds(model.shared, (self.height, self.width, 3))
-        cells = tuple(int(side) for side in model.shared(tf.zeros([1, self.height, self.width, 3])).shape[1:3])
-        rpn = multiply_adds(model.rpn, (*cells, model.shared.output.shape[-1]))
-        region = multiply_adds(model.head, (model.size, model.size, model.shared.output.shape[-1]))
+        maps = tf.nest.flatten(model.shared(tf.zeros([1, self.height, self.width, 3])))
+        rpn = sum(multiply_adds(model.rpn, tuple(level.shape[1:])) for level in maps)
+        region = multiply_adds(model.head, (model.size, model.size, maps[0].shape[-1]))
         work = shared + rpn + (TEST_PROPOSALS[1] + 1) * region
         rate = shared / times["shared layers"]
         expected = work / rate

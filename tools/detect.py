@@ -42,6 +42,8 @@ class Detect:
     """Score regions in the mirrored photo too."""
     scales: tuple[Pixels, ...] = ()
     """Shorter sides of multi-scale testing, in pixels, such as 200 400 600 800 1000."""
+    tiles: Annotated[int, Between(32, 10_000)] | None = None
+    """Also look at overlapping squares of this side, in pixels of the photo: for small things in large photos."""
 
     def run(self) -> None:
         from keras_resnet import detection
@@ -53,7 +55,7 @@ class Detect:
         if len(set(names)) < len(names):
             raise InputError(f"Several photos are called {max(names, key=names.count)}: detect in them one by one.")
         models = [detection.load_detector(path) for path in self.model]
-        detector = detection.Detector(models, detection.Options(self.refine, self.scales, self.flip))
+        detector = detection.Detector(models, detection.Options(self.refine, self.scales, self.flip, self.tiles))
         encoded = {path: augment.read_photo(path) for path in self.photos}  # of all photos, before anything is written
         self.out.mkdir(parents=True, exist_ok=True)
         answers = []

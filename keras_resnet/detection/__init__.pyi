@@ -26,6 +26,7 @@ from .detector_specs import (
     TrainingView as TrainingView,
 )
 from .faster_rcnn import FasterRCNN as FasterRCNN
+from .kerascv import from_kerascv as from_kerascv, kerascv_backbone as kerascv_backbone, to_kerascv as to_kerascv
 from .roi_pooling import roi_align as roi_align, roi_max_pool as roi_max_pool
 from .scoring import (
     BENCHMARKS as BENCHMARKS,
@@ -43,14 +44,17 @@ from .scoring import (
     write_det as write_det,
     write_voc as write_voc,
 )
+from .serving import difference as difference, run_detector as run_detector, save_detector as save_detector
 from .training import (
-    PAPER as PAPER,
     PROTOCOLS as PROTOCOLS,
     DetectionSettings as DetectionSettings,
     DetectionTask as DetectionTask,
+    FinishedDetector as FinishedDetector,
     Protocol as Protocol,
     draw_detections as draw_detections,
     follow_photos as follow_photos,
+    like_finished as like_finished,
+    paper_settings as paper_settings,
     read_photos as read_photos,
     train as train,
 )

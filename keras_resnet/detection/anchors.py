@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from keras_resnet.detection.detector_specs import Proposals
+from keras_resnet.detection.detector_specs import STRIDES, HeadName, Proposals
 from keras_resnet.typing import Tensor
 
 STRIDE = 16  # pixels between neighboring cells of the shared feature map
@@ -47,6 +47,11 @@ def anchor_sides(proposals: Proposals) -> np.ndarray:
     """Widths and heights in pixels of the anchors on each cell, ``[scales x ratios, 2]``."""
     scales, ratios = (values.ravel() for values in np.meshgrid(proposals.scales, proposals.ratios, indexing="ij"))
     return BASE_SIDE * scales[:, None] * np.stack([np.sqrt(ratios), 1 / np.sqrt(ratios)], axis=1)
+
+
+def anchor_strides(proposals: Proposals, head: HeadName) -> np.ndarray:
+    """Pixels between the cells of each of these anchors' feature map, ``[scales x ratios]``."""
+    return np.repeat(STRIDES[head], len(proposals.scales) * len(proposals.ratios) // len(STRIDES[head]))
 
 
 def spread(cell_anchors: np.ndarray, height: Tensor, width: Tensor, stride: int = STRIDE) -> Tensor:

@@ -1,4 +1,4 @@
-"""Classification networks cut in two for detection: layers that all regions share, and a head for each region."""
+"""Classification networks taken apart for detection: layers that all regions share, and a head for each region."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -8,13 +8,14 @@ import keras
 import numpy as np
 
 from keras_resnet import weights
-from keras_resnet.detection.roi_pooling import SIZE
+from keras_resnet.detection.detector_specs import HeadName
+from keras_resnet.detection.heads import HEADS, HeadParts
 from keras_resnet.detection.training.detection_settings import check_backbone
-from keras_resnet.errors import InputError
+from keras_resnet.errors import InputError, one_of
 from keras_resnet.models import build
 from keras_resnet.network import Network
 from keras_resnet.specs import VGG16, NetSpec, change_spec
-from keras_resnet.structure import POOLS, is_classifier, stage_of
+from keras_resnet.structure import is_classifier, stage_of
 from keras_resnet.training.stepping.freezing import freeze
 from keras_resnet.weights.file_bounds import check_file, expanded, shown, suffix_of, unallocated
 from keras_resnet.weights.keras_file import READERS
@@ -26,32 +27,31 @@ from keras_resnet.weights.values import check_values
 IMAGENET_MEAN = Preprocessing(mean=CAFFE.mean[::-1])  # for a network without preprocessing of its own
 
 
-@dataclass(frozen=True)
-class Backbone:
-    """A network cut at stride 16.
+@dataclass(frozen=True, kw_only=True)
+class Backbone(HeadParts):
+    """A network with the parts that a detector's head makes of it.
 
     Fields:
         name: the network's name.
-        shared: from images ``[batch, height, width, 3]`` of any size to their feature map of stride 16.
-        head: from pooled regions ``[regions, size, size, channels]`` to features ``[regions, width]``.
-        size: bins along each side of a region.
         preprocessing: of the images.
         taken, left: the classification network's tensors that are used and those that are not; shapes by name.
         config: plain values from which :func:`rebuild` makes the same backbone, without its weights.
     """
 
     name: str
-    shared: keras.Model
-    head: keras.Model
-    size: int
     preprocessing: Preprocessing
     taken: dict[str, tuple[int, ...]]
     left: dict[str, tuple[int, ...]]
     config: dict[str, Any]
 
+    @property
+    def head_name(self) -> HeadName:
+        """Which head it has; files of earlier versions have the paper's and do not say so."""
+        return self.config.get("head", "c4")
 
-def from_network(network: Network, frozen: str | None = "conv2") -> Backbone:
-    """Cut ``network`` after conv4_x: conv1 to conv4_x are shared, conv5_x is the head (Sec. 4.3).
+
+def from_network(network: Network, frozen: str | None = "conv2", head: HeadName = "c4") -> Backbone:
+    """The parts that a detector's head makes of ``network``: by default, conv1 to conv4_x are shared (Sec. 4.3).
 
     The weights are copied. Batch normalization is a constant scale and offset, given by the moving statistics, which
     should therefore be recalibrated, as they are at the end of every run of this package.
@@ -59,9 +59,21 @@ def from_network(network: Network, frozen: str | None = "conv2") -> Backbone:
     Args:
         network: an ImageNet network of this package, residual or plain, with any weights.
         frozen: the last stage that does not learn.
+        head: ``"c4"``, the paper's, or ``"fpn"``, with a feature pyramid; see ``heads``.
 
     Raises:
-        InputError: a CIFAR network, which has no stride 16, or a model of another kind.
+        InputError: a CIFAR network, which has no stride 16, or a model or head of another kind.
+    """
+    one_of("head", head, tuple(HEADS))
+    whole, left = without_classifier(network)
+    return _with_head(whole, head, preprocessing_of(network), frozen, left)
+
+
+def without_classifier(network: Network) -> tuple[Network, dict[str, tuple[int, ...]]]:
+    """A copy of ``network`` for images of any size without its classifier, and the shapes of what is left, by name.
+
+    Raises:
+        InputError: a CIFAR network, or a model of another kind.
     """
     spec = getattr(network, "spec", None)
     if spec is None:
@@ -73,24 +85,22 @@ def from_network(network: Network, frozen: str | None = "conv2") -> Backbone:
     left = {name: array.shape for name, array in arrays.items() if is_classifier(name)}
     taken = {name: array for name, array in arrays.items() if name not in left}
     weights.assign_arrays(whole, taken, network.name)
-    return _cut(whole, preprocessing_of(network), frozen, left)
+    return whole, left
 
 
-def _cut(whole: Network, preprocessing: Preprocessing, frozen: str | None, left: dict[str, tuple]) -> Backbone:
-    """Cut ``whole``, a network without its classifier, in two; its weights need not be allocated."""
+def _with_head(
+    whole: Network, head: HeadName, preprocessing: Preprocessing, frozen: str | None, left: dict[str, tuple]
+) -> Backbone:
+    """Give ``whole``, a network without its classifier, a head; its weights need not be allocated."""
     freeze(whole, frozen, batch_norm=True)
-    middle = whole.stages[2].output
-    pooled = keras.layers.GlobalAveragePooling2D(name=POOLS["avg"], dtype="float32")(whole.output)
     return Backbone(
+        **vars(HEADS[head](whole)),
         name=whole.name,
-        shared=keras.Model(whole.input, middle, name="shared"),
-        head=keras.Model(middle, pooled, name="head"),
-        size=SIZE,
         preprocessing=preprocessing,
         taken={name: slot.shape for name, slot in slots(whole).items()},
         left=left,
         config={"spec": asdict(whole.spec), "name": whole.name, "frozen": frozen}
-        | {"preprocessing": preprocessing.get_config(), "channels": whole.input_shape[-1]},
+        | {"preprocessing": preprocessing.get_config(), "channels": whole.input_shape[-1], "head": head},
     )
 
 
@@ -172,13 +182,13 @@ def rebuild(config: dict[str, Any]) -> Backbone:
         return vgg16()
     spec, shape = NetSpec(**config["spec"]), (None, None, config["channels"])
     whole = build(spec, include_top=False, input_shape=shape, name=config["name"])
-    return _cut(whole, Preprocessing.from_config(config["preprocessing"]), config["frozen"], left={})
+    preprocessing = Preprocessing.from_config(config["preprocessing"])
+    return _with_head(whole, config.get("head", "c4"), preprocessing, config["frozen"], left={})
 
 
 def transfer_report(model: keras.Model, backbone: Backbone) -> str:
     """A line each for the tensors taken from the classification network, left there, and new in the detector."""
-    transferred = {id(v) for part in (model.shared, model.head) for v in part.weights}
-    new = {v.path: tuple(v.shape) for v in model.weights if id(v) not in transferred}
+    new = {v.path: tuple(v.shape) for v in model.weights if v.path not in backbone.taken}
     lines = [f"{backbone.name} -> detector of {len(model.class_names)} classes"]
     for title, tensors in (("taken", backbone.taken), ("left", backbone.left), ("new", new)):
         numbers = sum(int(np.prod(shape)) for shape in tensors.values())

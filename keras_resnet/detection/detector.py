@@ -12,6 +12,7 @@ from keras_resnet.detection.data.batches import prepare_image
 from keras_resnet.detection.faster_rcnn import TEST_PROPOSALS, FasterRCNN
 from keras_resnet.detection.losses import BOX_WEIGHTS
 from keras_resnet.detection.suppression import DETECTION_OVERLAP, propose, suppress, vote
+from keras_resnet.detection.tiles import tiles_of, whole_objects
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.error_rates import NOT_FINITE
 from keras_resnet.typing import Tensor
@@ -19,22 +20,26 @@ from keras_resnet.typing import Tensor
 PYRAMID = (200, 400, 600, 800, 1000)  # shorter sides for a detector of 600 pixels (appendix B)
 REGION_SIDE = 224 / 600  # the best side of a region, as a share of the detector's shorter side
 MIN_SCORE, MAX_DETECTIONS = 0.01, 100
+SMALLEST_TILE = 32  # pixels, a cell of the last feature map
 
 
 @dataclass(frozen=True)
 class Options:
-    """Table 9's options at test time; global context belongs to the detector itself.
+    """Table 9's options at test time, and tiles; global context belongs to the detector itself.
 
     Fields:
         refine: box refinement: regions are pooled again from their regressed boxes, both sets of detections are
             suppressed together, and the surviving boxes are averaged by box voting.
         scales: the shorter sides of multi-scale testing in pixels, ascending; empty for the detector's own size.
         flip: average the scores of each region with those in the mirrored image.
+        tiles: also look at overlapping squares of this side, in pixels of the photo, each resized as a photo is: for
+            objects that are small in a large photo. A photo that one of them covers is not divided.
     """
 
     refine: bool = False
     scales: tuple[int, ...] = ()
     flip: bool = False
+    tiles: int | None = None
 
 
 def pyramid_scales(model: FasterRCNN) -> tuple[int, ...]:
@@ -53,7 +58,8 @@ class Detector:
         options: of testing.
 
     Raises:
-        InputError: the detectors have different classes, or the scales are not positive and ascending.
+        InputError: the detectors have different classes, the scales are not positive and ascending, or the tiles are
+            smaller than 32 pixels.
     """
 
     def __init__(self, models: Sequence[FasterRCNN], options: Options = Options()):
@@ -65,11 +71,13 @@ class Detector:
                 raise InputError(f"{model.name} and {models[0].name} find different classes: they make no ensemble.")
         if list(options.scales) != sorted(set(options.scales)) or any(scale < 1 for scale in options.scales):
             raise InputError(f"The scales {options.scales} must be positive and ascending, as 200 400 600 800 1000.")
+        if options.tiles is not None and options.tiles < SMALLEST_TILE:
+            raise InputError(f"Tiles of {options.tiles} pixels are too small: give a side of {SMALLEST_TILE} or more.")
         self.members = [_Member(model, options) for model in models]
         self.options = options
 
     def __call__(self, image: np.ndarray, photo: object = "the photo") -> Detections:
-        """The objects in ``image``, uint8 ``[height, width, 3]``: at most 100 boxes in its pixels, best first.
+        """The objects in ``image``, uint8 ``[height, width, 3]``: boxes in its pixels, best first, at most 100 a tile.
 
         Raises:
             InputError: a detector's outputs are not finite; the message calls the image ``photo``.
@@ -78,6 +86,25 @@ class Detector:
 
     def detect_with_proposals(self, image: np.ndarray, photo: object = "the photo") -> tuple[Detections, np.ndarray]:
         """The detections, and the proposals ``[n, 4]`` they come from, those of each detector best first."""
+        height, width = image.shape[:2]
+        tiles = tiles_of(width, height, self.options.tiles)
+        if len(tiles) == 1:
+            return self._detect(image, photo)
+        parts: list[Detections] = []
+        regions = []
+        for tile in tiles:
+            left, top, right, bottom = tile
+            found, proposals = self._detect(np.ascontiguousarray(image[top:bottom, left:right]), photo)
+            parts.append(whole_objects(found, tile, width, height))
+            regions.append(proposals + np.array([left, top, left, top]))
+        boxes, classes, scores = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("boxes", "classes", "scores")
+        )
+        merged = suppress(Detections(boxes, classes, scores), DETECTION_OVERLAP, MAX_DETECTIONS * len(tiles))
+        return merged, np.concatenate(regions)
+
+    def _detect(self, image: np.ndarray, photo: object) -> tuple[Detections, np.ndarray]:
+        """The detections in a photo or tile, and the proposals they come from."""
         views = [member.views(image, photo) for member in self.members]
         proposals = np.concatenate([member.proposals(part) for member, part in zip(self.members, views, strict=True)])
         if not len(proposals):
@@ -106,10 +133,10 @@ class Detector:
 
 @dataclass(frozen=True)
 class _View:
-    """One detector's feature map of a photo at one scale.
+    """One detector's features of a photo at one scale.
 
     Fields:
-        features: ``[1, height, width, channels]``.
+        features: maps ``[1, height, width, channels]``, one for each level.
         extents: float32 ``[1, 2]``, width and height of the resized image.
         factor: ``[4]``, pixels of the resized image per pixel of the photo: x, y, x, y.
         mirrored: whether the photo was mirrored.
@@ -117,7 +144,7 @@ class _View:
         photo: its name in messages.
     """
 
-    features: Tensor
+    features: list[Tensor]
     extents: Tensor
     factor: np.ndarray
     mirrored: bool
@@ -138,25 +165,26 @@ class _Member:
     def __init__(self, model: FasterRCNN, options: Options):
         self.model, self.size = model, model.image_size
         self.scales, self.mirrors = options.scales or (self.size.shorter,), (False, True) if options.flip else (False,)
-        maps = tf.TensorSpec([1, None, None, model.shared.output.shape[-1]])
+        maps = [tf.TensorSpec([1, None, None, output.shape[-1]]) for output in model.shared.outputs]
         boxes, width = tf.TensorSpec([1, None, 4]), model.head.output.shape[-1]
 
         @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)] + 2 * [tf.TensorSpec([], tf.float32)])
-        def features(image: Tensor, shorter: Tensor, longer: Tensor) -> tuple[Tensor, Tensor]:
+        def features(image: Tensor, shorter: Tensor, longer: Tensor) -> tuple[list[Tensor], Tensor]:
             prepared = prepare_image(image, shorter, longer, model.preprocessing)[None]
             extents = tf.cast(tf.reverse(tf.shape(prepared)[1:3], [0]), tf.float32)[None]
-            return tf.cast(model.shared(prepared, training=False), tf.float32), extents
+            outputs = tf.nest.flatten(model.shared(prepared, training=False))
+            return [tf.cast(output, tf.float32) for output in outputs], extents
 
         @tf.function(input_signature=[maps, tf.TensorSpec([1, 2])])
-        def proposals(features: Tensor, extents: Tensor) -> tuple[Tensor, Tensor]:
-            anchors, scores, deltas = model.anchor_scores(tf.cast(features, model.shared.compute_dtype))
-            smallest = model.proposals.smallest
-            boxes, _, valid = propose(deltas, scores, anchors, extents, *TEST_PROPOSALS, smallest)
-            finite = [tf.reduce_all(tf.math.is_finite(outputs)) for outputs in (scores, deltas)]
+        def proposals(features: list[Tensor], extents: Tensor) -> tuple[Tensor, Tensor]:
+            levels = model.anchor_levels([tf.cast(level, model.shared.compute_dtype) for level in features])
+            boxes, _, valid = propose(levels, extents, TEST_PROPOSALS, model.proposals.smallest)
+            outputs = (part for level in levels for part in (level.scores, level.deltas))
+            finite = [tf.reduce_all(tf.math.is_finite(part)) for part in outputs]
             return boxes[0][valid[0]], tf.reduce_all(finite)
 
         @tf.function(input_signature=[maps, boxes])
-        def pooled(features: Tensor, boxes: Tensor) -> Tensor:
+        def pooled(features: list[Tensor], boxes: Tensor) -> Tensor:
             return model.region_features(features, boxes)[0]
 
         @tf.function(input_signature=[tf.TensorSpec([None, width]), tf.TensorSpec([1, width])])

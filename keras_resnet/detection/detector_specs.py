@@ -4,16 +4,19 @@ The proposals, the region head and the image size have a description each. All t
 detector's configuration, so their names must not change.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from keras_resnet.bounds import Between, Length, Pixels, check_fields
+from keras_resnet.errors import InputError
 
 AnchorValues = Annotated[tuple[Annotated[float, Between(0.01, 100)], ...], Length(1, 20)]
 RegionCount = Annotated[int, Between(1, 2_000)]  # up to the number of proposals in training
 ProposalSide = Annotated[float, Between(1e-6, 10_000)]
 Pooling = Literal["align", "max"]
 Augmentation = Literal["crop", "scale", "colour"]
+HeadName = Literal["c4", "fpn"]
 
 
 class _Checked:
@@ -44,6 +47,13 @@ class Proposals(_Checked):
         for name in ("scales", "ratios"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # files have lists
         super().__post_init__()
+
+
+STRIDES: dict[HeadName, tuple[int, ...]] = {"c4": (16,), "fpn": (4, 8, 16, 32, 64)}  # pixels between cells, by map
+DEFAULT_PROPOSALS: dict[HeadName, Proposals] = {  # the papers' anchors; a pyramid has a scale for each level
+    "c4": Proposals(),
+    "fpn": Proposals((2.0, 4.0, 8.0, 16.0, 32.0), smallest=1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -83,3 +93,17 @@ class TrainingView(ImageSize):
     """
 
     augment: tuple[Augmentation, ...] = ()
+
+
+def check_head(head: HeadName, context: bool, scales: Sequence[float]) -> None:
+    """Raise :class:`~keras_resnet.errors.InputError` for context or anchor scales that ``head`` does not have."""
+    if head == "c4":
+        return
+    if context:
+        raise InputError("Global context belongs to the head c4 (appendix B): leave out context, or take head c4.")
+    usual = DEFAULT_PROPOSALS[head].scales
+    if len(scales) != len(usual):
+        raise InputError(
+            f"The head {head} has one anchor scale for each of its {len(usual)} levels, and "
+            f"{' '.join(map(str, scales))} are {len(scales)}: give {len(usual)}, such as {' '.join(map(str, usual))}."
+        )

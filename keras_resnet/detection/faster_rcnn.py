@@ -1,4 +1,4 @@
-"""Faster R-CNN on a residual network (Sec. 4.3, appendix A)."""
+"""Faster R-CNN on a residual network (Sec. 4.3, appendix A), with the paper's head or a feature pyramid."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
@@ -8,13 +8,22 @@ import keras
 import tensorflow as tf
 
 from keras_resnet.detection import backbone as backbones
-from keras_resnet.detection.anchors import STRIDE, decode, make_anchors, spread
+from keras_resnet.detection.anchors import decode, make_anchors, spread
 from keras_resnet.detection.backbone import Backbone
-from keras_resnet.detection.detector_specs import ImageSize, Proposals, RegionHead
+from keras_resnet.detection.detector_specs import (
+    DEFAULT_PROPOSALS,
+    HeadName,
+    ImageSize,
+    Proposals,
+    RegionHead,
+    check_head,
+)
+from keras_resnet.detection.level_pooling import pool_from_levels
 from keras_resnet.detection.losses import BOX_WEIGHTS, proposal_losses, region_losses
+from keras_resnet.detection.output_layers import box_predictor, proposal_network
 from keras_resnet.detection.roi_pooling import POOLING
 from keras_resnet.detection.sampling import sample_anchors, sample_regions
-from keras_resnet.detection.suppression import clip_boxes, propose
+from keras_resnet.detection.suppression import Level, clip_boxes, propose
 from keras_resnet.detection.trained_photos import TrainedPhotos
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.network import Network
@@ -25,14 +34,13 @@ TRAINING_PROPOSALS, TEST_PROPOSALS = (12_000, 2_000), (6_000, 300)  # before and
 LOSSES = ("proposal_class_loss", "proposal_box_loss", "class_loss", "box_loss")
 Learnable = Literal["shared", "proposals", "regions"]
 LEARNABLE: tuple[Learnable, ...] = get_args(Learnable)
-RPN_CHANNELS = 512
-PROPOSALS, REGION_HEAD, IMAGE_SIZE = Proposals(), RegionHead(), ImageSize()  # the paper's
+REGION_HEAD, IMAGE_SIZE = RegionHead(), ImageSize()  # the paper's
 SPEC_TYPES = {"proposals": Proposals, "region_head": RegionHead, "image_size": ImageSize}
 
 
 @keras.saving.register_keras_serializable("keras_resnet")
 class FasterRCNN(TrainedPhotos, Step, keras.Model):
-    """A detector whose proposals and regions share conv1 to conv4_x of a classification network.
+    """A detector whose proposals and regions share the layers of a classification network.
 
     ``compile`` takes a :class:`keras_resnet.training.SGD`, and ``fit`` the batches of
     :func:`~keras_resnet.detection.detection_batches`, under any ``tf.distribute`` strategy. The loss is the sum of the
@@ -42,36 +50,44 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
     Args:
         backbone: an ImageNet network of this package, or a :class:`Backbone`.
         classes: the class names, or how many classes there are.
-        proposals: the anchors, and the smallest proposal.
+        proposals: the anchors, and the smallest proposal; by default the head's.
         region_head: the pooling of regions, whether they get global context, and how many are sampled.
         image_size: to which images are resized by default in testing.
         learn: the parts that learn: the shared layers, the proposal network, and the layers after pooling.
-        name: of the model; by default it follows from the backbone.
+        head: of a network: ``"c4"`` (default), the paper's, whose regions go through conv5_x, or ``"fpn"``, a feature
+            pyramid (Lin et al. 2017). A :class:`Backbone` has its own.
 
     Attributes:
-        shared: conv1 to conv4_x, from preprocessed images ``[batch, height, width, 3]`` to the feature map
-            ``[batch, height / 16, width / 16, channels]``.
-        rpn: the region proposal network, from the feature map to the anchors' objectness logits and box deltas.
-        head: conv5_x, from pooled regions to features.
+        shared: from preprocessed images ``[batch, height, width, 3]`` to the feature map ``[batch, height / 16, width /
+            16, channels]``, which conv1 to conv4_x make, or with FPN to the list of P2 to P6.
+        rpn: the region proposal network, from a feature map to the anchors' objectness logits and box deltas.
+        head: from pooled regions to features.
         box_predictor: from a region's features to class logits and box deltas.
         trained_on: uint64, the hashes of the photos it has learned from (see ``content_hashes``), saved with it.
 
     Raises:
-        InputError: the backbone has no stride 16, or an argument is out of range.
+        InputError: the backbone has no stride 16, an argument is out of range, or the head has no such option.
     """
 
     def __init__(
         self,
         backbone: Backbone | Network,
         classes: int | Sequence[str],
-        proposals: Proposals = PROPOSALS,
+        proposals: Proposals | None = None,
         region_head: RegionHead = REGION_HEAD,
         image_size: ImageSize = IMAGE_SIZE,
         learn: Sequence[Learnable] = LEARNABLE,
-        name: str | None = None,
+        head: HeadName | None = None,
     ):
-        backbone = backbone if isinstance(backbone, Backbone) else backbones.from_network(backbone)
-        super().__init__(name=name or f"FasterRCNN_{backbone.name}")
+        if not isinstance(backbone, Backbone):
+            backbone = backbones.from_network(backbone, head=head or "c4")
+        elif head not in (None, backbone.head_name):
+            raise InputError(f"The backbone has the head {backbone.head_name}, not {head}: leave out head.")
+        super().__init__(name=f"FasterRCNN_{backbone.name}")
+        self.head_name, self.strides = backbone.head_name, backbone.strides
+        self.pooled_maps = backbone.pooled_maps
+        proposals = proposals or DEFAULT_PROPOSALS[self.head_name]
+        check_head(self.head_name, region_head.context, proposals.scales)
         for learning in learn:
             one_of("learn", learning, LEARNABLE)
         self.class_names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
@@ -81,10 +97,14 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
         self.preprocessing, self.backbone_config = backbone.preprocessing, backbone.config
         self.shared, self.head, self.size = backbone.shared, backbone.head, backbone.size
         self.pool = POOLING[region_head.pooling]
-        self.cell_anchors = make_anchors(1, 1, STRIDE, proposals.scales, proposals.ratios).reshape(-1, 4)
-        self.rpn = _proposal_network(self.shared.output.shape[-1], len(self.cell_anchors))
+        scales = [proposals.scales] if len(self.strides) == 1 else [(scale,) for scale in proposals.scales]
+        self.cell_anchors = tuple(
+            make_anchors(1, 1, stride, level, proposals.ratios).reshape(-1, 4)
+            for stride, level in zip(self.strides, scales, strict=True)
+        )
+        self.rpn = proposal_network(self.shared.outputs[0].shape[-1], len(self.cell_anchors[0]), backbone.rpn_channels)
         width = self.head.output.shape[-1] * (2 if region_head.context else 1)
-        self.box_predictor = _box_predictor(width, len(self.class_names))
+        self.box_predictor = box_predictor(width, len(self.class_names))
         self.transfer = backbones.transfer_report(self, backbone)
         parts = {"shared": [self.shared], "proposals": [self.rpn], "regions": [self.head, self.box_predictor]}
         for layer in (layer for part, layers in parts.items() if part not in learn for layer in layers):
@@ -98,34 +118,41 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
         """The model that a run saves, which is the detector itself."""
         return self
 
+    def anchor_levels(self, features: Tensor) -> list[Level]:
+        """Of each feature map the anchors and the proposal network's outputs for them, all float32."""
+        levels = []
+        for level, anchors, stride in zip(tf.nest.flatten(features), self.cell_anchors, self.strides, strict=True):
+            scores, deltas = self.rpn(level)
+            batch, height, width = (tf.shape(level)[axis] for axis in range(3))
+            scores, deltas = tf.reshape(scores, [batch, -1]), tf.reshape(deltas, [batch, -1, 4])
+            levels.append(Level(spread(anchors, height, width, stride), scores, deltas, stride))
+        return levels
+
     def anchor_scores(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of a feature map the anchors and the proposal network's outputs for them.
+        """Of all feature maps together the anchors and the proposal network's outputs for them.
 
         Returns:
             Anchors ``[anchors, 4]``, objectness logits ``[batch, anchors]`` and deltas ``[batch, anchors, 4]``, all
             float32.
         """
-        scores, deltas = self.rpn(features)
-        batch, height, width = (tf.shape(features)[axis] for axis in range(3))
-        anchors = spread(self.cell_anchors, height, width)
-        return anchors, tf.reshape(scores, [batch, -1]), tf.reshape(deltas, [batch, -1, 4])
+        return _joined(self.anchor_levels(features))
 
     def propose(
         self, features: Tensor, extents: Tensor, counts: tuple[int, int] = TEST_PROPOSALS
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The proposals of a feature map: see :func:`keras_resnet.detection.suppression.propose`.
+        """The proposals of an image's features: see :func:`keras_resnet.detection.suppression.propose`.
 
         Args:
-            features: ``[batch, height, width, channels]``.
+            features: the output of ``shared``.
             extents: float32 ``[batch, 2]``, width and height of each image in pixels, without its padding.
             counts: numbers of boxes before and after suppression.
         """
-        anchors, scores, deltas = self.anchor_scores(features)
-        return propose(deltas, scores, anchors, extents, *counts, self.proposals.smallest)
+        return propose(self.anchor_levels(features), extents, counts, self.proposals.smallest)
 
     def region_features(self, features: Tensor, boxes: Tensor, training: bool = False) -> Tensor:
-        """The output of conv5_x for each of ``boxes`` ``[batch, regions, 4]``, float32 ``[batch, regions, width]``."""
-        pooled = self.pool(features, boxes, STRIDE, self.size)
+        """What the head makes of each of ``boxes`` ``[batch, regions, 4]``, float32 ``[batch, regions, width]``."""
+        maps = tf.nest.flatten(features)[: self.pooled_maps]
+        pooled = pool_from_levels(self.pool, maps, boxes, self.strides[: self.pooled_maps], self.size)
         shape = tf.shape(pooled)
         regions = tf.cast(tf.reshape(pooled, [-1, self.size, self.size, pooled.shape[-1]]), self.head.compute_dtype)
         outputs = tf.cast(self.head(regions, training=training), tf.float32)
@@ -191,7 +218,8 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
         features = self.shared(images, training=True)
         terms = dict.fromkeys(LOSSES, tf.zeros([tf.shape(images)[0]]))
         if "proposals" in self.learn:
-            anchors, scores, deltas = self.anchor_scores(features)
+            levels = self.anchor_levels(features)
+            anchors, scores, deltas = _joined(levels)
             draws = _draws(seeds, tf.shape(anchors)[0], 0)
             labels, matches = sample_anchors(anchors, boxes, object_status, extents, draws)
             losses = proposal_losses(scores, deltas, anchors, labels, matches, boxes)
@@ -200,8 +228,7 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
             if self.proposals_from is not None:
                 regions, valid = self.proposals_from(images, extents)
             elif "proposals" in self.learn:
-                counts = TRAINING_PROPOSALS
-                regions, _, valid = propose(deltas, scores, anchors, extents, *counts, self.proposals.smallest)
+                regions, _, valid = propose(levels, extents, TRAINING_PROPOSALS, self.proposals.smallest)
             else:
                 regions, _, valid = self.propose(features, extents, TRAINING_PROPOSALS)
             draws = _draws(seeds, tf.shape(regions)[1] + tf.shape(boxes)[1], 1)
@@ -245,7 +272,10 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
             name: spec(**{field.name: config.pop(field.name) for field in fields(spec) if field.name in config})
             for name, spec in SPEC_TYPES.items()
         }
-        return cls(backbone, **specs, **config)
+        name = config.pop("name", None)
+        model = cls(backbone, **specs, **config)
+        model.name = name or model.name
+        return model
 
     def __dir__(self) -> list[str]:
         """The attributes that Keras saves in this order, without ``box_predictor``, which files have in ``layers``."""
@@ -261,24 +291,9 @@ def _draws(seeds: Tensor, count: Tensor, number: int) -> Tensor:
     return tf.map_fn(draw, seeds, fn_output_signature=tf.TensorSpec([None], tf.float32))
 
 
-def _proposal_network(channels: int, anchors: int) -> keras.Model:
-    """A 3x3 convolution and two sibling 1x1 convolutions: objectness and box deltas (Ren et al. 2015, Sec. 3.1)."""
-    features = keras.Input((None, None, channels))
-    conv = keras.layers.Conv2D(RPN_CHANNELS, 3, padding="same", activation="relu", name="rpn_conv", **_random(0.01))
-    x = conv(features)
-    scores = keras.layers.Conv2D(anchors, 1, dtype="float32", name="rpn_scores", **_random(0.01))(x)
-    deltas = keras.layers.Conv2D(4 * anchors, 1, dtype="float32", name="rpn_deltas", **_random(0.01))(x)
-    return keras.Model(features, [scores, deltas], name="rpn")
-
-
-def _box_predictor(width: int, classes: int) -> keras.Model:
-    """The sibling class and box layers (Girshick 2015, Sec. 2.1)."""
-    features = keras.Input((width,))
-    logits = keras.layers.Dense(classes + 1, dtype="float32", name="class_scores", **_random(0.01))(features)
-    deltas = keras.layers.Dense(4 * classes, dtype="float32", name="box_deltas", **_random(0.001))(features)
-    return keras.Model(features, [logits, deltas], name="outer")  # as files have it
-
-
-def _random(deviation: float) -> dict[str, keras.initializers.Initializer]:
-    """Zero-mean Gaussian initial weights; each layer has an initializer of its own."""
-    return {"kernel_initializer": keras.initializers.RandomNormal(stddev=deviation)}
+def _joined(levels: Sequence[Level]) -> tuple[Tensor, Tensor, Tensor]:
+    """The anchors, scores and deltas of all levels, one after the other."""
+    if len(levels) == 1:
+        return levels[0][:3]
+    anchors, scores, deltas, _ = zip(*levels, strict=True)
+    return tf.concat(anchors, axis=0), tf.concat(scores, axis=1), tf.concat(deltas, axis=1)

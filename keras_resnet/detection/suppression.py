@@ -1,5 +1,8 @@
 """Reducing many scored boxes to few: proposals, non-maximum suppression, and box voting."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
@@ -19,34 +22,55 @@ def clip_boxes(boxes: Tensor, extents: Tensor) -> Tensor:
     return tf.minimum(tf.maximum(boxes, 0.0), limits)
 
 
+class Level(NamedTuple):
+    """The anchors of one feature map, and the region proposal network's outputs for them.
+
+    Fields:
+        anchors: float32 ``[anchors, 4]``.
+        scores: float ``[batch, anchors]``, logits of objectness.
+        deltas: float ``[batch, anchors, 4]``.
+        stride: pixels between neighboring cells of the map.
+    """
+
+    anchors: Tensor
+    scores: Tensor
+    deltas: Tensor
+    stride: int = STRIDE
+
+
 def propose(
-    deltas: Tensor,
-    scores: Tensor,
-    anchors: Tensor,
-    extents: Tensor,
-    before: int,
-    after: int,
-    smallest: float = Proposals.smallest,
+    levels: Sequence[Level], extents: Tensor, counts: tuple[int, int], smallest: float = Proposals.smallest
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The proposals of the region proposal network (Faster R-CNN, Sec. 3.3), best first.
 
-    The ``before`` anchors with the highest scores are moved by their deltas and clipped to their image. Those whose
-    sides are at least ``smallest`` undergo non-maximum suppression at overlap 0.7, and the best ``after`` remain.
-    Anchors on cells in an image's padding are excluded.
+    The anchors with the highest scores are moved by their deltas and clipped to their image. Those whose sides are at
+    least ``smallest`` undergo non-maximum suppression at overlap 0.7, and the best remain. Anchors on cells in an
+    image's padding are excluded. With several levels, each has an equal share of the anchors and a suppression of its
+    own, and the best of all levels remain (Lin et al. 2017, Sec. 4.1).
 
     Args:
-        deltas: float ``[batch, anchors, 4]``.
-        scores: float ``[batch, anchors]``, logits of objectness.
-        anchors: float32 ``[anchors, 4]``.
+        levels: of each feature map, the anchors with their scores and deltas.
         extents: float32 ``[batch, 2]``, width and height of each image in pixels, without its padding.
-        before, after: numbers of boxes before and after suppression.
+        counts: numbers of boxes before and after suppression.
         smallest: the shortest side of a proposal, in pixels.
 
     Returns:
         Boxes float32 ``[batch, after, 4]``, their scores float32 ``[batch, after]``, and which of them are valid, bool
         ``[batch, after]``: an image may have fewer.
     """
-    corner = (anchors[:, :2] + anchors[:, 2:]) / 2 - STRIDE / 2  # of the anchor's cell
+    before, after = counts
+    parts = [_propose(level, extents, before // len(levels), after, smallest) for level in levels]
+    if len(parts) == 1:
+        return parts[0]
+    boxes, scores, valid = (tf.concat(part, axis=1) for part in zip(*parts, strict=True))
+    _, best = tf.math.top_k(tf.where(valid, scores, -np.inf), after)
+    return tuple(tf.gather(part, best, batch_dims=1) for part in (boxes, scores, valid))
+
+
+def _propose(level: Level, extents: Tensor, before: int, after: int, smallest: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The proposals of one level."""
+    anchors, scores, deltas, stride = level
+    corner = (anchors[:, :2] + anchors[:, 2:]) / 2 - stride / 2  # of the anchor's cell
     outside = tf.reduce_any(corner[None] >= extents[:, None], axis=2)
     scores = tf.where(outside, -np.inf, tf.cast(scores, tf.float32))
     scores, best = tf.math.top_k(scores, tf.minimum(before, tf.shape(scores)[1]))
@@ -57,7 +81,7 @@ def propose(
     number = tf.shape(boxes)[1]
     rank = tf.where(large, tf.cast(number - tf.range(number), tf.float32), 0.0)
     _, kept, _, count = tf.image.combined_non_max_suppression(
-        _transposed(boxes)[:, :, None],
+        as_rows_first(boxes)[:, :, None],
         rank[..., None],
         max_output_size_per_class=after,
         max_total_size=after,
@@ -70,8 +94,8 @@ def propose(
     return tf.gather(boxes, place, batch_dims=1), tf.gather(scores, place, batch_dims=1), valid
 
 
-def _transposed(boxes: Tensor) -> Tensor:
-    """``boxes`` as ``y1, x1, y2, x2``, the order of TensorFlow's suppression."""
+def as_rows_first(boxes: Tensor) -> Tensor:
+    """``boxes`` ``[..., 4]`` as ``y1, x1, y2, x2``, the order of TensorFlow's suppression, or back."""
     return tf.gather(boxes, [1, 0, 3, 2], axis=-1)
 
 
@@ -84,7 +108,9 @@ def suppress(detections: Detections, overlap: float = DETECTION_OVERLAP, count: 
     for number in np.unique(detections.classes):
         (places,) = np.nonzero(detections.classes == number)
         boxes, scores = (part[places].astype(np.float32) for part in (detections.boxes, detections.scores))
-        survivors.append(places[tf.image.non_max_suppression(_transposed(boxes), scores, len(places), overlap).numpy()])
+        survivors.append(
+            places[tf.image.non_max_suppression(as_rows_first(boxes), scores, len(places), overlap).numpy()]
+        )
     places = np.concatenate(survivors)
     return detections.select(places[np.argsort(-detections.scores[places], kind="stable")][:count])
 

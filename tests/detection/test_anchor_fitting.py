@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from keras_resnet.detection.anchor_fitting import fit_anchors
+from keras_resnet.detection.anchor_fitting import fit_anchors, reached_share
 from keras_resnet.detection.anchors import BASE_SIDE, anchor_sides
 from keras_resnet.detection.data.box_statistics import SeenBoxes, anchor_overlaps
-from keras_resnet.detection.detector_specs import Proposals
+from keras_resnet.detection.detector_specs import DEFAULT_PROPOSALS, Proposals
 
 
 def rows_of(sides, rng):
@@ -45,3 +45,15 @@ def test_boxes_that_are_few_or_alike_give_as_many_anchors_as_there_are(rng):
     assert fit_anchors(rows_of([[50, 50]] * 20, rng)).scales == (pytest.approx(50 / 16, rel=0.05),)
     nothing = rows_of(np.zeros((0, 2)), rng)
     assert fit_anchors(nothing) == Proposals()
+
+
+def test_a_pyramid_keeps_a_scale_for_each_level_and_is_moved_to_the_objects(rng):
+    """Objects of 6 to 24 pixels lie below the usual anchors of 32 to 512, and on cells of 4 pixels."""
+    rows = rows_of(np.exp(rng.uniform(np.log(6), np.log(24), (300, 2))), rng)
+    proposals = fit_anchors(rows, "fpn")
+    assert np.allclose(np.diff(np.log2(proposals.scales)), 1)
+    assert len(proposals.scales) == 5
+    usual, moved = (reached_share(rows.boxes, p, "fpn") for p in (DEFAULT_PROPOSALS["fpn"], proposals))
+    assert usual < 0.1
+    assert moved > 0.6
+    assert fit_anchors(rows_of(np.full((50, 2), 128.0), rng), "fpn").scales == DEFAULT_PROPOSALS["fpn"].scales

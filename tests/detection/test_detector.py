@@ -164,12 +164,35 @@ def test_the_paper_s_pyramid_scales_with_the_detector(model):
     assert pyramid_scales(model) == (27, 53, 80, 107, 133)
 
 
+def test_tiles_are_photos_whose_whole_objects_are_suppressed_together(model, image):
+    """By hand: the whole picture of 96 pixels and four squares of 64, which begin at 0 and 32."""
+    alone, boxes, classes, scores = Detector([model]), [], [], []
+    for left, top, side in ((0, 0, 96), (0, 0, 64), (32, 0, 64), (0, 32, 64), (32, 32, 64)):
+        tile = np.ascontiguousarray(image[top : top + side, left : left + side])
+        for box, number, score in alone(tile):
+            box = box + np.array([left, top, left, top])
+            cut = [abs(box[0] - left) <= 1.28 and left, abs(box[1] - top) <= 1.28 and top]
+            cut += [abs(box[i + 2] - start - side) <= 1.28 and start + side < 96 for i, start in enumerate((left, top))]
+            if not any(cut):
+                boxes.append(box), classes.append(number), scores.append(score)
+    kept = suppress_by_hand(np.array(boxes), np.array(classes), np.array(scores))
+    found = Detector([model], Options(tiles=64))(image)
+    np.testing.assert_allclose(found.scores[:100], np.array(scores)[kept], rtol=1e-5)
+    np.testing.assert_allclose(found.boxes[:100], np.array(boxes)[kept], rtol=1e-5)
+    for side in (96, 500):
+        same, plain = Detector([model], Options(tiles=side))(image), alone(image)
+        np.testing.assert_array_equal(same.boxes, plain.boxes)
+        np.testing.assert_array_equal(same.scores, plain.scores)
+
+
 def test_wrong_ensembles_and_scales_are_named(classifier, model):
     other = FasterRCNN(classifier, ["red", "green"])
     with pytest.raises(InputError, match="find different classes"):
         Detector([model, other])
     with pytest.raises(InputError, match="ascending"):
         Detector([model], Options(scales=(80, 40)))
+    with pytest.raises(InputError, match="Tiles of 8 pixels are too small"):
+        Detector([model], Options(tiles=8))
 
 
 @pytest.mark.long

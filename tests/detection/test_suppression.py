@@ -5,7 +5,7 @@ import pytest
 
 from keras_resnet.detection import Detections, iou
 from keras_resnet.detection.anchors import decode, make_anchors
-from keras_resnet.detection.suppression import propose, suppress, vote
+from keras_resnet.detection.suppression import Level, propose, suppress, vote
 
 
 def greedy(boxes, scores, overlap):
@@ -23,7 +23,7 @@ def test_proposals_are_the_best_inside_each_image(before, after, rng):
     extents = np.array([[180, 120], [90, 100]], "float32")
     deltas = rng.normal(0, 0.3, (2, len(anchors), 4)).astype("float32")
     scores = rng.normal(size=(2, len(anchors))).astype("float32")
-    boxes, logits, valid = (x.numpy() for x in propose(deltas, scores, anchors, extents, before, after))
+    boxes, logits, valid = (x.numpy() for x in propose([Level(anchors, scores, deltas)], extents, (before, after)))
     assert boxes.shape == (2, after, 4)
     for image in range(2):
         cells = [(16 * i < extents[image, 1]) and (16 * j < extents[image, 0]) for i in range(8) for j in range(12)]
@@ -37,6 +37,30 @@ def test_proposals_are_the_best_inside_each_image(before, after, rng):
         assert valid[image].tolist() == [True] * len(expected) + [False] * (after - len(expected))
         np.testing.assert_allclose(boxes[image, : len(expected)], moved[expected], atol=1e-3)
         np.testing.assert_allclose(logits[image, : len(expected)], ranked[expected], atol=1e-6)
+
+
+def test_the_best_proposals_of_all_levels_are_merged(rng):
+    """Each level is cut, moved, and suppressed by itself, by a loop; then all remaining boxes are sorted by score."""
+    extents, levels = np.array([[120, 90]], "float32"), []
+    for stride, scale in ((4, 1.0), (16, 4.0), (64, 16.0)):
+        anchors = make_anchors(-(-96 // stride), -(-128 // stride), stride, (scale,)).reshape(-1, 4)
+        deltas = rng.normal(0, 0.2, (1, len(anchors), 4)).astype("float32")
+        levels.append(Level(anchors, rng.normal(size=(1, len(anchors))).astype("float32"), deltas, stride))
+    boxes, logits, valid = (part.numpy()[0] for part in propose(levels, extents, (300, 150), 5.0))
+    expected = []
+    for number, (anchors, scores, deltas, stride) in enumerate(levels):
+        center = (anchors[:, :2] + anchors[:, 2:]) / 2
+        inside = (center - stride / 2 < extents[0]).all(axis=1)  # cells that begin inside the image
+        best = np.argsort(-np.where(inside, scores[0], -np.inf), kind="stable")[: min(100, inside.sum())]
+        moved = np.clip(decode(deltas[0], anchors).numpy()[best], 0, np.tile(extents[0], 2)).astype(float)
+        large = (moved[:, 2:] - moved[:, :2] >= 5).all(axis=1)
+        moved, ranked = moved[large], scores[0][best][large]
+        expected += [(ranked[place], *moved[place], number) for place in greedy(moved, ranked, 0.7)[:150]]
+    expected = np.array(sorted(expected, reverse=True))[:150]
+    assert valid.sum() == len(expected)
+    assert set(expected[:, 5]) == {0, 1, 2}
+    np.testing.assert_allclose(logits[valid], expected[:, 0], atol=1e-6)
+    np.testing.assert_allclose(boxes[valid], expected[:, 1:5], atol=1e-3)
 
 
 def some_detections(rng, count=80):

@@ -132,14 +132,17 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def test_detection_benchmark_prints_shares_and_ratios(tmp_path):
+@pytest.mark.parametrize("heads", [["c4"], ["c4", "fpn"]])
+def test_detection_benchmark_prints_shares_and_ratios(heads, tmp_path):
     """A narrow network, because a head of full width at 300 regions takes long."""
     (tmp_path / "narrow.py").write_text(NARROW)
     arguments = ["--model", "ResNet18", "--height", "64", "--width", "64", "--classes", "3", "--rounds", "1"]
+    arguments += ["--head", *heads]
     completed = run(tmp_path / "narrow.py", ROOT / "tools" / "benchmark.py", "detect", *arguments)
     assert completed.returncode == 0, completed.stderr
     rows = dict(line.strip("| ").split(" | ", 1) for line in completed.stdout.splitlines() if line.startswith("| "))
     shares = ("training step", "RoI align, forward and backward", "proposals with suppression, and RoI align")
     assert all(rows[name].endswith(" %") for name in shares)
     assert float(rows["ratio"]) > 0
-    assert any(name.endswith("MiB") for name in rows)
+    assert any(name.endswith("MiB") for name in rows) == (heads == ["c4"])
+    assert ("fpn" in rows) == ("fpn" in heads)

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_resnet.detection.anchors import STRIDE, anchor_sides
+from keras_resnet.detection.anchors import STRIDE, anchor_sides, anchor_strides
 from keras_resnet.detection.boxes import area, iou
 from keras_resnet.detection.data.photos import DetectionData
-from keras_resnet.detection.detector_specs import ImageSize, Proposals
+from keras_resnet.detection.detector_specs import HeadName, ImageSize, Proposals
 
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, np.inf)}  # square pixels: COCO's
 REACHED = (0.5, 0.7)  # overlaps with the best anchor: of an object that is learned, and that any anchor is positive for
@@ -86,10 +86,10 @@ def boxes_twice(boxes: np.ndarray, classes: np.ndarray) -> int:
     return int(np.triu(alike, 1).any(axis=0).sum())
 
 
-def box_statistics(part: DetectionData, size: ImageSize, proposals: Proposals) -> dict[str, Any]:
+def box_statistics(part: DetectionData, size: ImageSize, proposals: Proposals, head: HeadName = "c4") -> dict[str, Any]:
     """What lies in ``part``, as plain values, for a detector with these anchors that sees photos of this size."""
     rows = seen_boxes(part, size)
-    overlaps = anchor_overlaps(rows.boxes, anchor_sides(proposals))
+    overlaps = anchor_overlaps(rows.boxes, anchor_sides(proposals), anchor_strides(proposals, head))
     tiny = rows.sides.min(axis=1, initial=np.inf) < proposals.smallest if len(rows.boxes) else np.zeros(0, bool)
     twice = {i: boxes_twice(photo.objects.boxes, photo.objects.classes) for i, photo in enumerate(part.photos)}
     beyond = _beyond(part)

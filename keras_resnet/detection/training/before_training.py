@@ -17,7 +17,7 @@ FAR_SHARE, TINY_SHARE = 0.2, 0.2  # of the objects, from which anchors or the sm
 def statistics_of(settings: DetectionSettings, part: DetectionData) -> dict[str, Any]:
     """The statistics of ``part`` for the detector that resolved ``settings`` describe."""
     proposals = Proposals(settings.anchor_scales, settings.anchor_ratios, settings.smallest)
-    return box_statistics(part, settings.image_size, proposals)
+    return box_statistics(part, settings.image_size, proposals, settings.head)
 
 
 def boxes_overview(settings: DetectionSettings, parts: Mapping[str, DetectionData]) -> str:

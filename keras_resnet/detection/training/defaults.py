@@ -4,12 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from keras_resnet.detection.anchor_fitting import fit_anchors
-from keras_resnet.detection.anchors import STRIDE, anchor_sides
+from keras_resnet.detection.anchor_fitting import fit_anchors, reached_share
 from keras_resnet.detection.boxes import area
-from keras_resnet.detection.data.box_statistics import REACHED, anchor_overlaps, seen_boxes
+from keras_resnet.detection.data.box_statistics import seen_boxes
 from keras_resnet.detection.data.photos import DetectionData
-from keras_resnet.detection.detector_specs import ImageSize, Proposals, RegionHead
+from keras_resnet.detection.detector_specs import (
+    DEFAULT_PROPOSALS,
+    STRIDES,
+    HeadName,
+    ImageSize,
+    Proposals,
+    RegionHead,
+)
 from keras_resnet.detection.training.detection_settings import DetectionSettings
 from keras_resnet.errors import InputError
 from keras_resnet.training.files.workdir import SETTINGS, read_settings
@@ -65,10 +71,10 @@ def follow_photos(
         preset |= {"regions": regions_of(size)}
     stated = settings.anchors == "paper" or (settings.anchor_scales or settings.anchor_ratios) is not None
     if settings.anchors == "auto" or (not stated and (fit_all or other_size)):
-        proposals = fit_anchors(seen_boxes(train, size))
+        proposals = fit_anchors(seen_boxes(train, size), settings.head)
         preset |= {"anchor_scales": proposals.scales, "anchor_ratios": proposals.ratios, "smallest": proposals.smallest}
         if is_chief(choose_strategy()):
-            print(f"chosen for these photos: {in_words(train, size, proposals)}", flush=True)
+            print(f"chosen for these photos: {in_words(train, size, proposals, settings.head)}", flush=True)
     return preset
 
 
@@ -78,15 +84,17 @@ def photo_size(settings: DetectionSettings, train: DetectionData) -> ImageSize:
     It is that of half of the photos, and nine in ten of the objects are to be so large.
     """
     sides = np.array([sorted((photo.height, photo.width)) for photo in train.photos])
-    shorter = settings.shorter_side or round(min(ImageSize.shorter, np.median(sides[:, 0]) * _enlarged(train)))
+    shorter = settings.shorter_side or round(
+        min(ImageSize.shorter, np.median(sides[:, 0]) * _enlarged(train, settings.head))
+    )
     return ImageSize(shorter, settings.longer_side or max(shorter, round(shorter * ASPECT)))
 
 
-def _enlarged(train: DetectionData) -> float:
+def _enlarged(train: DetectionData, head: HeadName) -> float:
     """By how much photos must be enlarged for nine in ten of their objects to have sides of two cells, at least 1."""
     boxes = np.concatenate([np.zeros((0, 4)), *(photo.objects.boxes for photo in train.photos)])
     small = np.percentile(np.sqrt(area(boxes)), SMALL) if len(boxes) else np.inf
-    return max(1.0, 2 * STRIDE / max(small, 1.0))
+    return max(1.0, 2 * STRIDES[head][0] / max(small, 1.0))
 
 
 def regions_of(size: ImageSize) -> int:
@@ -95,14 +103,11 @@ def regions_of(size: ImageSize) -> int:
     return int(np.clip(8 * np.ceil(RegionHead.regions * share / 8), FEWEST_REGIONS, RegionHead.regions))
 
 
-def in_words(train: DetectionData, size: ImageSize, proposals: Proposals) -> str:
+def in_words(train: DetectionData, size: ImageSize, proposals: Proposals, head: HeadName = "c4") -> str:
     """The choices, and how many objects the anchors reach with them and with the paper's."""
     rows = seen_boxes(train, size)
     boxes = rows.boxes[rows.learned]
-    ours, paper = (
-        (anchor_overlaps(boxes, anchor_sides(fitted)) >= REACHED[0]).mean() if len(boxes) else 0.0
-        for fitted in (proposals, Proposals())
-    )
+    ours, paper = (reached_share(boxes, fitted, head) for fitted in (proposals, DEFAULT_PROPOSALS[head]))
     sides = ", ".join(f"{16 * scale:.0f}" for scale in proposals.scales)
     ratios = ", ".join(f"{ratio:g}" for ratio in proposals.ratios)
     return (

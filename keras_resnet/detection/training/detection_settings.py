@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from keras_resnet.bounds import BY_PRESET, ByPreset, Count, Length, Pixels
 from keras_resnet.detection import detector_specs as specs
-from keras_resnet.detection.detector_specs import ImageSize, Proposals, RegionHead
+from keras_resnet.detection.detector_specs import DEFAULT_PROPOSALS, HeadName, ImageSize, RegionHead, check_head
 from keras_resnet.errors import InputError
 from keras_resnet.specs import SPECS, NetSpec, find_spec, split_name
 from keras_resnet.training.flags import Rare
@@ -14,10 +14,19 @@ from keras_resnet.training.settings import RunSettings
 from keras_resnet.weights.file_bounds import expanded
 
 Scheme = Literal["joint", "alternating"]
-PAPER: dict[str, Any] = {  # the settings of a detector of the paper
-    "shorter_side": ImageSize.shorter, "longer_side": ImageSize.longer, "regions": RegionHead.regions,
-    "anchor_scales": Proposals.scales, "anchor_ratios": Proposals.ratios, "smallest": Proposals.smallest,
-}  # fmt: skip
+Kept = Literal["shared", "proposals", "regions", "classes"]
+DEFAULT_HEAD: HeadName = "c4"  # the paper's
+
+
+def paper_settings(head: HeadName) -> dict[str, Any]:
+    """The settings of a detector of the paper, with the anchors that belong to ``head``."""
+    proposals = DEFAULT_PROPOSALS[head]
+    return {
+        "regions": RegionHead.regions,
+        "shorter_side": ImageSize.shorter, "longer_side": ImageSize.longer,
+        "anchor_scales": proposals.scales, "anchor_ratios": proposals.ratios, "smallest": proposals.smallest,
+    }  # fmt: skip
+
 
 DEMO_CLASSIFIER = "python recipes/imagenet.py --model ResNet18 --image-size 96 --epochs 15"
 
@@ -60,16 +69,23 @@ class DetectionSettings(RunSettings):
 
     model: ByPreset[str] = BY_PRESET
     """The trained classifier it starts from: NAME:WEIGHTS (a file, or imagenet), a .keras or another weight file;
-    VGG16 or VGG16:WEIGHTS for the paper's baseline."""
+    VGG16 or VGG16:WEIGHTS for the paper's baseline. Or a finished detector, a .keras file: its settings hold where they
+    are left out, and its outputs are matched with the classes by name."""
+    keep: tuple[Kept, ...] = ()
+    """What stays as it is in the finished detector that --model names: the layers that all regions share, proposals,
+    regions (the layers after pooling), classes (its classes' outputs); with all four only new classes learn."""
     data: str = "demo"
     """demo; photos with boxes: a folder with data.yaml (YOLO), with train.json and train/ or an export in COCO's
     format, or a CSV file of boxes; COCO as its archives unpack, or coco/2014 or coco/2017 of TFDS."""
     scheme: Scheme = "joint"
     """Train all parts together, or in the paper's four steps: proposals and regions in turn, then each again with the
     shared layers fixed."""
+    head: HeadName = DEFAULT_HEAD
+    """What becomes of a region: c4, the paper's, sends it through conv5_x; fpn takes it from a feature pyramid, which
+    is faster and finds smaller objects (Lin et al. 2017)."""
     context: bool = False
-    """Give each region the features of the whole image too (Table 9)."""
-    pooling: specs.Pooling = "align"
+    """Give each region the features of the whole image too (Table 9); with the head c4."""
+    pooling: specs.Pooling = RegionHead.pooling
     """How the features of regions are pooled: RoI align, or the RoI max pooling of Fast R-CNN."""
     shorter_side: ByPreset[Pixels] = BY_PRESET
     """Shorter side of the images in pixels."""
@@ -84,7 +100,7 @@ class DetectionSettings(RunSettings):
     """Fit the anchors and the smallest proposal to the boxes (k-means on the logarithms of their sides), or take the
     paper's. Default: fitted, unless photos of COCO, VOC or DET are resized as in the paper."""
     anchor_scales: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
-    """Sides of the anchors, in units of 16 pixels."""
+    """Sides of the anchors, in units of 16 pixels; with the head fpn five, one for each level."""
     anchor_ratios: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
     """Width over height of the anchors."""
     smallest: Rare[ByPreset[specs.ProposalSide]] = BY_PRESET
@@ -109,3 +125,5 @@ class DetectionSettings(RunSettings):
                 f"--shorter-side {self.shorter_side} is more than --longer-side {self.longer_side}: give both, the "
                 "shorter one first."
             )
+        if self.anchor_scales:
+            check_head(self.head, self.context, self.anchor_scales)

@@ -22,6 +22,7 @@ from keras_resnet.detection.faster_rcnn import LEARNABLE, LOSSES, FasterRCNN, Le
 from keras_resnet.detection.scoring.benchmarks import Benchmark
 from keras_resnet.detection.scoring.detection_report import DetectionReport
 from keras_resnet.detection.training.detection_settings import DetectionSettings
+from keras_resnet.detection.training.finished_detector import KEPT_CLASSES, before_and_after, matched
 from keras_resnet.detection.training.photo_reading import missed, read_share
 from keras_resnet.detection.training.protocols import Protocol
 from keras_resnet.detection.training.reporter import MONITORED, PICTURES, DetectionReporter, draw_detections
@@ -50,6 +51,7 @@ class DetectionTask:
         learn: the parts that learn.
         start: gives the new detector the weights of an earlier one.
         proposals: another detector that makes the proposals.
+        kept: the finished detector, parts of which the new one keeps; the AP of its classes is compared.
         pictures: the first photos of the last validation, with their detections.
         reports: the results of the final detector by class.
         warned: what was said after the first validation about proposals that reach too few objects.
@@ -67,6 +69,7 @@ class DetectionTask:
     learn: Sequence[Learnable] = LEARNABLE
     start: Callable[[FasterRCNN], None] | None = None
     proposals: FasterRCNN | None = None
+    kept: FasterRCNN | None = None
     pictures: list[np.ndarray] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
     reports: list[DetectionReport] = field(default_factory=list)
@@ -208,7 +211,7 @@ class DetectionTask:
             rows.append(np.column_stack([places, detections.classes, detections.scores, detections.boxes]))
             counts[0] += (iou(objects, proposals) >= RECALL_OVERLAP).any(axis=1).sum()
             if len(self.pictures) < PICTURES:
-                self.pictures.append(draw_detections(image, detections, self.train.classes))
+                self.pictures.append(draw_detections(image, detections, detector.classes))
         return np.concatenate(rows), counts
 
     def recalibrate(self, model: FasterRCNN, state: State, stopping: Callable[[], bool] = never) -> None:
@@ -222,7 +225,8 @@ class DetectionTask:
         """The scores on all validation photos, as ``result.json`` has them."""
         if self.validation is None:
             return {"val_examples": None, "val_split": None}
-        detected = self.detect_all(Detector([model]), self.validation, model.distribute_strategy)
+        strategy = model.distribute_strategy
+        detected = self.detect_all(Detector([model]), self.validation, strategy)
         assert detected is not None  # nothing stops it
         detections, recall = detected
         scores = {**self.benchmark.score(self.validation, detections), "proposal_recall": recall}
@@ -231,4 +235,9 @@ class DetectionTask:
         if "regions" in self.learn:
             self.reports[:] = [DetectionReport(self.validation, detections)]
             result["val_by_class"] = self.reports[0].as_json()
+        if self.kept is not None:
+            earlier = self.detect_all(Detector([self.kept]), self.validation, strategy)
+            assert earlier is not None
+            classes = matched(self.validation.classes, self.kept.class_names)
+            result[KEPT_CLASSES] = before_and_after(self.validation, classes, earlier[0], detections)
         return result

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from keras_resnet.detection.training.detection_settings import PAPER
+from keras_resnet.detection.detector_specs import HeadName
+from keras_resnet.detection.training.detection_settings import DEFAULT_HEAD, paper_settings
 
 BenchmarkName = Literal["coco", "voc2007", "voc2012", "det"]
 VOC_IMAGES, COCO_IMAGES = 80_000, 8 * 320_000  # 60,000 + 20,000 steps of one image; 240,000 + 80,000 of 8
@@ -28,12 +29,12 @@ class Protocol:
     milestones: tuple[float, ...]
     decay: float
 
-    def preset(self, batch_size: int | None, photos: int) -> dict[str, Any]:
+    def preset(self, batch_size: int | None, photos: int, head: HeadName = DEFAULT_HEAD) -> dict[str, Any]:
         """Settings by name for so many training ``photos``; the number of images does not depend on the batch size."""
         batch_size = batch_size or self.reference_batch
         fewest, most = self.images
         steps = max(1, round(min(max(COCO_EPOCHS * photos, fewest), most) / batch_size))
-        return {"batch_size": batch_size, "steps": steps, "base_lr": 0.001} | PAPER
+        return {"batch_size": batch_size, "steps": steps, "base_lr": 0.001} | paper_settings(head)
 
 
 _COCO = ((VOC_IMAGES, COCO_IMAGES), 8, (240 / 320,), 1e-4)

@@ -19,6 +19,7 @@ from keras_resnet.detection.faster_rcnn import LOSSES, FasterRCNN
 from keras_resnet.detection.sampling import PADDING
 from keras_resnet.detection.scoring.report_words import in_words
 from keras_resnet.detection.training.before_training import LOW_RECALL, low_recall
+from keras_resnet.detection.training.finished_detector import KEPT_CLASSES
 from keras_resnet.files import write_whole
 from keras_resnet.training.files.workdir import BOXES
 from keras_resnet.training.state import State
@@ -91,9 +92,12 @@ class DetectionReporter:
         existing = {name: value for name, value in values.items() if value >= 0}  # -1 without objects of that size
         scores = ", ".join(f"{name} {100 * value:.1f} %" for name, value in existing.items())
         recall = f"proposal recall at 300 {100 * result['val_proposal_recall']:.1f} %"
+        kept = result.get(KEPT_CLASSES, {})
+        changes = [f"{name} {100 * before:.1f} -> {100 * after:.1f} %" for name, (before, after) in kept.items()]
         monitored = f"{MONITORED:,}" if result["val_examples"] > MONITORED else "all"
         return [
             f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})",
+            *([f"AP50 of the classes it had, before -> after: {', '.join(changes)}"] if changes else []),
             f"best.keras was chosen on {monitored} of them; the line above is of last.keras",
             *(in_words(result["val_by_class"]) if "val_by_class" in result else ()),
         ]

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from keras_resnet import training
-from keras_resnet.detection.backbone import Backbone, from_network, preprocessing_of, vgg16
+from keras_resnet.detection.backbone import Backbone, from_network, preprocessing_of, rebuild, vgg16
 from keras_resnet.detection.data.photo_files import check_unseen, content_hashes
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.detector_file import load_detector
@@ -15,6 +17,7 @@ from keras_resnet.detection.scoring.benchmarks import BENCHMARKS
 from keras_resnet.detection.training.before_training import boxes_overview
 from keras_resnet.detection.training.detection_settings import DetectionSettings
 from keras_resnet.detection.training.detection_task import DetectionTask
+from keras_resnet.detection.training.finished_detector import FinishedDetector, finished_detector
 from keras_resnet.detection.training.photo_reading import readable, with_files
 from keras_resnet.detection.training.protocols import Protocol
 from keras_resnet.errors import InputError
@@ -72,10 +75,21 @@ def train(
     for part, purpose in zip(parts.values(), ("learn from", "validate by"), strict=False):
         if not part.annotated:
             raise InputError(f"{part.name} has no annotations to {purpose}: give photos with their objects.")
-    backbone, preprocessing = _backbone(settings.model)
+    finished = finished_detector(settings.model)
+    if finished is None and settings.keep:
+        raise InputError(f"--keep keeps parts of a finished detector, and {settings.model} is none: leave it out.")
+    start: Callable[[FasterRCNN], None] | None = None
+    if finished is None:
+        backbone, preprocessing = _backbone(settings)
+    else:
+        beginning = FinishedDetector(finished, settings.keep)
+        beginning.check(settings)
+        start = beginning.start
+        backbone, preprocessing = functools.partial(rebuild, finished.backbone_config), finished.preprocessing
     rows = {name: readable(part) for name, part in parts.items()}
     if settings.overfit is None and validation is not None:
         hashes = content_hashes(with_files(train, rows["train"]))
+        hashes = hashes if finished is None else np.union1d(hashes, finished.trained_on)
         check_unseen(hashes, with_files(validation, rows["validation"]), f"A detector of {train.name}")
 
     if is_chief(training.choose_strategy()):
@@ -95,8 +109,9 @@ def train(
             preprocessing,
             replace(protocol, reference_batch=protocol.reference_batch * phase.images),
             phase.learn,
-            functools.partial(_take_over, settings=settings, phase=phase) if phase.start else None,
+            functools.partial(_take_over, settings=settings, phase=phase) if phase.start else start,
             _last_detector(settings, phase.proposals) if phase.proposals else None,
+            finished if settings.keep else None,
         )
 
     if settings.scheme == "joint":
@@ -104,9 +119,9 @@ def train(
     result: dict[str, Any] = {}
     for phase in PHASES:
         folder = settings.workdir / phase.name
-        finished = read_result(folder)
-        if finished is not None:
-            result = finished
+        done = read_result(folder)
+        if done is not None:
+            result = done
             continue
         print(f"step {phase.name}", flush=True)
         phase_settings = replace(settings, workdir=folder, batch_size=settings.batch_size * phase.images)
@@ -127,13 +142,16 @@ def _take_over(model: FasterRCNN, settings: DetectionSettings, phase: Phase) -> 
         getattr(model, part).set_weights(getattr(earlier, part).get_weights())
 
 
-def _backbone(model: str) -> tuple[Callable[[], Backbone], Preprocessing]:
+def _backbone(settings: DetectionSettings) -> tuple[Callable[[], Backbone], Preprocessing]:
     """A function that makes the backbone, and its preprocessing; raises InputError for one that cannot be made."""
+    model, head = settings.model, settings.head
     name, weights = split_name(model)
     if name == VGG16:
+        if head != "c4":
+            raise InputError(f"VGG16 has the paper's head alone: leave out --head {head}, or take a residual network.")
         if weights:
             vgg16(weights)  # is refused here, before a folder is made
         return functools.partial(vgg16, weights or None), CAFFE
     network = load_model(model)
-    from_network(network)
-    return functools.partial(from_network, network), preprocessing_of(network)
+    from_network(network, head=head)
+    return functools.partial(from_network, network, head=head), preprocessing_of(network)

@@ -19,6 +19,8 @@ class SGD(SumsOnce, keras.optimizers.SGD):
     Only the kernels of convolutions and of the classifier decay; biases and the scale and offset of normalization do
     not. Keras' own ``weight_decay`` is decoupled from the momentum, which is a different and much weaker method.
 
+    A variable with an attribute ``fixed``, a mask that broadcasts to it, keeps its values where that is True.
+
     Args:
         learning_rate: lr above.
         momentum: m above.
@@ -46,6 +48,7 @@ class SGD(SumsOnce, keras.optimizers.SGD):
         super().build(variables)
         self.shares = [self.rates.get(stage_of(v.path), (1.0, 0)) for v in variables]
         self.decays = [weight_of(v.name) == "kernel" for v in variables]
+        self.fixed = [getattr(v, "fixed", None) for v in variables]
 
     def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
         share, start = self.shares[self._get_variable_index(variable)]
@@ -55,6 +58,9 @@ class SGD(SumsOnce, keras.optimizers.SGD):
             learning_rate = learning_rate * share
         if self.decays[self._get_variable_index(variable)]:
             gradient = ops.cast(gradient, variable.dtype) + self.l2 * ops.convert_to_tensor(variable)
+        fixed = self.fixed[self._get_variable_index(variable)]
+        if fixed is not None:  # a constraint would have to be assigned, which replicas cannot
+            gradient = ops.where(fixed, ops.zeros_like(gradient), gradient)
         super().update_step(gradient, variable, learning_rate)
 
     def get_config(self) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from keras_resnet import InputError, training
-from keras_resnet.detection import PAPER, PROTOCOLS, DetectionSettings, follow_photos, open_coco
+from keras_resnet.detection import PROTOCOLS, DetectionSettings, follow_photos, open_coco, paper_settings
 from keras_resnet.detection.training.before_training import boxes_overview, low_recall
 from keras_resnet.training.files.workdir import Workdir
 from keras_resnet.training.settings import as_json
+
+PAPER = paper_settings("c4")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from programs import run
 pytestmark = pytest.mark.long
 
 
-@pytest.mark.parametrize("network", ["detector", "rpn", "rcnn"])
+@pytest.mark.parametrize("network", ["detector", "pyramid", "rpn", "rcnn"])
 def test_two_devices_equal_one(network, rectangles, classifier, tmp_path):
     classifier.save(tmp_path / "classifier.keras")
     results = {}

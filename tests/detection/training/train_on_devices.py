@@ -1,6 +1,6 @@
 """Trains a small network that finds boxes on one device or on two logical ones; saves its weights.
 
-python train_on_devices.py detector|rpn|rcnn one|mirrored CLASSIFIER PHOTOS OUT
+python train_on_devices.py detector|pyramid|rpn|rcnn one|mirrored CLASSIFIER PHOTOS OUT
 """
 
 import sys
@@ -12,7 +12,15 @@ import tensorflow as tf
 
 import keras_resnet
 from keras_resnet import localization
-from keras_resnet.detection import FasterRCNN, ImageSize, Proposals, RegionHead, detection_batches, open_coco
+from keras_resnet.detection import (
+    FasterRCNN,
+    FinishedDetector,
+    ImageSize,
+    Proposals,
+    RegionHead,
+    detection_batches,
+    open_coco,
+)
 from keras_resnet.training import SGD, distribute
 
 NETWORK, MODE, CLASSIFIER, PHOTOS, OUT = sys.argv[1:]
@@ -21,6 +29,14 @@ NETWORK, MODE, CLASSIFIER, PHOTOS, OUT = sys.argv[1:]
 def detector():
     parts = Proposals((2.0, 4.0), smallest=4.0), RegionHead(regions=8), ImageSize(96, 96)
     model = FasterRCNN(keras_resnet.load_model(CLASSIFIER), photos.classes, *parts)
+    return model, lambda shard: detection_batches(photos, model.preprocessing, 4, model.image_size, seed=1, shard=shard)
+
+
+def pyramid():
+    parts = Proposals((1.0, 2.0, 4.0, 6.0, 8.0), smallest=4.0), RegionHead(regions=8), ImageSize(96, 96)
+    network = keras_resnet.load_model(CLASSIFIER)
+    model = FasterRCNN(network, photos.classes, *parts, head="fpn")
+    FinishedDetector(FasterRCNN(network, photos.classes[:1], *parts, head="fpn"), ("classes",)).start(model)
     return model, lambda shard: detection_batches(photos, model.preprocessing, 4, model.image_size, seed=1, shard=shard)
 
 
@@ -44,7 +60,7 @@ keras.utils.set_random_seed(0)
 photos = open_coco(Path(PHOTOS) / "train.json", Path(PHOTOS) / "train")
 reduced = localization.one_class(photos)
 with strategy.scope():
-    model, batches = {"detector": detector, "rpn": rpn, "rcnn": rcnn}[NETWORK]()
+    model, batches = {"detector": detector, "pyramid": pyramid, "rpn": rpn, "rcnn": rcnn}[NETWORK]()
     model.compile(SGD(0.01))
 model.fit(distribute(strategy, batches), steps_per_epoch=6, shuffle=False, verbose=0)
 results = {f"metric {name}": float(value) for name, value in model.get_metrics_result().items()}
