@@ -58,7 +58,7 @@ lint: .venv/installed
 	@touch $@
 
 .venv/installed-peers: .venv/installed
-	$(INSTALL) --editable '.[peers]'
+	$(INSTALL) --editable '.[peers,hub,mlflow,wandb]'
 	@touch $@
 
 clean:

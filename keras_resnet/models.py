@@ -18,6 +18,7 @@ from keras_resnet.structure import CLASSIFIER, POOL, POOLS, POST, STAGES, STEM, 
 from keras_resnet.weights.description import OUTPUT_FIELDS
 from keras_resnet.weights.file_bounds import unallocated
 from keras_resnet.weights.known import fetch
+from keras_resnet.weights.other_channels import Channels
 
 CLASSES = {"imagenet": 1000, "cifar": 10}
 SIZE = {"imagenet": 224, "cifar": 32}
@@ -35,6 +36,7 @@ def build(
     classes: int | None = None,
     classifier_activation: str | None = "softmax",
     name: str | None = None,
+    channels: Channels = None,
 ) -> Network:
     """Build the network that ``spec`` describes (Table 1, Sec. 4.2).
 
@@ -51,6 +53,8 @@ def build(
         classes: number of outputs of the classifier; by default 1000 for ImageNet networks and 10 for CIFAR networks.
         classifier_activation: ``"softmax"`` by default; None gives logits. Both are float32 in mixed precision.
         name: the model's name, ``spec.name`` by default.
+        channels: ``"adapt"`` fits ``weights`` of three channels to the channels of the input, as
+            :func:`keras_resnet.weights.for_channels` does; None refuses other channels than those of the weights.
 
     Returns:
         A model from ``[batch, height, width, channels]`` to ``[batch, classes]``; without the top to
@@ -65,9 +69,15 @@ def build(
             "keras_resnet builds channels_last networks only: call keras.config.set_image_data_format('channels_last')."
         )
     checkpoint = _checkpoint(weights, spec.name)
+    weight_files.check_channels(channels, checkpoint)
     if checkpoint is None:
         return _network(spec, include_top, input_tensor, input_shape, pooling, classes, classifier_activation, name)
-    _check_channels(checkpoint, input_tensor, input_shape)
+    shape = input_tensor.shape[1:] if input_tensor is not None else input_shape
+    if shape is not None and len(shape) == 3 and shape[-1] is not None:  # an invalid shape is reported where it is used
+        if channels is not None:
+            spec.check_shape(tuple(shape))
+            checkpoint = weight_files.for_channels(checkpoint, int(shape[-1]))
+        _check_channels(checkpoint, tuple(shape))
     checkpoint.check_spec(spec)
     with unallocated():  # a network that does not fit its file may have any size
         model = _network(spec, include_top, input_tensor, input_shape, pooling, classes, classifier_activation, name)
@@ -99,15 +109,12 @@ def _checkpoint(weights: Weights, name: str) -> weight_files.TrainedWeights | No
     return weight_files.read(fetch(name) if weights == "imagenet" else weights)
 
 
-def _check_channels(checkpoint, input_tensor, input_shape):
+def _check_channels(checkpoint, shape):
     """Raise :class:`InputError` for images with other channels than the trained first convolution reads."""
-    shape = input_tensor.shape[1:] if input_tensor is not None else input_shape
-    if checkpoint.channels is None or shape is None or len(shape) != 3:
-        return  # an invalid shape is reported where it is used
-    if shape[-1] not in (checkpoint.channels, None):
+    if checkpoint.channels not in (None, shape[-1]):
         raise InputError(
-            f"input_shape {tuple(shape)}: {checkpoint.name} reads {checkpoint.channels} channels: convert the images, "
-            "or build with weights=None."
+            f"input_shape {shape}: {checkpoint.name} reads {checkpoint.channels} channels: convert the images, give "
+            "channels='adapt', or build with weights=None."
         )
 
 
@@ -203,7 +210,7 @@ def replace_classifier(model: Network, classes: int, size: int | None = None) ->
         classes: number of outputs of the new classifier.
         size: side of the new network's images in pixels; None keeps the shape of ``model``'s images.
     """
-    shape = (size, size, 3) if size else model.input_shape[1:]
+    shape = (size, size, model.input_shape[-1]) if size else model.input_shape[1:]
     replaced = build(model.spec, input_shape=shape, classes=classes, name=model.name)
     old, new = weight_files.named_arrays(model), weight_files.named_arrays(replaced)
     kept = {name: array for name, array in old.items() if not is_classifier(name)}
@@ -237,6 +244,7 @@ def _builder(spec_name: str) -> Callable[..., Network]:
         classes: int = CLASSES[stem],
         classifier_activation: str | None = "softmax",
         name: str | None = None,
+        channels: Channels = None,
         **spec_changes: Any,
     ) -> Network:
         weights = _checkpoint(weights, spec_name)
@@ -244,7 +252,8 @@ def _builder(spec_name: str) -> Callable[..., Network]:
             spec_changes = {**{k: v for k, v in weights.needs.items() if k in FOLLOWED}, **spec_changes}
         spec = change_spec(find_spec(spec_name), **spec_changes)
         return build(
-            spec, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name
+            *(spec, include_top, weights, input_tensor, input_shape, pooling, classes, classifier_activation, name),
+            channels=channels,
         )
 
     builder.__name__ = builder.__qualname__ = spec_name

@@ -22,9 +22,9 @@ FOLDERS, OTHERS = {"recipes": "Train", "studies": "Studies"}, "Other tools"  # g
 TOOLS = {  # more groups; a tool in none of them is among the other tools
     "Test and use": (
         *("evaluate", "evaluate_detection", "evaluate_localization"),
-        *("classify", "embed", "detect", "localize", "export", "export_detector", "convert_weights"),
+        *("classify", "embed", "detect", "localize", "export", "export_detector", "convert_weights", "model_card"),
     ),
-    "Look into": ("inspect_data", "analyze", "table1", "report", "paper_map"),
+    "Look into": ("inspect_data", "find_mislabelled", "analyze", "table1", "report", "paper_map"),
     "Prepare and run": ("make_records", "launch_local", "campaign", "info"),
     "Measure": ("benchmark", "scaling", "crash_test"),
 }

@@ -20,6 +20,7 @@ Probability = Annotated[float, Between(0, 0.999999)]
 LOOPED_FROM_DEPTH = 1001
 MAX_BLOCKS = 10_000  # ResNet1202 has 600
 MAX_CHANNELS = 2**16  # of one convolution, before a bottleneck's expansion; ResNet152 has 512
+MAX_INPUT_CHANNELS = 512  # of images; those of hyperspectral cameras have some hundreds
 EXPANSION = {"basic": 1, "bottleneck": 4}
 
 
@@ -121,8 +122,8 @@ class NetSpec:
                     f"input_shape {shape}: {what} {size} is too small for the strides of {self.name}, "
                     f"which needs at least {self.stride}."
                 )
-        if shape[2] is None or not 1 <= shape[2] <= 4:
-            raise InputError(f"input_shape {shape}: {shape[2]} channels; give 1 to 4.")
+        if shape[2] is None or not 1 <= shape[2] <= MAX_INPUT_CHANNELS:
+            raise InputError(f"input_shape {shape}: {shape[2]} channels; give 1 to {MAX_INPUT_CHANNELS}.")
 
 
 def _imagenet(name, blocks, block, **fields):

@@ -27,6 +27,7 @@ from .embeddings import (
     embed_split as embed_split,
     embedder as embedder,
     k_nn_error as k_nn_error,
+    linear_probe as linear_probe,
     linear_probe_error as linear_probe_error,
     near_copies as near_copies,
     nearest as nearest,
@@ -39,6 +40,13 @@ from .error_rates import (
     check_classes as check_classes,
     check_finite as check_finite,
     evaluate as evaluate,
+)
+from .label_quality import (
+    LabelCheck as LabelCheck,
+    LabelRanking as LabelRanking,
+    check_ranking as check_ranking,
+    out_of_fold as out_of_fold,
+    rank_labels as rank_labels,
 )
 from .projector import write_projector as write_projector
 from .recalibration import recalibrate_batch_norm as recalibrate_batch_norm

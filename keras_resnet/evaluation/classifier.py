@@ -6,6 +6,7 @@ import keras
 
 from keras_resnet.errors import InputError
 from keras_resnet.typing import Tensor
+from keras_resnet.wording import counted
 
 
 def classifier_of(model: keras.Model) -> keras.layers.Dense:
@@ -31,8 +32,17 @@ def with_activation(model: keras.Model, activation: str | None) -> keras.Model:
 
 
 def input_size(model: keras.Model) -> int:
-    """The side, in pixels, of the square images for which ``model`` was built."""
-    height, width = model.input_shape[1:3]
+    """The side, in pixels, of the square photos for which ``model`` was built.
+
+    Raises:
+        InputError: its images are not square, or have other channels than photos.
+    """
+    height, width, channels = model.input_shape[1:]
+    if channels != 3:
+        raise InputError(
+            f"{model.name} takes images of {counted(channels, 'channel')}, and photos are read as red, green and blue: "
+            "give it images of your own in Python."
+        )
     if height is None or height != width:
         raise InputError(f"{model.name} takes images of {height} x {width} pixels: build it for one square size.")
     return height

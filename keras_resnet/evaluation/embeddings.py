@@ -15,6 +15,8 @@ from keras_resnet.errors import InputError
 from keras_resnet.evaluation.scoring import Estimate
 
 if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
     from keras_resnet.data.splits import Split
 
 ARRAYS = {"features": 2, "labels": 1, "parts": 1, "photos": 1, "hashes": 1, "classes": 1, "model": 0}  # and their axes
@@ -210,13 +212,18 @@ def linear_probe_error(train: Embeddings, test: Embeddings) -> Estimate:
     Raises:
         InputError: all training photos are of one class.
     """
+    if len(set(train.labels.tolist())) < 2:
+        raise InputError("All training photos are of one class: give at least two classes.")
+    return _error(linear_probe(), train, test)
+
+
+def linear_probe() -> Pipeline:
+    """A logistic regression on standardized features, to be fitted to float32 ``[photos, features]`` and labels."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    if len(set(train.labels.tolist())) < 2:
-        raise InputError("All training photos are of one class: give at least two classes.")
-    return _error(make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS)), train, test)
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS))
 
 
 def _error(model, train: Embeddings, test: Embeddings) -> Estimate:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keras_resnet.training.display.tracking import UNTRACKED, Tracking
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -25,6 +27,7 @@ class RunContext:
         calendar: what happens after which step.
         state: where the run is; the callbacks update it.
         strategy: the devices that train.
+        tracking: gets the rows of the curves; only the chief's has a tracker.
     """
 
     settings: RunSettings
@@ -33,3 +36,4 @@ class RunContext:
     calendar: Calendar
     state: State
     strategy: tf.distribute.Strategy
+    tracking: Tracking = UNTRACKED

@@ -16,6 +16,7 @@ from keras_resnet.training.context import RunContext
 from keras_resnet.training.display import tensorboard
 from keras_resnet.training.display.console import Console, speed
 from keras_resnet.training.display.error_curves import Curves
+from keras_resnet.training.display.tracking import UNTRACKED, open_tracking
 from keras_resnet.training.files.run_result import provenance
 from keras_resnet.training.files.workdir import CURVES, LAST, RESULT, Workdir
 from keras_resnet.training.final_weights import finalize
@@ -63,7 +64,9 @@ def run(
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
     plain, defaults = as_json(settings), as_json(type(settings)())
-    with contextlib.closing(Workdir(settings.workdir, plain, defaults, growing, chief, everywhere)) as workdir:
+    with contextlib.ExitStack() as ending:
+        workdir = Workdir(settings.workdir, plain, defaults, growing, chief, everywhere)
+        ending.callback(workdir.close)
         task = everywhere(lambda: prepare(settings))
         epoch_steps = task.epoch_steps()
         total_steps = settings.steps or max(1, round((settings.epochs or 0) * epoch_steps))
@@ -72,11 +75,14 @@ def run(
             model = task.build_model(strategy, total_steps)
         restored = workdir.restore(model)
         state, metric_values = restored or (State(warm_up_end=None if task.needs_warm_up(model) else 0), {})
-        context = RunContext(settings, task, workdir, calendar, state, strategy)
+        tracking = everywhere(lambda: open_tracking(settings.track, workdir, plain) if chief else UNTRACKED)
+        ending.callback(tracking.close)
+        context = RunContext(settings, task, workdir, calendar, state, strategy, tracking)
         curves = _train(model, context, metric_values)
         result = _result(model, context, curves.rows) | origin
         workdir.save_model(LAST, model.saved())
         workdir.write_json(RESULT, result)
+        tracking.end(result)
         workdir.write(CURVES, lambda path: task.reporter.draw_curves(settings.model, curves.rows, path))
         if chief:
             with curves.writers["validation"].as_default():

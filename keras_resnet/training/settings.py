@@ -65,11 +65,13 @@ class RunSettings:
     save_every: Rare[Steps] = 500
     """Steps between checkpoints; one is also saved after each validation."""
     keep_every: Rare[Steps | None] = None
-    """Steps between checkpoints that are kept for analysis; default: only the newest three are kept."""
+    """Steps between checkpoints to keep for analysis; default: only the newest three are kept."""
+    track: Rare[Literal["none", "mlflow", "wandb"]] = "none"
+    """Experiment tracker of the curves."""
     deterministic: Rare[bool] = False
-    """Make every GPU operation repeatable bit for bit, which costs speed; on the CPU they always are."""
+    """Make GPU operations repeatable bit for bit, as the CPU's are, which costs speed."""
     profile: Rare[tuple[Batch, Batch] | None] = None
-    """First and last step to profile for TensorBoard, counted from the start of the process."""
+    """First and last step to profile in this process."""
 
     def __post_init__(self):
         check_fields(self)

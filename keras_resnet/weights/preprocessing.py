@@ -19,12 +19,12 @@ Channels = Literal["RGB", "BGR"]
 
 @dataclass(frozen=True, eq=False)
 class Preprocessing:
-    """``(x - mean) / std`` of RGB or BGR values from 0 to 255.
+    """``(x - mean) / std`` of RGB or BGR values from 0 to 255, or of other channels in the order they are given.
 
     Fields:
-        mean: three channel means, or a mean image ``[height, width, 3]``, in the order of ``channels``.
-        std: three channel standard deviations; by default ones, as in the paper, which subtracts only the mean.
-        channels: ``"RGB"`` or ``"BGR"``, the order in which the network reads the channels.
+        mean: a mean for each channel, or a mean image ``[height, width, channels]``, in the order of ``channels``.
+        std: a standard deviation for each channel; by default ones, as in the paper, which subtracts only the mean.
+        channels: ``"BGR"`` turns three channels around; ``"RGB"`` leaves any number of channels in their order.
         crop: the fraction of the image's shorter side that the center view keeps: 224 of 256, or 1 for CIFAR.
     """
 
@@ -39,10 +39,16 @@ class Preprocessing:
             raise InputError(f"crop {self.crop!r} must be a fraction of the image's shorter side: 0 < crop <= 1.")
         object.__setattr__(self, "mean", np.asarray(self.mean, np.float32))
         object.__setattr__(self, "std", tuple(float(s) for s in self.std))
-        if self.mean.ndim not in (1, 3) or self.mean.shape[-1] not in (1, 3) or not np.isfinite(self.mean).all():
-            raise InputError(f"mean of shape {self.mean.shape} must be three finite numbers, or an image of them.")
-        if len(self.std) not in (1, 3) or not all(0 < s < math.inf for s in self.std):
-            raise InputError(f"std {str(self.std)[:80]} must be three positive numbers.")
+        if self.mean.ndim not in (1, 3) or not self.mean.size or not np.isfinite(self.mean).all():
+            raise InputError(f"mean of shape {self.mean.shape} must be finite numbers, or an image of them.")
+        if not self.std or not all(0 < s < math.inf for s in self.std):
+            raise InputError(f"std {str(self.std)[:80]} must be positive numbers, one for each channel.")
+        means, stds = self.mean.shape[-1], len(self.std)
+        if (means != stds and 1 not in (means, stds)) or (self.channels == "BGR" and not {means, stds} <= {1, 3}):
+            raise InputError(
+                f"mean of {means} and std of {stds} channels in the order {self.channels} do not go together: give as "
+                "many of each, and three for BGR."
+            )
 
     def mean_for(self, height: int | None, width: int | None) -> np.ndarray:
         """The mean image if it has this size, otherwise the channel means."""
@@ -51,10 +57,15 @@ class Preprocessing:
         return self.mean.mean(axis=(0, 1))
 
     def __call__(self, x: np.ndarray | Tensor, shift: float | np.ndarray | Tensor = 0.0) -> np.ndarray | Tensor:
-        """Preprocess RGB values from 0 to 255, ``[..., height, width, 3]``, with NumPy or else with TensorFlow.
+        """Preprocess values from 0 to 255, ``[..., height, width, channels]``, with NumPy or else with TensorFlow.
 
         ``shift``, three values in RGB order, is added to the values first, at no additional cost.
         """
+        if max(self.mean.shape[-1], len(self.std)) not in (1, x.shape[-1]):
+            raise InputError(
+                f"The preprocessing is of {max(self.mean.shape[-1], len(self.std))} channels, and the images have "
+                f"{x.shape[-1]}: give images of the kind that the network was trained on."
+            )
         mean, std = self.mean_for(*x.shape[-3:-1]), np.asarray(self.std, np.float32)
         order = slice(None, None, -1 if self.channels == "BGR" else 1)
         offset = mean - (shift if isinstance(shift, float) else shift[order])
@@ -65,7 +76,7 @@ class Preprocessing:
 
             x = tf.cast(x, tf.float32)
             if mean.ndim == 1:  # whole rows: TensorFlow takes three times as long to broadcast three values
-                row = [tf.shape(x)[-2], 3]
+                row = [tf.shape(x)[-2], x.shape[-1]]
                 offset, std = tf.broadcast_to(offset, row), tf.broadcast_to(std, row)
         centered = x[..., order] - offset
         return centered if set(self.std) == {1.0} else centered / std
@@ -98,11 +109,12 @@ CAFFE = Preprocessing(mean=np.array([103.939, 116.779, 123.68]), channels="BGR")
 def preprocess_input(x: "np.typing.ArrayLike | Tensor", model: "keras.Model | None" = None) -> np.ndarray | Tensor:
     """``x`` preprocessed as the weights of ``model`` expect, in float32.
 
-    ``x`` holds RGB values from 0 to 255, ``[..., height, width, 3]``; a warning is issued if all are from 0 to 1.
+    ``x`` holds values from 0 to 255, ``[..., height, width, 3]`` in the order RGB, or as many channels as the model
+    reads; a warning is issued if all are from 0 to 1.
 
     Raises:
-        InputError: there is no model, it does not know its preprocessing, as with random weights, or ``x`` is not an
-            RGB image.
+        InputError: there is no model, it does not know its preprocessing, as with random weights, or ``x`` has other
+            channels.
     """
     if model is None or not hasattr(model, "name"):
         raise InputError(
@@ -117,8 +129,10 @@ def preprocess_input(x: "np.typing.ArrayLike | Tensor", model: "keras.Model | No
         )
     if not hasattr(x, "shape"):
         x = np.asarray(x)
-    if len(x.shape) < 3 or x.shape[-1] != 3:
-        raise InputError(f"preprocess_input takes [..., height, width, 3] RGB images, not shape {tuple(x.shape)}.")
+    channels = model.input_shape[-1]
+    if len(x.shape) < 3 or x.shape[-1] != channels:
+        what = "RGB images" if channels == 3 else "images"
+        raise InputError(f"preprocess_input takes [..., height, width, {channels}] {what}, not shape {tuple(x.shape)}.")
     if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.size and x.min() >= 0 and 0 < x.max() <= 1:
         warnings.warn("preprocess_input takes values from 0 to 255, and these are all from 0 to 1.", stacklevel=2)
     return preprocessing(x)

@@ -100,7 +100,7 @@ class DetectionSettings(RunSettings):
     smallest: Rare[ByPreset[specs.ProposalSide]] = BY_PRESET
     """Proposals with a side shorter than this, in pixels, are dropped."""
     overfit: Rare[Count | None] = None
-    """Train on only this many photos, the first ones, and validate on the same: a check that all parts learn."""
+    """Train and validate on this many photos only, the first: a check that all parts learn."""
 
     @property
     def image_size(self) -> ImageSize:

@@ -19,7 +19,7 @@ class Curves:
 
     def __init__(self, context: RunContext, console: Console):
         self.state, self.calendar, self.batch_size = context.state, context.calendar, context.settings.batch_size
-        self.task, self.workdir, self.console = context.task, context.workdir, console
+        self.task, self.workdir, self.console, self.tracking = context.task, context.workdir, console, context.tracking
         self.chief, self.together = self.workdir.chief, self.workdir.together
         self.writers = {}
         if self.chief:
@@ -93,3 +93,4 @@ class Curves:
             for name, value in values.items():
                 tf.summary.scalar(name, value, images if name == "images_per_second" else self.state.step)
         self.writers[split].flush()
+        self.tracking.row(row)

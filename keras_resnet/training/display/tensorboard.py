@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_resnet import plots
 from keras_resnet.structure import stage_of, weight_of
+from keras_resnet.training.files.run_result import final_values
 from keras_resnet.training.stepping.step import Step
 from keras_resnet.training.stepping.training_model import TrainingModel
 from keras_resnet.typing import Tensor
@@ -79,9 +80,8 @@ def settings(values: dict, result: dict) -> None:
     plain = {key: value for key, value in values.items() if isinstance(value, (bool, int, float, str))}
     plain.pop("workdir", None)
     api.hparams(plain)
-    for key, value in result.items():
-        if key.startswith(("val_", "test_")) and isinstance(value, float):
-            tf.summary.scalar(f"final/{key}", value, result["steps"])
+    for key, value in final_values(result).items():
+        tf.summary.scalar(f"final/{key}", value, result["steps"])
 
 
 def graph(model: TrainingModel) -> None:

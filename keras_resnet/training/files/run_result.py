@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from keras_resnet import processor
 
@@ -61,6 +62,11 @@ def commit() -> str:
         return git("rev-parse", "HEAD").strip() + ("+changes" if git("status", "--porcelain").strip() else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def final_values(result: dict[str, Any]) -> dict[str, float]:
+    """The errors, or other numbers, of the validation and test part in a ``result.json``."""
+    return {k: v for k, v in result.items() if k.startswith(("val_", "test_")) and isinstance(v, float)}
 
 
 def provenance() -> dict:

@@ -27,10 +27,16 @@ SETTINGS, METRICS, RESULT, BEST, LAST, CURVES = (
 )
 PHOTOS = {part: f"photos-{part}.npz" for part in ("train", "validation", "test")}  # written by photo_lists
 MISTAKES = "mistakes.png"
-FILES = (MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, MISTAKES, *class_report.FILES, *PHOTOS.values())
+TRACKING, CARD = "tracking.json", "README.md"  # written by display/tracking and tools/model_card
+FILES = (
+    *(MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, MISTAKES, TRACKING, CARD),
+    *(*class_report.FILES, *PHOTOS.values()),
+)
 CHECKPOINTS, EVENTS = "checkpoints", SPLITS  # folders; EVENTS are TensorBoard's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-MAY_CHANGE = ("workdir", "data_dir", "save_every", "keep_every", "profile", "strict")  # settings, when a run continues
+MAY_CHANGE = (  # settings, when a run continues
+    *("workdir", "data_dir", "save_every", "keep_every", "profile", "strict", "track"),
+)
 MAX_LISTED, MAX_VALUE = 8, 60  # settings that a message lists, and characters of a value
 
 
