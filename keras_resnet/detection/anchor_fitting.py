@@ -41,8 +41,11 @@ def fit_anchors(rows: SeenBoxes, head: HeadName = "c4") -> Proposals:
     ratios = _means(np.log(sides[:, 0] / sides[:, 1]), RATIOS)
     if head == "fpn":
         usual = DEFAULT_PROPOSALS[head]
-        ladders = [Proposals(tuple(2**octave * s for s in usual.scales), ratios, usual.smallest) for octave in OCTAVES]
-        return max(ladders, key=lambda ladder: reached_share(boxes, ladder, head))
+        ladders = [
+            Proposals(tuple(float(f"{2**octave * scale:.3g}") for scale in usual.scales), ratios, usual.smallest)
+            for octave in OCTAVES
+        ]
+        return max(ladders, key=lambda ladder: sum(reached_share(boxes, ladder, head, least) for least in REACHED))
     for count in SCALES:
         sizes = np.maximum(np.sqrt(sides.prod(axis=1)), STRIDE / 2)
         scales = _means(np.log(sizes / BASE_SIDE), count)
@@ -52,10 +55,10 @@ def fit_anchors(rows: SeenBoxes, head: HeadName = "c4") -> Proposals:
     return proposals
 
 
-def reached_share(boxes: np.ndarray, proposals: Proposals, head: HeadName) -> float:
-    """The share of ``boxes`` ``[n, 4]`` that some anchor overlaps by half; 0 without boxes."""
+def reached_share(boxes: np.ndarray, proposals: Proposals, head: HeadName, least: float = REACHED[0]) -> float:
+    """The share of ``boxes`` ``[n, 4]`` that some anchor overlaps by ``least``; 0 without boxes."""
     overlaps = anchor_overlaps(boxes, anchor_sides(proposals), anchor_strides(proposals, head))
-    return float((overlaps >= REACHED[0]).mean()) if len(boxes) else 0.0
+    return float((overlaps >= least).mean()) if len(boxes) else 0.0
 
 
 def _means(logarithms: np.ndarray, count: int) -> tuple[float, ...]:
