@@ -66,7 +66,7 @@ class Detect:
             write_whole(self.out / f"{path.stem}.png", lambda part, picture=picture: picture.save(part, format="PNG"))
             objects = _objects(detections.select(detections.scores >= self.score), detector.classes)
             answers.append({"photo": str(path), "objects": objects})
-            summary = ", ".join(f"{each['class']} {each['score']:.2f}" for each in objects) or "nothing"
+            summary = ", ".join(f"{one['class']} {one['score']:.2f}" for one in objects) or "nothing"
             print(f"{path}: {summary}")
         text = json.dumps(answers, indent=1)
         write_whole(self.out / "detections.json", lambda part: part.write_text(text))

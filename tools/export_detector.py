@@ -53,8 +53,8 @@ class ExportDetector:
             detection.save_detector(model, part)
             served, count = detection.run_detector(part), 0
             for path, photo in zip(self.photos, photos, strict=True):
-                expected, found = detector(augment.decode_stored(photo).numpy(), path), served(photo)
-                sure = [one.select(one.scores >= self.score) for one in (expected, found)]
+                expected, actual = detector(augment.decode_stored(photo).numpy(), path), served(photo)
+                sure = [one.select(one.scores >= self.score) for one in (expected, actual)]
                 boxes, scores = detection.difference(*sure)
                 count += len(sure[0].boxes)
                 if boxes > PIXELS or scores > SCORE:

@@ -70,9 +70,9 @@ class FindMislabelled:
               f"{different:,} photos look like another class, {ranking.suspects:,} labels look wrong\n")  # fmt: skip
         table = Table("labels", ("photo", "label", "probability", "looks like", "probability"))
         for i in ranking.order[: min(PRINTED, ranking.suspects)]:
-            own, other = ranking.label_probabilities[i], ranking.answer_probabilities[i]
+            given, other = ranking.label_probabilities[i], ranking.answer_probabilities[i]
             label, answer = (photos.classes[number] for number in (photos.labels[i], ranking.answers[i]))
-            table.rows.append((str(photos.photos[i]), str(label), f"{own:.1%}", str(answer), f"{other:.1%}"))
+            table.rows.append((str(photos.photos[i]), str(label), f"{given:.1%}", str(answer), f"{other:.1%}"))
         if table.rows:
             print(f"{table.aligned()}\n")
         print(f"{self.out} shows the first, and {listed} lists all", flush=True)
@@ -81,8 +81,8 @@ class FindMislabelled:
         first = f"{check.in_first:,} among the first {check.first:,} photos"
         print(f"with {check.changed:,} labels changed on purpose, {places}, and {first}")
         about = {"data": data.name, "model": self.model, "photos": len(photos), "judged": len(ranking.order)}
-        found = {"different_answers": different, "suspects": ranking.suspects}
-        write_tables(self.json, [], **about, **found, check=vars(check))
+        counts = {"different_answers": different, "suspects": ranking.suspects}
+        write_tables(self.json, [], **about, **counts, check=vars(check))
 
 
 if __name__ == "__main__":

@@ -94,8 +94,8 @@ class Detector:
         regions = []
         for tile in tiles:
             left, top, right, bottom = tile
-            found, proposals = self._detect(np.ascontiguousarray(image[top:bottom, left:right]), photo)
-            parts.append(whole_objects(found, tile, width, height))
+            detected, proposals = self._detect(np.ascontiguousarray(image[top:bottom, left:right]), photo)
+            parts.append(whole_objects(detected, tile, width, height))
             regions.append(proposals + np.array([left, top, left, top]))
         boxes, classes, scores = (
             np.concatenate([getattr(part, name) for part in parts]) for name in ("boxes", "classes", "scores")

@@ -37,10 +37,10 @@ def save_detector(detector: FasterRCNN, folder: Path) -> None:
         image.set_shape([None, None, 3])
         prepared = prepare_image(image, float(size.shorter), float(size.longer), model.preprocessing)
         sides = tf.cast(tf.reverse(tf.shape(prepared)[:2], [0]), tf.float32)
-        found = model((prepared[None], sides[None]))
-        scores = tf.where(found["valid"][..., None], found["probabilities"][..., 1:], 0.0)
+        outputs = model((prepared[None], sides[None]))
+        scores = tf.where(outputs["valid"][..., None], outputs["probabilities"][..., 1:], 0.0)
         boxes, scores, classes, counts = tf.image.combined_non_max_suppression(
-            as_rows_first(found["boxes"]),
+            as_rows_first(outputs["boxes"]),
             scores,
             max_output_size_per_class=MAX_DETECTIONS,
             max_total_size=MAX_DETECTIONS,
@@ -76,7 +76,7 @@ def difference(first: Detections, second: Detections) -> tuple[float, float]:
 
     Detections are compared in order of class and score; both are infinite if classes or numbers differ.
     """
-    ordered = [found.select(np.lexsort((-found.scores, found.classes))) for found in (first, second)]
+    ordered = [part.select(np.lexsort((-part.scores, part.classes))) for part in (first, second)]
     if not np.array_equal(ordered[0].classes, ordered[1].classes):
         return np.inf, np.inf
     boxes, scores = (np.abs(getattr(ordered[0], name) - getattr(ordered[1], name)) for name in ("boxes", "scores"))

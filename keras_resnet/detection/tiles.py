@@ -43,20 +43,20 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(number * (length - side) / (count - 1)) for number in range(count)]
 
 
-def whole_objects(found: Detections, tile: tuple[int, int, int, int], width: int, height: int) -> Detections:
+def whole_objects(detections: Detections, tile: tuple[int, int, int, int], width: int, height: int) -> Detections:
     """The detections in a tile that are not cut by its border, in pixels of the picture.
 
     A box that reaches a border of the tile inside the picture is left out: what it shows is whole in the neighboring
     tile or, if it is larger than the overlap, in the whole picture.
 
     Args:
-        found: in pixels of the tile.
+        detections: in pixels of the tile.
         tile: as :func:`tiles_of` returns it.
         width, height: of the picture in pixels.
     """
     left, top, right, bottom = tile
-    boxes = found.boxes + np.array([left, top, left, top])
+    boxes = detections.boxes + np.array([left, top, left, top])
     border = BORDER * max(right - left, bottom - top)
     near = np.abs(boxes - tile) <= border
     inside = np.array([left > 0, top > 0, right < width, bottom < height])
-    return Detections(boxes, found.classes, found.scores).select(~(near & inside).any(axis=1))
+    return Detections(boxes, detections.classes, detections.scores).select(~(near & inside).any(axis=1))

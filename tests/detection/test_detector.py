@@ -176,9 +176,9 @@ def test_tiles_are_photos_whose_whole_objects_are_suppressed_together(model, ima
             if not any(cut):
                 boxes.append(box), classes.append(number), scores.append(score)
     kept = suppress_by_hand(np.array(boxes), np.array(classes), np.array(scores))
-    found = Detector([model], Options(tiles=64))(image)
-    np.testing.assert_allclose(found.scores[:100], np.array(scores)[kept], rtol=1e-5)
-    np.testing.assert_allclose(found.boxes[:100], np.array(boxes)[kept], rtol=1e-5)
+    detections = Detector([model], Options(tiles=64))(image)
+    np.testing.assert_allclose(detections.scores[:100], np.array(scores)[kept], rtol=1e-5)
+    np.testing.assert_allclose(detections.boxes[:100], np.array(boxes)[kept], rtol=1e-5)
     for side in (96, 500):
         same, plain = Detector([model], Options(tiles=side))(image), alone(image)
         np.testing.assert_array_equal(same.boxes, plain.boxes)

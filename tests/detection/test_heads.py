@@ -122,9 +122,9 @@ def test_it_learns_and_its_file_gives_the_same(photos, classifier, tmp_path):
     again = load_detector(tmp_path / "detector.keras")
     assert again.get_config() == model.get_config()
     assert again.name == model.name
-    found, expected = Detector([again])(image), detector(image)
-    np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-3)
-    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+    detections, expected = Detector([again])(image), detector(image)
+    np.testing.assert_allclose(detections.boxes, expected.boxes, atol=1e-3)
+    np.testing.assert_allclose(detections.scores, expected.scores, atol=1e-5)
 
 
 @pytest.mark.long

@@ -49,9 +49,9 @@ def test_the_saved_model_gives_the_detector_s_boxes(head, classifier, photo, tmp
     model = make_model(classifier, head)
     assert not any("_bn" in v.path for part in (folded(model).shared, folded(model).head) for v in part.weights)
     save_detector(model, tmp_path / "saved")
-    expected, found = Detector([model])(image), run_detector(tmp_path / "saved")(encoded)
+    expected, detections = Detector([model])(image), run_detector(tmp_path / "saved")(encoded)
     assert len(expected.boxes) > 5
-    sure = [one.select(one.scores >= 0.02) for one in (expected, found)]
+    sure = [one.select(one.scores >= 0.02) for one in (expected, detections)]
     boxes, scores = difference(*sure)
     assert boxes < 0.1
     assert scores < 1e-3

@@ -37,7 +37,7 @@ def test_boxes_at_a_border_inside_the_picture_are_left_out():
         [30, 30, 60, 60],
         [70, 30, 98.5, 50],
     ]
-    found = Detections(boxes, np.arange(6), np.linspace(0.9, 0.4, 6))
-    kept = whole_objects(found, (0, 200, 100, 300), 400, 300)
+    detections = Detections(boxes, np.arange(6), np.linspace(0.9, 0.4, 6))
+    kept = whole_objects(detections, (0, 200, 100, 300), 400, 300)
     assert kept.classes.tolist() == [0, 3, 4]
     np.testing.assert_array_equal(kept.boxes[2], [30, 230, 60, 260])

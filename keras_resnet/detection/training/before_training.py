@@ -41,7 +41,7 @@ def low_recall(settings: DetectionSettings, part: DetectionData, recall: float) 
     """That the proposals reach too few objects of ``part``, and why."""
     content = statistics_of(settings, part)
     reach, tiny = content["reach"], content["tiny"]["boxes"]
-    found = f"the proposals reach {recall:.0%} of the objects, and what no proposal reaches cannot be found"
+    failing = f"the proposals reach {recall:.0%} of the objects, and what no proposal reaches cannot be found"
     reasons = about_reach("validation", content) if reach["50"] < 1 - FAR_SHARE else []
     if tiny > TINY_SHARE * max(content["boxes"], 1):
         reasons.append(
@@ -53,4 +53,4 @@ def low_recall(settings: DetectionSettings, part: DetectionData, recall: float) 
             f"the anchors overlap {reach['50']:.0%} of them by 50 %, so the proposal network has not learned yet: if "
             "it stays so, train for more --steps or at a higher --base-lr, and look for wrong boxes in boxes.jpg."
         )
-    return f"{found}: {' '.join(reasons)}"
+    return f"{failing}: {' '.join(reasons)}"

@@ -169,11 +169,11 @@ def test_exports_of_tools_open_with_their_objects_and_are_scored(export, tmp_pat
         assert data.classes == CLASSES
         assert contents(data) == expected
         assert {(photo.width, photo.height) for photo in data.photos} == {SIDES}
-    found = {
+    detections = {
         photo.id: Detections(photo.objects.boxes, photo.objects.classes, np.ones(len(photo.objects.classes)))
         for photo in sets.train.photos
     }
-    assert BENCHMARKS["coco"].score(sets.train, found)["AP50"] == pytest.approx(1)
+    assert BENCHMARKS["coco"].score(sets.train, detections)["AP50"] == pytest.approx(1)
 
 
 def test_label_studio_s_exports_are_one_part(tmp_path):

@@ -24,7 +24,7 @@ def noisy(real_data):
     """COCO's photos, and their boxes moved, scored at random, some missing, some of another class."""
     folder = real_data("coco128")
     data, rng = open_coco(folder / "instances.json", folder / "images"), np.random.default_rng(0)
-    found = {}
+    detections = {}
     for photo in data.photos:
         objects = photo.objects
         sides = np.tile(objects.boxes[:, 2:] - objects.boxes[:, :2], 2)
@@ -32,17 +32,17 @@ def noisy(real_data):
         boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)
         classes = np.where(rng.random(len(boxes)) < 0.1, rng.integers(0, 80, len(boxes)), objects.classes)
         kept = rng.random(len(boxes)) < 0.8
-        found[photo.id] = Detections(boxes[kept], classes[kept], rng.random(kept.sum()))
-    return data, found
+        detections[photo.id] = Detections(boxes[kept], classes[kept], rng.random(kept.sum()))
+    return data, detections
 
 
 def test_precision_by_class_and_size_is_that_of_pycocotools(noisy):
-    data, found = noisy
-    scorer = coco_evaluation(data.dataset, found, data.categories)
+    data, detections = noisy
+    scorer = coco_evaluation(data.dataset, detections, data.categories)
     evaluate_quietly(scorer)
     scorer.accumulate()
     precision = scorer.eval["precision"][0]  # at an overlap of a half: recalls, classes, sizes, limits
-    report = DetectionReport(data, found).as_json()
+    report = DetectionReport(data, detections).as_json()
     for number, row in enumerate(report["classes"]):
         expected = precision[:, number, 0, 2]
         if row["AP50"] is None:
@@ -59,8 +59,8 @@ def test_precision_by_class_and_size_is_that_of_pycocotools(noisy):
 
 def test_the_threshold_is_that_of_the_highest_f1(noisy):
     """Against every score tried as a threshold, with a matching of its own."""
-    data, found = noisy
-    report = DetectionReport(data, found)
+    data, detections = noisy
+    report = DetectionReport(data, detections)
     number = data.classes.index("person")
     place = [matches.number for matches in report.matches.classes].index(number)
     ranking = report.matches.classes[place].rankings[0]
@@ -77,8 +77,8 @@ def test_equal_scores_stay_on_one_side_of_a_threshold():
     """One right and three wrong boxes of one score: the threshold cannot take the right one alone."""
     truth = Truths([[0, 0, 10, 10], [50, 50, 60, 60]], [0, 0])
     boxes = [[50, 50, 60, 60], [0, 0, 10, 10], [70, 0, 80, 10], [70, 20, 80, 30], [70, 40, 80, 50]]
-    found = {0: Detections(boxes, [0] * 5, [0.9, 0.5, 0.5, 0.5, 0.5])}
-    report = DetectionReport(part_of(truth), found)
+    detections = {0: Detections(boxes, [0] * 5, [0.9, 0.5, 0.5, 0.5, 0.5])}
+    report = DetectionReport(part_of(truth), detections)
     assert report.thresholds.tolist() == [0.9, 0.5, 0.5]  # 2 / (1 + 2) is more than 4 / (5 + 2)
     assert report.common_threshold == 0.9
 
@@ -94,8 +94,8 @@ def test_each_box_is_right_a_confusion_a_false_one_or_not_counted():
         ([40, 40, 50, 50], 2, 0.5),  # on nothing
         ([0, 60, 40, 100], 2, 0.1),  # the bird, below the threshold
     ]
-    found = {0: Detections(*map(list, zip(*boxes, strict=True)))}
-    result = mistakes(data, found, np.full(3, 0.3))
+    detections = {0: Detections(*map(list, zip(*boxes, strict=True)))}
+    result = mistakes(data, detections, np.full(3, 0.3))
     expected = np.zeros((4, 4), int)
     expected[0, 0] = expected[3, 0] = expected[1, 0] = expected[3, 2] = expected[2, 3] = 1
     np.testing.assert_array_equal(result.matrix, expected)
@@ -105,8 +105,8 @@ def test_each_box_is_right_a_confusion_a_false_one_or_not_counted():
 
 def test_a_box_of_the_right_class_takes_an_object_before_a_surer_one_of_another():
     data = part_of(Truths([[0, 0, 20, 20]], [0]))
-    found = {0: Detections([[0, 0, 20, 20], [0, 0, 19, 20]], [1, 0], [0.9, 0.4])}
-    matrix = mistakes(data, found, np.zeros(3)).matrix
+    detections = {0: Detections([[0, 0, 20, 20], [0, 0, 19, 20]], [1, 0], [0.9, 0.4])}
+    matrix = mistakes(data, detections, np.zeros(3)).matrix
     assert (matrix[0, 0], matrix[3, 1], matrix.sum()) == (1, 1, 2)
 
 
@@ -122,8 +122,8 @@ def test_nothing_found_and_nothing_to_find_are_reports_too():
 
 
 def test_files_of_the_report(noisy, tmp_path):
-    data, found = noisy
-    report = DetectionReport(data.first(20), {photo.id: found[photo.id] for photo in data.first(20).photos})
+    data, detections = noisy
+    report = DetectionReport(data.first(20), {photo.id: detections[photo.id] for photo in data.first(20).photos})
     for name, write in report.writers().items():
         write(tmp_path / name)
         if not name.endswith(".csv"):

@@ -120,9 +120,9 @@ def test_ap_before_and_after_is_of_the_classes_that_both_have(photos):
         after[photo.id] = Detections(boxes[kept], np.full(kept.sum(), number), np.full(kept.sum(), 0.8))
         count += len(boxes)
     assert count > 1
-    found = before_and_after(data, {number: 7}, before, after)
-    assert found.keys() == {"blue"}
-    np.testing.assert_allclose(found["blue"], (1.0, -(-count // 2) / count))
+    changes = before_and_after(data, {number: 7}, before, after)
+    assert changes.keys() == {"blue"}
+    np.testing.assert_allclose(changes["blue"], (1.0, -(-count // 2) / count))
 
 
 @pytest.mark.long

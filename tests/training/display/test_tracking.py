@@ -46,8 +46,8 @@ def offline(tmp_path, monkeypatch):
 
 def only_run(client):
     (experiment,) = [each for each in client.search_experiments() if each.name == "keras_resnet"]
-    (found,) = client.search_runs([experiment.experiment_id])
-    return found
+    (run,) = client.search_runs([experiment.experiment_id])
+    return run
 
 
 def points(client, name):
