@@ -113,7 +113,7 @@ def in_words(train: DetectionData, size: ImageSize, proposals: Proposals, head: 
     return (
         f"photos are resized to {size.shorter} pixels (at most {size.longer}); anchors of {sides} pixels, with widths "
         f"of {ratios} times their heights, overlap {ours:.0%} of {len(boxes):,} objects by 50 % (the paper's: "
-        f"{paper:.0%}); proposals have sides of {proposals.smallest:g} pixels or more"
+        f"{paper:.0%}); proposals have sides of {proposals.smallest:g} pixel{'s' * (proposals.smallest != 1)} or more"
     )
 
 
