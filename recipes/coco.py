@@ -8,16 +8,14 @@
 CLASSIFIER is a trained network, such as the last.keras of recipes/imagenet.py. All regions share its conv1 to conv4_x,
 and each goes through conv5_x; batch normalization, conv1 and conv2_x are fixed.
 
-Your photos are a folder with data.yaml, as Roboflow, Ultralytics and CVAT export it; an export in COCO's format, also
-of Label Studio, or train.json with train/ and val.json with val/; or a CSV file of boxes. 15 % of photos without a
-validation part are held out. Up to 20,000 photos, image size, anchors, smallest proposal, regions and length follow
-the photos and their boxes: 16 epochs, and at least 1,200 images. The run first prints what was chosen, boxes by class
-and size, the share of objects that anchors reach, and what will go wrong.
+Your photos are a folder with data.yaml, an export in COCO's format, train.json with train/ and val.json with val/, or
+a CSV file. 15 % of photos without a validation part are held out. Up to 20,000 photos, image size, anchors, smallest
+proposal, regions and length follow the photos: 16 epochs, and at least 1,200 images. The run first prints what was
+chosen, and what will go wrong.
 
 COCO takes 320,000 steps of 8 images, 31 epochs, at a learning rate of 0.001 that is divided by 10 after 240,000. Other
 large sets take 31 epochs too; the rate falls after three quarters. --scheme alternating trains proposals (8 images per
-step) and regions (16) in turn. With another batch size the rate changes in proportion, and the number of images stays
-the same.
+step) and regions (16) in turn. The rate changes in proportion to the batch size.
 
 Paper (Tables 8 and 9; COCO val, trained on train): VGG-16 41.5 AP50, 21.2 AP; ResNet-101 48.4, 27.2; with --context and
 tools/evaluate_detection.py's refinement and multi-scale testing 53.8, 32.5.

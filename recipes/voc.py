@@ -7,12 +7,10 @@
 
 The default trains on the trainval parts of VOC 2007 and 2012 and scores on VOC 2007 test by its 11-point rule. It takes
 80,000 steps of one image at a learning rate of 0.001, divided by 10 after 60,000, with weight decay 5e-4; --scheme
-alternating takes two images per step for regions. With another batch size the rate changes in proportion, and the
-number of images stays the same.
+alternating takes two images per step for regions. The rate changes in proportion to the batch size.
 
 Paper (Table 7, mAP): VOC 07 VGG-16 73.2, ResNet-101 76.4; VOC 12 (trained on 07++12) 70.4, 73.8. The server scores VOC
-2012 test; tools/evaluate_detection.py --model last.keras --benchmark voc2012 --data VOCdevkit --split test --out FOLDER
-writes the files for it.
+2012 test, from the files of tools/evaluate_detection.py --benchmark voc2012 --split test --out FOLDER.
 """
 
 from dataclasses import dataclass
@@ -28,12 +26,11 @@ class Settings(detection.DetectionSettings):
     data: str = "VOCdevkit"
     """The folder that holds VOC2007 and VOC2012, or voc for TFDS."""
     train: TrainingSet = "07+12"
-    """The training set: 07 is 2007's trainval, 07+12 adds 2012's trainval, 07++12 also 2007's test. 12train takes
-    2012's train instead of its trainval, which leaves its val part for scoring."""
+    """07 is 2007's trainval, 07+12 adds 2012's trainval, 07++12 also 2007's test; 12train is 2012's train alone, which
+    leaves its val part for scoring."""
     test: TestSet = "07"
-    """The validation part: 07 is VOC 2007 test, and 12 is VOC 2012 val, as the objects of its test part are not public;
-    a part that shares photos with the training set is refused. none: no validation, as for 07++12 and the server; the
-    result is last.keras."""
+    """Validation: 07 is 2007's test, 12 is 2012's val, as its test part's objects are not public; none, as for 07++12
+    and the server: the result is last.keras."""
 
 
 def main(settings: Settings) -> None:

@@ -28,7 +28,8 @@ def read_flags(defaults: T, description: str, presets: Mapping[str, dict]) -> T:
     for setting in fields(defaults):  # type: ignore[arg-type]
         name, value, hint = setting.name, getattr(defaults, setting.name), hints[setting.name]
         default = f"(default: {_text(value)})" if value is not None else _preset_default(name, presets)
-        flag = tyro.conf.arg(help=" ".join((docs[name] or "").split()), help_behavior_hint=default)
+        metavar = "NAME ..." if isinstance(value, tuple) and not value else None  # else all names twice, and long lines
+        flag = tyro.conf.arg(help=" ".join((docs[name] or "").split()), help_behavior_hint=default, metavar=metavar)
         group = RARE if RARE in getattr(hint, "__metadata__", ()) else "common"
         groups[group].append((name, Annotated[hint, flag], field(default=value)))
     without_prefix: Any = tyro.conf.OmitArgPrefixes
@@ -48,4 +49,4 @@ def _preset_default(name: str, presets: Mapping[str, dict]) -> str:
 
 
 def _text(value) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return " ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

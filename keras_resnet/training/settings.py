@@ -45,21 +45,21 @@ class RunSettings:
     data_dir: Path | None = None
     """Where TFDS data sets are prepared."""
     workdir: ByPreset[Folder] = BY_PRESET
-    """Folder for curves, checkpoints and results, where the same command continues. Default: runs/<recipe>-..."""
+    """The run's folder, where the same command continues it. Default: runs/<recipe>-..."""
     batch_size: ByPreset[Count] = BY_PRESET
     """Images per step, over all devices."""
     steps: Steps | None = None
-    """Length of the whole training in steps."""
+    """Length of the training in steps."""
     epochs: Annotated[float, Between(1e-6, 1_000_000)] | None = None
-    """Length of the whole training in epochs, instead of --steps."""
+    """The length in epochs, instead of --steps."""
     precision: Precision = "float32"
-    """Number format of the layers; weights, normalization and softmax stay float32."""
+    """Number format of the layers; weights stay float32."""
     seed: Annotated[int, Between(0, 2**31 - 1)] = 0
     """Seed of the initial weights, the order of the images and their augmentation."""
     base_lr: ByPreset[Positive] = BY_PRESET
     """Initial learning rate at the paper's batch size; scales with --batch-size."""
     schedule: Schedule | None = None
-    """How the rate falls: by 10 at fixed steps, by 10 when validation stops improving, or to zero along a cosine."""
+    """How the rate falls: by 10 at fixed steps or on a plateau, or to zero along a cosine."""
     accumulate: Rare[Count] = 1
     """Into how many parts each device splits its share of a batch, to fit into less memory."""
     save_every: Rare[Steps] = 500

@@ -68,45 +68,38 @@ class DetectionSettings(RunSettings):
     """The detector to train, the data, and how; settings that are left out follow the data set's preset."""
 
     model: ByPreset[str] = BY_PRESET
-    """The trained classifier it starts from: NAME:WEIGHTS (a file, or imagenet), a .keras or another weight file;
-    VGG16 or VGG16:WEIGHTS for the paper's baseline. Or a finished detector, a .keras file: its settings hold where they
-    are left out, and its outputs are matched with the classes by name."""
+    """The classifier it starts from: NAME:WEIGHTS (a file, or imagenet), a .keras or weight file, VGG16 or
+    VGG16:WEIGHTS; or a finished detector's .keras file, whose settings hold."""
     keep: tuple[Kept, ...] = ()
-    """What stays as it is in the finished detector that --model names: the layers that all regions share, proposals,
-    regions (the layers after pooling), classes (its classes' outputs); with all four only new classes learn."""
+    """Parts of a finished detector that do not learn: shared proposals regions classes."""
     data: str = "demo"
-    """demo; photos with boxes: a folder with data.yaml (YOLO), with train.json and train/ or an export in COCO's
-    format, or a CSV file of boxes; COCO as its archives unpack, or coco/2014 or coco/2017 of TFDS."""
+    """demo; your photos: YOLO's data.yaml, COCO's format, a CSV file; coco/2014 or coco/2017 of TFDS."""
     scheme: Scheme = "joint"
-    """Train all parts together, or in the paper's four steps: proposals and regions in turn, then each again with the
-    shared layers fixed."""
+    """All parts together, or the paper's four steps: proposals and regions in turn."""
     head: HeadName = DEFAULT_HEAD
-    """What becomes of a region: c4, the paper's, sends it through conv5_x; fpn takes it from a feature pyramid, which
-    is faster and finds smaller objects (Lin et al. 2017)."""
+    """What regions go through: conv5_x, as in the paper, or a feature pyramid, which is faster."""
     context: bool = False
-    """Give each region the features of the whole image too (Table 9); with the head c4."""
+    """Give regions the whole image's features too (Table 9, c4)."""
     pooling: specs.Pooling = RegionHead.pooling
-    """How the features of regions are pooled: RoI align, or the RoI max pooling of Fast R-CNN."""
+    """Of regions: RoI align, or Fast R-CNN's max pooling."""
     shorter_side: ByPreset[Pixels] = BY_PRESET
-    """Shorter side of the images in pixels."""
+    """Shorter side of the images, pixels."""
     longer_side: ByPreset[Pixels] = BY_PRESET
-    """The most that the longer side of the images may have, in pixels."""
+    """At most so many pixels on the longer side."""
     augment: Annotated[tuple[specs.Augmentation, ...], Length(0, 3)] = ()
-    """Change training photos besides mirroring them: crop cuts out windows that keep all objects, scale resizes to 0.7
-    to 1.4 of the sides, colour changes brightness, contrast and saturation. The paper only mirrors."""
+    """Besides mirroring: crop (all objects stay whole), scale (0.7 to 1.4), colour."""
     regions: Rare[ByPreset[specs.RegionCount]] = BY_PRESET
     """Regions learned from in each image."""
     anchors: Literal["auto", "paper"] | None = None
-    """Fit the anchors and the smallest proposal to the boxes (k-means on the logarithms of their sides), or take the
-    paper's. Default: fitted, unless photos of COCO, VOC or DET are resized as in the paper."""
+    """Fitted to the boxes, or the paper's. Default: the paper's on COCO, VOC and DET at its size."""
     anchor_scales: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
-    """Sides of the anchors, in units of 16 pixels; with the head fpn five, one for each level."""
+    """Sides of the anchors in units of 16 pixels; of fpn one for each of five levels."""
     anchor_ratios: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
     """Width over height of the anchors."""
     smallest: Rare[ByPreset[specs.ProposalSide]] = BY_PRESET
     """Proposals with a side shorter than this, in pixels, are dropped."""
     overfit: Rare[Count | None] = None
-    """Train and validate on this many photos only, the first: a check that all parts learn."""
+    """Train and validate on the first photos, so many."""
 
     @property
     def image_size(self) -> ImageSize:
