@@ -77,7 +77,7 @@ class DetectionSettings(RunSettings):
     scheme: Scheme = "joint"
     """All parts together, or the paper's four steps: proposals and regions in turn."""
     head: HeadName = DEFAULT_HEAD
-    """What regions go through: conv5_x, as in the paper, or a feature pyramid, which is faster."""
+    """Regions go through conv5_x, or come from a feature pyramid."""
     context: bool = False
     """Give regions the whole image's features too (Table 9, c4)."""
     pooling: specs.Pooling = RegionHead.pooling
@@ -95,9 +95,9 @@ class DetectionSettings(RunSettings):
     anchor_scales: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
     """Sides of the anchors in units of 16 pixels; of fpn one for each of five levels."""
     anchor_ratios: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
-    """Width over height of the anchors."""
+    """Their widths over their heights."""
     smallest: Rare[ByPreset[specs.ProposalSide]] = BY_PRESET
-    """Proposals with a side shorter than this, in pixels, are dropped."""
+    """The shortest side of a proposal, in pixels."""
     overfit: Rare[Count | None] = None
     """Train and validate on the first photos, so many."""
 
