@@ -3,7 +3,6 @@
     python recipes/coco.py --model CLASSIFIER                               the built-in demo set: shapes among clutter
     python recipes/coco.py --model ResNet50:imagenet --data FOLDER          your photos: YOLO, COCO's format, CSV
     python recipes/coco.py --model ResNet101:imagenet --data DIR            COCO as its archives unpack
-    python recipes/coco.py --model ResNet101:imagenet --data coco/2014 --data-dir TFDS --scheme alternating
 
 CLASSIFIER is a trained network, such as the last.keras of recipes/imagenet.py. All regions share its conv1 to conv4_x,
 and each goes through conv5_x; batch normalization, conv1 and conv2_x are fixed.

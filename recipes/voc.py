@@ -2,7 +2,6 @@
 
     python recipes/voc.py --model ResNet101:imagenet --data VOCdevkit
     python recipes/voc.py --model ResNet101:imagenet --data VOCdevkit --train 07++12train --test 12
-    python recipes/voc.py --model ResNet101:imagenet --data VOCdevkit --train 07++12 --test none
     python recipes/voc.py --model ResNet101:imagenet --data voc --data-dir TFDS
 
 The default trains on the trainval parts of VOC 2007 and 2012 and scores on VOC 2007 test by its 11-point rule. It takes
