@@ -66,6 +66,7 @@ def test_batch_statistics_leave_the_model_as_it_was(rng):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_gradients_of_plain_nets_shatter_sooner(rng):
     """Balduzzi et al. 2017: at initialization, normalization by the batch, at the same depth and distance."""

@@ -71,8 +71,9 @@ def test_sizes_must_be_known():
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "changes", "batch", "size"),
-    [("ResNet20", {}, 384, 32), pytest.param("ResNet18", {}, 8, 160, marks=pytest.mark.slow)],
+    [("ResNet20", {}, 384, 32), ("ResNet18", {}, 8, 160)],
 )
+@pytest.mark.slow
 def test_the_estimate_is_within_15_percent_of_a_process_that_trains(name, changes, batch, size):
     measured = analysis.measure(name, changes, batch, size, steps=1)
     model = keras_resnet.build(keras_resnet.SPECS[name], input_shape=(size, size, 3))

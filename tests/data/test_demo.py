@@ -40,6 +40,7 @@ def pixels(own_cache):
     return [decode_all(split, 32) for split in (demo_set.train, demo_set.validation)]
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_linear_classifier_on_the_pixels_gets_more_than_half_wrong(pixels):
     """Ridge regression on one-hot labels, with the best of several penalties; chance would be 90 % error."""

@@ -39,6 +39,7 @@ def test_shards_hold_every_image_and_label(shards):
         assert pairs[0] == pairs[1]
 
 
+@pytest.mark.slow
 def test_shards_of_smaller_photos_hold_the_same_labels_in_the_same_order(shards, tmp_path):
     done = make("--data", "demo", "--out", tmp_path / "s", "--shard-megabytes", 1, "--shorter-side", 48)
     assert done.returncode == 0, done.stderr

@@ -157,6 +157,7 @@ def test_an_unwritable_cache_only_costs_another_scan(images, monkeypatch, tmp_pa
     assert capsys.readouterr().err.count("could not be saved") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_one_of_several_processes_scans_for_all(images, tmp_path):
     """Three that start together get the same result, but only one of them examines and decodes the files."""

@@ -131,6 +131,7 @@ def test_evaluate_detection_prints_table_9_s_rows_and_writes_submissions(trained
     assert all(row["AP50"] == pytest.approx(row["scores"]["AP50"], abs=1e-12) for row in content["rows"])
 
 
+@pytest.mark.slow
 def test_the_four_steps_share_their_layers_in_the_end(trained, rectangles):
     """Steps 3 and 4 keep the shared layers of step 2; finished steps are not repeated."""
     folder, arguments, _ = trained

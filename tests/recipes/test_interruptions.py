@@ -38,6 +38,7 @@ def assert_equal_runs(workdir, other):
 LONG = ("--steps", 60, "--save-every", 7, "--batch-size", 2)  # epochs of 6 steps
 
 
+@pytest.mark.slow
 def test_a_run_ended_again_and_again_equals_one_that_was_never_stopped(photo_folder, tmp_path):
     """It is ended by three signals, and after SIGKILL its newest checkpoint is damaged: weights, statistics, momentum,
     rates and curves are equal bit for bit."""

@@ -52,7 +52,7 @@ def test_a_fold_of_a_list_with_a_bad_photo_and_strictly(photo_folder, tmp_path):
     assert "--strict: list has photos that do not decode: 1, train/dog/0.JPEG: repair" in done.stderr
 
 
-@pytest.mark.parametrize("balance", ["weights", "sampling"])
+@pytest.mark.parametrize("balance", [pytest.param("weights", marks=pytest.mark.slow), "sampling"])
 def test_a_balanced_run_continues_bit_for_bit(balance, photo_folder, tmp_path):
     """Of classes of 6 and 2 photos: in one piece, and stopped after a step."""
     for number in range(2, 6):

@@ -26,6 +26,7 @@ def test_two_workers_train_validate_and_save_once(photo_folder, tmp_path):
     assert (result["devices"], result["steps"]) == (2, 7)
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_worker_ends_all_after_the_same_step(photo_folder, tmp_path):
     workdir = tmp_path / "run"
     workers = start_workers(IMAGENET, *small(photo_folder, workdir, "--steps", 100_000))
@@ -48,7 +49,9 @@ FAILURES = {  # on one worker: its number, the message of all workers, and how o
 }
 
 
-@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize(
+    "failure", [pytest.param(name, marks=pytest.mark.slow if name == "infinite" else ()) for name in FAILURES]
+)
 def test_a_failure_on_one_worker_ends_all_with_its_message(failure, photo_folder, tmp_path):
     number, sentence, named = FAILURES[failure]
     arguments = list(small(photo_folder, tmp_path / "run", "--steps", 7))

@@ -52,6 +52,7 @@ def test_fit_benchmark_compares_strategies_and_counts_checkpoints():
     assert "with one every 200 steps" in completed.stdout
 
 
+@pytest.mark.slow
 def test_training_benchmark_gives_shares_of_a_peak_measured_in_the_same_turns(tmp_path):
     small = (
         "--models",
@@ -132,7 +133,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("heads", [["c4"], ["c4", "fpn"]])
+@pytest.mark.parametrize("heads", [["c4"], pytest.param(["c4", "fpn"], marks=pytest.mark.slow)])
 def test_detection_benchmark_prints_shares_and_ratios(heads, tmp_path):
     """A narrow network, because a head of full width at 300 regions takes long."""
     (tmp_path / "narrow.py").write_text(NARROW)

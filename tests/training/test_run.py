@@ -92,7 +92,10 @@ def test_the_result_is_the_last_validation_and_best_is_the_lowest_error(arrays, 
 
 @pytest.mark.parametrize(
     ("averaged", "change"),
-    [(True, ("stochastic_depth=0.5", "blocks=[1,1,1]")), (False, ("unroll=False", "blocks=[3,2]", "filters=[8,16]"))],
+    [
+        pytest.param(True, ("stochastic_depth=0.5", "blocks=[1,1,1]"), marks=pytest.mark.slow),
+        (False, ("unroll=False", "blocks=[3,2]", "filters=[8,16]")),
+    ],
 )
 def test_validation_does_not_change_training_bit_for_bit(averaged, change, arrays, tmp_path):
     """One run validates after steps 10, 20 and 24; another, with more validation images, only after the last step."""

@@ -110,6 +110,7 @@ def test_ignored_objects_of_data_without_a_coco_file_count_as_crowds():
     assert Matches(data, {"000001": detections}).mean_ap() == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_intervals_contain_the_value_and_tell_better_from_equal(photos):
     good, bad = (Matches(photos, guesses(photos, noise), (0.5,)) for noise in (0.03, 0.25))

@@ -9,7 +9,9 @@ from programs import run
 pytestmark = pytest.mark.long
 
 
-@pytest.mark.parametrize("network", ["detector", "pyramid", "rpn", "rcnn"])
+@pytest.mark.parametrize(
+    "network", ["detector", "rcnn", *(pytest.param(name, marks=pytest.mark.slow) for name in ("pyramid", "rpn"))]
+)
 def test_two_devices_equal_one(network, rectangles, classifier, tmp_path):
     classifier.save(tmp_path / "classifier.keras")
     results = {}
