@@ -8,7 +8,7 @@ from keras_resnet.files import write_whole
 from keras_resnet.reporting.collecting import Found, collect
 from keras_resnet.reporting.markup import document, fragment, html_table, joined
 from keras_resnet.reporting.pictures import stored_figures
-from keras_resnet.reporting.run_sections import classifiers, data_name, detectors, made_by
+from keras_resnet.reporting.run_sections import classifiers, data_names, detectors, made_by
 from keras_resnet.studies.report import HEADER, about, table, tested, verdicts
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def _run_sections(results: Found) -> list[tuple[str, str, "Markup"]]:
         by_data: dict[str, list[dict]] = {}
         for group in results.groups():
             if group["scores"].keys() & set(scores):
-                by_data.setdefault(data_name(group), []).append(group)
-        for number, (name, groups) in enumerate(by_data.items()):
+                by_data.setdefault(group["settings"]["data"], []).append(group)
+        for number, (name, groups) in enumerate(zip(data_names(list(by_data)), by_data.values(), strict=True)):
             sections.append((f"{title.lower()}-{number}", f"{title}: {name}", section(groups)))
     return sections
 

@@ -69,9 +69,10 @@ def detectors(groups: Sequence[Group]) -> "Markup":
     return joined([_table(header, rows), _differences(names, groups), *by_class, commands(groups)])
 
 
-def data_name(group: Group) -> str:
-    """The name of the data set, without the folder that it is in."""
-    return Path(group["settings"]["data"]).name
+def data_names(data: Sequence[str]) -> list[str]:
+    """The names of data sets without the folders that they are in, except where two would be called the same."""
+    names = [Path(one).name for one in data]
+    return [one if names.count(name) > 1 else name for one, name in zip(data, names, strict=True)]
 
 
 def names_of(groups: Sequence[Group]) -> list[str]:

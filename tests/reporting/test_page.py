@@ -147,6 +147,14 @@ def test_settings_that_differ_stand_side_by_side_under_short_names(tmp_path):
     assert "/far/away" not in "".join(page.cells)
 
 
+def test_data_sets_of_one_name_in_two_folders_are_not_mixed(tmp_path):
+    for folder in ("a", "b"):
+        write_run(tmp_path / folder, "ResNet20", 0, 10.0, data=f"/{folder}/pets")
+    write_page(tmp_path, tmp_path / "report.html")
+    page = Outline((tmp_path / "report.html").read_text())
+    assert page.headings[1:] == ["Classifiers: /a/pets", "Classifiers: /b/pets"]
+
+
 def test_a_detector_shows_which_classes_it_misses_worst_first(tmp_path):
     write_run(tmp_path / "one", "best.keras", 0, None, data="shapes")
     path = tmp_path / "one" / "result.json"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,9 @@ class Matches:
 
     def draws(self) -> np.ndarray:
         """The mean APs ``[1000]`` of samples of the photos drawn with replacement, the same samples in each call."""
-        return np.array([_mean(values) for values in self.class_draws()])
+        return np.array([_mean(values) for values in self.class_draws])
 
+    @cached_property
     def class_draws(self) -> np.ndarray:
         """The APs of the classes in the same samples, ``[1000, classes with objects]``."""
         rng = np.random.default_rng(0)

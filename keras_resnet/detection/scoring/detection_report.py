@@ -71,6 +71,10 @@ class DetectionReport:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; shares and their intervals are in percent."""
+        return self._values
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
         by_class = dict(zip((matched.number for matched in self.matches.classes), self._aps(), strict=True))
         curves = {
             matched.number: precision_recall(matched)[:: 100 // (CURVE_POINTS - 1)] for matched in self.matches.classes
@@ -116,7 +120,7 @@ class DetectionReport:
 
     def _aps(self) -> list[list[float]]:
         """The AP50 of each class with objects, in percent, with its interval."""
-        values, draws = self.matches.class_aps(), self.matches.class_draws()
+        values, draws = self.matches.class_aps(), self.matches.class_draws
         return [_percents(value, column) for value, column in zip(values, draws.T, strict=True)]
 
     def _of_size(self, size: str) -> dict[str, Any]:

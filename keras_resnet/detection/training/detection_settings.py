@@ -81,11 +81,11 @@ class DetectionSettings(RunSettings):
     context: bool = False
     """Give regions the whole image's features too (Table 9, c4)."""
     pooling: specs.Pooling = RegionHead.pooling
-    """Of regions: RoI align, or Fast R-CNN's max pooling."""
+    """Pool regions by RoI align or Fast R-CNN's max pooling."""
     shorter_side: ByPreset[Pixels] = BY_PRESET
     """Shorter side of the images, pixels."""
     longer_side: ByPreset[Pixels] = BY_PRESET
-    """At most so many pixels on the longer side."""
+    """The most pixels that the longer side may have."""
     augment: Annotated[tuple[specs.Augmentation, ...], Length(0, 3)] = ()
     """Besides mirroring: crop (all objects stay whole), scale (0.7 to 1.4), colour."""
     regions: Rare[ByPreset[specs.RegionCount]] = BY_PRESET
@@ -95,11 +95,11 @@ class DetectionSettings(RunSettings):
     anchor_scales: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
     """Sides of the anchors in units of 16 pixels; of fpn one for each of five levels."""
     anchor_ratios: Rare[ByPreset[specs.AnchorValues]] = BY_PRESET
-    """Their widths over their heights."""
+    """Widths of the anchors over heights."""
     smallest: Rare[ByPreset[specs.ProposalSide]] = BY_PRESET
     """The shortest side of a proposal, in pixels."""
     overfit: Rare[Count | None] = None
-    """Train and validate on the first photos, so many."""
+    """Train and validate on the first N photos only."""
 
     @property
     def image_size(self) -> ImageSize:
