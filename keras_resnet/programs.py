@@ -21,7 +21,7 @@ USAGE = "keras-resnet PROGRAM ARGUMENTS... runs a program; keras-resnet PROGRAM 
 FOLDERS, OTHERS = {"recipes": "Train", "studies": "Studies"}, "Other tools"  # groups of the listing
 TOOLS = {  # more groups; a tool in none of them is among the other tools
     "Test and use": (
-        *("evaluate", "evaluate_detection", "evaluate_localization"),
+        *("evaluate", "evaluate_detection", "compare_detectors", "evaluate_localization"),
         *("classify", "embed", "detect", "localize", "export", "export_detector", "convert_weights", "model_card"),
     ),
     "Look into": ("inspect_data", "find_mislabelled", "analyze", "table1", "report", "paper_map"),

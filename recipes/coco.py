@@ -26,7 +26,11 @@ DEMO = {  # for a few small pictures, which train in minutes on a CPU
     "batch_size": 4, "base_lr": 0.02, "epochs": 5, "regions": 16, "shorter_side": 160, "longer_side": 256,
     "smallest": 8.0,
 }  # fmt: skip
-DEMO_ANCHORS = {"c4": (2.0, 4.0, 8.0), "fpn": (1.0, 2.0, 4.0, 8.0, 16.0)}  # sides in units of 16 pixels
+PYRAMID = (1.0, 2.0, 4.0, 8.0, 16.0)  # sides of anchors in units of 16 pixels
+DEMO_ANCHORS = {
+    "demo": {"c4": (2.0, 4.0, 8.0), "fpn": PYRAMID},
+    "demo-small": {"c4": (1.0, 2.0, 4.0, 8.0), "fpn": PYRAMID},
+}
 COCO_PHOTOS = 82_783  # of train2014
 
 
@@ -35,11 +39,13 @@ def main(settings: detection.DetectionSettings) -> None:
     data = data if settings.overfit else detection.with_validation(data)
     protocol, train = detection.PROTOCOLS["coco"], data.part("train")
     settings = detection.like_finished(settings)
-    if data.name == "demo":
-        preset = detection.paper_settings(settings.head) | DEMO | {"anchor_scales": DEMO_ANCHORS[settings.head]}
+    demo = data.name in DEMO_ANCHORS
+    if demo:
+        anchors = {"anchor_scales": DEMO_ANCHORS[data.name][settings.head]}
+        preset = detection.paper_settings(settings.head) | DEMO | anchors
     else:
         preset = protocol.preset(settings.batch_size, settings.overfit or len(train), settings.head)
-    preset = detection.follow_photos(settings, preset, train, "coco", fit_all=data.name != "demo")
+    preset = detection.follow_photos(settings, preset, train, "coco", fit_all=not demo)
     settings = training.resolve(settings, preset, "coco")
     detection.train(settings, train, data.validation, protocol)
 
@@ -47,5 +53,5 @@ def main(settings: detection.DetectionSettings) -> None:
 if __name__ == "__main__":
     preset = detection.PROTOCOLS["coco"].preset(None, COCO_PHOTOS)
     demo = {name: value for name, value in preset.items() if name != "steps"}
-    demo |= DEMO | {"anchor_scales": DEMO_ANCHORS["c4"]}
+    demo |= DEMO | {"anchor_scales": DEMO_ANCHORS["demo"]["c4"]}
     training.command_line(main, detection.DetectionSettings(), __doc__, {"demo": demo, "COCO": preset})

@@ -11,7 +11,7 @@ out.
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +24,7 @@ import keras_resnet
 from keras_resnet import analysis, evaluation, plots
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import JsonFile, Output, PngFile, run_tool
+from keras_resnet.data.gathering import photos_at
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 
@@ -58,14 +59,16 @@ class Classify:
     """A file for the answers: a line for each photo and class, with its rank and probability."""
 
     def run(self) -> None:
-        files = [file for path in self.photos for file in _files(path)]
+        from keras_resnet.data import augment
+
+        files = [file for path in self.photos for file in photos_at(path)]
         if not files:
             raise InputError("Give one or more photos, or folders of photos: classify.py PHOTO ... --model MODEL.")
         model = self._model()
         answer = self._answerer(model)
         answers, pictures, explained = [], [], []
         for first in range(0, len(files), BATCH):
-            photos = dict(_decoded(files[first : first + BATCH]))
+            photos = dict(augment.readable_photos(files[first : first + BATCH]))
             for (path, photo), best in zip(photos.items(), answer(photos), strict=True):
                 print("\n".join([str(path), *(f"  {score:7.2%}  {name}" for name, score in best)]), flush=True)
                 classes = [{"class": name, "probability": score} for name, score in best]
@@ -155,26 +158,6 @@ class Classify:
                 for answer in answers
             ]
             _draw(self.draw, pictures, titles)
-
-
-def _files(path: Path) -> list[Path]:
-    """The file itself, or the images in the folder and below in the order of their names."""
-    from keras_resnet.data.gathering import is_image
-
-    if not path.is_dir():
-        return [path]
-    return sorted(file for file in path.rglob("*") if is_image(file.name) and file.is_file())
-
-
-def _decoded(files: list[Path]) -> Iterator[tuple[Path, bytes]]:
-    """The files that decode, with their bytes; the others are reported on standard error."""
-    from keras_resnet.data import augment
-
-    for file in files:
-        try:
-            yield file, augment.read_photo(file)
-        except InputError as error:
-            print(f"left out: {error}", file=sys.stderr)
 
 
 def _picture(photo: bytes) -> np.ndarray:

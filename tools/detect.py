@@ -1,27 +1,42 @@
 """Find objects in photos.
 
     python tools/detect.py street.jpg cat.png --model best.keras
-    python tools/detect.py photos/*.jpg --model A.keras B.keras --refine --out found
+    python tools/detect.py frames/ --model best.keras --formats csv yolo
+    python tools/detect.py photos/ --model A.keras B.keras --refine --out found
 
-Writes each photo with its boxes, and detections.json with all boxes, into a folder. Several models form an ensemble.
-Photos are turned by their EXIF orientation, as a viewer shows them, and boxes are in pixels of the turned picture.
+A folder stands for the photos in it and below. Numbers in names count, so the frames of a video stay in order. A file
+that does not decode is reported and left out. Several models form an ensemble. Photos are turned by their EXIF
+orientation, as a viewer shows them, and boxes are in pixels of the turned picture.
+
+Writes each photo with its boxes into --out, and the boxes of all photos: detections.json; detections.csv, a line for
+each box, or for a photo without any, which the recipes take as --data; or YOLO's labels/ with classes.txt.
 """
 
+import csv
 import json
+import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from PIL import Image
 from tyro.conf import Positional
 
-from keras_resnet.bounds import Between, Pixels
+from keras_resnet.bounds import Between, Length, Pixels
 from keras_resnet.command_line import Folder, run_tool
+from keras_resnet.data.gathering import photos_at
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 
 if TYPE_CHECKING:
-    from keras_resnet.detection import Detections
+    from keras_resnet.detection import Detections, Detector
+
+Format = Literal["json", "csv", "yolo"]
+COLUMNS = ("path", "class", "xmin", "ymin", "xmax", "ymax", "score", "width", "height")
+USUAL_SCORE = 0.5
+SHOWN = 10  # classes whose least scores are listed
 
 
 @dataclass(frozen=True)
@@ -29,13 +44,16 @@ class Detect:
     """The photos, the detectors, and how they are tested."""
 
     photos: Positional[tuple[Path, ...]]
-    """Photos."""
+    """Photos, or folders of them."""
     model: tuple[Path, ...]
     """Detectors, .keras files of recipes/coco.py or voc.py."""
     out: Folder = Path("detections")
     """The folder to write into."""
-    score: Annotated[float, Between(0, 1)] = 0.5
-    """The least score of a box, from 0 to 1."""
+    formats: Annotated[tuple[Format, ...], Length(1, 3)] = ("json",)
+    """Of the boxes: json csv yolo."""
+    score: Annotated[float, Between(0, 1)] | None = None
+    """The least score of a box, from 0 to 1. Default: for each class that of the highest F1 on the validation photos
+    of the detector's run, which its file has; 0.5 if it has none."""
     refine: bool = False
     """Box refinement (Table 9)."""
     flip: bool = False
@@ -48,37 +66,119 @@ class Detect:
     def run(self) -> None:
         from keras_resnet import detection
         from keras_resnet.data import augment
+        from keras_resnet.training.display.console import duration
 
-        if not self.photos:
-            raise InputError("Give at least one photo: detect.py PHOTO ... --model MODEL.")
-        names = [path.stem for path in self.photos]
-        if len(set(names)) < len(names):
-            raise InputError(f"Several photos are called {max(names, key=names.count)}: detect in them one by one.")
+        files = _by_name(self.photos)
         models = [detection.load_detector(path) for path in self.model]
         detector = detection.Detector(models, detection.Options(self.refine, self.scales, self.flip, self.tiles))
-        encoded = {path: augment.read_photo(path) for path in self.photos}  # of all photos, before anything is written
-        self.out.mkdir(parents=True, exist_ok=True)
-        answers = []
-        for path, photo in encoded.items():
-            image = detection.decode_upright(photo)
-            detections = detector(image, path)
-            picture = Image.fromarray(detection.draw_detections(image, detections, detector.classes, self.score))
-            write_whole(self.out / f"{path.stem}.png", lambda part, picture=picture: picture.save(part, format="PNG"))
-            objects = _objects(detections.select(detections.scores >= self.score), detector.classes)
-            answers.append({"photo": str(path), "objects": objects})
-            summary = ", ".join(f"{one['class']} {one['score']:.2f}" for one in objects) or "nothing"
-            print(f"{path}: {summary}")
-        text = json.dumps(answers, indent=1)
-        write_whole(self.out / "detections.json", lambda part: part.write_text(text))
-        print(f"pictures and detections.json in {self.out}")
+        thresholds = self._thresholds(detector)
+        numbers = {path: number for number, path in enumerate(files, start=1)}
+        answers, start = [], time.perf_counter()
+        for path, photo in augment.readable_photos(files):
+            answers.append(self._detect(files[path], path, photo, detector, thresholds))
+            summary = ", ".join(f"{one['class']} {one['score']:.2f}" for one in answers[-1]["objects"]) or "nothing"
+            number, seconds = numbers[path], time.perf_counter() - start
+            left = duration(seconds / number * (len(files) - number))
+            progress = f"{number:,}/{len(files):,}, {left} left  " if len(files) > 1 else ""
+            print(f"{progress}{path}: {summary}", flush=True)
+        if not answers:
+            raise InputError(
+                f"None of the {len(files):,} files is a photo that decodes: give JPEG, PNG or other photos."
+            )
+        names = self._write(answers, detector.classes)
+        print(f"pictures, {', '.join(names)} in {self.out}; {duration(time.perf_counter() - start)}")
+
+    def _thresholds(self, detector: "Detector") -> np.ndarray:
+        """The least score of each class, which is said."""
+        stored = detector.thresholds
+        if self.score is None and stored is not None:
+            values = [f"{name} {value:.2f}" for name, value in zip(detector.classes, stored, strict=True)]
+            shown = ", ".join(values) if len(values) <= SHOWN else f"{stored.min():.2f} to {stored.max():.2f}"
+            print(f"least scores by class, chosen on the validation photos of the run: {shown}")
+            return stored
+        return np.full(len(detector.classes), USUAL_SCORE if self.score is None else self.score)
+
+    def _detect(
+        self, name: str, path: Path, photo: bytes, detector: "Detector", thresholds: np.ndarray
+    ) -> dict[str, Any]:
+        """Find the objects in a photo, and write it with their boxes as ``name``."""
+        from keras_resnet import detection
+
+        image = detection.decode_upright(photo)
+        detections = detector(image, path)
+        detections = detections.select(detections.scores >= thresholds[detections.classes])
+        picture = Image.fromarray(detection.draw_detections(image, detections, detector.classes, 0.0))
+        target = self.out / f"{name}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, lambda part: picture.save(part, format="PNG"))
+        height, width = image.shape[:2]
+        objects = _objects(detections, detector.classes)
+        if "yolo" in self.formats:
+            _write_text(self.out / "labels" / f"{name}.txt", _yolo_lines(detections, width, height))
+        return {"photo": str(path), "width": width, "height": height, "objects": objects}
+
+    def _write(self, answers: list[dict[str, Any]], classes: tuple[str, ...]) -> list[str]:
+        """Write the boxes of all photos; returns the names of the files."""
+        names = []
+        if "json" in self.formats:
+            _write_text(self.out / "detections.json", json.dumps(answers, indent=1))
+            names.append("detections.json")
+        if "csv" in self.formats:
+            rows = [row for answer in answers for row in _csv_rows(answer, self.out)]
+            write_whole(self.out / "detections.csv", lambda part: _write_csv(part, rows))
+            names.append("detections.csv")
+        if "yolo" in self.formats:
+            _write_text(self.out / "classes.txt", "".join(f"{name}\n" for name in classes))
+            names.append("labels/ with classes.txt")
+        return names
 
 
-def _objects(detections: "Detections", classes: tuple[str, ...]) -> list[dict]:
+def _by_name(places: tuple[Path, ...]) -> dict[Path, str]:
+    """All photos, each with the name that its results get: its path below its folder, without the suffix."""
+    files = {
+        file: str((file.relative_to(place) if file != place else Path(file.name)).with_suffix(""))
+        for place in places
+        for file in photos_at(place)
+    }
+    names = list(files.values())
+    if not files:
+        raise InputError("Give at least one photo, or a folder of photos: detect.py PHOTO ... --model MODEL.")
+    if len(set(names)) < len(names):
+        raise InputError(f"Several photos are called {max(names, key=names.count)}: detect in them one by one.")
+    return files
+
+
+def _objects(detections: "Detections", classes: tuple[str, ...]) -> list[dict[str, Any]]:
     """The class, score and box of each detection; boxes are ``x1, y1, x2, y2`` in pixels."""
     return [
         {"class": classes[number], "score": round(float(score), 4), "box": [round(float(n), 1) for n in box]}
         for box, number, score in detections
     ]
+
+
+def _yolo_lines(detections: "Detections", width: int, height: int) -> str:
+    """A line for each box: its class number, and centre and sides as shares of the picture's sides."""
+    corners = detections.boxes / [width, height, width, height]
+    values = np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]], axis=1)
+    rows = zip(detections.classes, values, strict=True)
+    return "".join(f"{number} {' '.join(f'{value:.6f}' for value in row)}\n" for number, row in rows)
+
+
+def _csv_rows(answer: dict[str, Any], folder: Path) -> list[tuple[Any, ...]]:
+    """The lines of a photo by ``COLUMNS``; its path is relative to the folder of the file."""
+    path = os.path.relpath(answer["photo"], folder)
+    objects = answer["objects"] or [{"class": "", "box": [""] * 4, "score": ""}]
+    return [(path, one["class"], *one["box"], one["score"], answer["width"], answer["height"]) for one in objects]
+
+
+def _write_csv(path: Path, rows: list[tuple[Any, ...]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

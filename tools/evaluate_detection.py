@@ -164,11 +164,12 @@ def compare(estimate: Estimate, baseline: Estimate | None) -> dict[str, Any]:
 
 def _cells(row: dict[str, Any]) -> tuple[str, str]:
     """The table's cells of the results of :func:`compare`."""
-    over = _percent(row["over_baseline"], row["over_baseline_interval"], "+") if "over_baseline" in row else ""
-    return _percent(row["AP50"], row["interval"]), over
+    over = as_percent(row["over_baseline"], row["over_baseline_interval"], "+") if "over_baseline" in row else ""
+    return as_percent(row["AP50"], row["interval"]), over
 
 
-def _percent(value: float, limits: tuple[float, float], sign: str = "") -> str:
+def as_percent(value: float, limits: tuple[float, float], sign: str = "") -> str:
+    """``12.3 (10.0 to 14.6)``, of shares."""
     number, low, high = (f"{100 * part:{sign}.1f}" for part in (value, *limits))
     return f"{number} ({low} to {high})"
 

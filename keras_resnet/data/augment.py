@@ -6,7 +6,10 @@ JPEG or PNG file. A seed is an integer tensor of shape ``[2]``; equal seeds give
 
 import io
 import os
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -149,6 +152,15 @@ def read_photo(path: str | os.PathLike) -> bytes:
     if reason:
         raise InputError(f"{path} does not decode: {reason}.")
     return encoded
+
+
+def readable_photos(paths: Iterable[Path]) -> Iterator[tuple[Path, bytes]]:
+    """The files that decode, with their bytes; the others are reported on standard error."""
+    for path in paths:
+        try:
+            yield path, read_photo(path)
+        except InputError as error:
+            print(f"left out: {error}", file=sys.stderr)
 
 
 def flip(image: Tensor, seed: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -114,6 +115,22 @@ def files_below(folder: Path) -> Iterator[str]:
                     yield from walk(path)
 
     return walk("")
+
+
+def photos_at(place: Path) -> list[Path]:
+    """``place`` itself or, if it is a folder, the photos in it and below, by name; numbers in names count as numbers.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    if not os.path.isdir(place):
+        return [place]
+    return sorted((place / path for path in sorted_out(files_below(place))[0]), key=_with_numbers)
+
+
+def _with_numbers(path: Path) -> list[tuple[str, int]]:
+    """Alternately texts and numbers, so that ``frame9`` comes before ``frame10``."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", str(path))]
 
 
 def sorted_out(paths: Iterable[str]) -> tuple[list[str], tuple[LeftOut, ...]]:

@@ -76,6 +76,15 @@ class Detector:
         self.members = [_Member(model, options) for model in models]
         self.options = options
 
+    @property
+    def thresholds(self) -> np.ndarray | None:
+        """The scores of the highest F1 by class, ``[classes]``, see :class:`FasterRCNN`; None if a detector has none.
+
+        Those of an ensemble are averaged, as its probabilities are.
+        """
+        rows = [member.model.thresholds for member in self.members]
+        return np.mean(rows, axis=0) if all(len(row) == len(self.classes) for row in rows) else None
+
     def __call__(self, image: np.ndarray, photo: object = "the photo") -> Detections:
         """The objects in ``image``, uint8 ``[height, width, 3]``: boxes in its pixels, best first, at most 100 a tile.
 

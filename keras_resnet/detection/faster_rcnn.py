@@ -5,6 +5,7 @@ from dataclasses import asdict, fields
 from typing import Any, Literal, get_args
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_resnet.detection import backbone as backbones
@@ -64,10 +65,15 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
         head: from pooled regions to features.
         box_predictor: from a region's features to class logits and box deltas.
         trained_on: uint64, the hashes of the photos it has learned from (see ``content_hashes``), saved with it.
+        thresholds: the score of each class from which F1 was highest when its run validated it, float64 ``[classes]``,
+            saved with it; empty before the first validation.
 
     Raises:
         InputError: the backbone has no stride 16, an argument is out of range, or the head has no such option.
     """
+
+    stored = ("trained_on", "thresholds")
+    thresholds: np.ndarray = np.zeros(0)
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""Networks that remember the photos they have been trained on, and are saved without their optimizer."""
+"""Networks whose files hold what their run learned about them, and no optimizer."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -10,8 +10,11 @@ class TrainedPhotos:
     """A mixin before ``keras.Model`` for networks whose files tell which photos they have been trained on.
 
     Attributes:
+        stored: the names of the arrays that belong to no layer and are saved with the network.
         trained_on: the contents of those photos, see :func:`~keras_resnet.detection.content_hashes`.
     """
+
+    stored: ClassVar[tuple[str, ...]] = ("trained_on",)
 
     if TYPE_CHECKING:  # defined by keras.Model
         optimizer: Any
@@ -19,13 +22,15 @@ class TrainedPhotos:
     trained_on: np.ndarray = np.zeros(0, np.uint64)
 
     def save_own_variables(self, store: dict[str, np.ndarray]) -> None:
-        """Store what belongs to no layer: the contents of the photos it has learned from."""
-        store["trained_on"] = self.trained_on
+        """Store what belongs to no layer: the arrays named in ``stored``."""
+        for name in self.stored:
+            store[name] = getattr(self, name)
 
     def load_own_variables(self, store: dict[str, np.ndarray]) -> None:
         """Restore what :meth:`save_own_variables` stored; files of earlier versions lack it."""
-        if "trained_on" in store.keys():  # noqa: SIM118  Keras' store is no mapping
-            self.trained_on = np.array(store["trained_on"])
+        for name in self.stored:
+            if name in store.keys():  # noqa: SIM118  Keras' store is no mapping
+                setattr(self, name, np.array(store[name], getattr(self, name).dtype))
 
     def get_compile_config(self) -> None:
         """None: a file holds only the network; its optimizer is in the checkpoints of its run."""

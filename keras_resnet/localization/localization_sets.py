@@ -58,7 +58,7 @@ def _reduced(opener: Callable[[], DetectionData]) -> DetectionData:
 
 def _open_demo(part: str) -> DetectionData:
     """Scenes with one shape among clutter; all parts are rendered if they are not there yet."""
-    draw = functools.partial(rendered_scenes.render, objects=(1, 1), radii=DEMO_RADII)
+    draw = functools.partial(rendered_scenes.render, objects=(1, 1), radii=(DEMO_RADII,))
     name = f"localization-demo-v{rendered_scenes.VERSION}"
     folder = demo.rendered_once(name, lambda target: rendered_scenes.write(target, draw=draw))
     return one_class(open_coco(folder / f"{part}.json", folder / part))

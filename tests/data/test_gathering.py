@@ -89,6 +89,16 @@ def test_what_a_file_is_by_its_name(name, reason):
     assert gathering.why_not(name) == reason
 
 
+def test_the_photos_of_a_folder_come_by_name_and_number(tmp_path):
+    """Frames of a video in their order, folder by folder; a file stands for itself, whatever it is."""
+    names = ["b/frame2.jpg", "b/frame10.jpg", "b/frame010a.png", "frame9.jpg", "frame11.jpg"]
+    for name in (*reversed(names), "notes.txt", ".hidden.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert gathering.photos_at(tmp_path) == [tmp_path / name for name in names]
+    assert gathering.photos_at(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
+
+
 def test_keys_are_equal_for_copies_alone_and_are_kept(pets, monkeypatch):
     shutil.copyfile(pets / "cat" / "3.JPEG", pets / "dog" / "elsewhere.JPEG")
     files = images_in(pets, ["cat", "dog"])

@@ -13,7 +13,16 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from keras_resnet.detection import content_hashes, load_detector, open_coco, open_voc
+from keras_resnet.detection import (
+    DetectionReport,
+    Detector,
+    content_hashes,
+    load_detector,
+    open_coco,
+    open_coco_sets,
+    open_voc,
+    read_photos,
+)
 from keras_resnet.training.files.metrics_file import read_metrics
 
 pytestmark = pytest.mark.long
@@ -94,6 +103,57 @@ def test_detect_draws_and_lists_boxes(trained, rectangles, tmp_path):
     assert all(0 <= corner <= 96 for detected in objects for corner in detected["box"])
     picture = np.asarray(Image.open(tmp_path / "found" / f"{photos[0].stem}.png"))
     assert picture.shape[2] == 3
+
+
+def test_each_network_keeps_the_scores_of_the_highest_f1_of_its_own(trained, rectangles):
+    """As a report on the validation photos chooses them, of the best network and of the last."""
+    data = open_coco(rectangles / "val.json", rectangles / "val")
+    for name in ("best", "last"):
+        model = load_detector(trained[0] / "stopped" / f"{name}.keras")
+        detector = Detector([model])
+        detections = {photo.id: detector(image) for photo, image in read_photos(data)}
+        np.testing.assert_allclose(model.thresholds, DetectionReport(data, detections).thresholds, atol=2e-4)
+
+
+def test_detect_takes_a_folder_of_frames_in_order_and_writes_what_the_recipes_read(trained, rectangles, tmp_path):
+    """One line a frame, frame9 before frame10; boxes count by the scores that the network keeps for each class."""
+    model = load_detector(trained[0] / "stopped" / "last.keras")
+    model.thresholds = np.array([0.02, 0.9])
+    model.save(tmp_path / "detector.keras")
+    frames, out = tmp_path / "frames" / "images", tmp_path / "found"
+    frames.mkdir(parents=True)
+    for number, file in zip((8, 9, 10), sorted((rectangles / "val").iterdir()), strict=False):
+        shutil.copy(file, frames / f"frame{number}.png")
+    Image.new("RGB", (90, 70)).save(frames / "frame11.png")
+    (frames / "frame12.png").write_bytes(b"damaged")
+    flags = ["--model", tmp_path / "detector.keras", "--out", out, "--formats", "json", "csv", "yolo"]
+    done = run("tools/detect.py", frames, *flags)
+    assert done.returncode == 0, done.stderr
+    assert "least scores by class, chosen on the validation photos of the run: red 0.02, blue 0.90" in done.stdout
+    assert "frame12.png does not decode" in done.stderr
+    answers = json.loads((out / "detections.json").read_text())
+    order = [f"frame{number}" for number in (8, 9, 10, 11)]
+    assert [answer["photo"] for answer in answers] == [str(frames / f"{name}.png") for name in order]
+    for line, answer in zip(done.stdout.splitlines()[1:-1], answers, strict=True):
+        assert f"{answer['photo']}: " in line
+    assert all((out / f"{name}.png").exists() for name in order)
+    detector = Detector([model])
+    for answer in answers:
+        detections = detector(np.asarray(Image.open(answer["photo"]).convert("RGB")))
+        counting = detections.select(detections.scores >= model.thresholds[detections.classes])
+        np.testing.assert_allclose([one["score"] for one in answer["objects"]], counting.scores, atol=1e-3)
+    table = open_coco_sets(str(out / "detections.csv")).part("train")
+    shutil.move(frames, out / "images")
+    (out / "images" / "frame12.png").unlink()
+    labels = open_coco_sets(str(out)).part("train")
+    for data in (table, labels):
+        by_name = {photo.file.stem: photo.objects for photo in data.photos}
+        assert set(by_name) == set(order)
+        for name, answer in zip(order, answers, strict=True):
+            expected = np.array([one["box"] for one in answer["objects"]]).reshape(-1, 4)
+            np.testing.assert_allclose(by_name[name].boxes, expected, atol=0.06)
+            names = [data.classes[number] for number in by_name[name].classes]
+            assert names == [one["class"] for one in answer["objects"]]
 
 
 def test_a_detector_is_not_taken_for_a_classifier(trained, rectangles):

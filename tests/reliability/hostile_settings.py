@@ -100,6 +100,8 @@ TOGETHER = (  # each value alone is valid
     ("tools/campaign.py", "file"),
     ("tools/classify.py", "--model ResNet20"),
     ("tools/classify.py", "nope.jpg --model nope.keras"),
+    ("tools/compare_detectors.py", ""),
+    ("tools/compare_detectors.py", "a=nope.keras"),
     ("tools/convert_weights.py", "nope.pth out.keras"),
     ("tools/convert_weights.py", "imagenet out.keras"),
     ("tools/crash_test.py", "--kills 3 --while-saving 6"),

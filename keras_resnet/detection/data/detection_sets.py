@@ -64,7 +64,7 @@ class DetectionSets:
 
 
 def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
-    """``"demo"``, a data set of TFDS such as ``"coco/2014"``, or photos with boxes in any of these formats.
+    """``"demo"``, ``"demo-small"``, a data set of TFDS such as ``"coco/2014"``, or boxes in any of these formats.
 
     COCO's: one or more of ``train.json`` and ``train/``, ``val.json`` and ``val/``, ``test.json`` and ``test/``; COCO
     as its archives unpack; ``instances.json`` and ``images/``; or an export of CVAT, Label Studio or Roboflow, see
@@ -74,8 +74,10 @@ def open_coco_sets(data: str, data_dir: Path | None = None) -> DetectionSets:
     Raises:
         InputError: the folder has none of these, or is not readable.
     """
-    if data == "demo":
-        return DetectionSets("demo", {part: partial(rendered_scenes.open_demo, part) for part in rendered_scenes.SIZES})
+    if data in rendered_scenes.SETS:
+        return DetectionSets(
+            data, {part: partial(rendered_scenes.open_demo, part, data) for part in rendered_scenes.SIZES}
+        )
     folder = Path(os.path.expanduser(data))
     if data.startswith("coco/") and not os.path.isdir(folder):
         splits = {"train": "train", "val": "validation"}

@@ -1,8 +1,9 @@
 """The built-in detection set: the classification demo's ten shapes among clutter, in COCO's format."""
 
+import functools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,20 +21,23 @@ FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 SIDES = (128, 192)  # pixels
 OBJECTS = (1, 5)
 RADII = (0.13, 0.28)  # as shares of the picture's shorter side; clutter is at most 0.09
+SMALL_RADII = (0.05, 0.09)  # of the set of small objects, half of which are below 32 x 32 pixels
+SETS = {"demo": (RADII,), "demo-small": (RADII, SMALL_RADII)}  # ranges that objects take in turns
 MAX_OVERLAP = 0.05  # of two objects' boxes, so that none hides another
 TRIES = 20
 Draw = Callable[[int], tuple[Image.Image, np.ndarray, list[int]]]  # from a seed, as render
 
 
 def render(
-    seed: int, objects: tuple[int, int] = OBJECTS, radii: tuple[float, float] = RADII
+    seed: int, objects: tuple[int, int] = OBJECTS, radii: Sequence[tuple[float, float]] = (RADII,)
 ) -> tuple[Image.Image, np.ndarray, list[int]]:
     """A picture, its objects' boxes ``[objects, 4]`` and their classes, all functions of the arguments.
 
     Args:
         seed: of all that is random.
         objects: the least and the largest number of objects; there are fewer if they find no room.
-        radii: the smallest and the largest radius of an object, as shares of the picture's shorter side.
+        radii: the smallest and the largest radius of an object, as shares of the picture's shorter side; objects take
+            several such ranges in turns.
     """
     rng = np.random.default_rng([VERSION, seed])
     width, height = (int(side) for side in rng.integers(*SIDES, size=2, endpoint=True))
@@ -44,8 +48,8 @@ def render(
         demo.clutter(rng, draw, size)
     boxes: list[np.ndarray] = []
     labels: list[int] = []
-    for _ in range(rng.integers(*objects, endpoint=True)):
-        _add_object(rng, draw, size, radii, boxes, labels)
+    for number in range(rng.integers(*objects, endpoint=True)):
+        _add_object(rng, draw, size, radii[(seed + number) % len(radii)], boxes, labels)
     for _ in range(rng.integers(1, 4)):
         demo.clutter(rng, draw, size, thin=True)
     corners = np.array(boxes).reshape(-1, 4) / demo.SUPERSAMPLING
@@ -74,9 +78,11 @@ def _add_object(
             return
 
 
-def open_demo(part: str) -> DetectionData:
-    """``"train"``, ``"val"`` or ``"test"``; the first call renders all three into the cache folder."""
-    folder = demo.rendered_once(f"detection-demo-v{VERSION}", write)
+def open_demo(part: str, name: str = "demo") -> DetectionData:
+    """``"train"``, ``"val"`` or ``"test"`` of a set of ``SETS``; the first call renders all three into the cache."""
+    folder = demo.rendered_once(
+        f"detection-{name}-v{VERSION}", functools.partial(write, draw=functools.partial(render, radii=SETS[name]))
+    )
     return open_coco(folder / f"{part}.json", folder / part)
 
 

@@ -73,7 +73,7 @@ class DetectionSettings(RunSettings):
     keep: tuple[Kept, ...] = ()
     """Parts of a finished detector that do not learn: shared proposals regions classes."""
     data: str = "demo"
-    """demo; your photos (YOLO, COCO's format, CSV); or coco/2014 or coco/2017 of TFDS."""
+    """demo or demo-small; your photos (YOLO, COCO's format, CSV); coco/2014 or coco/2017 of TFDS."""
     scheme: Scheme = "joint"
     """All parts together, or the paper's four steps: proposals and regions in turn."""
     head: HeadName = DEFAULT_HEAD

@@ -53,7 +53,7 @@ class DetectionTask:
         proposals: another detector that makes the proposals.
         kept: the finished detector, parts of which the new one keeps; the AP of its classes is compared.
         pictures: the first photos of the last validation, with their detections.
-        reports: the results of the final detector by class.
+        reports: the results by class of the detector that was scored last.
         warned: what was said after the first validation about proposals that reach too few objects.
     """
 
@@ -160,9 +160,16 @@ class DetectionTask:
         All workers must call it. Each detects in its share of the photos, and all return the scores of all photos.
         """
         detected = self.detect_all(detector, data, strategy, stopping)
-        if detected is None:
-            return {}
-        detections, recall = detected
+        return {} if detected is None else self._scored(detector, data, *detected)
+
+    def _scored(
+        self, detector: Detector, data: DetectionData, detections: dict[Any, Detections], recall: float
+    ) -> Metrics:
+        """The scores of these detections; their thresholds become those of the detector, and are saved with it."""
+        if "regions" in self.learn:
+            self.reports[:] = [DetectionReport(data, detections)]
+            for member in detector.members:
+                member.model.thresholds = self.reports[0].thresholds
         return {**self.benchmark.score(data, detections), "proposal_recall": recall}
 
     def detect_all(
@@ -225,19 +232,17 @@ class DetectionTask:
         """The scores on all validation photos, as ``result.json`` has them."""
         if self.validation is None:
             return {"val_examples": None, "val_split": None}
-        strategy = model.distribute_strategy
-        detected = self.detect_all(Detector([model]), self.validation, strategy)
+        strategy, detector = model.distribute_strategy, Detector([model])
+        detected = self.detect_all(detector, self.validation, strategy)
         assert detected is not None  # nothing stops it
-        detections, recall = detected
-        scores = {**self.benchmark.score(self.validation, detections), "proposal_recall": recall}
+        scores = self._scored(detector, self.validation, *detected)
         result: dict[str, Any] = {f"val_{name}": value for name, value in scores.items()}
         result |= {"val_examples": len(self.validation), "val_split": self.validation.name}
         if "regions" in self.learn:
-            self.reports[:] = [DetectionReport(self.validation, detections)]
             result["val_by_class"] = self.reports[0].as_json()
         if self.kept is not None:
             earlier = self.detect_all(Detector([self.kept]), self.validation, strategy)
             assert earlier is not None
             classes = matched(self.validation.classes, self.kept.class_names)
-            result[KEPT_CLASSES] = before_and_after(self.validation, classes, earlier[0], detections)
+            result[KEPT_CLASSES] = before_and_after(self.validation, classes, earlier[0], detected[0])
         return result

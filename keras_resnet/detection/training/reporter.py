@@ -95,11 +95,13 @@ class DetectionReporter:
         kept = result.get(KEPT_CLASSES, {})
         changes = [f"{name} {100 * before:.1f} -> {100 * after:.1f} %" for name, (before, after) in kept.items()]
         monitored = f"{MONITORED:,}" if result["val_examples"] > MONITORED else "all"
+        by_class = in_words(result["val_by_class"]) if "val_by_class" in result else []
         return [
             f"validation {scores}, {recall} ({result['val_examples']:,} images: {result['val_split']})",
             *([f"AP50 of the classes it had, before -> after: {', '.join(changes)}"] if changes else []),
-            f"best.keras was chosen on {monitored} of them; the line above is of last.keras",
-            *(in_words(result["val_by_class"]) if "val_by_class" in result else ()),
+            f"best.keras was chosen on {monitored} of them; these lines are of last.keras",
+            *by_class,
+            *(["best.keras and last.keras keep their own scores of the highest F1"] if by_class else []),
         ]
 
     def draw_curves(self, name: str, rows: list[dict[str, Any]], path: Path) -> None:

@@ -34,6 +34,15 @@ def test_shapes_are_brighter_than_their_surroundings():
     assert np.mean(inside) > np.mean(elsewhere) + 20
 
 
+def test_half_of_the_objects_of_the_set_of_small_ones_are_small_for_coco():
+    shares = []
+    for radii in rendered_scenes.SETS.values():
+        boxes = np.concatenate([rendered_scenes.render(seed, radii=radii)[1] for seed in range(100)])
+        shares.append((np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) < 32**2).mean())
+    assert shares[0] < 0.1
+    assert 0.45 < shares[1] < 0.55
+
+
 def test_files_are_coco_s_and_need_no_repair(tmp_path, capsys):
     rendered_scenes.write(tmp_path, {"train": 12, "val": 3})
     data = open_coco(tmp_path / "train.json", tmp_path / "train")

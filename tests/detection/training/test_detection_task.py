@@ -88,6 +88,36 @@ def test_without_a_validation_part_last_keras_is_the_network(photos, classifier,
     np.testing.assert_array_equal(load_detector(tmp_path / "run" / "last.keras").trained_on, content_hashes(photos))
 
 
+def test_a_pyramid_s_run_that_was_killed_continues_bit_for_bit(photos, rectangles, classifier, tmp_path, monkeypatch):
+    """It goes on from the checkpoint of step 2; the paper's head is stopped in tests/recipes/test_detection.py."""
+    classifier.save(tmp_path / "classifier.keras")
+    settings = DetectionSettings(
+        model=str(tmp_path / "classifier.keras"), head="fpn", batch_size=2, steps=4, base_lr=0.02, shorter_side=64,
+        longer_side=64, anchor_scales=(1.0, 1.5, 2.0, 3.0, 4.0), anchor_ratios=(1.0,), smallest=4.0, regions=8,
+        augment=("crop", "scale", "colour"),
+    )  # fmt: skip
+    learned = open_coco(rectangles / "train.json", rectangles / "train")
+
+    def run(name):
+        return train(replace(settings, workdir=tmp_path / name), learned, photos, PROTOCOLS["coco"])
+
+    def killed_in_the_third_step(calendar, step):
+        if step == 3:
+            raise KeyboardInterrupt
+        return step == 2
+
+    with monkeypatch.context() as patched:
+        patched.setattr("keras_resnet.training.state.Calendar.saves", killed_in_the_third_step)
+        with pytest.raises(KeyboardInterrupt):
+            run("stopped")
+    results = [run(name) for name in ("stopped", "whole")]
+    assert results[0]["val_by_class"] == results[1]["val_by_class"]
+    stopped, whole = (load_detector(tmp_path / name / "last.keras") for name in ("stopped", "whole"))
+    for a, b in zip(stopped.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+    np.testing.assert_array_equal(stopped.thresholds, whole.thresholds)
+
+
 def test_two_workers_share_the_photos_and_both_have_the_result_of_one(model, rectangles, tmp_path):
     """Three and two of five photos; both workers end with all detections and scores, bit for bit."""
     randomize(model.box_predictor, np.random.default_rng(0))
