@@ -15,6 +15,7 @@ each box, or for a photo without any, which the recipes take as --data; or YOLO'
 import csv
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ Format = Literal["json", "csv", "yolo"]
 COLUMNS = ("path", "class", "xmin", "ymin", "xmax", "ymax", "score", "width", "height")
 USUAL_SCORE = 0.5
 SHOWN = 10  # classes whose least scores are listed
+PATIENCE = 10.0  # seconds between lines of progress
 
 
 @dataclass(frozen=True)
@@ -72,21 +74,22 @@ class Detect:
         models = [detection.load_detector(path) for path in self.model]
         detector = detection.Detector(models, detection.Options(self.refine, self.scales, self.flip, self.tiles))
         thresholds = self._thresholds(detector)
-        numbers = {path: number for number, path in enumerate(files, start=1)}
-        answers, start = [], time.perf_counter()
+        answers: list[dict[str, Any]] = []
+        start = shown = time.perf_counter()
         for path, photo in augment.readable_photos(files):
             answers.append(self._detect(files[path], path, photo, detector, thresholds))
             summary = ", ".join(f"{one['class']} {one['score']:.2f}" for one in answers[-1]["objects"]) or "nothing"
-            number, seconds = numbers[path], time.perf_counter() - start
-            left = duration(seconds / number * (len(files) - number))
-            progress = f"{number:,}/{len(files):,}, {left} left  " if len(files) > 1 else ""
-            print(f"{progress}{path}: {summary}", flush=True)
+            print(f"{path}: {summary}", flush=True)
+            now, done = time.perf_counter(), len(answers)
+            if now - shown >= PATIENCE:
+                shown, left = now, duration((now - start) / done * (len(files) - done))
+                print(f"{done:,} of {len(files):,} photos, {left} left", file=sys.stderr, flush=True)
         if not answers:
             raise InputError(
                 f"None of the {len(files):,} files is a photo that decodes: give JPEG, PNG or other photos."
             )
         names = self._write(answers, detector.classes)
-        print(f"pictures, {', '.join(names)} in {self.out}; {duration(time.perf_counter() - start)}")
+        print(f"{' and '.join(['pictures', *names])} in {self.out}")
 
     def _thresholds(self, detector: "Detector") -> np.ndarray:
         """The least score of each class, which is said."""

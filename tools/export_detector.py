@@ -1,27 +1,33 @@
-"""Export a detector as a SavedModel, and compare it with the detector on photos before it is kept.
+"""Export a detector as a SavedModel or an ONNX file, and compare it with the detector on photos before it is kept.
 
     python tools/export_detector.py photos/*.jpg --model best.keras --out exported
+    python tools/export_detector.py photos/*.jpg --model best.keras --formats saved-model onnx --out exported
 
 The SavedModel takes the bytes of a JPEG or PNG file and gives boxes in the photo's pixels, classes, their names and
-scores; batch normalization is folded. On the photos, the boxes that score at least --score must agree with the
-detector's to half a pixel and 0.001 of a score. Otherwise nothing is kept and the tool fails. Photos are read as they
-are stored, not turned by their EXIF orientation.
+scores. model.onnx takes a photo that is resized already, and gives boxes in its pixels, classes and scores; its
+metadata have the names and the size. In both, batch normalization is folded. On the photos, the boxes that score at
+least --score must agree with the detector's to half a pixel and 0.001 of a score. Otherwise nothing is kept and the
+tool fails. Photos are read as they are stored, not turned by their EXIF orientation.
 """
 
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional
 
-from keras_resnet.bounds import Between
+from keras_resnet.bounds import Between, Length
 from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.wording import counted
 
+if TYPE_CHECKING:
+    from keras_resnet.detection import Detections
+
 PIXELS, SCORE = 0.5, 1e-3  # of a box and a score: the largest difference
+ONNX = "model.onnx"
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class ExportDetector:
     """The detector, a .keras file of recipes/coco.py or voc.py."""
     out: Folder
     """The folder to write."""
+    formats: Annotated[tuple[Literal["saved-model", "onnx"], ...], Length(1, 2)] = ("saved-model",)
+    """What to write: saved-model onnx."""
     score: Annotated[float, Between(0.02, 1)] = 0.1
     """The least score of the boxes that are compared."""
 
@@ -50,23 +58,34 @@ class ExportDetector:
         self.out.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix="part-", dir=self.out.parent))
         try:
-            detection.save_detector(model, part)
-            served, count = detection.run_detector(part), 0
+            exported, count = {}, 0
+            if "saved-model" in self.formats:
+                detection.save_detector(model, part)
+                exported["the SavedModel"] = detection.run_detector(part)
+            if "onnx" in self.formats:
+                detection.save_onnx(model, part / ONNX)
+                exported[ONNX] = detection.run_onnx(part / ONNX)
             for path, photo in zip(self.photos, photos, strict=True):
-                expected, actual = detector(augment.decode_stored(photo).numpy(), path), served(photo)
-                sure = [one.select(one.scores >= self.score) for one in (expected, actual)]
-                boxes, scores = detection.difference(*sure)
-                count += len(sure[0].boxes)
-                if boxes > PIXELS or scores > SCORE:
-                    raise InputError(
-                        f"In {path} the boxes differ by {boxes:.2g} pixels and the scores by {scores:.1g}: nothing was "
-                        "kept."
-                    )
+                expected = detector(augment.decode_stored(photo).numpy(), path)
+                for name, served in exported.items():
+                    self._compare(f"In {path} {name}", expected, served(photo))
+                count += int((expected.scores >= self.score).sum())
             part.chmod(0o755)  # mkdtemp makes it private
             part.rename(self.out)
         finally:
             shutil.rmtree(part, ignore_errors=True)
         print(f"{counted(count, 'box')} in {counted(len(photos), 'photo')} agree; written to {self.out}")
+
+    def _compare(self, where: str, expected: "Detections", actual: "Detections") -> None:
+        """Raise :class:`InputError` if results that should be equal are not."""
+        from keras_resnet import detection
+
+        sure = [one.select(one.scores >= self.score) for one in (expected, actual)]
+        boxes, scores = detection.difference(*sure)
+        if boxes > PIXELS or scores > SCORE:
+            raise InputError(
+                f"{where} has boxes that differ by {boxes:.2g} pixels and scores by {scores:.1g}: nothing was kept."
+            )
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from .detector_specs import (
 )
 from .faster_rcnn import FasterRCNN as FasterRCNN
 from .kerascv import from_kerascv as from_kerascv, kerascv_backbone as kerascv_backbone, to_kerascv as to_kerascv
+from .onnx_file import run_onnx as run_onnx, save_onnx as save_onnx
 from .roi_pooling import roi_align as roi_align, roi_max_pool as roi_max_pool
 from .scoring import (
     BENCHMARKS as BENCHMARKS,

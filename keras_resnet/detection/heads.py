@@ -98,8 +98,11 @@ class AddUpsampled(keras.layers.Layer):
 
     def call(self, inputs: list[Tensor]) -> Tensor:
         fine, coarse = inputs
-        height, width = ops.shape(fine)[1:3]
-        return fine + ops.repeat(ops.repeat(coarse, 2, axis=1), 2, axis=2)[:, :height, :width]
+        batch, height, width, channels = ops.shape(coarse)
+        # concatenated and reshaped, since oneDNN complains of the integers in the gradient of ops.repeat
+        wide = ops.reshape(ops.concatenate([coarse, coarse], axis=3), (batch, height, 2 * width, channels))
+        twice = ops.reshape(ops.concatenate([wide, wide], axis=2), (batch, 2 * height, 2 * width, channels))
+        return fine + twice[:, : ops.shape(fine)[1], : ops.shape(fine)[2]]
 
     def compute_output_spec(self, inputs: list[Any]) -> Any:
         return keras.KerasTensor(inputs[0].shape, inputs[0].dtype)

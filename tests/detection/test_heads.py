@@ -21,6 +21,7 @@ from keras_resnet.detection import (
     read_photos,
 )
 from keras_resnet.detection.anchors import make_anchors
+from keras_resnet.detection.heads import AddUpsampled
 from keras_resnet.training import SGD
 
 PARTS = Proposals((1.0, 2.0, 4.0, 6.0, 8.0), smallest=4.0), RegionHead(regions=16), ImageSize(96, 96)
@@ -68,6 +69,18 @@ def test_the_maps_are_those_of_a_loop_over_the_pyramid(sides, model, rng):
     assert [level.shape[1:3] for level in maps] == [tuple(-(-side // s) for side in sides) for s in model.strides]
     for level, wanted in zip(maps, expected, strict=True):
         np.testing.assert_allclose(level, wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max())
+
+
+def test_the_top_down_path_is_differentiated_without_transposed_integers():
+    """oneDNN has no kernel for them, and TensorFlow would say so in every run."""
+
+    @tf.function(input_signature=[tf.TensorSpec([1, None, None, 4]), tf.TensorSpec([1, None, None, 4])])
+    def gradient(fine, coarse):
+        return tf.gradients(AddUpsampled()([fine, coarse]) ** 2, [fine, coarse])
+
+    operations = gradient.get_concrete_function().graph.get_operations()
+    assert len(operations) > 20
+    assert not [op.name for op in operations if op.type == "Transpose" and op.inputs[0].dtype.is_integer]
 
 
 def test_each_level_has_the_anchors_of_its_scale(model):

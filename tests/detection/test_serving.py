@@ -1,7 +1,8 @@
-"""A SavedModel of a detector gives the detector's boxes, and is not kept if it does not."""
+"""A SavedModel and an ONNX file of a detector give the detector's boxes, and are not kept if they do not."""
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from programs import run
 
@@ -15,10 +16,15 @@ from keras_resnet.detection import (
     difference,
     open_coco,
     read_photos,
+    roi_align,
     run_detector,
+    run_onnx,
     save_detector,
+    save_onnx,
 )
+from keras_resnet.detection.onnx_file import align_by_gathers
 from keras_resnet.detection.serving import folded
+from keras_resnet.errors import InputError
 
 PARTS = {
     "c4": (Proposals((2.0, 4.0), smallest=4.0), RegionHead(context=True), ImageSize(80, 133)),
@@ -42,19 +48,43 @@ def make_model(classifier, head):
     return model
 
 
+FORMATS = {"SavedModel": (save_detector, run_detector), "ONNX": (save_onnx, run_onnx)}
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("head", ["c4", "fpn"])
-def test_the_saved_model_gives_the_detector_s_boxes(head, classifier, photo, tmp_path):
+@pytest.mark.parametrize("kind", ["SavedModel", pytest.param("ONNX", marks=pytest.mark.slow)])
+def test_exported_detectors_give_the_detector_s_boxes(kind, head, classifier, photo, tmp_path):
+    """The test of the tool below makes another ONNX file, of the pyramid, in a test run of every day."""
     encoded, image = photo
     model = make_model(classifier, head)
     assert not any("_bn" in v.path for part in (folded(model).shared, folded(model).head) for v in part.weights)
-    save_detector(model, tmp_path / "saved")
-    expected, detections = Detector([model])(image), run_detector(tmp_path / "saved")(encoded)
+    save, run_exported = FORMATS[kind]
+    save(model, tmp_path / "exported")
+    expected, detections = Detector([model])(image), run_exported(tmp_path / "exported")(encoded)
     assert len(expected.boxes) > 5
     sure = [one.select(one.scores >= 0.02) for one in (expected, detections)]
     boxes, scores = difference(*sure)
     assert boxes < 0.1
     assert scores < 1e-3
+
+
+@pytest.mark.parametrize("size", [3, 7])
+def test_pooling_by_gathers_is_roi_align(size, rng):
+    """Also of regions that reach beyond the map, and of empty ones."""
+    features = rng.normal(size=(1, 9, 13, 4)).astype(np.float32)
+    boxes = rng.uniform(-30, 130, (1, 40, 4)).astype(np.float32)
+    boxes[..., 2:] = np.maximum(boxes[..., 2:], boxes[..., :2])
+    expected = roi_align(tf.constant(features), tf.constant(boxes), 8, size)
+    pooled = align_by_gathers(tf.constant(features), tf.constant(boxes), 8, size)
+    np.testing.assert_allclose(pooled, expected, atol=1e-5)
+    assert np.abs(expected).max() > 1
+
+
+def test_pooling_by_maxima_has_no_onnx_file(classifier, tmp_path):
+    model = FasterRCNN(classifier, 2, Proposals((2.0,)), RegionHead("max"))
+    with pytest.raises(InputError, match="--pooling max has no ONNX file"):
+        save_onnx(model, tmp_path / "model.onnx")
 
 
 def test_differences_are_of_equal_classes_in_order_of_score():
@@ -69,11 +99,11 @@ def test_differences_are_of_equal_classes_in_order_of_score():
 def test_the_tool_compares_before_it_keeps(classifier, photo, tmp_path):
     Image.fromarray(photo[1]).save(tmp_path / "photo.png")
     make_model(classifier, "fpn").save(tmp_path / "detector.keras")
-    arguments = ["--model", tmp_path / "detector.keras", "--out", tmp_path / "exported"]
+    arguments = ["--model", tmp_path / "detector.keras", "--out", tmp_path / "exported", "--formats", "onnx"]
     done = run("tools/export_detector.py", tmp_path / "photo.png", *arguments)
     assert done.returncode == 0, done.stderr
     assert "in 1 photo agree" in done.stdout
-    assert (tmp_path / "exported" / "saved_model.pb").exists()
+    assert (tmp_path / "exported" / "model.onnx").exists()
     again = run("tools/export_detector.py", tmp_path / "photo.png", *arguments)
     assert again.returncode == 2
     assert "exists already" in again.stderr

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
-from programs import Program, run
+from programs import Program, load_program, run
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -115,8 +115,12 @@ def test_each_network_keeps_the_scores_of_the_highest_f1_of_its_own(trained, rec
         np.testing.assert_allclose(model.thresholds, DetectionReport(data, detections).thresholds, atol=2e-4)
 
 
-def test_detect_takes_a_folder_of_frames_in_order_and_writes_what_the_recipes_read(trained, rectangles, tmp_path):
+def test_detect_takes_a_folder_of_frames_in_order_and_writes_what_the_recipes_read(
+    trained, rectangles, tmp_path, monkeypatch, capsys
+):
     """One line a frame, frame9 before frame10; boxes count by the scores that the network keeps for each class."""
+    tool = load_program("tools/detect.py")
+    monkeypatch.setattr(tool, "PATIENCE", 0.0)
     model = load_detector(trained[0] / "stopped" / "last.keras")
     model.thresholds = np.array([0.02, 0.9])
     model.save(tmp_path / "detector.keras")
@@ -126,16 +130,16 @@ def test_detect_takes_a_folder_of_frames_in_order_and_writes_what_the_recipes_re
         shutil.copy(file, frames / f"frame{number}.png")
     Image.new("RGB", (90, 70)).save(frames / "frame11.png")
     (frames / "frame12.png").write_bytes(b"damaged")
-    flags = ["--model", tmp_path / "detector.keras", "--out", out, "--formats", "json", "csv", "yolo"]
-    done = run("tools/detect.py", frames, *flags)
-    assert done.returncode == 0, done.stderr
-    assert "least scores by class, chosen on the validation photos of the run: red 0.02, blue 0.90" in done.stdout
-    assert "frame12.png does not decode" in done.stderr
+    tool.Detect((frames,), (tmp_path / "detector.keras",), out, ("json", "csv", "yolo")).run()
+    output, errors = capsys.readouterr()
+    assert "least scores by class, chosen on the validation photos of the run: red 0.02, blue 0.90" in output
+    assert "frame12.png does not decode" in errors
+    assert "\n4 of 5 photos, " in errors
     answers = json.loads((out / "detections.json").read_text())
     order = [f"frame{number}" for number in (8, 9, 10, 11)]
     assert [answer["photo"] for answer in answers] == [str(frames / f"{name}.png") for name in order]
-    for line, answer in zip(done.stdout.splitlines()[1:-1], answers, strict=True):
-        assert f"{answer['photo']}: " in line
+    for line, answer in zip(output.splitlines()[1:-1], answers, strict=True):
+        assert line.startswith(f"{answer['photo']}: ")
     assert all((out / f"{name}.png").exists() for name in order)
     detector = Detector([model])
     for answer in answers:
