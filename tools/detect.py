@@ -13,10 +13,12 @@ each box, or for a photo without any, which the recipes take as --data; or YOLO'
 """
 
 import csv
+import itertools
 import json
 import os
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -76,10 +78,14 @@ class Detect:
         thresholds = self._thresholds(detector)
         answers: list[dict[str, Any]] = []
         start = shown = time.perf_counter()
-        for path, photo in augment.readable_photos(files):
-            answers.append(self._detect(files[path], path, photo, detector, thresholds))
-            summary = ", ".join(f"{one['class']} {one['score']:.2f}" for one in answers[-1]["objects"]) or "nothing"
-            print(f"{path}: {summary}", flush=True)
+        decoded = ((path, detection.decode_upright(photo)) for path, photo in augment.readable_photos(files))
+        for paths, images in _together(decoded, detection.TOGETHER):
+            found = detector.detect_together(images, paths)
+            for path, image, detections in zip(paths, images, found, strict=True):
+                counting = detections.select(detections.scores >= thresholds[detections.classes])
+                answers.append(self._written(files[path], path, image, counting, detector.classes))
+                summary = ", ".join(f"{one['class']} {one['score']:.2f}" for one in answers[-1]["objects"]) or "nothing"
+                print(f"{path}: {summary}", flush=True)
             now, done = time.perf_counter(), len(answers)
             if now - shown >= PATIENCE:
                 shown, left = now, duration((now - start) / done * (len(files) - done))
@@ -101,21 +107,18 @@ class Detect:
             return stored
         return np.full(len(detector.classes), USUAL_SCORE if self.score is None else self.score)
 
-    def _detect(
-        self, name: str, path: Path, photo: bytes, detector: "Detector", thresholds: np.ndarray
+    def _written(
+        self, name: str, path: Path, image: np.ndarray, detections: "Detections", classes: tuple[str, ...]
     ) -> dict[str, Any]:
-        """Find the objects in a photo, and write it with their boxes as ``name``."""
+        """Write a photo with its boxes as ``name``; returns the boxes as plain values."""
         from keras_resnet import detection
 
-        image = detection.decode_upright(photo)
-        detections = detector(image, path)
-        detections = detections.select(detections.scores >= thresholds[detections.classes])
-        picture = Image.fromarray(detection.draw_detections(image, detections, detector.classes, 0.0))
+        picture = Image.fromarray(detection.draw_detections(image, detections, classes, 0.0))
         target = self.out / f"{name}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, lambda part: picture.save(part, format="PNG"))
         height, width = image.shape[:2]
-        objects = _objects(detections, detector.classes)
+        objects = _objects(detections, classes)
         if "yolo" in self.formats:
             _write_text(self.out / "labels" / f"{name}.txt", _yolo_lines(detections, width, height))
         return {"photo": str(path), "width": width, "height": height, "objects": objects}
@@ -149,6 +152,14 @@ def _by_name(places: tuple[Path, ...]) -> dict[Path, str]:
     if len(set(names)) < len(names):
         raise InputError(f"Several photos are called {max(names, key=names.count)}: detect in them one by one.")
     return files
+
+
+def _together(decoded: Iterable[tuple[Path, np.ndarray]], most: int) -> Iterator[tuple[list[Path], np.ndarray]]:
+    """Successive photos of equal size, at most so many, with their paths."""
+    for _, group in itertools.groupby(decoded, key=lambda pair: pair[1].shape):
+        while batch := list(itertools.islice(group, most)):
+            paths, images = zip(*batch, strict=True)
+            yield list(paths), np.stack(images)
 
 
 def _objects(detections: "Detections", classes: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -17,7 +17,12 @@ from .data import (
     open_voc_sets as open_voc_sets,
     with_validation as with_validation,
 )
-from .detector import Detector as Detector, Options as Options, pyramid_scales as pyramid_scales
+from .detector import (
+    TOGETHER as TOGETHER,
+    Detector as Detector,
+    Options as Options,
+    pyramid_scales as pyramid_scales,
+)
 from .detector_file import load_detector as load_detector
 from .detector_specs import (
     ImageSize as ImageSize,

@@ -21,6 +21,7 @@ PYRAMID = (200, 400, 600, 800, 1000)  # shorter sides for a detector of 600 pixe
 REGION_SIDE = 224 / 600  # the best side of a region, as a share of the detector's shorter side
 MIN_SCORE, MAX_DETECTIONS = 0.01, 100
 SMALLEST_TILE = 32  # pixels, a cell of the last feature map
+TOGETHER = 4  # pictures of one size that go through the shared layers together
 
 
 @dataclass(frozen=True)
@@ -93,32 +94,47 @@ class Detector:
         """
         return self.detect_with_proposals(image, photo)[0]
 
+    def detect_together(self, images: np.ndarray, photos: Sequence[object]) -> list[Detections]:
+        """As a call for each of ``images``, uint8 ``[photos, height, width, 3]``, which share the shared layers' time.
+
+        With tiles, which go together in any case, it takes as long as single calls.
+        """
+        if self.options.tiles is not None:
+            return [self(image, photo) for image, photo in zip(images, photos, strict=True)]
+        return [detections for detections, _ in self._detect(images, photos)]
+
     def detect_with_proposals(self, image: np.ndarray, photo: object = "the photo") -> tuple[Detections, np.ndarray]:
         """The detections, and the proposals ``[n, 4]`` they come from, those of each detector best first."""
         height, width = image.shape[:2]
         tiles = tiles_of(width, height, self.options.tiles)
         if len(tiles) == 1:
-            return self._detect(image, photo)
+            return self._detect(image[None], [photo])[0]
+        results = self._detect(image[None], [photo])
+        for first in range(1, len(tiles), TOGETHER):  # after the whole picture, squares of one size
+            squares = [image[top:bottom, left:right] for left, top, right, bottom in tiles[first : first + TOGETHER]]
+            results += self._detect(np.stack(squares), [photo] * len(squares))
         parts: list[Detections] = []
         regions = []
-        for tile in tiles:
-            left, top, right, bottom = tile
-            detected, proposals = self._detect(np.ascontiguousarray(image[top:bottom, left:right]), photo)
+        for tile, (detected, proposals) in zip(tiles, results, strict=True):
             parts.append(whole_objects(detected, tile, width, height))
-            regions.append(proposals + np.array([left, top, left, top]))
+            regions.append(proposals + np.array(tile[:2] * 2))
         boxes, classes, scores = (
             np.concatenate([getattr(part, name) for part in parts]) for name in ("boxes", "classes", "scores")
         )
         merged = suppress(Detections(boxes, classes, scores), DETECTION_OVERLAP, MAX_DETECTIONS * len(tiles))
         return merged, np.concatenate(regions)
 
-    def _detect(self, image: np.ndarray, photo: object) -> tuple[Detections, np.ndarray]:
-        """The detections in a photo or tile, and the proposals they come from."""
-        views = [member.views(image, photo) for member in self.members]
+    def _detect(self, images: np.ndarray, photos: Sequence[object]) -> list[tuple[Detections, np.ndarray]]:
+        """The detections in each photo or tile, and the proposals they come from."""
+        views = zip(*(member.views(images, photos) for member in self.members), strict=True)
+        return [self._detect_in(list(one), images.shape[1:3]) for one in views]
+
+    def _detect_in(self, views: list[list["_View"]], size: tuple[int, int]) -> tuple[Detections, np.ndarray]:
+        """The detections in each detector's views of a photo of this height and width, and the proposals."""
         proposals = np.concatenate([member.proposals(part) for member, part in zip(self.members, views, strict=True)])
         if not len(proposals):
             return Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0)), proposals
-        limits = np.array(image.shape[1::-1] * 2)
+        limits = np.array(size[::-1] * 2)
         probabilities, boxes = self._score(views, proposals, limits)
         if self.options.refine:
             regressed = boxes[np.arange(len(boxes)), probabilities[:, 1:].argmax(axis=1)]
@@ -177,9 +193,15 @@ class _Member:
         maps = [tf.TensorSpec([1, None, None, output.shape[-1]]) for output in model.shared.outputs]
         boxes, width = tf.TensorSpec([1, None, 4]), model.head.output.shape[-1]
 
-        @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)] + 2 * [tf.TensorSpec([], tf.float32)])
-        def features(image: Tensor, shorter: Tensor, longer: Tensor) -> tuple[list[Tensor], Tensor]:
-            prepared = prepare_image(image, shorter, longer, model.preprocessing)[None]
+        images, number = tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([], tf.float32)
+
+        @tf.function(input_signature=[images, number, number])
+        def features(images: Tensor, shorter: Tensor, longer: Tensor) -> tuple[list[Tensor], Tensor]:
+            prepared = tf.map_fn(
+                lambda image: prepare_image(image, shorter, longer, model.preprocessing),
+                images,
+                fn_output_signature=tf.TensorSpec([None, None, 3]),
+            )
             extents = tf.cast(tf.reverse(tf.shape(prepared)[1:3], [0]), tf.float32)[None]
             outputs = tf.nest.flatten(model.shared(prepared, training=False))
             return [tf.cast(output, tf.float32) for output in outputs], extents
@@ -203,17 +225,19 @@ class _Member:
 
         self.features, self.propose, self.pooled, self.outputs = features, proposals, pooled, outputs
 
-    def views(self, image: np.ndarray, photo: object = "the photo") -> list[_View]:
-        """The view that proposals come from, then those in which regions are scored, scale by scale."""
-        height, width = image.shape[:2]
+    def views(self, images: np.ndarray, photos: Sequence[object]) -> list[list[_View]]:
+        """Of each photo the view that proposals come from, then those in which regions are scored, scale by scale."""
+        height, width = images.shape[1:3]
         first, scored = (self.size.shorter, False), [(scale, flip) for flip in self.mirrors for scale in self.scales]
-        views = {}
+        views: list[dict[tuple[int, bool], _View]] = [{} for _ in photos]
         for scale, mirrored in dict.fromkeys([first, *scored]):
             longer = round(self.size.longer * scale / self.size.shorter)
-            features, extents = self.features(image[:, ::-1] if mirrored else image, scale, longer)
+            maps, extents = self.features(images[:, :, ::-1] if mirrored else images, scale, longer)
             factor = np.tile(extents.numpy()[0] / [width, height], 2)
-            views[scale, mirrored] = _View(features, extents, factor, mirrored, width, photo)
-        return [views[key] for key in (first, *scored)]
+            for place, photo in enumerate(photos):
+                features = [level[place : place + 1] for level in maps]
+                views[place][scale, mirrored] = _View(features, extents, factor, mirrored, width, photo)
+        return [[part[key] for key in (first, *scored)] for part in views]
 
     def proposals(self, views: list[_View]) -> np.ndarray:
         """At most 300 regions ``[n, 4]`` in pixels of the photo, best first."""

@@ -14,6 +14,7 @@ from keras_resnet.detection import (
     Proposals,
     RegionHead,
     detection_batches,
+    difference,
     iou,
     open_coco,
     pyramid_scales,
@@ -47,6 +48,10 @@ def make_model(classifier, context=False):
     for layer in (model.rpn.get_layer("rpn_scores"), *model.box_predictor.layers[1:]):  # so that scores differ
         layer.kernel.assign(rng.normal(0, 0.15, layer.kernel.shape))
     return model
+
+
+def views_of(member, image):
+    return member.views(image[None], ["the photo"])[0]
 
 
 def suppress_by_hand(boxes, classes, scores, overlap=0.3):
@@ -84,6 +89,19 @@ def test_the_plain_detector_is_the_model_and_suppression(model, image):
     assert len(kept) > 3
 
 
+@pytest.mark.parametrize("options", [Options(), Options(refine=True, scales=(48, 80), flip=True), Options(tiles=60)])
+def test_photos_of_one_size_together_give_what_each_gives_alone(options, model, photos):
+    detector = Detector([model], options)
+    images = np.stack([image for _, image in read_photos(photos.first(3))])
+    together = detector.detect_together(images, ["a", "b", "c"])
+    assert len({len(detections.boxes) for detections in together}) > 1
+    for image, detections in zip(images, together, strict=True):
+        alone = detector(image)
+        boxes, scores = difference(*(one.select(one.scores >= 0.02) for one in (alone, detections)))
+        assert boxes < 0.1
+        assert scores < 1e-4
+
+
 def test_an_ensemble_of_one_model_with_itself_is_that_model(model, image):
     alone, twice = Detector([model])(image), Detector([model, model])(image)
     np.testing.assert_allclose(twice.scores, alone.scores, rtol=1e-4)
@@ -98,9 +116,9 @@ def test_an_ensemble_joins_proposals_and_averages_scores(classifier, model, imag
     np.testing.assert_allclose(ensemble.detect_with_proposals(image)[1], np.concatenate(proposals))
     regions = proposals[0][:5]
     limits = np.array([96, 96, 96, 96])
-    means = ensemble._score([member.views(image) for member in ensemble.members], regions, limits)[0]
+    means = ensemble._score([views_of(member, image) for member in ensemble.members], regions, limits)[0]
     alone = Detector([model]), Detector([other])
-    singles = [single._score([single.members[0].views(image)], regions, limits)[0] for single in alone]
+    singles = [single._score([views_of(single.members[0], image)], regions, limits)[0] for single in alone]
     np.testing.assert_allclose(means, np.mean(singles, axis=0), rtol=1e-4)
 
 
@@ -108,11 +126,11 @@ def test_flip_averages_a_region_with_its_mirror_image_in_the_mirrored_photo(mode
     plain, flipping = Detector([model]).members[0], Detector([model], Options(flip=True)).members[0]
     regions = np.array([[5.0, 10, 40, 50], [60, 20, 90, 95]])
     mirrored = np.array([[56.0, 10, 91, 50], [6, 20, 36, 95]])
-    plain_scores, mirrored_scores = flipping.score(flipping.views(image), regions)
-    (expected,) = plain.score(plain.views(np.ascontiguousarray(image[:, ::-1])), mirrored)
+    plain_scores, mirrored_scores = flipping.score(views_of(flipping, image), regions)
+    (expected,) = plain.score(views_of(plain, np.ascontiguousarray(image[:, ::-1])), mirrored)
     np.testing.assert_allclose(mirrored_scores[0], expected[0], rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(mirrored_scores[1], expected[1] * [-1, 1, 1, 1], rtol=1e-2, atol=1e-4)
-    (same,) = plain.score(plain.views(image), regions)
+    (same,) = plain.score(views_of(plain, image), regions)
     np.testing.assert_allclose(plain_scores[0], same[0], rtol=1e-5)
 
 
@@ -122,7 +140,7 @@ def test_refinement_pools_again_joins_suppresses_and_votes(model, image):
     best = probabilities[:, 1:].argmax(axis=1)
     again = boxes[np.arange(len(boxes)), best]
     again = again[(again[:, 2:] - again[:, :2]).prod(axis=1) > 0]
-    more = detector._score([detector.members[0].views(image)], again, np.array([96, 96, 96, 96]))
+    more = detector._score([views_of(detector.members[0], image)], again, np.array([96, 96, 96, 96]))
     union = [np.concatenate(pair) for pair in zip((probabilities, boxes), more, strict=True)]
     boxes, classes, scores = class_boxes(*union)
     kept = suppress_by_hand(boxes, classes, scores)
@@ -136,7 +154,7 @@ def test_refinement_pools_again_joins_suppresses_and_votes(model, image):
 def test_multi_scale_merges_two_adjacent_scales_by_maxout(model, image):
     regions = np.array([[5.0, 10, 40, 50], [0, 0, 96, 96], [30, 30, 38, 39]])
     pyramid = Detector([model], Options(scales=(48, 80, 144))).members[0]
-    views = pyramid.views(image)[1:]
+    views = views_of(pyramid, image)[1:]
     lower = adjacent_scales(regions, [view.factor for view in views], 224 / 600 * 80)
     merged = pyramid._pyramid_features(views, regions).numpy()
     for number, low in enumerate(lower):
