@@ -103,7 +103,7 @@ def main(settings: Settings) -> None:
         raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
     settings = training.resolve(settings, PRESET | {"image_size": evaluation.input_size(trained)}, "finetune")
     trained.spec.check_shape((settings.image_size, settings.image_size, 3))
-    training.run(settings, functools.partial(prepare, data_set=data_set, trained=trained))
+    training.run(settings, functools.partial(prepare, data_set=data_set, trained=trained), patience=settings.patience)
 
 
 if __name__ == "__main__":

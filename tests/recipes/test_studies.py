@@ -9,7 +9,8 @@ from keras_resnet.training.cifar import CifarSettings
 FILES = sorted((ROOT / "recipes" / "studies").glob("*.py"))
 
 
-STUDIES = {path.stem: load_program(path).STUDY for path in FILES}
+PROGRAMS = {path.stem: load_program(path) for path in FILES}
+STUDIES = {name: program.STUDY for name, program in PROGRAMS.items() if hasattr(program, "STUDY")}
 
 
 @pytest.mark.parametrize("name", STUDIES)
