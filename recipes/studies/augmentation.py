@@ -27,7 +27,7 @@ ARMS: dict[str, dict] = {
 class Settings(studies.RecipeStudySettings):
     """On what data, how long and how often."""
 
-    epochs: Annotated[float, Between(1e-6, 1_000_000)] = 15
+    epochs: Annotated[float, Between(1e-6, 1_000_000)] = 6
     """Length of each run."""
 
 
@@ -37,11 +37,8 @@ def main(settings: Settings) -> None:
     def error(name: str) -> Callable[[int], dict[str, float]]:
         def measure(seed: int) -> dict[str, float]:
             more = NETWORK | ARMS[name] | {"recipe": "modern", "data": settings.data, "epochs": settings.epochs}
-            return {
-                "error": studies.train("imagenet", settings.workdir / f"{name}-seed{seed}", seed=seed, **more)[
-                    "val_error"
-                ]
-            }
+            result = studies.train("imagenet", settings.workdir / f"{name}-seed{seed}", seed=seed, **more)
+            return {"error": result["val_error"]}
 
         return measure
 

@@ -22,7 +22,7 @@ from keras_resnet.specs import split_name
 
 QUESTION = "How should a network be fine-tuned on few photos?"
 HALF_WIDTH = {"model": "ResNet18", "change": ("width=0.5",), "image_size": 64}
-PRETRAINING = {"epochs": 40, "schedule": "cosine"}
+PRETRAINING = {"epochs": 20, "schedule": "cosine"}
 CENTER = {"base_lr": 0.01, "layer_decay": 0.7, "schedule": "steps", "steps": 200}
 ARMS = {  # what differs from CENTER
     "center": {},
