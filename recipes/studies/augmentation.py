@@ -43,7 +43,7 @@ def main(settings: Settings) -> None:
         return measure
 
     pairs = [(name, BASE) for name in ARMS if name != BASE]
-    about = {"question": QUESTION, "network": NETWORK, "epochs": settings.epochs, "arms": ARMS}
+    about = {"question": QUESTION, "network": NETWORK, "epochs": settings.epochs, "changes": ARMS}
     studies.compare_arms("augmentation", settings, {name: error(name) for name in ARMS}, pairs, **about)
 
 
