@@ -90,10 +90,12 @@ def pretrained(opened: "data.Data", classes: tuple[int, ...], workdir: Path) -> 
 
 def probe_error(model: str, photos: str) -> float:
     """The error of a linear probe on the features of ``model``."""
+    from keras_resnet.evaluation.embeddings import joined
+
     network, opened = keras_resnet.load_model(model), data.open_data(photos)
     parts = {"train": opened.train, "val": opened.validation}
     rows = [evaluation.embed_split(network, split, part) for part, split in parts.items()]
-    features = evaluation.joined(rows, opened.classes, model)
+    features = joined(rows, opened.classes, model)
     return evaluation.linear_probe_error(*(features.of_part(part) for part in parts)).percent
 
 
