@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_resnet import data, studies, training
-from keras_resnet.bounds import BY_PRESET, ByPreset, Pixels
+from keras_resnet.bounds import BY_PRESET, ByPreset, Pixels, Steps
 from keras_resnet.errors import InputError
 
 QUESTION = "What do weights in the loss, or drawing each class equally often, do for the rarest class?"
@@ -27,6 +27,8 @@ class Settings(studies.RecipeStudySettings):
     """The trained network, NAME:WEIGHTS."""
     image_size: ByPreset[Pixels] = BY_PRESET
     """Side of the square images the network sees, in pixels; default: that of the trained network."""
+    steps: Steps | None = None
+    """Length of each run; default: the recipe's."""
 
     def check(self) -> None:
         if self.model is None:
@@ -47,6 +49,7 @@ def main(settings: Settings) -> None:
     counts = np.bincount(opened.train.files["directory"], minlength=len(opened.classes))
     rare = opened.classes[int(counts.argmin())]
     common = {"data": settings.data, "model": settings.model, "image_size": settings.image_size}
+    common["steps"] = settings.steps
 
     def measured(balance: str) -> Callable[[int], dict[str, float]]:
         def measure(seed: int) -> dict[str, float]:
@@ -56,7 +59,7 @@ def main(settings: Settings) -> None:
         return measure
 
     pairs = [(name, BASE) for name in ARMS if name != BASE]
-    about = {"question": QUESTION, "model": settings.model, "image_size": settings.image_size}
+    about = {"question": QUESTION, "model": settings.model, "image_size": settings.image_size, "steps": settings.steps}
     about |= {"photos": dict(zip(opened.classes, counts.tolist(), strict=True)), "rare": rare}
     about["val_photos"] = len(opened.validation)
     studies.compare_arms("balance", settings, {name: measured(name) for name in ARMS}, pairs, **about)

@@ -38,7 +38,7 @@ ARMS = {  # what differs from CENTER
     "cosine": {"schedule": "cosine"},
 }
 NOTHING, PROBE = "from nothing", "linear probe"
-FROM_NOTHING = {"steps": 400}
+FROM_NOTHING = {"steps": 200}
 MOST = 200  # validation photos a class
 
 
