@@ -27,7 +27,7 @@ ARMS: dict[str, dict] = {
 class Settings(studies.RecipeStudySettings):
     """On what data, how long and how often."""
 
-    epochs: Annotated[float, Between(1e-6, 1_000_000)] = 4
+    epochs: Annotated[float, Between(1e-6, 1_000_000)] = 3
     """Length of each run."""
 
 

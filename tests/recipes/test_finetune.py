@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from programs import run
+from programs import load_program, run
 
 import keras_resnet
 from keras_resnet.training.files.metrics_file import read_metrics
@@ -56,6 +56,18 @@ def test_fine_tuning_learns(photo_folder, tmp_path):
     assert (result["val_error"], result["steps"]) == (0, 18)
     epoch = result["best_step"] // 3
     assert f"\nthe network is that of epoch {epoch} (step {3 * epoch}), with the lowest" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("photos", "batch", "length"),
+    [(100, None, "steps"), (426, None, "steps"), (427, None, "epochs"), (427, 64, "steps"), (20, 1, "epochs")],
+)
+def test_few_photos_get_more_epochs(photos, batch, length):
+    """15 epochs of 427 photos are 200 steps of 32."""
+    program = load_program("recipes/finetune.py")
+    chosen = program.preset(program.Settings(model="a.keras", batch_size=batch), photos)
+    assert {"steps": 200, "epochs": 15}[length] == chosen[length]
+    assert len(chosen.keys() & {"steps", "epochs"}) == 1
 
 
 def test_untrained_networks_are_refused_before_a_folder_is_created(photo_folder, tmp_path):

@@ -24,6 +24,13 @@ def test_arms_can_be_trained_and_pairs_are_arms(name):
         CifarSettings(model=arm.model, change=arm.change or None, **arm.settings).check()
 
 
+def test_the_center_of_the_study_of_fine_tuning_is_the_recipe_s_default():
+    recipe, center = load_program("recipes/finetune.py"), PROGRAMS["finetuning"].CENTER
+    settings = recipe.Settings(model="a.keras")
+    chosen = recipe.preset(settings, PROGRAMS["finetuning"].Settings().photos) | {"layer_decay": settings.layer_decay}
+    assert {name: chosen[name] for name in center} == center
+
+
 def cost(study, name):
     return next(arm for arm in STUDIES[study].arms if arm.name == name).cost()
 
