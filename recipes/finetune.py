@@ -4,11 +4,12 @@
     python recipes/finetune.py --model best.keras --data DIR --freeze conv4 --freeze-bn
     python recipes/finetune.py --model best.keras --data DIR --unfreeze-every 2
 
-puts a new classifier on the network's weights and trains all of it in batches of 32, for 15 epochs at rate 0.01,
-divided by 10 after 30/90, 60/90 and 80/90 of the run. The classifier learns at the full rate, and each stage below it
-at --layer-decay times the rate of the stage above. --freeze keeps stages unchanged, --freeze-bn all normalization
-layers (as in Sec. 4.3); --unfreeze-every N trains the classifier alone first, and one more stage every N epochs
-(normalization statistics still change unless --freeze-bn is given). Inputs are preprocessed as the weights expect.
+puts a new classifier on the network's weights and trains all of it in batches of 32, for 15 epochs and at least 200
+steps, at rate 0.01, divided by 10 after 30/90, 60/90 and 80/90 of the run. The classifier learns at the full rate, and
+each stage below it at --layer-decay times the rate of the stage above. --freeze keeps stages unchanged, --freeze-bn all
+normalization layers (as in Sec. 4.3); --unfreeze-every N trains the classifier alone first, and one more stage every N
+epochs (normalization statistics still change unless --freeze-bn is given). Inputs are preprocessed as the weights
+expect.
 """
 
 import functools
@@ -25,7 +26,9 @@ from keras_resnet.training.stepping import schedules
 from keras_resnet.weights.file_bounds import check_file, expanded
 
 UNTRAINED = "{} is not a trained network of keras_resnet: convert it with convert_weights.py."
-PRESET = {"batch_size": 32, "base_lr": 0.01, "schedule": "steps", "epochs": 15}
+PRESET = {"batch_size": 32, "base_lr": 0.01, "schedule": "steps"}
+LONG, SHORT = {"epochs": 15}, {"steps": 200}  # 200 steps are more than 15 epochs of few photos (docs/own_photos.md)
+HELP_PRESETS = {"few photos": PRESET | SHORT, "other data": PRESET | LONG}
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,12 @@ class Settings(training.PhotoSettings):
             raise InputError(UNTRAINED.format(self.model))
         if file != "imagenet":
             check_file(expanded(file), "model file", "give NAME:WEIGHTS, or a .keras or weight file")
+
+
+def preset(settings: Settings, photos: int) -> dict:
+    """The values of settings left unset, for this many training photos."""
+    batch = settings.batch_size or PRESET["batch_size"]
+    return PRESET | (LONG if LONG["epochs"] * photos / batch >= SHORT["steps"] else SHORT)
 
 
 def stage_rates(settings: Settings, stages: tuple[str, ...], epoch_steps: int) -> dict[str, tuple[float, int]]:
@@ -101,10 +110,11 @@ def main(settings: Settings) -> None:
         raise InputError(UNTRAINED.format(settings.model))
     if settings.freeze == training.stages_of(trained)[-1] and settings.unfreeze_every is not None:
         raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
-    settings = training.resolve(settings, PRESET | {"image_size": evaluation.input_size(trained)}, "finetune")
+    chosen = preset(settings, len(data_set.train)) | {"image_size": evaluation.input_size(trained)}
+    settings = training.resolve(settings, chosen, "finetune")
     trained.spec.check_shape((settings.image_size, settings.image_size, 3))
-    training.run(settings, functools.partial(prepare, data_set=data_set, trained=trained))
+    training.run(settings, functools.partial(prepare, data_set=data_set, trained=trained), patience=settings.patience)
 
 
 if __name__ == "__main__":
-    training.command_line(main, Settings(), __doc__, {"all data": PRESET})
+    training.command_line(main, Settings(), __doc__, HELP_PRESETS)

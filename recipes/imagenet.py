@@ -14,9 +14,10 @@ CutMix, and averaged weights, for 300 epochs. Top-1 errors in the paper (Table 3
 
 import functools
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 from keras_resnet import data, training
+from keras_resnet.bounds import Length
 from keras_resnet.training.stepping import schedules
 from keras_resnet.weights import Preprocessing
 
@@ -39,8 +40,12 @@ class Settings(training.PhotoSettings):
 
     recipe: Literal["paper", "modern"] = "paper"
     """The paper's training, or a modern one: cosine, warm-up, label smoothing, mixup and CutMix, averaged weights."""
+    augment: Annotated[tuple[Literal["trivial", "erasing"], ...], Length(0, 2)] = ()
+    """Besides crops, flips and colours: trivial (TrivialAugment), erasing."""
+    loss: Literal["softmax", "binary"] = "softmax"
+    """Cross-entropy over all classes, or a binary one for each."""
     own_colours: bool = False
-    """Use the training set's own principal components for colour augmentation instead of AlexNet's."""
+    """Shift colours as they vary in the training set, not in ImageNet."""
 
 
 def preset(settings: Settings, data_set: "data.Data") -> dict:
@@ -60,7 +65,7 @@ def prepare(settings: Settings, data_set: "data.Data") -> "training.Classificati
     """The task of training on ``data_set``, with the mean image of its training images subtracted."""
     data_set = training.with_first_photos(data_set, settings.workdir)
     size, batch, modern = settings.image_size, settings.batch_size, settings.recipe == "modern"
-    view = data.ImageNetView(Preprocessing(data.mean_image(data_set.train, size)), size)
+    view = data.ImageNetView(Preprocessing(data.mean_image(data_set.train, size)), size, more=settings.augment)
     if settings.own_colours:
         view = replace(view, colours=data.principal_colours(data_set.train, size))
     finish = data.mix(len(data_set.classes)) if modern else None
@@ -83,6 +88,7 @@ def prepare(settings: Settings, data_set: "data.Data") -> "training.Classificati
         warm_up_epochs=MODERN_WARM_UP if modern else 0,
         averaged=modern,
         class_weights=training.loss_weights(settings, data_set),
+        binary=settings.loss == "binary",
     )
 
 
@@ -91,7 +97,7 @@ def main(settings: Settings) -> None:
         print("training on the built-in demo set; --data DIR trains on your own photos", flush=True)
     data_set = training.open_photos(settings)
     settings = training.resolve(settings, preset(settings, data_set), "imagenet")
-    training.run(settings, functools.partial(prepare, data_set=data_set))
+    training.run(settings, functools.partial(prepare, data_set=data_set), patience=settings.patience)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -17,11 +18,13 @@ from PIL import Image
 
 from keras_resnet.data import viewing
 from keras_resnet.data.reading import read_regular
+from keras_resnet.data.strong_augment import erase, trivial_augment
 from keras_resnet.data.viewing import JPEG, PNG
 from keras_resnet.errors import InputError
 from keras_resnet.typing import Tensor
 from keras_resnet.weights.preprocessing import CENTER_CROP, Preprocessing
 
+Augmentation: TypeAlias = Literal["trivial", "erasing"]
 SCALES = (8 / 7, 15 / 7)  # ratio of shorter side to crop size: 256 to 480 pixels at 224
 SIDE_OVER_PADDING = 8  # CIFAR's images of 32 pixels are padded by 4 on each side
 PCA_DEVIATION = 0.1
@@ -305,16 +308,21 @@ class ImageNetView:
         preprocessing: what the network expects of its inputs, and which share of an image its test view shows.
         size: side of the view in pixels.
         colours: the principal components of the colour augmentation.
+        more: further augmentation in training, "trivial" and "erasing" of ``strong_augment``.
     """
 
     preprocessing: Preprocessing
     size: int = 224
     colours: Colours = ALEXNET_COLOURS
+    more: tuple[Augmentation, ...] = ()
 
     def training(self, encoded: Tensor, seed: Tensor) -> Tensor:
-        """The whole training augmentation of one image: scale, crop, flip, mean, PCA colour."""
+        """The whole training augmentation of one image: scale, crop, flip, mean, PCA colour, and ``more``."""
         image = scale_crop_flip(encoded, fold(seed, 0), self.size)
-        return self.preprocessing(image, colour_shift(fold(seed, 1), self.colours))
+        if "trivial" in self.more:
+            image = trivial_augment(image, fold(seed, 2))
+        image = self.preprocessing(image, colour_shift(fold(seed, 1), self.colours))
+        return erase(image, fold(seed, 3)) if "erasing" in self.more else image
 
     def test(self, encoded: Tensor) -> Tensor:
         """The center view, preprocessed."""

@@ -99,7 +99,7 @@ def align_by_gathers(features: Tensor, boxes: Tensor, stride: int, size: int) ->
         pairs = (low, 1 - place + low), (tf.minimum(low + 1, end - 1), place - low)
         return [(tf.cast(cell, tf.int32), weight * valid) for cell, weight in pairs]
 
-    pooled = 0.0
+    pooled: Tensor = 0.0
     for y, x in itertools.product(OFFSETS, repeat=2):
         rows = neighbors(corners[:, 1], corners[:, 3], shape[1], y)
         columns = neighbors(corners[:, 0], corners[:, 2], shape[2], x)

@@ -1,4 +1,4 @@
-"""The settings of a study, and its command line."""
+"""The settings of studies, and the command line of those of networks."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,6 +73,30 @@ class StudySettings:
     def steps(self) -> int:
         """Steps of each run."""
         return max(1, round(self.scale * STEPS))
+
+
+@dataclass(frozen=True)
+class RecipeStudySettings:
+    """What every study of a recipe can be asked."""
+
+    data: str = "demo"
+    """demo, or a folder with train/<class>/* and val/<class>/*."""
+    workdir: ByPreset[Folder] = BY_PRESET
+    """Folder for runs and result.json, where the same command continues. Default: runs/studies/<study>."""
+    seeds: Annotated[tuple[Annotated[int, Between(0, 2**31 - 1)], ...], Length(1, 1_000)] = (0, 1, 2)
+    """Seeds of the runs of each arm."""
+    arms: Annotated[tuple[str, ...], Length(1, 1_000)] | None = None
+    """Train only these arms; default: all."""
+
+    def __post_init__(self):
+        check_fields(self)
+
+    def check(self) -> None:
+        """Nothing conflicts."""
+
+    def named(self, study: str) -> "RecipeStudySettings":
+        """These settings with the study's folder, if none is given."""
+        return self if self.workdir else replace(self, workdir=Path("runs/studies") / study)
 
 
 def command_line(study: Study, description: str) -> None:

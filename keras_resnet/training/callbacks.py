@@ -124,6 +124,7 @@ class Validation(keras.callbacks.Callback):
         self.state, self.calendar, self.workdir = context.state, context.calendar, context.workdir
         self.task, self.curves, self.signals = context.task, curves, signals
         self.follows_plateaus = context.settings.schedule == "plateau"
+        self.patience = context.patience
         self.evaluate = self.task.validator(context.strategy) if self.task.validation is not None else None
 
     def catch_up(self) -> None:
@@ -155,10 +156,13 @@ class Validation(keras.callbacks.Callback):
             self.state.validated = self.state.step
             error = self.task.objective(values)
             if error < self.state.best_error:
-                self.state.best_error = float(error)
+                self.state.best_error, self.state.best_step = float(error), self.state.step
                 self.workdir.save_model(BEST, self.model.saved())
         if self.follows_plateaus:
             update_plateau(self.state, error)
+        waited = self.calendar.epochs_since(self.state.best_step, self.state.step)
+        if self.patience is not None and waited >= self.patience:
+            self.state.finished = True
         self.curves.validation_point(self.model, values)
         self.model.stop_training = self.state.finished
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from PIL import Image
 
 from keras_resnet import plots
 from keras_resnet.data import Shard
-from keras_resnet.evaluation import evaluate, recalibrate_batch_norm
+from keras_resnet.evaluation import classifier_of, evaluate, recalibrate_batch_norm
 from keras_resnet.evaluation.class_report import report_of
 from keras_resnet.evaluation.class_words import in_words
 from keras_resnet.models import build
@@ -28,7 +29,12 @@ from keras_resnet.training.settings import Settings
 from keras_resnet.training.state import State
 from keras_resnet.training.stepping.optimizer import SGD, Rates
 from keras_resnet.training.stepping.schedules import WARM_UP_DEPTH
-from keras_resnet.training.stepping.training_model import TrainingModel, synchronize_batch_norm
+from keras_resnet.training.stepping.training_model import (
+    TrainingModel,
+    binary_cross_entropy,
+    cross_entropy,
+    synchronize_batch_norm,
+)
 from keras_resnet.training.strategy import distribute
 from keras_resnet.training.task import Metrics, Part, Validate, never
 from keras_resnet.training.workers import is_chief, together
@@ -59,6 +65,7 @@ class Classification:
         rates: learning rates of the stages, as :class:`SGD` takes them.
         warm_up: start at a tenth of the rate (Sec. 4.2); None: only CIFAR networks with shortcuts from depth 110 on.
         class_weights: factors of the training losses of each class, float32 ``[classes]``; None for 1.
+        binary: train with a binary cross-entropy for each class instead of one over all.
     """
 
     metric_names: ClassVar[tuple[str, ...]] = ("loss", "error", "top5_error")
@@ -79,6 +86,7 @@ class Classification:
     rates: Rates | None = None
     warm_up: bool | None = None
     class_weights: np.ndarray | None = None
+    binary: bool = False
 
     @property
     def reporter(self) -> ClassificationReporter:
@@ -95,7 +103,11 @@ class Classification:
         network.class_names = tuple(self.classes)
         if self.settings.sync_bn and strategy.num_replicas_in_sync > 1:
             synchronize_batch_norm(network)
-        model, settings = TrainingModel(network, self.class_weights), self.settings
+        if self.binary:  # every class begins at the probability that it has under a softmax of equal logits
+            bias = classifier_of(network).bias
+            bias.assign(np.full(bias.shape, -math.log(max(1, len(self.classes) - 1)), np.float32))
+        loss = binary_cross_entropy if self.binary else cross_entropy
+        model, settings = TrainingModel(network, self.class_weights, loss), self.settings
         optimizer = SGD(settings.base_lr, l2=settings.weight_decay, rates=self.rates, **averaging)
         model.compile(optimizer, settings.accumulate, timed=not settings.deterministic)
         return model

@@ -28,6 +28,7 @@ class RunContext:
         state: where the run is; the callbacks update it.
         strategy: the devices that train.
         tracking: gets the rows of the curves; only the chief's has a tracker.
+        patience: epochs without a lower validation error that end the run; None for no such end.
     """
 
     settings: RunSettings
@@ -37,3 +38,4 @@ class RunContext:
     state: State
     strategy: tf.distribute.Strategy
     tracking: Tracking = UNTRACKED
+    patience: int | None = None

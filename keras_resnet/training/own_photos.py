@@ -1,11 +1,12 @@
 """Settings of recipes that train on people's own photos, and how these are opened and shown before a run begins."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from keras_resnet import data
+from keras_resnet.bounds import Between
 from keras_resnet.data.balancing import class_weights, drawn_evenly
 from keras_resnet.data.dividing import Division, DivisionFlags
 from keras_resnet.errors import InputError
@@ -20,8 +21,9 @@ class PhotoSettings(DivisionFlags, Settings):
     """What to classify, and how photos without a split are divided."""
 
     balance: Literal["none", "weights", "sampling"] = "none"
-    """Make rare classes count as much as common ones: by weights in the loss, the inverse of how many photos a class
-    has, or by drawing photos of each class equally often."""
+    """Make rare classes count as much as common ones: by weights in the loss, or by drawing each equally often."""
+    patience: Annotated[int, Between(1, 1_000_000)] | None = None
+    """End after so many epochs without a lower validation error, and with the network of the lowest."""
     strict: Rare[bool] = False
     """Stop at photos that do not decode instead of leaving them out."""
 

@@ -18,7 +18,7 @@ from keras_resnet.training.display.console import Console, speed
 from keras_resnet.training.display.error_curves import Curves
 from keras_resnet.training.display.tracking import UNTRACKED, open_tracking
 from keras_resnet.training.files.run_result import provenance
-from keras_resnet.training.files.workdir import CURVES, LAST, RESULT, Workdir
+from keras_resnet.training.files.workdir import BEST, CURVES, LAST, RESULT, Workdir
 from keras_resnet.training.final_weights import finalize
 from keras_resnet.training.settings import RunSettings, as_json, describe
 from keras_resnet.training.signals import StopSignals
@@ -36,7 +36,10 @@ MAX_WARM_UP = 0.1  # of a run
 
 
 def run(
-    settings: Chosen, prepare: Callable[[Chosen], Task[Model]], growing: tuple[str, ...] = LENGTHS
+    settings: Chosen,
+    prepare: Callable[[Chosen], Task[Model]],
+    growing: tuple[str, ...] = LENGTHS,
+    patience: int | None = None,
 ) -> dict[str, Any]:
     """Train, or continue, the run in ``settings.workdir``; write ``result.json`` and return its content.
 
@@ -44,6 +47,8 @@ def run(
         settings: resolved settings, see :func:`resolve`.
         prepare: opens the data and returns the task for the settings.
         growing: settings that may be larger than those of the run in the folder, to lengthen it.
+        patience: end after so many epochs without a lower validation error, and with the network of the lowest; None
+            trains to the end and keeps the last network.
 
     Raises:
         InputError: the settings, data or workdir cannot be used.
@@ -77,7 +82,11 @@ def run(
         state, metric_values = restored or (State(warm_up_end=None if task.needs_warm_up(model) else 0), {})
         tracking = everywhere(lambda: open_tracking(settings.track, workdir, plain) if chief else UNTRACKED)
         ending.callback(tracking.close)
-        context = RunContext(settings, task, workdir, calendar, state, strategy, tracking)
+        if patience is not None and task.validation is None:
+            raise InputError(
+                f"--patience {patience} needs validation data, and {task.train.name} comes without: leave it out."
+            )
+        context = RunContext(settings, task, workdir, calendar, state, strategy, tracking, patience)
         curves = _train(model, context, metric_values)
         result = _result(model, context, curves.rows) | origin
         workdir.save_model(LAST, model.saved())
@@ -146,8 +155,28 @@ def _train(model: Step, context: RunContext, metric_values: dict[str, np.ndarray
                 diverged_at = max(diverged_at, divergence.detected_at)
                 saves.metric_values = _go_back(model, context, divergence, rollbacks)
                 workdir.together(curves.go_back)
-    finalize(model, lambda: context.task.recalibrate(model, state))
+    if context.patience is None:
+        finalize(model, lambda: context.task.recalibrate(model, state))
+    else:
+        workdir.together(lambda: _return_to_best(model, context))
     return curves
+
+
+def _return_to_best(model: Step, context: RunContext) -> None:
+    """Give ``model`` the weights of the validation with the lowest error, and say which that was."""
+    state, calendar, path = context.state, context.calendar, context.workdir.path / BEST
+    try:
+        best = keras.models.load_model(path)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}, with which --patience ends, cannot be read ({error!s:.200}): start again in another --workdir."
+        ) from error
+    model.saved().set_weights(best.get_weights())
+    if context.workdir.chief:
+        epoch, last = (calendar.epochs_since(0, step) for step in (state.best_step, state.step))
+        early = state.step < calendar.total_steps
+        why = f"stopped after {last - epoch} epochs without a lower validation error: " if early else ""
+        print(f"{why}the network is that of epoch {epoch} (step {state.best_step}), with the lowest", flush=True)
 
 
 def _rates(context: RunContext, total_steps: int) -> Callable[[int, int], float]:
@@ -218,7 +247,7 @@ def _result(model: Step, context: RunContext, rows: list[dict]) -> dict[str, Any
     result |= task.evaluate(model, state)
     rates = [row["images_per_second"] for row in rows if row["split"] == "train"]
     result["images_per_second"] = float(np.median(rates)) if rates else None
-    result["seconds"] = state.seconds
+    result["seconds"], result["best_step"] = state.seconds, state.best_step if task.validation else None
     result["skipped_batches"] = state.skipped
     result["devices"] = context.strategy.num_replicas_in_sync
     result["train_examples"], result["train_split"] = len(task.train), task.train.name

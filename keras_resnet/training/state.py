@@ -17,10 +17,11 @@ class State:
         validated: the step of the last validation.
         warm_up_end: the step at which the warm-up of Sec. 4.2 ended, None before; 0 in a run without one.
         best_error: the best validation error so far, in percent.
+        best_step: the step after which it was reached first.
         plateau_error: the last validation error that the plateau schedule counted as progress.
         plateau_epochs: validations since then.
         drops: how often the plateau schedule has divided the rate by ten.
-        finished: the plateau schedule has ended the run.
+        finished: the plateau schedule or early stopping has ended the run.
         seconds: time spent so far, in all processes of the run.
     """
 
@@ -29,6 +30,7 @@ class State:
     validated: int = 0
     warm_up_end: int | None = 0
     best_error: float = float("inf")
+    best_step: int = 0
     plateau_error: float = float("inf")
     plateau_epochs: int = 0
     drops: int = 0
@@ -65,6 +67,10 @@ class Calendar:
 
     def ends_epoch(self, step: int) -> bool:
         return step % self.epoch_steps == 0 or step == self.total_steps
+
+    def epochs_since(self, earlier: int, step: int) -> int:
+        """The epochs that ended after the step ``earlier``, up to ``step``."""
+        return -(-step // self.epoch_steps) - -(-earlier // self.epoch_steps)
 
     def ends_window(self, step: int) -> bool:
         return step % self.epoch_steps % WINDOW == 0 or self.ends_epoch(step)

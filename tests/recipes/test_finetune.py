@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from programs import run
+from programs import load_program, run
 
 import keras_resnet
 from keras_resnet.training.files.metrics_file import read_metrics
@@ -40,18 +40,34 @@ def test_frozen_parts_stay_and_the_run_continues(photo_folder, tmp_path):
 
 
 def test_fine_tuning_learns(photo_folder, tmp_path):
-    """On 12 photos of two classes that differ only in brightness, the loss falls from chance to almost zero."""
+    """On 12 photos of two classes that differ only in brightness, the loss falls from chance to almost zero. There are
+    fewer epochs than its patience has, so that the run trains for all of them and ends with the best."""
     model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=5)
     model.preprocessing = CAFFE
     model.save(tmp_path / "trained.keras")
     arguments = ["--model", tmp_path / "trained.keras", "--data", photo_folder, "--workdir", tmp_path / "run"]
-    done = finetune(*arguments, "--batch-size", 4, "--base-lr", 0.2, "--epochs", 6)
+    done = finetune(*arguments, "--batch-size", 4, "--base-lr", 0.2, "--epochs", 6, "--patience", 9)
     assert done.returncode == 0, done.stderr
     losses = [row["loss"] for row in read_metrics(tmp_path / "run" / "metrics.csv") if "loss" in row]
     print("loss of each epoch", losses)
     assert losses[0] > 0.3
     assert losses[-1] < 0.1
-    assert json.loads((tmp_path / "run" / "result.json").read_text())["val_error"] == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["val_error"], result["steps"]) == (0, 18)
+    epoch = result["best_step"] // 3
+    assert f"\nthe network is that of epoch {epoch} (step {3 * epoch}), with the lowest" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("photos", "batch", "length"),
+    [(100, None, "steps"), (426, None, "steps"), (427, None, "epochs"), (427, 64, "steps"), (20, 1, "epochs")],
+)
+def test_few_photos_get_more_epochs(photos, batch, length):
+    """15 epochs of 427 photos are 200 steps of 32."""
+    program = load_program("recipes/finetune.py")
+    chosen = program.preset(program.Settings(model="a.keras", batch_size=batch), photos)
+    assert {"steps": 200, "epochs": 15}[length] == chosen[length]
+    assert len(chosen.keys() & {"steps", "epochs"}) == 1
 
 
 def test_untrained_networks_are_refused_before_a_folder_is_created(photo_folder, tmp_path):

@@ -9,7 +9,8 @@ from keras_resnet.training.cifar import CifarSettings
 FILES = sorted((ROOT / "recipes" / "studies").glob("*.py"))
 
 
-STUDIES = {path.stem: load_program(path).STUDY for path in FILES}
+PROGRAMS = {path.stem: load_program(path) for path in FILES}
+STUDIES = {name: program.STUDY for name, program in PROGRAMS.items() if hasattr(program, "STUDY")}
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -21,6 +22,13 @@ def test_arms_can_be_trained_and_pairs_are_arms(name):
     assert {name for pair in study.pairs for name in pair} <= set(names)
     for arm in study.arms:
         CifarSettings(model=arm.model, change=arm.change or None, **arm.settings).check()
+
+
+def test_the_center_of_the_study_of_fine_tuning_is_the_recipe_s_default():
+    recipe, center = load_program("recipes/finetune.py"), PROGRAMS["finetuning"].CENTER
+    settings = recipe.Settings(model="a.keras")
+    chosen = recipe.preset(settings, PROGRAMS["finetuning"].Settings().photos) | {"layer_decay": settings.layer_decay}
+    assert {name: chosen[name] for name in center} == center
 
 
 def cost(study, name):

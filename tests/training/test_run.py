@@ -64,10 +64,10 @@ def task(settings, arrays, spoil=lambda number, images: images, **more):
     return training.Classification(**fields | more)
 
 
-def start(arrays, tmp_path, spoil=lambda number, images: images, more=None, **changes):
+def start(arrays, tmp_path, spoil=lambda number, images: images, more=None, patience=None, **changes):
     settings = training.resolve(SETTINGS, {}, "test")
     settings = type(settings)(**{**vars(settings), "workdir": tmp_path / "run", **changes})
-    return training.run(settings, lambda resolved: task(resolved, arrays, spoil, **(more or {})))
+    return training.run(settings, lambda resolved: task(resolved, arrays, spoil, **(more or {})), patience=patience)
 
 
 def test_the_result_is_the_last_validation_and_best_is_the_lowest_error(arrays, tmp_path):
@@ -141,6 +141,53 @@ def test_a_run_on_a_plateau_drops_its_rate_and_ends(arrays, tmp_path, monkeypatc
     assert result["steps"] == 10 * len(validations)
     rates = [row["learning_rate"] for row in rows if row["split"] == "train"]
     assert rates[-1] == pytest.approx(rates[0] / 1000)
+
+
+def stopping_at(step):
+    """``Calendar.saves`` for a process that is stopped at ``step``; checkpoints are saved after each fourth."""
+
+    def saves(self, now):
+        if now == step:
+            raise KeyboardInterrupt
+        return now % 4 == 0 or self.ends_epoch(now)
+
+    return saves
+
+
+def test_a_run_out_of_patience_ends_with_its_best_network(arrays, tmp_path, monkeypatch, capsys):
+    """Images that are all equal leave no progress after the first epoch of ten steps: it ends after the third, also if
+    it was stopped in the second, and the last network is the best."""
+    same = data.ArraySplit("train", np.zeros_like(arrays.images), arrays.labels)
+    impatient = {"patience": 2, "steps": None, "epochs": 100, "base_lr": 1e-6}
+    result = start(same, tmp_path, **impatient)
+    assert (result["steps"], result["best_step"]) == (30, 10)
+    assert result["val_error"] == result["best_val_error"]
+    said = "stopped after 2 epochs without a lower validation error: the network is that of epoch 1 (step 10), with the"
+    assert said in capsys.readouterr().out
+    networks = {name: keras.models.load_model(tmp_path / "run" / f"{name}.keras") for name in ("last", "best")}
+    for last, best in zip(*(network.get_weights() for network in networks.values()), strict=True):
+        np.testing.assert_array_equal(last, best)
+    trained, _ = CheckpointFolder(tmp_path / "run" / "checkpoints").newest()
+    bias = next(name for name in trained if name.endswith(" bias"))
+    assert np.abs(trained[bias] - networks["best"].weights[-1]).max() > 0  # training had gone on
+    with monkeypatch.context() as patched:
+        patched.setattr("keras_resnet.training.state.Calendar.saves", stopping_at(17))
+        with pytest.raises(KeyboardInterrupt):
+            start(same, tmp_path / "pieces", **impatient)
+    again = start(same, tmp_path / "pieces", **impatient)
+    assert "continuing at step 16" in capsys.readouterr().out
+    assert (again["steps"], again["best_step"], again["val_error"]) == (30, 10, result["val_error"])
+
+
+def test_patience_needs_validation_images_and_the_best_network(arrays, tmp_path):
+    with pytest.raises(InputError, match="--patience 3 needs validation data, and train comes without: leave it out"):
+        start(arrays, tmp_path / "none", patience=3, more={"validation": None})
+    start(arrays, tmp_path, patience=3, steps=10)
+    (tmp_path / "run" / "best.keras").unlink()
+    with pytest.raises(
+        InputError, match=r"best.keras, with which --patience ends, cannot be read .* another --workdir"
+    ):
+        start(arrays, tmp_path, patience=3, steps=10)
 
 
 def test_a_lengthened_run_equals_one_of_the_whole_length_at_an_unchanged_rate(arrays, tmp_path, capsys):
@@ -223,7 +270,8 @@ def photos(tmp_path, rng):
 
 
 def start_on(photos, workdir, lost=()):
-    """Train on ``photos``, and delete the ``lost`` ones once the run has begun."""
+    """Train on ``photos`` with all augmentation, and delete the ``lost`` ones once the run has begun."""
+    view = data.ImageNetView(PREPROCESSING, 32, more=("trivial", "erasing"))
 
     def prepare(settings):
         photo_set = training.with_first_photos(data.open_data(str(photos)), settings.workdir)
@@ -232,7 +280,7 @@ def start_on(photos, workdir, lost=()):
             (photos / path).unlink()
 
         def batches(split, **options):
-            return data.imagenet_batches(split, data.ImageNetView(PREPROCESSING, 32), 8, **options)
+            return data.imagenet_batches(split, view, 8, **options)
 
         return task(
             settings,
@@ -240,6 +288,7 @@ def start_on(photos, workdir, lost=()):
             **parts,
             train_batches=lambda first, shard: batches(parts["train"], seed=0, start_step=first, shard=shard),
             test_batches=lambda split, shard: batches(split, shard=shard),
+            binary=True,
         )
 
     return training.run(training.resolve(SETTINGS, {"workdir": workdir}, "test"), prepare)
@@ -249,13 +298,7 @@ def test_a_continued_run_is_bit_exact_even_if_photos_are_lost(photos, tmp_path, 
     lost = ("train/b/041.jpg", "val/a/000.jpg")
     result = start_on(photos[0], tmp_path / "whole", lost)
     with monkeypatch.context() as patched:
-
-        def stop_at(self, step):
-            if step == 10:
-                raise KeyboardInterrupt
-            return step % 4 == 0
-
-        patched.setattr("keras_resnet.training.state.Calendar.saves", stop_at)
+        patched.setattr("keras_resnet.training.state.Calendar.saves", stopping_at(10))
         with pytest.raises(KeyboardInterrupt):
             start_on(photos[1], tmp_path / "stopped", lost)
     capsys.readouterr()

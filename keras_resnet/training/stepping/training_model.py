@@ -1,5 +1,8 @@
 """Training a classifier: its losses, its error rates, and the examples it gets wrong."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -15,6 +18,8 @@ from keras_resnet.training.stepping.step import Step
 from keras_resnet.typing import Tensor
 
 TOP_K = 5
+Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""From labels and logits to the losses of the examples, ``[batch]``."""
 
 
 class Logits(keras.layers.Layer):
@@ -37,9 +42,10 @@ class TrainingModel(Step, keras.Model):
     Args:
         network: to train.
         class_weights: factors of the training losses of each class, float32 ``[classes]``; None for 1.
+        loss: of the examples, without those factors.
     """
 
-    def __init__(self, network: Network, class_weights: np.ndarray | None = None):
+    def __init__(self, network: Network, class_weights: np.ndarray | None = None, loss: Loss | None = None):
         classifier = classifier_of(network)
         super().__init__(network.input, Logits(classifier)(classifier.input), name=network.name)
         self.network = network
@@ -47,7 +53,7 @@ class TrainingModel(Step, keras.Model):
         self.train_metrics = [keras.metrics.Mean(name="loss"), ErrorRate()]
         self.train_metrics += [TopKErrorRate(TOP_K)] if self.values_size > 2 * TOP_K else []
         self.mistakes = WorstMistakes(network.input_shape[1:])
-        self.class_weights = class_weights
+        self.class_weights, self.losses_of = class_weights, loss or cross_entropy
         self.final: dict = {}  # FinalAnswers by part, at the end of a run
 
     def saved(self) -> Network:
@@ -57,7 +63,7 @@ class TrainingModel(Step, keras.Model):
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Losses ``[batch]`` and logits ``[batch, classes]`` in training mode."""
         logits = self(images, training=True)
-        losses = cross_entropy(labels, logits)
+        losses = self.losses_of(labels, logits)
         if self.class_weights is not None:
             losses *= weights_of(labels, self.class_weights)
         return losses, logits
@@ -69,7 +75,7 @@ class TrainingModel(Step, keras.Model):
     def test_step(self, data: tuple[Tensor, ...]) -> None:
         images, labels, *weights = data
         logits = self(images, training=False)
-        losses = cross_entropy(labels, logits)
+        losses = self.losses_of(labels, logits)
         self._update_metrics(losses, labels, logits, *weights)
         self.mistakes.update(images, labels, logits, losses, *weights)
 
@@ -87,6 +93,16 @@ def cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
     if labels.shape.rank == 2:
         return keras.losses.categorical_crossentropy(labels, logits, from_logits=True)
     return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+
+def binary_cross_entropy(labels: Tensor, logits: Tensor) -> Tensor:
+    """The same where each class is told from all others by itself: binary cross-entropies, summed over the classes.
+
+    Wightman et al. 2021 take the mean; the sum keeps the size of the gradients that the learning rates are meant for.
+    """
+    if labels.shape.rank != 2:
+        labels = tf.one_hot(labels, logits.shape[-1])
+    return tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32)), axis=-1)
 
 
 def weights_of(labels: Tensor, class_weights: np.ndarray) -> Tensor:
