@@ -104,4 +104,4 @@ def start_workers(program, *arguments, count=2):
         json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}})
         for number in range(count)
     ]
-    return [Program(program, *arguments, environment={"TF_CONFIG": each}) for each in configurations]
+    return [Program(program, *arguments, environment={"TF_CONFIG": configuration}) for configuration in configurations]
