@@ -47,6 +47,25 @@ def test_real_photos_are_reduced_to_their_largest_object(real_data):
     assert 120 <= len(reduced) <= 126
 
 
+@pytest.mark.parametrize("name", ["coco_like", "voc_like"])
+def test_tfds_sets_are_reduced_like_the_folders_that_they_were_made_from(tfds_rectangles, rectangles, name):
+    sets = open_localization_sets(name, tfds_rectangles[0])
+    assert tuple(sets.openers) == ("train", "val")
+    for part in ("train", "val"):
+        reduced = sets.part(part)
+        whole = open_coco(rectangles / f"{part}.json", rectangles / part)
+        objects = {int(photo.file.stem): photo.objects for photo in whole.photos}
+        assert len(reduced) == len(whole)
+        for photo in reduced.photos:
+            stored = objects[int(photo.file.stem)]
+            places = np.flatnonzero(np.arange(len(stored.boxes)) != 1)  # the second is stored as crowd or difficult
+            areas = (stored.boxes[places, 2:] - stored.boxes[places, :2]).prod(axis=1)
+            number = stored.classes[places][areas.argmax()]
+            expected = stored.boxes[[place for place in places if stored.classes[place] == number]]
+            np.testing.assert_allclose(photo.objects.boxes, expected, atol=1e-4)
+            assert set(photo.objects.classes) == {number}
+
+
 @pytest.mark.long
 def test_the_demo_has_one_object_a_scene(capsys):
     train, test = (open_localization_sets("demo").part(name) for name in ("train", "test"))
