@@ -113,7 +113,7 @@ def _on_looks(photos: Photos) -> Iterator[str]:
     if facts.turned.any():
         example = photos.names[int(facts.turned.argmax())]
         yield f"EXIF turns {facts.turned.sum():,} of the photos, such as {example}: they are seen upright."
-    masked = np.char.endswith(facts.leaks, "A")  # RGBA and LA
+    masked = np.char.endswith(facts.kinds, "A")  # RGBA and LA
     if masked.any():
         yield (
             f"{counted(int(masked.sum()), 'photo')} with a transparency or mask channel, such as "
