@@ -51,11 +51,11 @@ def classifier(rectangles):
 
 @pytest.fixture(scope="session")
 def tfds_rectangles(rectangles, tmp_path_factory):
-    """The folder of two TFDS sets of the rectangles, with COCO's features and with VOC's, and the rectangles."""
+    """The folder of two TFDS sets of the rectangles, with features of COCO and of VOC, and the training rectangles."""
     import tensorflow_datasets as tfds
 
     folder = tmp_path_factory.mktemp("tfds")
-    data = open_coco(rectangles / "train.json", rectangles / "train")
+    data, validation = (open_coco(rectangles / f"{part}.json", rectangles / part) for part in ("train", "val"))
     box, flag = tfds.features.BBoxFeature(), np.bool_
     feature_sets = {
         "coco_like": ({"image/id": np.int64}, {"area": np.int64, "is_crowd": flag}),
@@ -73,7 +73,7 @@ def tfds_rectangles(rectangles, tmp_path_factory):
             }
         )
 
-        def records(image_features=image_features, object_features=object_features):
+        def records(data, image_features=image_features, object_features=object_features):
             for photo in data.photos:
                 buffer = io.BytesIO()
                 Image.open(photo.file).save(buffer, "JPEG", quality=95)
@@ -87,7 +87,8 @@ def tfds_rectangles(rectangles, tmp_path_factory):
                 image |= {"image/filename": f"{photo.id}.jpg"} | dict.fromkeys(image_features, photo.id + 100)
                 yield str(photo.id), image
 
+        parts = {"train": records(data), "validation": records(validation)}
         tfds.dataset_builders.store_as_tfds_dataset(
-            name=name, version="1.0.0", features=features, split_datasets={"train": records()}, data_dir=folder
+            name=name, version="1.0.0", features=features, split_datasets=parts, data_dir=folder
         )
     return folder, data

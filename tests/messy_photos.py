@@ -58,11 +58,11 @@ def make_messy(photos: Path, folder: Path, seed: int = 0) -> Messy:
     names = [name for name in CLASSES.values() if name != RARE]
     for _ in range(WRONG):
         path = chosen.pop()
-        own = path.split("/")[0]
-        other = str(rng.choice([name for name in names if name != own]))
-        moved = f"{other}/from {own} {Path(path).name}"
+        true_class = path.split("/")[0]
+        other = str(rng.choice([name for name in names if name != true_class]))
+        moved = f"{other}/from {true_class} {Path(path).name}"
         (folder / path).rename(folder / moved)
-        messy.wrong[moved] = own
+        messy.wrong[moved] = true_class
     turned, animated, clear, grey = (folder / chosen.pop() for _ in range(4))
     with Image.open(turned) as picture:
         exif = picture.getexif()

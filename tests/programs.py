@@ -4,6 +4,7 @@ The processes are forked from one that has imported what is heavy, so that none 
 each program also starts from nothing is in test_imports.py.
 """
 
+import gc
 import importlib.util
 import json
 import multiprocessing
@@ -25,6 +26,7 @@ LONGEST = 600  # seconds that a program may take
 
 def _live(words, folder, environment, output, errors):
     """The life of a process: as ``python WORDS...`` in ``folder``, after the imports."""
+    gc.freeze()  # as in conftest.py
     for name, descriptor in ((output, 1), (errors, 2)):
         os.dup2(os.open(name, os.O_WRONLY | os.O_APPEND), descriptor)
     os.chdir(folder)
@@ -104,4 +106,4 @@ def start_workers(program, *arguments, count=2):
         json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}})
         for number in range(count)
     ]
-    return [Program(program, *arguments, environment={"TF_CONFIG": each}) for each in configurations]
+    return [Program(program, *arguments, environment={"TF_CONFIG": configuration}) for configuration in configurations]

@@ -26,7 +26,9 @@ def public_functions(body: list[ast.stmt], prefix: str = "") -> list[tuple[str, 
 def parameters(function: FUNCTION, method: bool) -> list[ast.arg]:
     arguments = function.args
     named = [*arguments.posonlyargs, *arguments.args]
-    static = any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in function.decorator_list)
+    static = any(
+        isinstance(decorator, ast.Name) and decorator.id == "staticmethod" for decorator in function.decorator_list
+    )
     return [*named[method and not static :], *arguments.kwonlyargs]
 
 
@@ -41,8 +43,8 @@ def test_every_public_function_is_annotated(room):
     incomplete = []
     for place, name, function in functions_of(room):
         taken = parameters(function, "." in name)
-        taken += [each for each in (function.args.vararg, function.args.kwarg) if each]
-        missing = [each.arg for each in taken if each.annotation is None]
+        taken += [argument for argument in (function.args.vararg, function.args.kwarg) if argument]
+        missing = [argument.arg for argument in taken if argument.annotation is None]
         if function.returns is None and function.name != "__init__":
             missing.append("return")
         incomplete += [f"{place} ({', '.join(missing)})"] if missing else []
@@ -51,6 +53,6 @@ def test_every_public_function_is_annotated(room):
 
 @pytest.mark.parametrize("room", ROOMS, ids=str)
 def test_no_public_function_takes_more_than_seven_parameters(room):
-    functions = [each for each in functions_of(room) if each[1] not in BUILDERS]
+    functions = [named for named in functions_of(room) if named[1] not in BUILDERS]
     many = [place for place, name, function in functions if len(parameters(function, "." in name)) > MOST_PARAMETERS]
     assert many == []

@@ -54,9 +54,9 @@ def train(tmp_path_factory):
     return run
 
 
-def compare(there, here):
+def compare(others, references):
     """Outputs agree to 1e-9, and the change of each tensor in the step to a millionth of itself."""
-    for job, (before, after), (_, expected) in zip(JOBS[: len(there)], there, here, strict=True):
+    for job, (before, after), (_, expected) in zip(JOBS[: len(others)], others, references, strict=True):
         np.testing.assert_allclose(after.pop("outputs"), expected.pop("outputs"), rtol=1e-9, err_msg=str(job))
         assert after.keys() == expected.keys()
         worst = 0.0

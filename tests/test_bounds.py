@@ -91,7 +91,7 @@ def test_every_number_of_every_recipe_and_tool_has_a_range():
     classes = declared()
     assert len(classes) > 30
     without = [
-        f"{each.__name__}.{field.name}" for each in classes for field in fields(each)
-        if not ranged(hints_of(each)[field.name])
+        f"{cls.__name__}.{field.name}" for cls in classes for field in fields(cls)
+        if not ranged(hints_of(cls)[field.name])
     ]  # fmt: skip
     assert without == []

@@ -30,7 +30,7 @@ def model(request):
 @pytest.fixture
 def images(rng):
     coarse = rng.integers(0, 256, (12, 4, 4, 3)).astype("uint8")
-    return np.stack([np.asarray(Image.fromarray(each).resize((SIZE, SIZE))) for each in coarse])
+    return np.stack([np.asarray(Image.fromarray(picture).resize((SIZE, SIZE))) for picture in coarse])
 
 
 @pytest.mark.long

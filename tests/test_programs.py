@@ -141,6 +141,6 @@ def test_the_library_imports_neither_recipes_nor_tools():
     theirs |= {"recipes", "tools", "keras_resnet_recipes", "keras_resnet_tools"}
     for path in (ROOT / "keras_resnet").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
             assert not {name.partition(".")[0] for name in names} & theirs, path

@@ -25,7 +25,7 @@ class LabelRanking:
     """Labels in the order in which to look at them.
 
     Fields:
-        order: positions of the photos that could be judged, int ``[judged]``; the label that looks most wrong is first.
+        order: positions of the photos that could be judged, int ``[ranked]``; the label that looks most wrong is first.
         label_probabilities: of each photo's own label, float64 ``[photos]``; NaN for photos that were not judged.
         answers: the class of the highest probability of each photo, int ``[photos]``; -1 for those not judged.
         answer_probabilities: its probability, float64 ``[photos]``.
@@ -68,20 +68,20 @@ def rank_labels(embeddings: Embeddings, folds: int = FOLDS) -> LabelRanking:
     """
     rank, count = needed("cleanlab.rank", "labels"), needed("cleanlab.count", "labels")
     labels, probabilities = embeddings.labels, out_of_fold(embeddings, folds)
-    judged = np.flatnonzero(~np.isnan(probabilities[:, 0]))
-    if not len(judged):
+    ranked = np.flatnonzero(~np.isnan(probabilities[:, 0]))
+    if not len(ranked):
         raise InputError("No label can be judged: give each of two classes at least two different photos.")
-    present, given = np.unique(labels[judged], return_inverse=True)
-    of_present = probabilities[np.ix_(judged, present)]
+    present, given = np.unique(labels[ranked], return_inverse=True)
+    of_present = probabilities[np.ix_(ranked, present)]
     of_present /= of_present.sum(axis=1, keepdims=True)
     if len(present) < 2:
         raise InputError("Only one class has two different photos: give at least two classes as many.")
     confidence = np.full(len(labels), np.nan)
-    confidence[judged] = rank.get_self_confidence_for_each_label(given, of_present)
+    confidence[ranked] = rank.get_self_confidence_for_each_label(given, of_present)
     answers, best = np.full(len(labels), -1), np.full(len(labels), np.nan)
-    answers[judged], best[judged] = present[of_present.argmax(axis=1)], of_present.max(axis=1)
-    order = judged[np.argsort(confidence[judged], kind="stable")]
-    suspects = min(int(count.num_label_issues(given, of_present)), int((answers[judged] != labels[judged]).sum()))
+    answers[ranked], best[ranked] = present[of_present.argmax(axis=1)], of_present.max(axis=1)
+    order = ranked[np.argsort(confidence[ranked], kind="stable")]
+    suspects = min(int(count.num_label_issues(given, of_present)), int((answers[ranked] != labels[ranked]).sum()))
     return LabelRanking(order, confidence, answers, best, suspects)
 
 

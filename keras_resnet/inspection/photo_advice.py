@@ -11,7 +11,7 @@ from keras_resnet.wording import are, counted
 SEEN = 224  # pixels: the side of the network's input
 UNEQUAL = 3  # times as many photos as the smallest class has
 FEW, FEW_IN_ALL = 20, 5000  # photos of a class and in all, below which training from nothing learns little
-FEW_JUDGED = 10  # validation photos of a class
+FEW_VALIDATION = 10  # validation photos of a class
 LONG = 2.5  # longer over shorter side, beyond which the centre view hides half of the photo
 COMMON = 0.1  # of the photos, from which a property is worth a sentence
 MAX_NAMED = 5
@@ -28,8 +28,8 @@ def named(names: list[str]) -> str:
 
 
 def _on_leaks(photos: Photos) -> Iterator[str]:
-    kinds = (("in training too", photos.copies.exact), ("almost the same as a training photo", photos.copies.near))
-    for what, groups in kinds:
+    leaks = (("in training too", photos.copies.exact), ("almost the same as a training photo", photos.copies.near))
+    for what, groups in leaks:
         in_both = [group for group in groups if len(np.unique(photos.parts[group] == "train")) > 1]
         across = [i for group in in_both for i in group if photos.parts[i] != "train"]
         if across:
@@ -59,7 +59,7 @@ def _on_copies(photos: Photos) -> Iterator[str]:
 
 
 def _on_classes(photos: Photos) -> Iterator[str]:
-    names, train, judged = photos.classes, photos.counts["train"], photos.counts["val"]
+    names, train, validation = photos.classes, photos.counts["train"], photos.counts["val"]
     largest, smallest = int(train.argmax()), int(train.argmin())
     if train[largest] >= UNEQUAL * max(train[smallest], 1):
         yield (
@@ -75,12 +75,12 @@ def _on_classes(photos: Photos) -> Iterator[str]:
             f"{train.sum():,} training photos are few to learn from nothing: fine-tune a trained network, "
             "python recipes/finetune.py --model ResNet50:imagenet."
         )
-    rarely = np.flatnonzero(judged < FEW_JUDGED)
+    rarely = np.flatnonzero(validation < FEW_VALIDATION)
     if len(rarely):
-        count = max(int(judged[rarely].max()), 1)
+        count = max(int(validation[rarely].max()), 1)
         most = float(beta.ppf(0.975, 1, count))  # Clopper and Pearson's bound where none is wrong
         yield (
-            f"There are fewer than {FEW_JUDGED} validation photos of {named([names[i] for i in rarely])}: even if all "
+            f"There are fewer than {FEW_VALIDATION} validation photos of {named([names[i] for i in rarely])}: even if all "
             f"{count} of a class are right, its error may be {most:.0%}. Five runs with --folds 5 judge every photo."
         )
 

@@ -139,9 +139,9 @@ class LocalizationRPN(LocalizationNetwork):
         labels, match = sample_anchors(anchors, boxes, object_status, None, draws, ANCHORS_LEARNED)
         _, chosen = tf.math.top_k(tf.cast(labels != LEFT_OUT, tf.int32), ANCHORS_LEARNED)
         labels, match = (tf.gather(part, chosen, batch_dims=1) for part in (labels, match))
-        kinds = len(self.cell_anchors)
-        features = tf.gather(features, chosen // kinds, batch_dims=1)
-        outputs = self.outputs_of.sampled(features, classes, chosen % kinds)
+        anchors_per_position = len(self.cell_anchors)
+        features = tf.gather(features, chosen // anchors_per_position, batch_dims=1)
+        outputs = self.outputs_of.sampled(features, classes, chosen % anchors_per_position)
         return self.losses_of(outputs, tf.gather(anchors, chosen), labels, match, boxes)
 
     def candidates(self, images: Tensor, classes: Tensor, count: int) -> Outputs:

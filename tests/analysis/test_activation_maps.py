@@ -53,11 +53,11 @@ def grad_cam_by_a_loop(maps, rest, classes):
     """Selvaraju et al. 2017, Eqns. 1 and 2; ``rest`` takes a map to logits."""
     expected = np.zeros(maps.shape[:3])
     for image, label in enumerate(classes):
-        own = tf.constant(maps[image : image + 1])
+        feature_map = tf.constant(maps[image : image + 1])
         with tf.GradientTape() as tape:
-            tape.watch(own)
-            logit = rest(own)[0, label]
-        slopes = tape.gradient(logit, own).numpy()[0]
+            tape.watch(feature_map)
+            logit = rest(feature_map)[0, label]
+        slopes = tape.gradient(logit, feature_map).numpy()[0]
         for y in range(maps.shape[1]):
             for x in range(maps.shape[2]):
                 value = sum(slopes[:, :, k].mean() * maps[image, y, x, k] for k in range(maps.shape[3]))

@@ -21,7 +21,7 @@ def test_deletion_leaves_the_shortcut(rng, changes):
     images, labels = batch(rng, model, 40)
     lesions = analysis.Lesions(model, images, labels, batch_size=16)
     assert lesions.error() == pytest.approx(guesses_error(model, images, labels))
-    errors = {each.block: each.error for each in lesions.deletions()}
+    errors = {deletion.block: deletion.error for deletion in lesions.deletions()}
     assert list(errors) == ["conv2_block1", "conv2_block2", "conv3_block1", "conv3_block2"]
     if model.spec.unroll is False:
         return

@@ -53,8 +53,8 @@ def test_the_pool_of_imagenet_nets_is_within_its_bound(rng):
 
 def test_gates_have_no_bound(rng):
     constants = analysis.lipschitz(*(lambda m: (m, batch(rng, m, 1)[0]))(tiny(rng, shortcut="highway")))
-    assert np.isinf([each.bound for each in constants if "block" in each.name]).all()
-    assert np.isfinite([each.local for each in constants]).all()
+    assert np.isinf([constant.bound for constant in constants if "block" in constant.name]).all()
+    assert np.isfinite([constant.local for constant in constants]).all()
 
 
 def test_singular_values_of_blocks_and_products(rng):

@@ -37,7 +37,7 @@ def test_a_messy_folder_is_read_whole_and_nothing_is_left_out_in_silence(messy):
     used = set(paths_of(data.train)) | set(paths_of(data.validation))
     everything = {path.relative_to(messy.folder).as_posix() for path in messy.folder.rglob("*") if path.is_file()}
     assert used == everything - set(messy.broken) - set(messy.others)
-    assert sum(each.count for each in left_out_of(data)) == len(messy.broken) + len(messy.others)
+    assert sum(group.count for group in left_out_of(data)) == len(messy.broken) + len(messy.others)
     for split in (data.train, data.validation):
         for path, label in zip(paths_of(split), split.files["directory"], strict=True):
             assert path.split("/")[0] == data.classes[label]

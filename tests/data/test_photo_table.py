@@ -45,7 +45,7 @@ def test_a_column_split_divides(listed, name):
 def test_missing_files_and_repeated_lines_are_left_out_and_said(listed, capsys):
     data = listed("path,label", *(f"{path},{path[6:9]}" for path in ALL), f"{ALL[0]},cat", "gone.jpg,cat", "x.txt,cat")
     assert len(data.train) + len(data.validation) == 12
-    reasons = {each.reason: each.example for each in left_out_of(data)}
+    reasons = {group.reason: group.example for group in left_out_of(data)}
     assert reasons == {
         "photos that do not decode": "gone.jpg",
         "lines that list a photo again": ALL[0],

@@ -66,7 +66,7 @@ def test_the_training_view_of_a_turned_photo_is_that_of_the_turned_pixels(orient
     upright = encoded(Image.fromarray(drawn_on_white(photo)), "PNG")
     for number in range(5):
         seed = tf.constant([3, number], tf.int64)
-        views = [augment.scale_crop_flip(each, seed, 16).numpy() for each in (photo, upright)]
+        views = [augment.scale_crop_flip(picture, seed, 16).numpy() for picture in (photo, upright)]
         assert np.abs(views[0] - views[1]).max() < 16
         assert np.abs(views[0] - views[1]).mean() < 4
 

@@ -50,7 +50,9 @@ def test_the_maps_are_those_of_a_loop_over_the_pyramid(sides, model, rng):
     """From C5 downwards: a 1 x 1 convolution, plus the map above with every cell doubled, then a 3 x 3 convolution."""
     images = rng.normal(size=(1, *sides, 3)).astype("float32") * 50
     layer = model.shared.get_layer
-    last = {name[4]: name for name in (each.name for each in model.shared.layers) if "block" in name and "_out" in name}
+    last = {
+        name[4]: name for name in (layer.name for layer in model.shared.layers) if "block" in name and "_out" in name
+    }
     stages = keras.Model(model.shared.input, {f"C{number}": layer(name).output for number, name in last.items()})(
         images
     )

@@ -70,10 +70,10 @@ def test_the_nearest_are_those_of_the_largest_cosine(rng):
     features, queries = rng.normal(size=(50, 8)), rng.normal(size=(3, 8))
     stored = embeddings(features, np.zeros(50))
     similarities, positions = nearest(stored, queries, 4)
-    for query, own, values in zip(queries, positions, similarities, strict=True):
+    for query, neighbours, values in zip(queries, positions, similarities, strict=True):
         rows = stored.features.astype(float)
         cosines = rows @ query / np.linalg.norm(rows, axis=1) / np.linalg.norm(query)
-        assert own.tolist() == np.argsort(-cosines)[:4].tolist()
+        assert neighbours.tolist() == np.argsort(-cosines)[:4].tolist()
         np.testing.assert_allclose(values, np.sort(cosines)[::-1][:4], rtol=1e-5)
     assert nearest(stored, queries, 99)[1].shape == (3, 50)
 
@@ -83,7 +83,7 @@ def test_errors_are_those_of_a_vote_by_hand_and_of_a_probe_that_learns(digits):
     rows, queries = (part.features.astype(float) for part in digits)
     cosines = queries @ rows.T / np.linalg.norm(rows, axis=1) / np.linalg.norm(queries, axis=1)[:, None]
     votes = train.labels[np.argsort(-cosines, axis=1)[:, :5]]
-    answers = [np.bincount(own).argmax() for own in votes]
+    answers = [np.bincount(neighbours).argmax() for neighbours in votes]
     error = k_nn_error(train, test)
     assert error.examples == 797
     assert error.wrong == pytest.approx((answers != test.labels).sum(), abs=2)  # of equal cosines any may vote

@@ -66,8 +66,8 @@ def test_trained_networks_alone_and_together(real_data):
     weights = real_data("cifar10_weights")
     names = [f"ResNet20:{weights / 'resnet20-12fca82f.th'}", f"ResNet56:{weights / 'resnet56-4bfd9763.th'}"]
     scores = Ensemble(names, keras_resnet.load_model, batch_size=250).member_scores(dataset, dataset.test)
-    assert [each.error().wrong for each in scores.values()] == [85, 74]  # PyTorch has 915 and 926 right
+    assert [score.error().wrong for score in scores.values()] == [85, 74]  # PyTorch has 915 and 926 right
     logits = np.load(weights / "logits_test1000.npz")
     exponents = [np.exp(logits[key] - logits[key].max(axis=1, keepdims=True)) for key in ("resnet20", "resnet56")]
-    mean = sum(each / each.sum(axis=1, keepdims=True) for each in exponents) / 2
+    mean = sum(values / values.sum(axis=1, keepdims=True) for values in exponents) / 2
     assert joint(list(scores.values())).error().wrong == (mean.argmax(axis=1) != logits["labels"]).sum()

@@ -21,10 +21,10 @@ def test_a_messy_folder_as_a_user_inspects_it(real_data, tmp_path):
     done = run("tools/inspect_data.py", messy.folder, "--out", tmp_path / "look.html")
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "look.json").read_text())
-    copies = {tuple(sorted(each["photo"] for each in group)) for group in content["exact_copies"]}
+    copies = {tuple(sorted(row["photo"] for row in group)) for group in content["exact_copies"]}
     assert copies == {tuple(sorted(str(messy.folder / path) for path in pair)) for pair in messy.copies}
     assert content["near_copies"] == []
-    assert sum(sum(each.values()) for each in content["classes"].values()) == 298
+    assert sum(sum(counts.values()) for counts in content["classes"].values()) == 298
     assert content["classes"][RARE] == {"train": 5, "val": 1}
     for words in (
         "Extra copies: 5, such as ",
@@ -114,5 +114,7 @@ def test_coco_photos_as_a_user_inspects_them(real_data, tmp_path):
     train = json.loads((tmp_path / "look.json").read_text())["parts"]["train"]
     assert (train["photos"], train["boxes"], train["without_boxes"]) == (128, 939, 2)
     assert sum(about["boxes"] == 0 for about in train["classes"].values()) == 9
-    assert all(each["boxes"] == each["small"] + each["medium"] + each["large"] for each in train["classes"].values())
+    assert all(
+        counts["boxes"] == counts["small"] + counts["medium"] + counts["large"] for counts in train["classes"].values()
+    )
     assert (tmp_path / "look.html").read_text().count("data:image/jpeg") == 12

@@ -19,7 +19,7 @@ def add(root, part, name, *objects, before="", text=None):
         folder.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.full((30, 40, 3), 90, np.uint8)).save(photo / f"{name}.JPEG")
     size = "<size><width>40</width><height>30</height></size>"
-    inside = "".join(OBJECT.format(*each) for each in objects)
+    inside = "".join(OBJECT.format(*fields) for fields in objects)
     whole = f"{before}<annotation>{size}{inside}</annotation>" if text is None else text
     if whole is not False:
         (xml / f"{name}.xml").write_text(whole)
@@ -57,8 +57,8 @@ def test_what_cannot_be_used_is_left_out_counted_and_named(root, capsys):
     add(root, f"train/{CAT}", "unknown", ("n99", 0, 0, 9, 9))
     add(root, f"train/{CAT}", "broken", text="<annotation><size>")
     add(root, f"train/{CAT}", "entity", (CAT, 0, 0, 9, 9), before=ENTITIES.format("y" * 99))
-    outer = f'<!DOCTYPE a [<!ENTITY x SYSTEM "file://{secret}">]>'
-    add(root, f"train/{CAT}", "outer", ("&x;", 0, 0, 9, 9), before=outer)
+    external = f'<!DOCTYPE a [<!ENTITY x SYSTEM "file://{secret}">]>'
+    add(root, f"train/{CAT}", "external", ("&x;", 0, 0, 9, 9), before=external)
     add(root, f"train/{CAT}", "flat", (CAT, 9, 9, 8, 20))
     train = open_loc(root, "train")
     assert [photo.file.stem for photo in train.photos] == ["a", "mixed", "b"]
@@ -75,7 +75,7 @@ def test_what_cannot_be_used_is_left_out_counted_and_named(root, capsys):
         assert f"{count} {what}" in line
         assert name in line
     assert "entity.xml is not an annotation file of VOC's: it declares a document type" in told
-    assert "outer.xml is not an annotation file of VOC's: it declares a document type" in told
+    assert "external.xml is not an annotation file of VOC's: it declares a document type" in told
 
 
 def test_a_folder_of_nothing_that_can_be_used_is_refused(tmp_path):

@@ -29,18 +29,18 @@ def test_a_box_of_a_view_frames_the_same_pixels_in_the_photo(rpn, picture, view)
     for seen_view in seen:
         box = np.float32([[20, 30, 60, 70]])
         shown = np.asarray(rpn.preprocessing.undo(seen_view.pixels))[0]
-        there = warp(shown, box, 16)[0]
+        from_view = warp(shown, box, 16)[0]
         in_photo = seen_view.in_photo(box)
-        here = warp(picture, in_photo.astype("float32"), 16)[0]
-        here = here[:, ::-1] if seen_view.mirrored else here
-        assert np.abs(there - here).mean() < 4
+        from_photo = warp(picture, in_photo.astype("float32"), 16)[0]
+        from_photo = from_photo[:, ::-1] if seen_view.mirrored else from_photo
+        assert np.abs(from_view - from_photo).mean() < 4
         assert (in_photo >= 0).all()
         assert (in_photo[0, 2:] <= [110, 70]).all()
 
 
 def by_hand(boxes, scores):
     near = iou(boxes, boxes) >= 0.5
-    best = np.argmax([scores[each].sum() for each in near])
+    best = np.argmax([scores[indices].sum() for indices in near])
     near = near[best]
     return (boxes[near] * scores[near, None]).sum(axis=0) / scores[near].sum(), scores[best]
 
@@ -62,8 +62,8 @@ def test_proposals_are_the_best_of_all_views(rpn, picture):
     (boxes, scores), _ = Localizer([rpn], view=view, proposals=12).proposals(picture, [1, 0])
     candidates = []
     for seen_view in views(picture, rpn, view):
-        own, probabilities = rpn.candidates(seen_view.pixels, np.array([1]), 1000)
-        candidates += zip(probabilities[0].numpy().tolist(), seen_view.in_photo(own[0].numpy()).tolist(), strict=True)
+        of_view, probabilities = rpn.candidates(seen_view.pixels, np.array([1]), 1000)
+        candidates += zip(probabilities[0].numpy().tolist(), seen_view.in_photo(of_view[0].numpy()).tolist(), strict=True)
     best = sorted(candidates, key=lambda pair: -pair[0])[:12]
     np.testing.assert_allclose(scores, [score for score, _ in best], rtol=1e-5)
     np.testing.assert_allclose(boxes, np.clip([box for _, box in best], 0, [110, 70, 110, 70]), atol=0.05)

@@ -51,7 +51,7 @@ def test_anchors_across_the_border_learn_too(rng):
     boxes = np.clip(np.concatenate([corner, corner + rng.uniform(10, 90, (5, 2, 2))], axis=2), 0, 96).astype("float32")
     status = np.array([[OBJECT, OBJECT], [OBJECT, PADDING]] + [[OBJECT, OBJECT]] * 3, "int32")
     draws = rng.random((5, len(anchors))).astype("float32")
-    labels, match = (each.numpy() for each in sample_anchors(anchors, boxes, status, None, draws, 8))
+    labels, match = (tensor.numpy() for tensor in sample_anchors(anchors, boxes, status, None, draws, 8))
     outside = (anchors[:, :2] < 0).any(axis=1) | (anchors[:, 2:] > 96).any(axis=1)
     assert outside.mean() > 0.5
     assert ((labels >= 0) & outside).any()
@@ -68,15 +68,17 @@ def test_the_rpn_s_loss_is_numpy_s_over_eight_anchors_of_its_class(rpn, photos):
     batch = next(iter(crop_batches(photos, rpn.preprocessing, 6, 96, seed=3)))
     losses, parts = rpn.forward(*batch)
     features, anchors = rpn.flat_features(batch[0], training=True)
-    scores, deltas = (each.numpy().astype(np.float64) for each in rpn.outputs_of(features, batch[3]))
+    scores, deltas = (output.numpy().astype(np.float64) for output in rpn.outputs_of(features, batch[3]))
     for image in range(6):
         draws = tf.random.stateless_uniform([len(anchors)], batch[4][image]).numpy()
         boxes = batch[1][image].numpy()[batch[2][image].numpy() == OBJECT]
         positive, negative, nearest = chosen_anchors(anchors.numpy(), boxes, draws)
         count = len(positive) + len(negative)
-        own = sum(entropy(1, scores[image, i]) for i in positive) + sum(entropy(0, scores[image, i]) for i in negative)
+        objectness = sum(entropy(1, scores[image, i]) for i in positive) + sum(
+            entropy(0, scores[image, i]) for i in negative
+        )
         moved = sum(smooth_l1(encoded(boxes[nearest[i]], anchors.numpy()[i]) - deltas[image, i]) for i in positive)
-        np.testing.assert_allclose(parts[image], [own / count, moved / count], rtol=1e-4)
+        np.testing.assert_allclose(parts[image], [objectness / count, moved / count], rtol=1e-4)
         np.testing.assert_allclose(losses[image], parts[image].numpy().sum(), rtol=1e-6)
 
 
@@ -97,14 +99,14 @@ def test_nothing_of_a_thousand_classes_but_their_weights_is_made(classifier):
         tf.TensorSpec([8], tf.int32), tf.TensorSpec([8, 2], tf.int64),
     ]  # fmt: skip
     graph = tf.function(model.forward).get_concrete_function(*batch).graph
-    with_classes = {op.type for op in graph.get_operations() for each in op.outputs if 1013 in (each.shape or ())}
+    with_classes = {op.type for op in graph.get_operations() for tensor in op.outputs if 1013 in (tensor.shape or ())}
     assert with_classes <= {"ReadVariableOp"}
 
 
 def test_candidates_are_decoded_class_by_class(rpn, rng):
     images = rng.normal(size=(1, 96, 128, 3)).astype("float32")
     features, anchors = rpn.flat_features(images)
-    scores, deltas = (each.numpy() for each in rpn.outputs_of(features, np.array([0, 1], np.int32)))
+    scores, deltas = (output.numpy() for output in rpn.outputs_of(features, np.array([0, 1], np.int32)))
     boxes, probabilities = rpn.candidates(images, np.array([0, 1], np.int32), 10)
     assert anchors.shape == (3 * 4 * 9, 4)
     for number in (0, 1):

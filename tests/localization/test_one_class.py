@@ -24,7 +24,7 @@ def test_the_class_of_the_largest_object_stays_with_all_its_instances(capsys):
         ),
     )
     reduced = one_class(data)
-    assert [each.id for each in reduced.photos] == ["one"]
+    assert [photo.id for photo in reduced.photos] == ["one"]
     assert reduced.photos[0].objects.classes.tolist() == [1, 1]
     assert reduced.photos[0].objects.boxes.tolist() == boxes[1:3]
     assert "some: 2 photos without boxes left out, such as none.jpg" in capsys.readouterr().err
@@ -40,17 +40,36 @@ def test_real_photos_are_reduced_to_their_largest_object(real_data):
     whole = open_coco(folder / "instances.json", folder / "images")
     reduced = one_class(whole)
     sizes = {p.id: p.objects for p in whole.photos}
-    for each in reduced.photos:
-        objects = sizes[each.id]
+    for photo in reduced.photos:
+        objects = sizes[photo.id]
         areas = (objects.boxes[:, 2:] - objects.boxes[:, :2]).prod(axis=1) * ~objects.ignored
-        assert each.objects.classes[0] == objects.classes[areas.argmax()]
+        assert photo.objects.classes[0] == objects.classes[areas.argmax()]
     assert 120 <= len(reduced) <= 126
+
+
+@pytest.mark.parametrize("name", ["coco_like", "voc_like"])
+def test_tfds_sets_are_reduced_like_the_folders_that_they_were_made_from(tfds_rectangles, rectangles, name):
+    sets = open_localization_sets(name, tfds_rectangles[0])
+    assert tuple(sets.openers) == ("train", "val")
+    for part in ("train", "val"):
+        reduced = sets.part(part)
+        whole = open_coco(rectangles / f"{part}.json", rectangles / part)
+        objects = {int(photo.file.stem): photo.objects for photo in whole.photos}
+        assert len(reduced) == len(whole)
+        for photo in reduced.photos:
+            stored = objects[int(photo.file.stem)]
+            places = np.flatnonzero(np.arange(len(stored.boxes)) != 1)  # the second is stored as crowd or difficult
+            areas = (stored.boxes[places, 2:] - stored.boxes[places, :2]).prod(axis=1)
+            number = stored.classes[places][areas.argmax()]
+            expected = stored.boxes[[place for place in places if stored.classes[place] == number]]
+            np.testing.assert_allclose(photo.objects.boxes, expected, atol=1e-4)
+            assert set(photo.objects.classes) == {number}
 
 
 @pytest.mark.long
 def test_the_demo_has_one_object_a_scene(capsys):
     train, test = (open_localization_sets("demo").part(name) for name in ("train", "test"))
-    assert {len(each.objects.boxes) for each in (*train.photos, *test.photos)} == {1}
+    assert {len(photo.objects.boxes) for photo in (*train.photos, *test.photos)} == {1}
     assert (len(train), len(test)) == (1498, 299)  # without those that had no room for a shape
     shares = [np.sqrt((b[2] - b[0]) * (b[3] - b[1])) / min(p.width, p.height) for p in train.photos
               for b in p.objects.boxes]  # fmt: skip

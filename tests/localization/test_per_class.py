@@ -42,16 +42,16 @@ def test_one_image_s_features_serve_many_classes(rng):
     layer, features = made(rng), rng.normal(size=(1, 6, CHANNELS)).astype("float32")
     together = layer(features, np.arange(CLASSES, dtype=np.int32))
     for number in range(CLASSES):
-        for of_all, own in zip(together, layer(features, np.array([number], np.int32)), strict=True):
-            np.testing.assert_allclose(of_all[number], own[0], atol=1e-6)
+        for of_all, alone in zip(together, layer(features, np.array([number], np.int32)), strict=True):
+            np.testing.assert_allclose(of_all[number], alone[0], atol=1e-6)
 
 
 def test_sampled_anchors_are_those_of_the_whole_map(rng):
     layer, features = made(rng), rng.normal(size=(2, 6, CHANNELS)).astype("float32")
     classes, chosen = np.array([1, 2], np.int32), np.array([[0, 7, 17, 4], [3, 3, 12, 16]], np.int32)
     scores, deltas = layer(features, classes)
-    own = np.take_along_axis(features, (chosen // ANCHORS)[..., None], axis=1)
-    some_scores, some_deltas = layer.sampled(own, classes, chosen % ANCHORS)
+    sampled_features = np.take_along_axis(features, (chosen // ANCHORS)[..., None], axis=1)
+    some_scores, some_deltas = layer.sampled(sampled_features, classes, chosen % ANCHORS)
     np.testing.assert_allclose(some_scores, np.take_along_axis(scores.numpy(), chosen, axis=1), atol=1e-5)
     np.testing.assert_allclose(some_deltas, np.take_along_axis(deltas.numpy(), chosen[..., None], axis=1), atol=1e-5)
 
@@ -61,7 +61,7 @@ def test_other_classes_get_no_gradient(rng):
     anchors = np.array([[0, 1, 2, 0], [1, 1, 2, 0]], np.int32)
     with tf.GradientTape() as tape:
         outputs = layer.sampled(features, tf.constant([1, 3]), anchors)
-        loss = sum(tf.reduce_sum(each**2) for each in outputs)
+        loss = sum(tf.reduce_sum(output**2) for output in outputs)
     for gradient in map(tf.convert_to_tensor, tape.gradient(loss, layer.trainable_variables)):
         learns = np.abs(gradient.numpy()).reshape(CLASSES, -1).max(axis=1) > 0
         assert learns.tolist() == [False, True, False, True, False]

@@ -22,8 +22,8 @@ def by_loops(truths, answers):
     for truth, answer in zip(truths, answers, strict=True):
         least = 1
         for box, number in zip(answer.boxes, answer.classes, strict=True):
-            for own, own_class in zip(truth.boxes, truth.classes, strict=True):
-                least = min(least, max(int(number != own_class), int(overlap(box, own) < 0.5)))
+            for truth_box, truth_class in zip(truth.boxes, truth.classes, strict=True):
+                least = min(least, max(int(number != truth_class), int(overlap(box, truth_box) < 0.5)))
         wrong.append(bool(least))
     return wrong
 

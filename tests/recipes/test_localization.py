@@ -103,9 +103,9 @@ def test_localize_draws_and_lists_the_answers(trained, rectangles, tmp_path):
     answers = json.loads((tmp_path / "found" / "localization.json").read_text())
     assert [answer["photo"] for answer in answers] == list(map(str, photos))
     for answer in answers:
-        assert {each["class"] for each in answer["answers"]} == {"red", "blue"}
-        assert sum(each["probability"] for each in answer["answers"]) == pytest.approx(1, abs=1e-3)
-        assert all(0 <= n <= 96 for each in answer["answers"] for n in each["box"])
+        assert {box["class"] for box in answer["answers"]} == {"red", "blue"}
+        assert sum(box["probability"] for box in answer["answers"]) == pytest.approx(1, abs=1e-3)
+        assert all(0 <= n <= 96 for box in answer["answers"] for n in box["box"])
     assert np.asarray(Image.open(tmp_path / "found" / f"{photos[0].stem}.png")).shape[2] == 3
 
 

@@ -191,7 +191,7 @@ def cases(seed: int, count: int) -> list[Case]:
         kinds.setdefault(kind, []).append(case)
     for cases_of_kind in kinds.values():
         draw.shuffle(cases_of_kind)
-    turns = [each for turn in itertools.zip_longest(*kinds.values()) for each in turn if each is not None]
+    turns = [case for turn in itertools.zip_longest(*kinds.values()) for case in turn if case is not None]
     return turns[:count]
 
 
@@ -205,8 +205,8 @@ def _of_program(program: Program) -> Iterator[tuple[str, Case]]:
         for kind, words, *suffix in _wrong(hint):
             given = program.needed | {name: words}
             line = []
-            for each, value in given.items():
-                flag = flag_of(each, hint if each == name else hints_of(program.settings)[each])
+            for field, value in given.items():
+                flag = flag_of(field, hint if field == name else hints_of(program.settings)[field])
                 line += [flag] if flag.startswith("--") else []
                 line += [value] if isinstance(value, str) else value
             yield kind, _case(program.words, line, *suffix)
@@ -222,7 +222,7 @@ def _wrong(hint) -> Iterator[tuple]:
     """Kinds of wrong values for an annotation, the words that give them, and the suffix of an output file."""
     parts = {*_parts(hint)}
     pair = get_origin(hint) is tuple and Ellipsis not in get_args(hint)
-    for bounds in {each for each in marks(hint, Between) if type(each) is Between}:
+    for bounds in {mark for mark in marks(hint, Between) if type(mark) is Between}:
         for kind, word in _outside(bounds, float in parts):
             yield kind, [word, word] if pair else [word]
     if parts & {str, Path}:
@@ -267,7 +267,7 @@ def _of_library() -> Iterator[tuple[str, Case]]:
     recipes = (_loaded(f"recipes/{name}.py")["Settings"]() for name in ("imagenet", "finetune", "voc"))
     for made in (CifarSettings(), DetectionSettings(), StudySettings(), *recipes, SPECS["ResNet20"]):
         for name, hint in hints_of(type(made)).items():
-            for bounds in {each for each in marks(hint, Between) if type(each) is Between}:
+            for bounds in {mark for mark in marks(hint, Between) if type(mark) is Between}:
                 many = tuple in map(get_origin, _parts(hint))
                 for value in (bounds.least - 1, bounds.most * 10, float("nan"), float("inf"), 10**5000):
                     yield "in Python: a wrong number", _replaced(made, name, (value, value) if many else value)

@@ -38,13 +38,13 @@ def write(path, content: bytes, storages: dict[str, np.ndarray] | None = None, p
     storages = storages or {}
     if path.suffix == ".th":
         keys = b"\x80\x02](" + b"".join(map(text, storages)) + b"e."
-        blocks = (struct.pack("<q", each.size) + each.tobytes() for each in storages.values())
+        blocks = (struct.pack("<q", storage.size) + storage.tobytes() for storage in storages.values())
         path.write_bytes(MAGIC + PROTOCOL + b"\x80\x02}.\x80\x02" + content + b"." + keys + b"".join(blocks))
         return
     with zipfile.ZipFile(path, "w", packed) as archive:
         archive.writestr("a/data.pkl", b"\x80\x02" + content + b".")
-        for key, each in storages.items():
-            archive.writestr(f"a/data/{key}", each.tobytes())
+        for key, storage in storages.items():
+            archive.writestr(f"a/data/{key}", storage.tobytes())
 
 
 def state(arrays: dict[str, np.ndarray], kind: str = "FloatStorage") -> tuple[bytes, dict[str, np.ndarray]]:

@@ -47,7 +47,7 @@ def load_weights(folder) -> None:
 
 
 def _unchanged(network, load) -> None:
-    before = [np.asarray(each) for each in network.weights]
+    before = [np.asarray(weight) for weight in network.weights]
     try:
         load()
     except BaseException:
@@ -72,7 +72,7 @@ def vgg16(folder) -> None:
 def _tool(name: str, *arguments: str):
     def use(folder):
         file = _file(folder)
-        sys.argv = [name, *(file if each == "FILE" else each for each in arguments)]
+        sys.argv = [name, *(file if argument == "FILE" else argument for argument in arguments)]
         runpy.run_path(str(TOOLS / f"{name}.py"), run_name="__main__")
 
     use.__name__ = name

@@ -145,12 +145,12 @@ def descend(rng, residual, decay=0.0, layers=1, steps=50):
 
 def test_a_single_linear_layer_gains_nothing_from_a_shortcut():
     """4.4 (Sec. 3.2): y = W x + x is a plain layer I + W; descent takes both through the same functions."""
-    plain, residual = (descend(np.random.default_rng(0), each) for each in (False, True))
+    plain, residual = (descend(np.random.default_rng(0), residual_form) for residual_form in (False, True))
     np.testing.assert_allclose(plain, residual, atol=1e-12)
 
 
 def test_decay_tells_them_apart():
     """Companion: decay pulls a plain layer to zero and a residual one to the identity."""
-    plain, residual = (descend(np.random.default_rng(0), each, decay=0.5) for each in (False, True))
+    plain, residual = (descend(np.random.default_rng(0), residual_form, decay=0.5) for residual_form in (False, True))
     assert np.abs(plain - residual).max() > 0.1
     assert np.trace(residual[0]) > np.trace(plain[0])

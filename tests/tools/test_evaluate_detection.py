@@ -78,7 +78,7 @@ def test_a_test_part_without_annotations_gives_submission_files(tool, files, rec
     assert "AP" not in capsys.readouterr().out
     (file,) = (tmp_path / "out" / "baseline").iterdir()
     detections = json.loads(file.read_text())
-    assert {each["image_id"] for each in detections} <= {0, 1}
-    assert {each["category_id"] for each in detections} <= {3, 4}
+    assert {row["image_id"] for row in detections} <= {0, 1}
+    assert {row["category_id"] for row in detections} <= {3, 4}
     with pytest.raises(InputError, match="has no annotations to score by: give --out"):
         tool.EvaluateDetection(**flags).run()

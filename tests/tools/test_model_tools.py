@@ -74,7 +74,9 @@ def test_evaluate_prints_members_and_their_average(saved, photo_folder, tmp_path
     assert [f"| {' | '.join(row)} |" for row in (table["columns"], *table["rows"])] == [
         line for line in text.splitlines() if line.startswith("| ")
     ]
-    assert [f"{100 * each['top-1'] / 4:.2f}" for each in content["wrong"].values()] == [row.split()[0] for row in rows]
+    assert [f"{100 * errors['top-1'] / 4:.2f}" for errors in content["wrong"].values()] == [
+        row.split()[0] for row in rows
+    ]
     assert content["photos"] == 4
     assert {"command", "commit", "versions", "hardware", "environment"} < set(content)
     status, _, error = tool("evaluate", "--model", saved, "--data", photo_folder, "--split", "test")
@@ -138,8 +140,12 @@ def test_classify_names_draws_and_keeps_and_leaves_out_what_is_no_photo(saved, p
     assert sorted(line.split()[-1] for line in lines[1:3]) == ["cat", "dog"]
     answers = json.loads(kept[1].read_text())
     rows = list(csv.DictReader(kept[2].open(newline="")))
-    for row, (photo, each) in zip(rows, [(a["photo"], c) for a in answers for c in a["classes"]], strict=True):
-        assert (row["photo"], row["class"], float(row["probability"])) == (photo, each["class"], each["probability"])
+    for row, (photo, answer) in zip(rows, [(a["photo"], c) for a in answers for c in a["classes"]], strict=True):
+        assert (row["photo"], row["class"], float(row["probability"])) == (
+            photo,
+            answer["class"],
+            answer["probability"],
+        )
     printed = [line.split() for line in lines if line.startswith(" ")]
     assert [[f"{float(row['probability']):.2%}", row["class"]] for row in rows] == printed
     assert [row["rank"] for row in rows[:2]] == ["1", "2"]

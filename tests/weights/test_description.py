@@ -88,8 +88,8 @@ def test_torch_finds_no_tensor_more_than_its_own(tmp_path):
 def test_the_other_ways_of_keras_keep_it_too(tmp_path):
     model = network()
     model.save(tmp_path / "m.keras")
-    outer = keras.Sequential([keras.Input((SIDE, SIDE, 3)), model])
-    outer.save(tmp_path / "outer.keras")
+    nested = keras.Sequential([keras.Input((SIDE, SIDE, 3)), model])
+    nested.save(tmp_path / "outer.keras")
     model.save(tmp_path / "m.h5")
     for again in (
         keras.models.load_model(tmp_path / "m.keras"),

@@ -112,7 +112,7 @@ def nested():
 def test_small_files_that_would_fill_time_or_memory(legacy, pickled, words, tmp_path):
     with open(tmp_path / "w.pth", "wb") as file:
         if legacy:
-            file.write(b"".join(pickle.dumps(each, 2) for each in (MAGIC_NUMBER, PROTOCOL_VERSION, {})))
+            file.write(b"".join(pickle.dumps(part, 2) for part in (MAGIC_NUMBER, PROTOCOL_VERSION, {})))
             file.write(pickled + pickle.dumps([], 2))
         else:
             with zipfile.ZipFile(file, "w") as archive:

@@ -35,8 +35,8 @@ def random_crop(image: Tensor, boxes: Tensor, seed: Tensor) -> tuple[Tensor, Ten
     limits = tf.stack([width, height, width, height])
     around = tf.concat([tf.reduce_min(boxes[:, :2], axis=0), tf.reduce_max(boxes[:, 2:], axis=0)], axis=0)
     around = tf.clip_by_value(tf.concat([tf.floor(around[:2]), tf.math.ceil(around[2:])], axis=0), 0.0, limits)
-    outer = tf.stack([0.0, 0.0, width, height])
-    edges = tf.round(around + tf.random.stateless_uniform([4], seed) * (outer - around))
+    photo_edges = tf.stack([0.0, 0.0, width, height])
+    edges = tf.round(around + tf.random.stateless_uniform([4], seed) * (photo_edges - around))
     left, top, right, bottom = tf.unstack(tf.cast(edges, tf.int32))
     return image[top:bottom, left:right], boxes - tf.tile(edges[:2], [2])
 

@@ -56,7 +56,7 @@ def test_missing_data_sets_and_parts_are_named(tfds_rectangles, real_data):
     folder, _ = tfds_rectangles
     with pytest.raises(InputError, match=r"tfds\.load\('voc/2007'"):
         open_tfds_detection("voc/2007", "test", folder)
-    with pytest.raises(InputError, match="has no part 'test': choose from train"):
+    with pytest.raises(InputError, match="has no part 'test': choose from train, validation"):
         open_tfds_detection("coco_like", "test", folder)
     with pytest.raises(InputError, match="cifar10 has no objects with boxes"):
         open_tfds_detection("cifar10", "train", real_data("tfds"))

@@ -33,13 +33,13 @@ def dataset(*annotations):
 BOX = [10, 10, 40, 40]
 
 
-def found(*boxes):
+def as_detections(*boxes):
     return Detections(boxes, [0] * len(boxes), [0.9 - 0.1 * i for i in range(len(boxes))])
 
 
 def test_images_without_detections_count():
     """Found in one image of two: precision 1 up to recall 1/2, at 51 of the 101 recall points."""
-    scores = coco_scores(dataset((1, BOX, 0), (2, BOX, 0)), {1: found([10, 10, 50, 50])}, [7])
+    scores = coco_scores(dataset((1, BOX, 0), (2, BOX, 0)), {1: as_detections([10, 10, 50, 50])}, [7])
     assert scores["AP50"] == pytest.approx(51 / 101)
     assert scores["AR100"] == pytest.approx(0.5)
     assert coco_scores(dataset((1, BOX, 0)), {}, [7])["AP"] == 0.0
@@ -47,15 +47,15 @@ def test_images_without_detections_count():
 
 def test_overlap_decides_by_threshold():
     """Overlap 0.8 is right at the thresholds 0.5, 0.55 ... 0.75 and 0.8 only: 7 of 10."""
-    scores = coco_scores(dataset((1, BOX, 0)), {1: found([10, 10, 50, 42])}, [7])
+    scores = coco_scores(dataset((1, BOX, 0)), {1: as_detections([10, 10, 50, 42])}, [7])
     expected = {"AP": 0.7, "AP50": 1.0, "AP75": 1.0, "AP_medium": 0.7, "AP_large": -1}
     assert {name: scores[name] for name in expected} == pytest.approx(expected)
 
 
 def test_a_crowd_matches_any_number_of_detections():
     truth = dataset((1, [0, 0, 90, 90], 1), (2, BOX, 0))
-    inside = found([0, 0, 20, 20], [30, 30, 60, 60])
-    assert coco_scores(truth, {1: inside, 2: found([10, 10, 50, 50])}, [7])["AP"] == pytest.approx(1.0)
+    inside = as_detections([0, 0, 20, 20], [30, 30, 60, 60])
+    assert coco_scores(truth, {1: inside, 2: as_detections([10, 10, 50, 50])}, [7])["AP"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("box", "score"), [([np.nan, 10, 50, 50], 0.9), ([10, 10, 50, 50], np.nan)])
@@ -69,12 +69,12 @@ def test_an_annotation_with_the_id_0_can_be_found():
     """pycocotools takes a match with the id 0 for no match."""
     truth = dataset((1, BOX, 0))
     truth["annotations"][0]["id"] = 0
-    assert coco_scores(truth, {1: found([10, 10, 50, 50])}, [7])["AP"] == pytest.approx(1.0)
+    assert coco_scores(truth, {1: as_detections([10, 10, 50, 50])}, [7])["AP"] == pytest.approx(1.0)
 
 
 def test_unknown_images_are_refused():
     with pytest.raises(InputError, match="detections of image 9, which is not in the data set"):
-        coco_scores(dataset((1, BOX, 0)), {9: found(BOX)}, [7])
+        coco_scores(dataset((1, BOX, 0)), {9: as_detections(BOX)}, [7])
 
 
 def test_files_have_the_servers_formats(tmp_path):

@@ -45,7 +45,7 @@ def offline(tmp_path, monkeypatch):
 
 
 def only_run(client):
-    (experiment,) = [each for each in client.search_experiments() if each.name == "keras_resnet"]
+    (experiment,) = [candidate for candidate in client.search_experiments() if candidate.name == "keras_resnet"]
     (run,) = client.search_runs([experiment.experiment_id])
     return run
 

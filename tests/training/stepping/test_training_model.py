@@ -124,7 +124,7 @@ def test_the_worst_mistakes_have_the_highest_losses_of_the_wrong_ones(rng):
 
 
 def test_a_step_that_uses_every_thread_does_not_count_as_waiting_for_input():
-    """With one thread, on input that is ready and on input that takes half a second per batch."""
+    """With one thread, on input that is ready and on input that takes five times as long as a step."""
     script = Path(__file__).with_name("wait_for_input.py")
     done = run(script)
     assert done.returncode == 0, done.stderr
