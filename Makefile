@@ -1,4 +1,4 @@
-# make demo, make quick, make test, make slow, make peers, make docs: each sets up .venv first and finds it ready the second time.
+# make demo, quick, test, slow, peers, docs, dist ...: each sets up .venv first and finds it ready the second time.
 # make demo EXTRAS=gpu installs CUDA's libraries too; extras are those of pyproject.toml, with commas between them.
 PYTHON ?= python3
 EXTRAS ?=
@@ -7,14 +7,14 @@ BIN := .venv/bin
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --constraint constraints.txt
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-NUMERIC := $(wildcard $(addprefix tests/,layers weights evaluation analysis theory test_backends.py test_blocks.py \
+NUMERIC := $(wildcard $(addprefix tests/,layers weights evaluation analysis theory backends test_blocks.py \
 	test_models.py test_shortcuts.py test_deployment.py detection/test_detector.py detection/test_losses.py \
 	detection/test_faster_rcnn.py detection/test_roi_pooling.py \
 	$(addprefix training/stepping/test_,training_model.py freezing.py optimizer.py)))
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10  # files in order, the small ones last
 
-.PHONY: demo quick test slow numeric reliability peers docs lint clean
+.PHONY: demo quick test slow numeric reliability backends peers docs dist lint clean
 
 demo: .venv/installed
 	$(BIN)/python recipes/imagenet.py
@@ -37,11 +37,17 @@ numeric: .venv/installed  # numbers with other threads and kernels, in random or
 reliability: .venv/installed  # hostile and damaged input: the table of docs/reliability.md
 	$(BIN)/python tests/reliability/measure.py --cases 350 --json docs/results/reliability.json
 
+backends: .venv/installed-peers  # what works on TensorFlow, JAX and PyTorch: the table of docs/compatibility.md
+	$(BIN)/python tests/backends/measure.py --json docs/results/backends.json
+
 peers: .venv/installed-peers
 	$(BIN)/python -m pytest -m peers
 
 docs: .venv/installed  # the pages of docs/ and the reference of the package, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+dist: .venv/installed  # the wheel and the source distribution, in dist/
+	$(BIN)/python tests/compatibility/distributions.py dist
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_resnet import evaluation, weights
+from keras_resnet.backends import needs_tensorflow
 from keras_resnet.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,7 +60,11 @@ def save_saved_model(model: keras.Model, folder: Path) -> None:
     ``serving_default`` classifies JPEG or PNG files: from ``jpeg``, strings ``[batch]``, to the five best ``classes``
     (int32) and ``scores`` (float32), ``[batch, 5]``, and their ``names`` if the model has class names. ``logits`` maps
     ``images`` to ``logits`` as :func:`deployable` does.
+
+    Raises:
+        InputError: Keras does not run on TensorFlow.
     """
+    needs_tensorflow("A SavedModel", "tf.saved_model")
     import tensorflow as tf
 
     from keras_resnet.data import augment
@@ -106,9 +111,15 @@ def save_litert(saved_model: Path, file: Path, calibration: Iterable[np.ndarray]
 
 
 def save_onnx(model: keras.Model, file: Path) -> None:
-    """Write :func:`deployable` of ``model`` as an ONNX file, from ``images`` to logits."""
+    """Write :func:`deployable` of ``model`` as an ONNX file, from ``images`` to logits.
+
+    Raises:
+        InputError: Keras runs on JAX, from which it writes them with a package that no extra brings.
+    """
     import keras
 
+    if keras.backend.backend() == "jax":
+        needs_tensorflow("An ONNX file", "tf2onnx")
     inner = deployable(model)
     signature = [keras.InputSpec(shape=(None, *inner.input_shape[1:]), dtype="float32", name="images")]
     inner.export(file, format="onnx", verbose=False, input_signature=signature)

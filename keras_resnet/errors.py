@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 LONGEST_SHOWN = 200  # characters of a wrong value
+LOST_WORKER = "Collective ops is aborted"  # in TensorFlow's error on the workers that remain
 
 
 class InputError(ValueError):
@@ -38,13 +39,18 @@ def in_our_words() -> Iterator[None]:
     """Turn TensorFlow's errors for unusable data in a pipeline into :class:`InputError`, within a ``with`` block.
 
     The message is that of the :class:`InputError` that TensorFlow wrapped, or else TensorFlow's own, such as that for
-    a photo that does not decode.
+    a photo that does not decode. A worker that lost another one says that.
     """
     try:
         yield
     except Exception as error:
         if not type(error).__module__.startswith("tensorflow"):
             raise
+        if LOST_WORKER in str(error):
+            raise InputError(
+                "Another worker of this run has ended or cannot be reached: see what it said, then start all workers "
+                "again with the same command, which continues from the last checkpoint."
+            ) from error
         if wrapped := re.search(rf"{InputError.__name__}: (.+)", str(error)):
             raise InputError(wrapped[1]) from error
         reason = re.search(r"in user-defined function passed to \w+.* with iterator: [\w:\[\]]+: (.+)", str(error))

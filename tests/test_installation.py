@@ -4,20 +4,20 @@ import configparser
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import venv
 import zipfile
 
 import pytest
 from conftest import ROOT
+from programs import load_program
 
 FOLDERS = {"keras_resnet": "keras_resnet", "recipes": "keras_resnet_recipes", "tools": "keras_resnet_tools"}
-FILES = ("pyproject.toml", "setup.cfg", "README.md", "LICENSE")
-
+distributions = load_program("tests/compatibility/distributions.py")
 
 PROGRAMS = {
     path.stem
@@ -41,23 +41,12 @@ def listed(command, folder):
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """A copy of the installed files, because pip leaves folders in the tree that it builds."""
-    folder = tmp_path_factory.mktemp("source")
-    for name in FILES:
-        shutil.copy(ROOT / name, folder)
-    for name in FOLDERS:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+    return distributions.copy_of_the_tree(tmp_path_factory.mktemp("source") / "tree")
 
 
 @pytest.fixture(scope="module")
 def wheel(source, tmp_path_factory):
-    out = tmp_path_factory.mktemp("wheel")
-    pip = (sys.executable, "-m", "pip", "wheel", source, "--no-deps", "--no-build-isolation", "--wheel-dir", out)
-    completed = run(*pip, cwd=out)
-    assert completed.returncode == 0, completed.stderr
-    (path,) = out.glob("*.whl")
-    return path
+    return distributions.build("wheel", source, tmp_path_factory.mktemp("wheel"))
 
 
 def environment(folder, wheel):
@@ -113,6 +102,20 @@ def test_the_wheel_has_every_file_once_and_no_other(wheel):
     assert {name: contents[name] for name in contents.keys() - about} == expected
     (licence,) = [contents[name] for name in about if name.endswith("/LICENSE")]
     assert licence == (ROOT / "LICENSE").read_bytes()
+
+
+@pytest.mark.long
+def test_the_source_distribution_gives_the_same_wheel(source, wheel, tmp_path):
+    sdist = distributions.build("sdist", source, tmp_path)
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    again = distributions.build("wheel", unpacked, tmp_path)
+    contents = []
+    for path in (wheel, again):
+        with zipfile.ZipFile(path) as archive:
+            contents.append({name: archive.read(name) for name in archive.namelist()})
+    assert contents[0] == contents[1]
 
 
 @pytest.mark.long

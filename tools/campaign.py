@@ -72,7 +72,7 @@ class Campaign:
                     self._run_entry(name, words, folder, state)
 
     def _run_entry(self, name: str, words: list[str], folder: Path, state: Path) -> None:
-        before, start = read_state(state, name).get("seconds", 0.0), time.time()
+        before, start = read_state(state, name).get("seconds", 0.0), time.monotonic()
         with open(state / f"{name}.log", "a") as log:
             command = [sys.executable if word == "python" else word for word in words]
             search = (
@@ -83,7 +83,7 @@ class Campaign:
             child = subprocess.Popen(nice, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True)
             give_way(child.pid)
             status = wait(child)
-        content = {"status": status, "seconds": before + time.time() - start, "command": shlex.join(words)}
+        content = {"status": status, "seconds": before + time.monotonic() - start, "command": shlex.join(words)}
         write_whole(state / f"{name}.json", lambda part: part.write_text(json.dumps(content)))
         print(status_line(state, name, ended=True), flush=True)
         if status in STOPPED:

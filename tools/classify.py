@@ -22,6 +22,7 @@ from tyro.conf import Positional
 
 import keras_resnet
 from keras_resnet import analysis, evaluation, plots
+from keras_resnet.backends import inference
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import JsonFile, Output, PngFile, run_tool
 from keras_resnet.data.gathering import photos_at
@@ -106,13 +107,13 @@ class Classify:
         from keras_resnet.data import augment
 
         size = evaluation.input_size(model)
-        network = evaluation.with_activation(model, "softmax")
+        forward = inference(evaluation.with_activation(model, "softmax"))
 
         def answer(photos):
             if not photos:
                 return []
             views = [augment.center_view(photo, size, model.preprocessing.crop).numpy() for photo in photos.values()]
-            probabilities = network(model.preprocessing(np.stack(views))).numpy()
+            probabilities = forward(model.preprocessing(np.stack(views)))
             evaluation.check_finite(model.name, probabilities, list(photos))
             return [self._best(model, scores) for scores in probabilities]
 

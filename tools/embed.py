@@ -22,6 +22,7 @@ from tyro.conf import Positional
 
 import keras_resnet
 from keras_resnet import plots
+from keras_resnet.backends import inference
 from keras_resnet.bounds import Between, Count, Length
 from keras_resnet.command_line import Folder, JsonFile, Output, PngFile, run_tools
 from keras_resnet.errors import InputError
@@ -86,7 +87,7 @@ class Near:
         encoded = [augment.read_photo(path) for path in self.photos]
         model = keras_resnet.load_model(stored.model)
         views = [augment.center_view(photo, input_size(model), model.preprocessing.crop).numpy() for photo in encoded]
-        queries = embeddings.embedder(model)(model.preprocessing(np.stack(views)), training=False).numpy()
+        queries = inference(embeddings.embedder(model))(model.preprocessing(np.stack(views)))
         if queries.shape[1] != stored.features.shape[1]:
             raise InputError(f"{stored.model} is not what {self.features} was made with: write the features again.")
         similarities, positions = embeddings.nearest(stored, queries, self.count)

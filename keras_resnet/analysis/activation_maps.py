@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 
 from keras_resnet.analysis.parts import split
+from keras_resnet.backends import needs_tensorflow
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.classifier import classifier_of, last_map, with_activation
 from keras_resnet.structure import structure_of
+from keras_resnet.typing import Tensor
 
 
 def activation_map(
@@ -54,12 +56,14 @@ def activation_map(
             raise InputError(f"classes must be {len(images)} whole numbers, one for each image.")
         if len(classes) and not (classes.min() >= 0 and classes.max() < last):
             raise InputError(f"classes must be from 0 to {last - 1}, the last class of {model.name}.")
+    if block is not None:
+        needs_tensorflow("Grad-CAM, the activation map of a block or layer,", "tf.GradientTape")
     explain = _cam(model) if block is None else _grad_cam(model, block)
     maps = [
         explain(
-            tf.convert_to_tensor(images[start : start + batch_size], tf.float32),
-            None if classes is None else tf.convert_to_tensor(classes[start : start + batch_size], tf.int32),
-        ).numpy()
+            np.asarray(images[start : start + batch_size], np.float32),
+            None if classes is None else classes[start : start + batch_size],
+        )
         for start in range(0, len(images), batch_size)
     ]
     return np.concatenate(maps) if maps else np.zeros((0, 0, 0), np.float32)
@@ -70,33 +74,36 @@ def _cam(model) -> Callable:
     top = classifier_of(model)
 
     def explain(images, classes):
-        maps = tf.cast(features(images, training=False), tf.float32)
-        kernel = tf.cast(tf.convert_to_tensor(top.kernel), tf.float32)
+        maps, kernel = _in_float32(features(images, training=False)), _in_float32(top.kernel)
         if classes is None:
-            logits = tf.reduce_mean(maps, axis=[1, 2]) @ kernel
-            classes = _first(logits + tf.cast(top.bias, tf.float32) if top.use_bias else logits)
-        return tf.einsum("byxk,kb->byx", maps, tf.gather(kernel, classes, axis=1))
+            logits = maps.mean(axis=(1, 2)) @ kernel
+            classes = (logits + _in_float32(top.bias) if top.use_bias else logits).argmax(axis=1)
+        return np.einsum("byxk,kb->byx", maps, kernel[:, classes])
 
     return explain
 
 
 def _grad_cam(model, block: str) -> Callable:
+    import tensorflow as tf
+
     forward = _maps_and_logits(model, block)
 
     def explain(images, classes):
+        images = tf.constant(images)
         with tf.GradientTape() as tape:
             tape.watch(images)  # of a frozen network nothing else is watched
             maps, logits = forward(images)
-            chosen = tf.gather(logits, _first(logits) if classes is None else classes, batch_dims=1)
-        slopes = tf.cast(tape.gradient(chosen, maps), tf.float32)
-        weights = tf.reduce_mean(slopes, axis=[1, 2])
-        return tf.nn.relu(tf.einsum("byxk,bk->byx", tf.cast(maps, tf.float32), weights))
+            classes = tf.argmax(logits, axis=-1) if classes is None else classes
+            chosen = tf.gather(logits, classes, batch_dims=1)
+        weights = _in_float32(tape.gradient(chosen, maps)).mean(axis=(1, 2))
+        return np.maximum(np.einsum("byxk,bk->byx", _in_float32(maps), weights), 0)
 
     return explain
 
 
-def _first(logits):
-    return tf.argmax(logits, axis=-1, output_type=tf.int32)
+def _in_float32(tensor: Tensor) -> np.ndarray:
+    """The values of a tensor or variable of any precision."""
+    return ops.convert_to_numpy(ops.cast(tensor, "float32"))
 
 
 def _maps_and_logits(model, block: str) -> Callable:

@@ -10,6 +10,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from keras_resnet.analysis.lanczos import Spectrum, spectrum
 from keras_resnet.analysis.parts import split
+from keras_resnet.backends import needs_tensorflow
 from keras_resnet.typing import Tensor
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -46,6 +47,7 @@ def conditioning(model: keras.Model, image: np.ndarray, steps: int = 30, probes:
         steps: of the quadrature, see :func:`keras_resnet.analysis.lanczos.spectrum`.
         probes: random starting vectors of the quadrature.
     """
+    needs_tensorflow("The conditioning of blocks", "tf.autodiff.ForwardAccumulator")
     x = tf.constant(np.asarray(image)[None], tf.float32)
     rows: list[Conditioning] = []
     models: list = []

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_resnet.analysis.curvature import Loss, cross_entropy_of
 from keras_resnet.analysis.parts import split
+from keras_resnet.backends import needs_tensorflow
 from keras_resnet.structure import stage_of, weight_of
 from keras_resnet.typing import Normalization, Tensor
 from keras_resnet.weights.named import slots
@@ -95,6 +96,7 @@ def flow(
         labels: int ``[count]``.
         normalization: ``"moving"`` or ``"batch"``, see :class:`keras_resnet.analysis.Loss`.
     """
+    needs_tensorflow("The flow of gradients", "tf.GradientTape")
     parts, training = split(model), normalization == "batch"
     outputs, x = [], tf.constant(images, tf.float32)
     with tf.GradientTape() as tape:
@@ -129,6 +131,7 @@ def shattering(
     Returns:
         ``[distances, images]``: the correlations of the cross-entropy's gradients with respect to the two inputs.
     """
+    needs_tensorflow("The shattering of gradients", "tf.GradientTape")
     images, cross_entropy = tf.constant(images, tf.float32), cross_entropy_of(model)
 
     @tf.function

@@ -11,6 +11,7 @@ from scipy.stats import binom
 from keras_resnet.analysis.curvature import cross_entropy_of
 from keras_resnet.analysis.lesions import rejoined
 from keras_resnet.analysis.parts import split
+from keras_resnet.backends import needs_tensorflow
 from keras_resnet.errors import InputError
 from keras_resnet.typing import Tensor
 
@@ -60,6 +61,7 @@ def paths(
         draws: number of paths of each length.
         seed: of the random paths.
     """
+    needs_tensorflow("The gradient of paths", "tf.GradientTape")
     stem, *blocks, head = split(model)
     if not model.spec.residual:
         raise InputError(f"{model.name} is a plain network, which has only one path: give a residual network.")

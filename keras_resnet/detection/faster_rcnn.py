@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.backends import needs_tensorflow
 from keras_resnet.detection import backbone as backbones
 from keras_resnet.detection.anchors import decode, make_anchors, spread
 from keras_resnet.detection.backbone import Backbone
@@ -69,7 +70,8 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
             saved with it; empty before the first validation.
 
     Raises:
-        InputError: the backbone has no stride 16, an argument is out of range, or the head has no such option.
+        InputError: the backbone has no stride 16, an argument is out of range, the head has no such option, or Keras
+            does not run on TensorFlow.
     """
 
     stored = ("trained_on", "thresholds")
@@ -85,6 +87,7 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
         learn: Sequence[Learnable] = LEARNABLE,
         head: HeadName | None = None,
     ):
+        needs_tensorflow("A detector", "tf.image")
         if not isinstance(backbone, Backbone):
             backbone = backbones.from_network(backbone, head=head or "c4")
         elif head not in (None, backbone.head_name):

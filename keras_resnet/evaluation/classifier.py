@@ -3,7 +3,10 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
+from keras import ops
 
+from keras_resnet.backends import inference
 from keras_resnet.errors import InputError
 from keras_resnet.typing import Tensor
 from keras_resnet.wording import counted
@@ -67,25 +70,18 @@ def pooled_window(model: keras.Model) -> int:
     return last_map(model, "use the center view").shape[1]
 
 
-def dense_scores(model: keras.Model) -> Callable[[Tensor], Tensor]:
+def dense_scores(model: keras.Model) -> Callable[[np.ndarray | Tensor], np.ndarray]:
     """A function from float32 images of any size, ``[batch, height, width, channels]``, to probabilities.
 
     The network is applied fully convolutionally (Sec. 3.4): average pooling slides over the last feature map with the
     window that it has at the model's own size, the classifier and softmax are applied at each position, and the
     probabilities are averaged over positions to ``[batch, classes]``. At the model's own size that is the model itself.
     """
-    import tensorflow as tf
-
     window = pooled_window(model)
     top = classifier_of(with_activation(model, "softmax"))
     features = keras.Model(model.input, last_map(model, "use the center view"))
     body = keras.models.clone_model(  # the same layers, for inputs of any size
         features, input_tensors=keras.Input((None, None, model.input_shape[-1])), clone_function=lambda layer: layer
     )
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, model.input_shape[-1]], tf.float32)])
-    def score(images):
-        maps = tf.cast(body(images, training=False), tf.float32)
-        return tf.reduce_mean(top(tf.nn.avg_pool2d(maps, window, 1, "VALID")), axis=[1, 2])
-
-    return score
+    maps = ops.average_pool(ops.cast(body.output, "float32"), window, 1, "valid")
+    return inference(keras.Model(body.input, ops.mean(top(maps), axis=(1, 2))))

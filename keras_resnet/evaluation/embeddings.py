@@ -107,6 +107,7 @@ def embed_split(model: keras.Model, split: Split, part: str, batch_size: int = 3
     import tensorflow as tf
     import tqdm
 
+    from keras_resnet.backends import inference
     from keras_resnet.data import augment
     from keras_resnet.data.parallel import AHEAD, parallel_map
     from keras_resnet.errors import in_our_words
@@ -116,7 +117,7 @@ def embed_split(model: keras.Model, split: Split, part: str, batch_size: int = 3
     size, preprocessing = input_size(model), getattr(model, "preprocessing", None)
     if preprocessing is None:
         raise InputError(f"{model.name} does not know its preprocessing: give NAME:WEIGHTS, a network and its file.")
-    forward = tf.function(embedder(model), reduce_retracing=True)
+    forward = inference(embedder(model))
 
     def load(position):
         encoded, label = split.read(position)
@@ -126,13 +127,16 @@ def embed_split(model: keras.Model, split: Split, part: str, batch_size: int = 3
     batches = parallel_map(tf.data.Dataset.range(len(split)), load).batch(batch_size).prefetch(AHEAD)
     with tqdm.tqdm(total=len(split), desc=f"{part}", unit=" images", disable=None, leave=False) as bar, in_our_words():
         for images, batch_labels, encoded in batches:
-            features.append(tf.cast(forward(images, training=False), tf.float16).numpy())
+            features.append(forward(images).astype(np.float16))
             labels.append(batch_labels.numpy())
             hashes += [hash_of(photo) for photo in encoded.numpy()]
             bar.update(len(batch_labels))
     names = [split.photo(position) for position in range(len(split))]
     check_finite(model.name, np.concatenate(features), names)
-    rows = {"features": np.concatenate(features), "labels": np.concatenate(labels).astype(np.int32)}
+    rows: dict[str, np.ndarray] = {
+        "features": np.concatenate(features),
+        "labels": np.concatenate(labels).astype(np.int32),
+    }
     return rows | {"parts": np.array([part] * len(split)), "photos": np.array(names), "hashes": np.array(hashes)}
 
 

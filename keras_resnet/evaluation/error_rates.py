@@ -24,7 +24,7 @@ def ranks(labels: Tensor, scores: Tensor) -> Tensor:
     of_label = ops.take_along_axis(scores, labels, axis=1)
     before = ops.arange(scores.shape[-1], dtype="int32")[None] < labels
     equal = ops.equal(scores, of_label)  # with ``==``, TensorFlow loses the rank where only one batch size is known
-    return ops.sum(ops.cast((scores > of_label) | (equal & before), "int32"), axis=1)
+    return ops.sum(ops.cast(ops.greater(scores, of_label) | (equal & before), "int32"), axis=1)
 
 
 @keras.saving.register_keras_serializable("keras_resnet")

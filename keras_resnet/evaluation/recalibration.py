@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from keras_resnet.backends import needs_tensorflow
 from keras_resnet.layers import BlockLoop
 from keras_resnet.structure import weight_of
 
@@ -30,7 +31,11 @@ def recalibrate_batch_norm(
 
     Returns:
         The number of batches; 0 if there are none, or if there are no statistics to set.
+
+    Raises:
+        InputError: Keras does not run on TensorFlow.
     """
+    needs_tensorflow("Recalibration of batch normalization", "tf.distribute")
     import tensorflow as tf
 
     strategy = strategy or tf.distribute.get_strategy()

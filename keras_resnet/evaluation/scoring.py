@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
+from keras_resnet.backends import inference
 from keras_resnet.data import augment
 from keras_resnet.data.cache import cached
 from keras_resnet.data.parallel import AHEAD, parallel_map
@@ -107,20 +108,17 @@ def _square(model, split, view, batch_size):
     """(positions, labels, probabilities, weight, photos) of each batch, for views of the model's own size."""
     size, preprocessing = input_size(model), model.preprocessing
     views = {"10-crop": 10}.get(view.name, 2 if view.flips else 1)
-    probabilities = with_activation(model, "softmax")
+    forward = inference(with_activation(model, "softmax"))
 
     def load(position):
         encoded, label = split.read(position)
         return position, label, preprocessing(square_views(encoded, view, size, preprocessing.crop))
 
-    @tf.function(reduce_retracing=True)
-    def forward(images):
-        scores = probabilities(tf.reshape(images, [-1, size, size, 3]), training=False)
-        return tf.reduce_mean(tf.reshape(scores, [-1, views, scores.shape[-1]]), axis=1)
-
     dataset = parallel_map(tf.data.Dataset.range(len(split)), load).batch(max(1, batch_size // views))
     for positions, labels, images in dataset.prefetch(AHEAD):
-        yield positions.numpy(), labels.numpy(), forward(images).numpy(), 1.0, len(positions)
+        scores = forward(tf.reshape(images, [-1, size, size, 3]))
+        scores = scores.reshape(-1, views, scores.shape[-1]).mean(axis=1)
+        yield positions.numpy(), labels.numpy(), scores, 1.0, len(positions)
 
 
 def _multi_scale(model, split, view, batch_size):
@@ -138,9 +136,9 @@ def _multi_scale(model, split, view, batch_size):
     def flush(shape):
         positions, labels, images = zip(*waiting.pop(shape), strict=True)
         images = np.stack(images)
-        scores = forward(preprocessing(images)).numpy()
+        scores = forward(preprocessing(images))
         if view.flips:
-            scores = (scores + forward(preprocessing(images[:, :, ::-1])).numpy()) / 2
+            scores = (scores + forward(preprocessing(images[:, :, ::-1]))) / 2
         return np.array(positions), np.array(labels), scores, weight, len(positions) * weight
 
     waiting: dict[tuple, list] = {}

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_resnet.backends import needs_tensorflow
 from keras_resnet.detection import backbone as backbones
 from keras_resnet.detection.anchors import BASE_SIDE, decode, make_anchors, spread
 from keras_resnet.detection.backbone import Backbone
@@ -44,6 +45,7 @@ class LocalizationNetwork(TrainedPhotos, Step, keras.Model):
     def __init__(
         self, backbone: Backbone | Network, classes: tuple[str, ...], size: int, anchors: int, name: str | None
     ):
+        needs_tensorflow("A localization network", "tf.image")
         backbone = backbone if isinstance(backbone, Backbone) else backbones.from_network(backbone, frozen=None)
         super().__init__(name=name or f"{type(self).__name__}_{backbone.name}")
         self.class_names, self.size = tuple(classes), size

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from keras_resnet.backends import needs_tensorflow
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
 from keras_resnet.localization.networks import LocalizationNetwork
@@ -11,8 +12,10 @@ def load_localizer(path: str | Path, kind: type[LocalizationNetwork] = Localizat
     """The RPN or R-CNN saved in a ``.keras`` file.
 
     Raises:
-        InputError: the file is missing, damaged, or of something else than a ``kind``.
+        InputError: the file is missing, damaged, or of something else than a ``kind``, or Keras does not run on
+            TensorFlow.
     """
+    needs_tensorflow("A localization network", "tf.image")
     model = load_model(path)
     if not isinstance(model, kind):
         raise InputError(f"{path} holds no {kind.__name__}: recipes/localization.py makes them, in rpn/ and in rcnn/.")

@@ -6,6 +6,7 @@ import functools
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from keras_resnet import training
 from keras_resnet.data.pipelines import Shard
@@ -15,6 +16,7 @@ from keras_resnet.detection.data.photo_files import check_unseen, content_hashes
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.training.photo_reading import readable, with_files
 from keras_resnet.errors import InputError
+from keras_resnet.files import read_object, sha256_of, write_whole
 from keras_resnet.loading import load_model
 from keras_resnet.localization.batches import crop_batches, region_batches
 from keras_resnet.localization.localization_settings import STAGES, LocalizationSettings
@@ -31,7 +33,7 @@ from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief, together, worker_count, worker_index
 
 RPN, PROPOSALS, RCNN, ROWS = "rpn", "proposals", "rcnn", "rows.json"  # in the workdir
-LAST = "last.keras"
+LAST, TESTED = "last.keras", "networks"  # TESTED: a key of ROWS
 OF_THE_RCNN: dict = dict.fromkeys(("region_size", "proposals", "rcnn_steps"))  # settings that the RPN is not told
 
 
@@ -143,12 +145,22 @@ def _rcnn(work: _Work) -> None:
 def _test(work: _Work) -> None:
     path = work.folder / ROWS
     rpn, files = work.earlier(RPN), [work.folder / stage / LAST for stage in (RPN, RCNN)]
-    newest = max(file.stat().st_mtime for file in files if file.is_file())
-    if not is_chief(choose_strategy()) or (path.is_file() and path.stat().st_mtime > newest):
+    hashes = {file.parent.name: sha256_of(file) for file in files if file.is_file()}  # clocks may go back
+    if not is_chief(choose_strategy()) or _tested(path) == hashes:
         return
     rcnns = [work.earlier(RCNN)] if files[1].is_file() else []
     networks = Networks([rpn], rcnns, [work.network])
     print_rows(networks, work.sets.part("val"), Testing(count=work.settings.proposals, json=path))
+    content = read_object(path) | {TESTED: hashes}
+    write_whole(path, lambda part: part.write_text(json.dumps(content, indent=1) + "\n"))
+
+
+def _tested(path: Path) -> dict | None:
+    """The hashes of the networks whose rows are in the file; None if there is no whole one."""
+    try:
+        return read_object(path).get(TESTED)
+    except (OSError, ValueError):
+        return None
 
 
 DO: dict[str, Callable[[_Work], object]] = {"rpn": _rpn, "extract": _extracted, "rcnn": _rcnn, "test": _test}

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet import processor
+from keras_resnet.backends import needs_tensorflow
 from keras_resnet.errors import InputError
 from keras_resnet.training.callbacks import Diverged, LearningRate, LostPhotos, Saves, Validation, Windows
 from keras_resnet.training.context import RunContext
@@ -51,9 +52,10 @@ def run(
             trains to the end and keeps the last network.
 
     Raises:
-        InputError: the settings, data or workdir cannot be used.
+        InputError: the settings, data or workdir cannot be used, or Keras does not run on TensorFlow.
         Stopped: a signal came; the run continues from a checkpoint of the last step.
     """
+    needs_tensorflow("Training in a folder", "tf.distribute")
     origin = provenance()  # now, because the checkout may change while the run goes on
     strategy = choose_strategy()
     chief, everywhere = is_chief(strategy), functools.partial(together, strategy)

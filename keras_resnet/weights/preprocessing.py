@@ -57,7 +57,7 @@ class Preprocessing:
         return self.mean.mean(axis=(0, 1))
 
     def __call__(self, x: np.ndarray | Tensor, shift: float | np.ndarray | Tensor = 0.0) -> np.ndarray | Tensor:
-        """Preprocess values from 0 to 255, ``[..., height, width, channels]``, with NumPy or else with TensorFlow.
+        """Preprocess values from 0 to 255, ``[..., height, width, channels]``, with the library of ``x``.
 
         ``shift``, three values in RGB order, is added to the values first, at no additional cost.
         """
@@ -71,6 +71,11 @@ class Preprocessing:
         offset = mean - (shift if isinstance(shift, float) else shift[order])
         if isinstance(x, np.ndarray):
             x = x.astype(np.float32)
+        elif other_backend(x):
+            from keras import ops
+
+            x, offset, std = (ops.convert_to_tensor(values, "float32") for values in (x, offset, std))
+            x, order = (ops.flip(x, -1) if self.channels == "BGR" else x), slice(None)  # PyTorch has no negative steps
         else:
             import tensorflow as tf
 
@@ -98,6 +103,13 @@ class Preprocessing:
     def from_config(cls, config: dict[str, Any]) -> "Preprocessing":
         """The preprocessing with the fields in ``config``."""
         return cls(**config)
+
+
+def other_backend(x: Tensor) -> bool:
+    """Whether Keras runs on JAX or PyTorch and ``x`` is a tensor of that, as opposed to one of ``tf.data``."""
+    import keras
+
+    return keras.backend.backend() != "tensorflow" and keras.ops.is_tensor(x)
 
 
 TORCH = Preprocessing(

@@ -1,6 +1,7 @@
 """The localization recipe and its tools, run as a user runs them: stages, stop, continue, rows, pictures."""
 
 import json
+import os
 import signal
 import time
 
@@ -70,6 +71,8 @@ def test_the_last_stage_prints_the_rows_it_can_and_keeps_them(trained):
 
 def test_what_is_finished_is_not_done_again(trained):
     folder, arguments, _ = trained
+    for stage in ("rpn", "rcnn"):  # written by a clock that has gone back since
+        os.utime(folder / "whole" / stage / "last.keras", (time.time() + 86_400,) * 2)
     stamps = [path.stat().st_mtime_ns for path in (folder / "whole").rglob("*.*") if path.name != "lock"]
     again = run("recipes/localization.py", *arguments, folder / "whole")
     assert (again.returncode, again.stdout) == (0, "")

@@ -40,6 +40,19 @@ def test_a_signal_to_one_worker_ends_all_after_the_same_step(photo_folder, tmp_p
     assert CheckpointFolder(workdir / "checkpoints").newest()[1]["step"] >= 3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_worker_that_is_killed_ends_the_other_with_a_sentence(killed, photo_folder, tmp_path):
+    workers = start_workers(IMAGENET, *small(photo_folder, tmp_path / "run", "--steps", 100_000))
+    with workers[0], workers[1]:
+        until_step(workers[0], tmp_path / "run", 3)
+        workers[killed].send_signal(signal.SIGKILL)
+        done = workers[1 - killed].ended(120)
+    assert done.returncode == 2, done.stderr[-3000:]
+    assert "Another worker of this run has ended or cannot be reached" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 FAILURES = {  # on one worker: its number, the message of all workers, and how often they name that worker
     "full": (0, "The checkpoint of step 0 cannot be written", 1),
     "unlockable": (0, "is on a file system without locks", 1),

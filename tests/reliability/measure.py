@@ -41,7 +41,9 @@ FAMILIES = {
     "data": "hostile_data",
     "settings": "hostile_settings",
     "permissions": "hostile_permissions",
+    "processes": "hostile_processes",
 }
+Family = Literal["weights", "run folders", "data", "settings", "permissions", "processes"]
 COLUMNS = ("family", "promised", "tried", "kept", "refused", "tracebacks", "hangs", "memory", "files or state")
 
 
@@ -49,8 +51,8 @@ COLUMNS = ("family", "promised", "tried", "kept", "refused", "tracebacks", "hang
 class Measure:
     """Which cases to try."""
 
-    families: tuple[Literal["weights", "run folders", "data", "settings", "permissions"], ...] = tuple(FAMILIES)
-    """The families."""
+    families: tuple[Family, ...] = ("weights", "run folders", "data", "settings", "permissions")
+    """The families; processes takes half a minute a case."""
     cases: Annotated[int, Between(1, 100_000)] = 20
     """Number of cases per family, drawn evenly; a family may have fewer."""
     seed: Annotated[int, Between(0, 2**31 - 1)] = 0

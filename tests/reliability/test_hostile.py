@@ -15,6 +15,16 @@ CASES = [12, pytest.param(60, marks=pytest.mark.slow)]  # of each family
 @pytest.mark.parametrize("cases", CASES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_case_of_a_sample_is_kept(family, cases, seed, tmp_path):
+    tried(family, cases, seed, tmp_path)
+
+
+@pytest.mark.slow
+def test_faults_that_strike_running_programs_are_survived(seed, tmp_path):
+    tried("processes", 12, seed, tmp_path)
+
+
+def tried(family, cases, seed, tmp_path):
+    """Try cases of a family; all must be kept."""
     done = run(MEASURE, "--families", family, "--cases", cases, "--seed", seed, "--json", tmp_path / "table.json")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     (row,) = json.loads((tmp_path / "table.json").read_text())["tables"]["hostile"]["rows"]

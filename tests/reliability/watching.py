@@ -18,7 +18,7 @@ from pathlib import Path
 from keras_resnet.errors import InputError
 
 MAX_SECONDS = 10  # of processor time
-MAX_WAIT = 60  # seconds by the clock, on a machine that is busy with other work
+MAX_WAIT = 60  # seconds by the clock
 MAX_GIGABYTES = 2
 CAPABILITIES = (0x20080522, 0)  # the header of Linux' call: its version, and this process
 PASS_OVER, READ_AND_SEARCH = 1 << 1, 1 << 2  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
@@ -41,6 +41,7 @@ class Case:
             :class:`StateChanged` if refused input changed something in memory.
         writes: patterns of paths below the folder that ``use`` may write or change.
         must: "refused" or "served", if only one of them is right.
+        patience: seconds by the clock, on a machine that is busy with other work.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Case:
     use: Callable[[Path], None]
     writes: tuple[str, ...] = ()
     must: str | None = None
+    patience: float = MAX_WAIT
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def watch(case: Case) -> Outcome:
         child = os.fork()
         if child == 0:
             _run(case, folder, log, listing)
-        status, seconds, gigabytes, killed = _wait(child)
+        status, seconds, gigabytes, killed = _wait(child, case.patience)
         output = log.read_text(errors="replace") if log.exists() else ""
         kind = killed or _ending(case, status, output)
         before = dict(line.split("\t", 1) for line in listing.read_text().splitlines()) if listing.exists() else {}
@@ -143,7 +145,7 @@ def _run(case: Case, folder: Path, log: Path, listing: Path) -> None:
         os._exit(status)
 
 
-def _wait(child: int) -> tuple[int, float, float, str | None]:
+def _wait(child: int, patience: float) -> tuple[int, float, float, str | None]:
     """Exit status, processor seconds, peak gigabytes, and the reason if it was killed."""
     start, killed, page = time.monotonic(), None, os.sysconf("SC_PAGESIZE")
     tick = os.sysconf("SC_CLK_TCK")
@@ -157,7 +159,7 @@ def _wait(child: int) -> tuple[int, float, float, str | None]:
             busy = (int(fields[11]) + int(fields[12])) / tick
             if resident > MAX_GIGABYTES * 2**30:
                 killed = "memory"
-            elif busy > MAX_SECONDS or time.monotonic() - start > MAX_WAIT:
+            elif busy > MAX_SECONDS or time.monotonic() - start > patience:
                 killed = "hang"
             if killed:
                 with contextlib.suppress(ProcessLookupError):

@@ -11,7 +11,15 @@ from keras_resnet.reporting import filled
 
 RESULTS = ROOT / "docs" / "results"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-MEASURED = ("analysis.md", "detection.md", "performance.md", "reliability.md", "scaling.md", "testing.md")
+MEASURED = (
+    "analysis.md",
+    "compatibility.md",
+    "detection.md",
+    "performance.md",
+    "reliability.md",
+    "scaling.md",
+    "testing.md",
+)
 MARKS = re.compile(r"<!-- (table [^>]*|not measured here) -->")
 
 COMMANDS = "| task | command |"  # the head of a table without numbers

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_resnet.backends import needs_tensorflow
 from keras_resnet.structure import stage_of
 from keras_resnet.training.stepping.keras_hooks import NoSymbolicBuild
 from keras_resnet.typing import Tensor
@@ -62,7 +63,11 @@ class Step(NoSymbolicBuild):
             optimizer: an :class:`SGD`, which updates the model's weights.
             accumulate: into how many parts each replica splits its share of a batch.
             timed: measure the wait for input.
+
+        Raises:
+            InputError: Keras does not run on TensorFlow.
         """
+        needs_tensorflow("This training step", "tf.distribute")
         super().compile(optimizer, jit_compile=False)  # type: ignore[misc]
         self.optimizer.build(self.trainable_variables)
         self.train_function = self.test_function = None  # they hold the variables of an earlier call

@@ -1,5 +1,7 @@
 """Networks on other backends give the same outputs and the same training step as on TensorFlow.
 
+What else works there is in the table of docs/compatibility.md, which the last test makes.
+
 In float64, where nothing but a difference of the arithmetic is left to see. In float32 a ReLU here and there falls to
 its other side on another processor, or with other threads, and a gradient with it: a bound for that is a coin.
 """
@@ -12,11 +14,13 @@ import sys
 import numpy as np
 import pytest
 from conftest import ROOT
+from programs import run
 
 import keras_resnet
 
 pytestmark = pytest.mark.long
 
+STORED = ROOT / "docs" / "results" / "backends.json"
 FAST_COMPILATION = "--xla_backend_optimization_level=1"  # JAX compiles each network for longer than it runs it
 SHAPE = {"input_shape": [None, None, 3]}
 SMALL = {**SHAPE, "blocks": [3, 2], "filters": [16, 32]}  # with a loop of several blocks, and a shortcut of each kind
@@ -45,7 +49,7 @@ def train(tmp_path_factory):
             (folder / "jobs.json").write_text(json.dumps(JOBS[:count]))
             environment = {"KERAS_BACKEND": backend, "XLA_FLAGS": FAST_COMPILATION}
             environment["JAX_ENABLE_X64"] = str(int(dtype == "float64"))
-            command = [sys.executable, str(ROOT / "tests" / "train_a_step.py"), str(folder), dtype, out]
+            command = [sys.executable, str(ROOT / "tests" / "backends" / "train_a_step.py"), str(folder), dtype, out]
             subprocess.run(command, env={**os.environ, **environment}, check=True)
         return [
             (dict(np.load(folder / f"before{i}.npz")), dict(np.load(folder / f"{out}{i}.npz"))) for i in range(count)
@@ -85,3 +89,13 @@ def test_float32_on_jax_is_float64_to_its_rounding(train):
     assert after["outputs"].dtype == np.float32
     np.testing.assert_allclose(after["outputs"], expected["outputs"], atol=1e-4)
     assert all(np.isfinite(value).all() for value in after.values())
+
+
+@pytest.mark.parametrize("backends", [("jax",), pytest.param(("jax", "torch"), marks=pytest.mark.peers)])
+def test_the_stored_table_is_what_works_on_each_backend(backends, tmp_path):
+    out = tmp_path / "backends.json"
+    done = run("tests/backends/measure.py", "--backends", *backends, "--json", out)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    measured, stored = (json.loads(path.read_text())["tables"]["backends"] for path in (out, STORED))
+    places = [stored["columns"].index(column) for column in measured["columns"]]
+    assert measured["rows"] == [[row[place] for place in places] for row in stored["rows"]]

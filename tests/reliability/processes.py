@@ -1,0 +1,95 @@
+"""Programs in processes of their own that faults strike while they run, for cases that need more than one process."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hostile_run_parts import ROOT
+from hostile_workdirs import program
+from watching import StateChanged
+
+sys.path.insert(0, str(ROOT / "tools"))  # as for a tool that is started, whose files import each other
+
+LONGEST = 900  # seconds by the clock that a program may take on a busy machine
+FAILED = "a program failed without one sentence"
+
+
+@dataclass
+class Process:
+    """``python PROGRAM ARGUMENTS...`` in a fork of this process, which must not have run a TensorFlow operation yet.
+
+    Fields:
+        words: the program's file below the project's root, and its arguments.
+        log: the file for what it prints.
+        environment: variables that differ from those here.
+        before: called in the fork before the program, such as to set its limits.
+    """
+
+    words: Sequence[object]
+    log: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    before: Callable[[], None] = lambda: None
+    status: int | None = None
+
+    def __post_init__(self):
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid:
+            return
+        try:
+            descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(descriptor, 1)
+            os.dup2(descriptor, 2)
+            os.environ.update(self.environment)
+            self.before()
+            program(*map(str, self.words))
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+            status = 1
+        sys.stdout.flush()
+        os._exit(status)
+
+    def poll(self) -> int | None:
+        """The exit status, a signal's number below zero; None while it runs."""
+        if self.status is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            self.status = os.waitstatus_to_exitcode(status) if ended else None
+        return self.status
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def ended(self, seconds: float = LONGEST) -> int:
+        """Wait for the end; a program that takes longer is killed, and breaks the promise."""
+        until = time.monotonic() + seconds
+        while self.poll() is None:
+            if time.monotonic() > until:
+                self.kill()
+                raise StateChanged(f"{self.words[0]} was still running after {seconds} s: {self.said()[-500:]}")
+            time.sleep(0.02)
+        return self.status
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+def served(process: Process) -> None:
+    """Wait for a program that must end well."""
+    if process.ended():
+        raise StateChanged(f"{process.words[0]} ended with {process.status}: {process.said()[-1500:]}")
+
+
+def effect(happened: bool, what: str) -> None:
+    """A fault that has no effect proves nothing."""
+    if not happened:
+        raise RuntimeError(f"the fault had no effect: {what}")
