@@ -74,7 +74,8 @@ def compare_arms(
         for name in chosen:
             print(f"\n== {study}: {name}, seed {seed}", flush=True)
             measured[name][seed] = arms[name](seed)
-            result = about | {"data": settings.data, "measured": measured} | _compared(measured, pairs)
+            result = about | {"data": settings.data, "seeds": list(settings.seeds), "measured": measured}
+            result |= _compared(measured, pairs)
             write_result(settings.workdir, study, result, origin)
     for table in result["tables"].values():
         print("\n" + Table("", **table).markdown())

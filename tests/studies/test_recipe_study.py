@@ -22,7 +22,7 @@ def test_arms_are_compared_by_their_errors(tmp_path, capsys):
     stored = json.loads((tmp_path / "result.json").read_text())
     assert (stored["instrument"], stored["question"], stored["data"]) == ("s", "Which?", "demo")
     assert stored["comparisons"] == json.loads(json.dumps(result["comparisons"]))
-    assert stored["measured"]["new"]["1"] == {"error": 28.5}
+    assert (stored["measured"]["new"]["1"], stored["seeds"]) == ({"error": 28.5}, [0, 1, 2])
     assert result["comparisons"][0]["error"] == compare(ERRORS["new"], ERRORS["old"], 2)
     table = Table("", **stored["tables"]["arms"])
     assert table.rows[0] == ["old", "31.67 ± 2.08", "3"]
