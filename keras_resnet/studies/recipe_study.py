@@ -22,7 +22,7 @@ Measures: TypeAlias = Mapping[str, float]
 Arms: TypeAlias = Mapping[str, Callable[[int], Measures]]
 
 
-def train(recipe: str, workdir: Path, **settings: Any) -> dict:
+def train(recipe: str, workdir: Path, /, **settings: Any) -> dict:
     """The ``result.json`` of a run of ``recipe`` with these settings, trained unless it is in ``workdir`` already."""
     program = _loaded(recipe)
     wanted = program.Settings(workdir=workdir, **settings)
