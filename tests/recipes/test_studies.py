@@ -8,6 +8,7 @@ from programs import load_program, run
 
 import keras_resnet
 from keras_resnet.training.cifar import CifarSettings
+from keras_resnet.weights import CAFFE, write
 
 FILES = sorted((ROOT / "recipes" / "studies").glob("*.py"))
 
@@ -73,8 +74,9 @@ def test_a_study_runs_and_an_unknown_arm_ends_in_one_sentence(photo_folder, tmp_
 def trained(tmp_path):
     """A network of random weights as NAME:WEIGHTS."""
     model = keras_resnet.ResNet20()
-    model.save_weights(tmp_path / "trained.weights.h5")
-    return f"ResNet20:{tmp_path / 'trained.weights.h5'}"
+    model.preprocessing = CAFFE
+    write(model, tmp_path / "trained.npz")
+    return f"ResNet20:{tmp_path / 'trained.npz'}"
 
 
 @pytest.mark.long
