@@ -80,8 +80,9 @@ def _on_classes(photos: Photos) -> Iterator[str]:
         count = max(int(validation[rarely].max()), 1)
         most = float(beta.ppf(0.975, 1, count))  # Clopper and Pearson's bound where none is wrong
         yield (
-            f"There are fewer than {FEW_VALIDATION} validation photos of {named([names[i] for i in rarely])}: even if all "
-            f"{count} of a class are right, its error may be {most:.0%}. Five runs with --folds 5 judge every photo."
+            f"There are fewer than {FEW_VALIDATION} validation photos of {named([names[i] for i in rarely])}: even if "
+            f"all {count} of a class are right, its error may be {most:.0%}. "
+            "Five runs with --folds 5 judge every photo."
         )
 
 

@@ -22,7 +22,7 @@ Measures: TypeAlias = Mapping[str, float]
 Arms: TypeAlias = Mapping[str, Callable[[int], Measures]]
 
 
-def train(recipe: str, workdir: Path, **settings: Any) -> dict:
+def train(recipe: str, workdir: Path, /, **settings: Any) -> dict:
     """The ``result.json`` of a run of ``recipe`` with these settings, trained unless it is in ``workdir`` already."""
     program = _loaded(recipe)
     wanted = program.Settings(workdir=workdir, **settings)
@@ -74,7 +74,8 @@ def compare_arms(
         for name in chosen:
             print(f"\n== {study}: {name}, seed {seed}", flush=True)
             measured[name][seed] = arms[name](seed)
-            result = about | {"data": settings.data, "measured": measured} | _compared(measured, pairs)
+            result = about | {"data": settings.data, "seeds": list(settings.seeds), "measured": measured}
+            result |= _compared(measured, pairs)
             write_result(settings.workdir, study, result, origin)
     for table in result["tables"].values():
         print("\n" + Table("", **table).markdown())

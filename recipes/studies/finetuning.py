@@ -18,6 +18,7 @@ import numpy as np
 import keras_resnet
 from keras_resnet import data, evaluation, studies, training
 from keras_resnet.bounds import Between
+from keras_resnet.errors import InputError
 from keras_resnet.specs import split_name
 
 QUESTION = "How should a network be fine-tuned on few photos?"
@@ -50,6 +51,10 @@ class Settings(studies.RecipeStudySettings):
     """The trained network, NAME:WEIGHTS; default: a ResNet-18 of half width, trained on half of the classes."""
     photos: Annotated[int, Between(1, 1_000_000)] = 20
     """Training photos a class."""
+
+    def check(self) -> None:
+        if self.model is not None and split_name(self.model)[0] is None:
+            raise InputError("--model must be NAME:WEIGHTS, because the named network is trained from nothing too.")
 
 
 def by_class(split: "data.Split", classes: tuple[int, ...]) -> dict[int, list[str]]:

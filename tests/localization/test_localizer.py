@@ -63,7 +63,9 @@ def test_proposals_are_the_best_of_all_views(rpn, picture):
     candidates = []
     for seen_view in views(picture, rpn, view):
         of_view, probabilities = rpn.candidates(seen_view.pixels, np.array([1]), 1000)
-        candidates += zip(probabilities[0].numpy().tolist(), seen_view.in_photo(of_view[0].numpy()).tolist(), strict=True)
+        candidates += zip(
+            probabilities[0].numpy().tolist(), seen_view.in_photo(of_view[0].numpy()).tolist(), strict=True
+        )
     best = sorted(candidates, key=lambda pair: -pair[0])[:12]
     np.testing.assert_allclose(scores, [score for score, _ in best], rtol=1e-5)
     np.testing.assert_allclose(boxes, np.clip([box for _, box in best], 0, [110, 70, 110, 70]), atol=0.05)

@@ -1,10 +1,14 @@
 """The arms of the studies match their names, and a study runs from the command line."""
 
+import json
+
 import pytest
 from conftest import ROOT
 from programs import load_program, run
 
+import keras_resnet
 from keras_resnet.training.cifar import CifarSettings
+from keras_resnet.weights import CAFFE, write
 
 FILES = sorted((ROOT / "recipes" / "studies").glob("*.py"))
 
@@ -64,3 +68,43 @@ def test_a_study_runs_and_an_unknown_arm_ends_in_one_sentence(photo_folder, tmp_
     wrong = run(*study, *short, "--arms", "ResNet21")
     assert wrong.returncode == 2
     assert wrong.stderr.splitlines()[-1].startswith("degradation.py: --arms 'ResNet21'")
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A network of random weights as NAME:WEIGHTS."""
+    model = keras_resnet.ResNet20()
+    model.preprocessing = CAFFE
+    write(model, tmp_path / "trained.npz")
+    return f"ResNet20:{tmp_path / 'trained.npz'}"
+
+
+@pytest.mark.long
+def test_the_study_of_fine_tuning_needs_a_name_and_judges_a_probe(trained, photo_folder, tmp_path):
+    study = ("recipes/studies/finetuning.py", "--data", photo_folder, "--photos", 3, "--workdir", tmp_path / "f")
+    done = run(*study, "--model", trained, "--seeds", 4, 5, "--arms", "linear probe")
+    assert done.returncode == 0, done.stderr
+    measured = json.loads((tmp_path / "f" / "result.json").read_text())["measured"]["linear probe"]
+    assert list(measured) == ["4", "5"]
+    wrong = run(*study, "--model", "trained.keras")
+    assert wrong.returncode == 2
+    assert "--model must be NAME:WEIGHTS" in wrong.stderr
+
+
+@pytest.mark.slow
+def test_the_study_of_balance_looks_at_the_rarest_class(trained, photo_folder, tmp_path):
+    """Of six cats and two dogs; each arm is a run of the recipe with its flag."""
+    for number in range(2, 6):
+        (photo_folder / "train" / "dog" / f"{number}.JPEG").unlink()
+    study = ("recipes/studies/balance.py", "--data", photo_folder, "--model", trained, "--workdir", tmp_path / "b")
+    done = run(*study, "--steps", 2, "--seeds", 0)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "b" / "result.json").read_text())
+    assert (result["rare"], result["photos"]) == ("dog", {"cat": 6, "dog": 2})
+    for balance in ("none", "weights", "sampling"):
+        of_run = json.loads((tmp_path / "b" / f"{balance}-seed0" / "result.json").read_text())
+        assert of_run["settings"]["balance"] == balance
+        dog = of_run["val_by_class"]["classes"][1]
+        expected = {"error": of_run["val_error"], "balanced error": of_run["val_by_class"]["balanced_error"]}
+        expected["error of the rarest class"] = 100 * (1 - dog["right"] / dog["photos"])
+        assert result["measured"][balance]["0"] == pytest.approx(expected)

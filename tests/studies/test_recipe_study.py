@@ -22,7 +22,7 @@ def test_arms_are_compared_by_their_errors(tmp_path, capsys):
     stored = json.loads((tmp_path / "result.json").read_text())
     assert (stored["instrument"], stored["question"], stored["data"]) == ("s", "Which?", "demo")
     assert stored["comparisons"] == json.loads(json.dumps(result["comparisons"]))
-    assert stored["measured"]["new"]["1"] == {"error": 28.5}
+    assert (stored["measured"]["new"]["1"], stored["seeds"]) == ({"error": 28.5}, [0, 1, 2])
     assert result["comparisons"][0]["error"] == compare(ERRORS["new"], ERRORS["old"], 2)
     table = Table("", **stored["tables"]["arms"])
     assert table.rows[0] == ["old", "31.67 ± 2.08", "3"]
@@ -44,6 +44,7 @@ def test_fewer_arms_and_seeds_can_be_asked_for(tmp_path):
 @pytest.mark.long
 def test_a_run_of_a_recipe_is_trained_once(photo_folder, tmp_path):
     values = {"model": "ResNet20", "change": ("blocks=[1,1,1]",), "image_size": 32, "batch_size": 4, "steps": 2}
+    values["recipe"] = "paper"
     first = train("imagenet", tmp_path / "run", data=str(photo_folder), **values)
     written = (tmp_path / "run" / "result.json").stat().st_mtime_ns
     assert (first["steps"], first["settings"]["recipe"]) == (2, "paper")
