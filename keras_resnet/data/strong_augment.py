@@ -7,6 +7,7 @@ the same numbers for both places and for whether to erase, so that it never eras
 """
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -60,12 +61,12 @@ def erase(image: Tensor, seed: Tensor) -> Tensor:
     return tf.where((rows[:, None] & columns[None, :] & chosen)[:, :, None], tf.zeros_like(image), image)
 
 
-def _between(start, extent, size):
+def _between(start: Tensor, extent: Tensor, size: Tensor) -> Tensor:
     places = tf.range(size)
     return (places >= start) & (places < start + extent)
 
 
-def _transformed(image, matrix):
+def _transformed(image: Tensor, matrix: Sequence[Sequence[Tensor | float]]) -> Tensor:
     """The image whose pixel at (x, y) from the center is that of ``image`` at ``matrix`` (x, y, 1)."""
     size = tf.cast(tf.shape(image)[:2], tf.float32)
     center = (size - 1) / 2
@@ -83,53 +84,53 @@ def _transformed(image, matrix):
     )[0]
 
 
-def _blended(image, other, signed):
+def _blended(image: Tensor, other: Tensor, signed: Tensor) -> Tensor:
     """``image`` or, the more the lower ``signed``, ``other``; above 0 as far away from ``other``."""
     return tf.clip_by_value(other + (1 + BLEND * signed) * (image - other), 0, 255)
 
 
-def _grey(image):
+def _grey(image: Tensor) -> Tensor:
     return tf.tensordot(image, tf.constant(GREY), 1)[:, :, None]
 
 
-def _shift(image, axis, signed):
+def _shift(image: Tensor, axis: int, signed: Tensor) -> Tensor:
     return SHIFT * signed * tf.cast(tf.shape(image)[axis], tf.float32)
 
 
-def shear_x(image, strength, signed):
+def shear_x(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     return _transformed(image, ((1.0, SHEAR * signed, 0.0), (0.0, 1.0, 0.0)))
 
 
-def shear_y(image, strength, signed):
+def shear_y(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     return _transformed(image, ((1.0, 0.0, 0.0), (SHEAR * signed, 1.0, 0.0)))
 
 
-def shift_x(image, strength, signed):
+def shift_x(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     return _transformed(image, ((1.0, 0.0, _shift(image, 1, signed)), (0.0, 1.0, 0.0)))
 
 
-def shift_y(image, strength, signed):
+def shift_y(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     return _transformed(image, ((1.0, 0.0, 0.0), (0.0, 1.0, _shift(image, 0, signed))))
 
 
-def rotate(image, strength, signed):
+def rotate(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     cosine, sine = tf.cos(TURN * signed), tf.sin(TURN * signed)
     return _transformed(image, ((cosine, sine, 0.0), (-sine, cosine, 0.0)))
 
 
-def brightness(image, strength, signed):
+def brightness(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     return _blended(image, tf.zeros_like(image), signed)
 
 
-def colour(image, strength, signed):
+def colour(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     return _blended(image, _grey(image), signed)
 
 
-def contrast(image, strength, signed):
+def contrast(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     return _blended(image, tf.reduce_mean(_grey(image)), signed)
 
 
-def sharpness(image, strength, signed):
+def sharpness(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     kernel = tf.constant(SMOOTH, tf.float32)[:, :, None, None] / 13 * tf.ones([1, 1, 3, 1])
     inner = tf.nn.depthwise_conv2d(image[None], kernel, [1, 1, 1, 1], "VALID")[0]
     border = tf.pad(tf.ones_like(inner, tf.bool), [[1, 1], [1, 1], [0, 0]])
@@ -137,22 +138,22 @@ def sharpness(image, strength, signed):
     return _blended(image, smooth, signed)
 
 
-def posterize(image, strength, signed):
+def posterize(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     step = 2.0 ** tf.round((8 - LEAST_BITS) * strength)
     return tf.floor(image / step) * step
 
 
-def solarize(image, strength, signed):
+def solarize(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     return tf.where(image < 255 * (1 - strength), image, 255 - image)
 
 
-def stretch(image, strength, signed):
+def stretch(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     """Stretch the levels of each channel to 0 to 255."""
     least, most = (reduce(image, axis=(0, 1), keepdims=True) for reduce in (tf.reduce_min, tf.reduce_max))
     return tf.where(most > least, (image - least) * tf.math.divide_no_nan(255.0, most - least), image)
 
 
-def equalize(image, strength, signed):
+def equalize(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     """Make the levels of each channel equally frequent, as Pillow does."""
     levels = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), tf.int32)
 
@@ -165,7 +166,7 @@ def equalize(image, strength, signed):
     return tf.cast(tf.stack([equalized(channel) for channel in tf.unstack(levels, axis=2)], axis=2), tf.float32)
 
 
-def unchanged(image, strength, signed):
+def unchanged(image: Tensor, strength: Tensor, signed: Tensor) -> Tensor:
     return image
 
 
