@@ -211,7 +211,7 @@ def command_line(
                 start()
 
     try:
-        status = attempt(work, _has_no_room)
+        status = attempt(work, _cannot_continue)
     except (Stopped, KeyboardInterrupt) as stop:
         print("\nstopped; the same command continues", file=sys.stderr)
         status = stop.status if isinstance(stop, Stopped) else 130
@@ -225,7 +225,9 @@ def command_line(
     os._exit(status)  # TensorFlow's threads, and other workers, may keep the interpreter from ending
 
 
-def _has_no_room(error: OSError) -> str | None:
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+def _cannot_continue(error: OSError) -> str | None:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+        return f"{error}; the last checkpoint is intact: make room, then run the same command again."
+    if error.filename is None:
         return None
-    return f"{error}; the last checkpoint is intact: make room, then run the same command again."
+    return f"{error}: make sure that it exists and that you may use it, then run the same command again."

@@ -1,7 +1,10 @@
 """Settings left unset follow the preset, and wrong ones are named."""
 
+import errno
+import os
 import re
 import runpy
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from conftest import ROOT
 
 from keras_resnet import InputError
 from keras_resnet.detection import DetectionSettings
-from keras_resnet.training import Settings, resolve
+from keras_resnet.training import Settings, command_line, resolve
 from keras_resnet.training.flags import read_flags
 
 PRESET = {"model": "ResNet18", "batch_size": 32, "steps": 100, "image_size": 64, "base_lr": 0.2}
@@ -157,3 +160,30 @@ def test_flags_become_settings(monkeypatch):
     monkeypatch.setattr("sys.argv", ["recipe", *words])
     wanted = Settings(data="d", profile=(3, 5), change=("width=0.5", "remat=true"), steps=7, seed=4)
     assert read_flags(Settings(data="d"), "", {}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOENT, "make sure that it exists and that you may use it, then run the same command again."),
+        (errno.ESTALE, "make sure that it exists and that you may use it, then run the same command again."),
+        (errno.ENOSPC, "the last checkpoint is intact: make room, then run the same command again."),
+        (errno.EFBIG, "the last checkpoint is intact: make room, then run the same command again."),
+    ],
+)
+def test_a_file_that_the_system_refuses_ends_a_run_in_one_sentence(number, words, monkeypatch, capsys):
+    """Such as one in a shared folder that vanished after the run began."""
+
+    def main(_):
+        raise OSError(number, os.strerror(number), "runs/photos-train.npz")
+
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    monkeypatch.setattr(sys, "argv", ["imagenet.py"])
+    with pytest.raises(SystemExit) as end:
+        command_line(main, Settings(), "A recipe.")
+    said = capsys.readouterr().err
+    assert end.value.code == 2
+    assert said.startswith("imagenet.py: ")
+    assert said.count("\n") == 1
+    assert "'runs/photos-train.npz'" in said
+    assert said.endswith(f"{words}\n")
