@@ -43,6 +43,7 @@ class Step(NoSymbolicBuild):
         distribute_strategy: tf.distribute.Strategy
         train_function: Any
         test_function: Any
+        sync_function: Any
         stop_training: bool
         fit: Callable[..., Any]
         evaluate: Callable[..., Any]
@@ -70,7 +71,7 @@ class Step(NoSymbolicBuild):
         needs_tensorflow("This training step", "tf.distribute")
         super().compile(optimizer, jit_compile=False)  # type: ignore[misc]
         self.optimizer.build(self.trainable_variables)
-        self.train_function = self.test_function = None  # they hold the variables of an earlier call
+        self.train_function = self.test_function = self.sync_function = None  # they hold variables of an earlier call
         self.accumulate, self.timed = accumulate, timed
         self.stages = list(dict.fromkeys(stage_of(v.path) for v in self.trainable_variables))
         local = {"trainable": False, "aggregation": tf.VariableAggregation.NONE}
@@ -168,17 +169,15 @@ class Step(NoSymbolicBuild):
         if strategy.num_replicas_in_sync == 1 or not statistics:
             return
 
-        @tf.function
-        def mean():
-            def on_replica():
-                context = tf.distribute.get_replica_context()
-                values = [tf.identity(v.value.read_value()) for v in statistics]
-                for v, value in zip(statistics, context.all_reduce(tf.distribute.ReduceOp.MEAN, values), strict=True):
-                    v.assign(value)
+        def on_replica():
+            context = tf.distribute.get_replica_context()
+            values = [tf.identity(v.value.read_value()) for v in statistics]
+            for v, value in zip(statistics, context.all_reduce(tf.distribute.ReduceOp.MEAN, values), strict=True):
+                v.assign(value)
 
-            strategy.run(on_replica)
-
-        mean()
+        if self.sync_function is None:  # traced once, not for each checkpoint
+            self.sync_function = tf.function(lambda: strategy.run(on_replica))
+        self.sync_function()
 
     def make_train_function(self, force: bool = False) -> None:
         if self.train_function is None or force:
