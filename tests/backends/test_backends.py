@@ -91,7 +91,10 @@ def test_float32_on_jax_is_float64_to_its_rounding(train):
     assert all(np.isfinite(value).all() for value in after.values())
 
 
-@pytest.mark.parametrize("backends", [("jax",), pytest.param(("jax", "torch"), marks=pytest.mark.peers)])
+@pytest.mark.parametrize(
+    "backends",
+    [pytest.param(("jax",), marks=pytest.mark.slow), pytest.param(("jax", "torch"), marks=pytest.mark.peers)],
+)
 def test_the_stored_table_is_what_works_on_each_backend(backends, tmp_path):
     out = tmp_path / "backends.json"
     done = run("tests/backends/measure.py", "--backends", *backends, "--json", out)

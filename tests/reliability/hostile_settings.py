@@ -152,7 +152,10 @@ class Program:
 
 def programs() -> list[Program]:
     """All recipes and tools."""
-    listed = [Program((f"recipes/studies/{p.name}",), StudySettings) for p in sorted(ROOT.glob("recipes/studies/*.py"))]
+    listed = [
+        Program((f"recipes/studies/{p.name}",), _loaded(f"recipes/studies/{p.name}").get("Settings", StudySettings))
+        for p in sorted(ROOT.glob("recipes/studies/*.py"))
+    ]
     trained = {"model": "ResNet18"}
     settings_of = {"cifar10": CifarSettings, "coco": DetectionSettings, "localization": LocalizationSettings}
     for name in ("imagenet", "cifar10", "finetune", "coco", "voc", "det", "localization"):
@@ -179,7 +182,7 @@ def _loaded(file: str) -> dict:
 def _needed(kind: type) -> dict[str, str]:
     values = {"model": "ResNet20", "data": "demo", "out": "out", "workdir": "nope", "photos": "p.jpg"}
     values |= {"source": "w.pth", "target": "w.keras", "queue": "q.txt", "features": "f.npz"}
-    values |= {"rpn": "rpn.keras", "classifier": "c.keras"}
+    values |= {"rpn": "rpn.keras", "classifier": "c.keras", "settings": "A=a.keras"}
     missing = dataclasses.MISSING
     return {f.name: values[f.name] for f in dataclasses.fields(kind) if f.default is f.default_factory is missing}
 
