@@ -80,8 +80,8 @@ class Detect:
         start = shown = time.perf_counter()
         decoded = ((path, detection.decode_upright(photo)) for path, photo in augment.readable_photos(files))
         for paths, images in _together(decoded, detection.TOGETHER):
-            found = detector.detect_together(images, paths)
-            for path, image, detections in zip(paths, images, found, strict=True):
+            detected = detector.detect_together(images, paths)
+            for path, image, detections in zip(paths, images, detected, strict=True):
                 counting = detections.select(detections.scores >= thresholds[detections.classes])
                 answers.append(self._written(files[path], path, image, counting, detector.classes))
                 summary = ", ".join(f"{one['class']} {one['score']:.2f}" for one in answers[-1]["objects"]) or "nothing"

@@ -1,7 +1,5 @@
 """Folders given as --workdir: those of other programs, damaged runs, and runs that change during the process."""
 
-import itertools
-
 from hostile_checkpoints import (
     all_damaged,
     another_network,
@@ -33,21 +31,14 @@ from hostile_workdirs import (
     recipe_on_a_folder_of_others,
     special_files_of_others,
 )
-from watching import Case
+from watching import Case, distinct
 
 PROMISE = "other files refused and left alone; a run with a whole checkpoint goes on from it"
 
 
 def cases(seed: int, count: int) -> list[Case]:
     """``count`` cases with different names, evenly from all kinds as long as they have more."""
-    draw, by_name, misses = Draw(seed), {}, 0
-    kinds = draw.sample(KINDS, len(KINDS))
-    for kind in itertools.cycle(kinds):
-        case = kind(draw)
-        misses = misses + 1 if case.name in by_name else 0
-        by_name.setdefault(case.name, case)
-        if len(by_name) >= count or misses > 10 * len(kinds):
-            return list(by_name.values())
+    return distinct(KINDS, Draw(seed), count)
 
 
 KINDS = (

@@ -4,13 +4,15 @@ import contextlib
 import ctypes
 import hashlib
 import io
+import itertools
 import os
+import random
 import stat
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -50,6 +52,19 @@ class Case:
     writes: tuple[str, ...] = ()
     must: str | None = None
     patience: float = MAX_WAIT
+
+
+def distinct(kinds: Sequence[Callable[..., Case]], draw: random.Random, count: int) -> list[Case]:
+    """``count`` cases with different names, evenly from all kinds as long as they have more."""
+    by_name: dict[str, Case] = {}
+    misses = 0
+    for kind in itertools.cycle(draw.sample(kinds, len(kinds))):
+        case = kind(draw)
+        misses = misses + 1 if case.name in by_name else 0
+        by_name.setdefault(case.name, case)
+        if len(by_name) >= count or misses > 10 * len(kinds):
+            break
+    return list(by_name.values())
 
 
 @dataclass(frozen=True)
