@@ -14,7 +14,7 @@ NUMERIC := $(wildcard $(addprefix tests/,layers weights evaluation analysis theo
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10  # files in order, the small ones last
 
-.PHONY: demo quick test slow numeric reliability backends peers docs dist lint clean
+.PHONY: demo quick test slow numeric reliability backends compat peers docs dist lint clean
 
 demo: .venv/installed
 	$(BIN)/python recipes/imagenet.py
@@ -34,11 +34,15 @@ numeric: .venv/installed  # numbers with other threads and kernels, in random or
 		echo "$$setting"; env $$setting $(BIN)/python -m pytest -q -m 'not peers' -p randomly --seed 1 $(NUMERIC) || exit 1; \
 	done
 
-reliability: .venv/installed  # hostile and damaged input: the table of docs/reliability.md
+reliability: .venv/installed  # hostile and damaged input, and faults while programs run: the tables of docs/reliability.md
 	$(BIN)/python tests/reliability/measure.py --cases 350 --json docs/results/reliability.json
+	$(BIN)/python tests/reliability/measure.py --families processes --cases 40 --json docs/results/reliability-processes.json
 
-backends: .venv/installed-peers  # what works on TensorFlow, JAX and PyTorch: the table of docs/compatibility.md
+backends: .venv/installed-peers  # what works on TensorFlow, JAX and PyTorch: a table of docs/compatibility.md
 	$(BIN)/python tests/backends/measure.py --json docs/results/backends.json
+
+compat: .venv/installed  # each Python that is found, with the lowest and newest versions: the other table
+	$(BIN)/python tests/compatibility/measure.py --json docs/results/compat.json
 
 peers: .venv/installed-peers
 	$(BIN)/python -m pytest -m peers

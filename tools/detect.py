@@ -40,7 +40,7 @@ Format = Literal["json", "csv", "yolo"]
 COLUMNS = ("path", "class", "xmin", "ymin", "xmax", "ymax", "score", "width", "height")
 USUAL_SCORE = 0.5
 SHOWN = 10  # classes whose least scores are listed
-PATIENCE = 10.0  # seconds between lines of progress
+PATIENCE = 10.0  # seconds between lines of progress; with each the boxes so far are written
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class Detect:
                 print(f"{path}: {summary}", flush=True)
             now, done = time.perf_counter(), len(answers)
             if now - shown >= PATIENCE:
+                self._write(answers, detector.classes)
                 shown, left = now, duration((now - start) / done * (len(files) - done))
                 print(f"{done:,} of {len(files):,} photos, {left} left", file=sys.stderr, flush=True)
         if not answers:

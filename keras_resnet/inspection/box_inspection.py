@@ -8,7 +8,7 @@ from keras_resnet.detection.data.box_advice import box_advice, reach_by_size
 from keras_resnet.detection.data.box_sheet import drawn_boxes
 from keras_resnet.detection.data.box_statistics import SIZES, box_statistics, seen_boxes
 from keras_resnet.detection.training.defaults import in_words, photo_size
-from keras_resnet.detection.training.detection_settings import DetectionSettings
+from keras_resnet.detection.training.detection_settings import DEFAULT_HEAD, DetectionSettings
 from keras_resnet.errors import InputError
 from keras_resnet.inspection.inspection_page import Inspection, encoded
 from keras_resnet.reporting.markup import figure, fragment, html_table, joined
@@ -31,7 +31,7 @@ def inspect_boxes(sets: DetectionSets) -> Inspection:
     if not parts:
         raise InputError(f"{sets.name} has no part with boxes: give the annotations of its photos.")
     learned = parts.get("train", next(iter(parts.values())))
-    size = photo_size(DetectionSettings(), learned)
+    size = photo_size(DetectionSettings(head=DEFAULT_HEAD), learned)
     proposals = fit_anchors(seen_boxes(learned, size))
     contents = {name: box_statistics(part, size, proposals) for name, part in parts.items()}
     classes = learned.classes

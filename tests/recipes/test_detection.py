@@ -160,6 +160,23 @@ def test_detect_takes_a_folder_of_frames_in_order_and_writes_what_the_recipes_re
             assert names == [one["class"] for one in answer["objects"]]
 
 
+def test_a_detect_that_is_killed_has_written_the_boxes_so_far(trained, rectangles, tmp_path, monkeypatch):
+    tool = load_program("tools/detect.py")
+    monkeypatch.setattr(tool, "PATIENCE", 0.0)
+    together = tool._together
+
+    def killed_after_one(decoded, most):
+        yield next(together(decoded, 1))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tool, "_together", killed_after_one)
+    photos = sorted((rectangles / "val").iterdir())[:2]
+    with pytest.raises(KeyboardInterrupt):
+        tool.Detect(tuple(photos), (trained[0] / "stopped" / "last.keras",), tmp_path).run()
+    answers = json.loads((tmp_path / "detections.json").read_text())
+    assert [answer["photo"] for answer in answers] == [str(photos[0])]
+
+
 def test_a_detector_is_not_taken_for_a_classifier(trained, rectangles):
     done = run("tools/classify.py", rectangles / "val" / "0.png", "--model", trained[0] / "stopped" / "last.keras")
     assert (done.returncode, "last.keras holds a detector" in done.stderr.splitlines()[-1]) == (2, True)

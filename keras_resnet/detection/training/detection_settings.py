@@ -22,6 +22,7 @@ def paper_settings(head: HeadName) -> dict[str, Any]:
     """The settings of a detector of the paper, with the anchors that belong to ``head``."""
     proposals = DEFAULT_PROPOSALS[head]
     return {
+        "head": head, "pooling": RegionHead.pooling,
         "regions": RegionHead.regions,
         "shorter_side": ImageSize.shorter, "longer_side": ImageSize.longer,
         "anchor_scales": proposals.scales, "anchor_ratios": proposals.ratios, "smallest": proposals.smallest,
@@ -76,11 +77,11 @@ class DetectionSettings(RunSettings):
     """demo or demo-small; your photos (YOLO, COCO's format, CSV); coco/2014 or coco/2017 of TFDS."""
     scheme: Scheme = "joint"
     """All parts together, or the paper's four steps: proposals and regions in turn."""
-    head: HeadName = DEFAULT_HEAD
+    head: ByPreset[HeadName] = BY_PRESET
     """Regions go through conv5_x, or come from a feature pyramid."""
     context: bool = False
     """Give regions the whole image's features too (Table 9, c4)."""
-    pooling: specs.Pooling = RegionHead.pooling
+    pooling: ByPreset[specs.Pooling] = BY_PRESET
     """Pool regions by RoI align or Fast R-CNN's max pooling."""
     shorter_side: ByPreset[Pixels] = BY_PRESET
     """Shorter side of the images, pixels."""
@@ -119,4 +120,4 @@ class DetectionSettings(RunSettings):
                 "shorter one first."
             )
         if self.anchor_scales:
-            check_head(self.head, self.context, self.anchor_scales)
+            check_head(self.head or DEFAULT_HEAD, self.context, self.anchor_scales)

@@ -32,13 +32,16 @@ def finished_detector(model: str | None) -> FasterRCNN | None:
 
 
 def like_finished(settings: Chosen) -> Chosen:
-    """``settings`` whose values left out are those of the detector that ``--model`` names, if it names one."""
+    """``settings`` whose values left out are those of the detector that ``--model`` names, if it names one.
+
+    The head and the pooling of regions are the paper's otherwise.
+    """
     detector = finished_detector(settings.model)
     if detector is None:
-        return settings
+        return replace(settings, head=settings.head or DEFAULT_HEAD, pooling=settings.pooling or RegionHead.pooling)
     proposals, head, size = detector.proposals, detector.region_head, detector.image_size
     values: dict[str, Any] = {
-        "regions": head.regions, "smallest": proposals.smallest,
+        "head": detector.head_name, "pooling": head.pooling, "regions": head.regions, "smallest": proposals.smallest,
         "anchor_scales": proposals.scales, "anchor_ratios": proposals.ratios, "shorter_side": size.shorter,
         "longer_side": size.longer,
     }  # fmt: skip
@@ -46,10 +49,6 @@ def like_finished(settings: Chosen) -> Chosen:
         for name in ("smallest", "anchor_scales", "anchor_ratios"):
             del values[name]
     left_out = {name: value for name, value in values.items() if getattr(settings, name) is None}
-    if settings.head == DEFAULT_HEAD:
-        left_out["head"] = detector.head_name
-    if settings.pooling == RegionHead.pooling:
-        left_out["pooling"] = head.pooling
     return replace(settings, context=settings.context or head.context, **left_out)
 
 

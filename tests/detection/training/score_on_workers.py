@@ -29,7 +29,7 @@ def score(data, answers):
     return BENCHMARKS["coco"].score(data, answers)
 
 
-settings = DetectionSettings(model="none", batch_size=1, steps=1, base_lr=0.001)
+settings = DetectionSettings(model="none", head="c4", batch_size=1, steps=1, base_lr=0.001)
 benchmark = replace(BENCHMARKS["coco"], score=score)
 task = DetectionTask(photos, photos, benchmark, settings, None, Preprocessing(mean=[0, 0, 0]), PROTOCOLS["coco"])
 values = task.validator(strategy)(model, lambda: False)

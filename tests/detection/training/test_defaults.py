@@ -21,7 +21,7 @@ def train(rectangles):
 
 @pytest.fixture
 def settings(tmp_path):
-    return DetectionSettings(model="ResNet18", workdir=tmp_path / "run")
+    return DetectionSettings(model="ResNet18", head="c4", workdir=tmp_path / "run")
 
 
 def preset_of(settings, train, fit_all=True):

@@ -18,6 +18,7 @@ from keras_resnet.detection import (
     ImageSize,
     Proposals,
     content_hashes,
+    like_finished,
     load_detector,
     open_coco,
     open_voc_sets,
@@ -39,7 +40,7 @@ def model(classifier):
 
 
 def make_task(photos):
-    settings = DetectionSettings(model="none", batch_size=1, steps=1, base_lr=0.001)
+    settings = DetectionSettings(model="none", head="c4", batch_size=1, steps=1, base_lr=0.001)
     return DetectionTask(
         photos, photos, BENCHMARKS["coco"], settings, None, Preprocessing(mean=[0, 0, 0]), PROTOCOLS["coco"]
     )
@@ -80,7 +81,7 @@ def test_without_a_validation_part_last_keras_is_the_network(photos, classifier,
     settings = DetectionSettings(
         model=str(tmp_path / "classifier.keras"), batch_size=2, steps=2, base_lr=0.001, **sizes
     )
-    settings = replace(settings, anchor_ratios=(1.0,), workdir=tmp_path / "run")
+    settings = replace(like_finished(settings), anchor_ratios=(1.0,), workdir=tmp_path / "run")
     result = train(settings, photos, None, PROTOCOLS["voc2012"])
     assert (result["steps"], result["val_examples"], result["train_examples"]) == (2, None, len(photos))
     assert "without a validation part: there is no best.keras, last.keras is the network" in capsys.readouterr().out
@@ -99,7 +100,7 @@ def test_a_pyramid_s_run_that_was_killed_continues_bit_for_bit(photos, rectangle
     learned = open_coco(rectangles / "train.json", rectangles / "train")
 
     def run(name):
-        return train(replace(settings, workdir=tmp_path / name), learned, photos, PROTOCOLS["coco"])
+        return train(replace(like_finished(settings), workdir=tmp_path / name), learned, photos, PROTOCOLS["coco"])
 
     def killed_in_the_third_step(calendar, step):
         if step == 3:

@@ -146,6 +146,15 @@ def test_a_run_from_a_detector_says_what_it_kept_and_what_became_of_it(earlier, 
     np.testing.assert_array_equal(again.shared.get_weights()[0], earlier.shared.get_weights()[0])
 
 
+@pytest.mark.parametrize("given", [{}, {"head": "c4"}, {"pooling": "align"}, {"head": "fpn", "pooling": "max"}])
+def test_only_what_is_left_out_follows_it(given, classifier, tmp_path):
+    parts = Proposals((1.0, 2.0, 4.0, 8.0, 16.0)), RegionHead(pooling="max"), ImageSize(96, 96)
+    FasterRCNN(classifier, ["blue"], *parts, head="fpn").save(tmp_path / "detector.keras")
+    settings = like_finished(DetectionSettings(model=str(tmp_path / "detector.keras"), **given))
+    expected = {"head": "fpn", "pooling": "max"} | given
+    assert {"head": settings.head, "pooling": settings.pooling} == expected
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
