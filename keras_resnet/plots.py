@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -11,12 +10,7 @@ from typing import Any
 
 import numpy as np
 
-PHOTOS_IN_A_ROW = 4
-BOX_COLORS = (
-    *("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#800000", "#808000", "#000075"),
-)
-MAP_WEIGHT = 0.6  # of an activation map in its picture, beside the photo
-MIN_DRAWN = 400  # pixels along the longer side of a picture with boxes, so that names can be read
+from keras_resnet.drawing import font_file
 
 
 def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
@@ -129,6 +123,7 @@ def confusion(matrix: np.ndarray, names: list[str], path: Path) -> None:
         path: the file to write.
     """
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
 
     classes = len(matrix)
     side = 2.2 + 0.42 * len(names) if names else 8
@@ -141,8 +136,9 @@ def confusion(matrix: np.ndarray, names: list[str], path: Path) -> None:
     if not names:
         axes.set(xticks=[], yticks=[], title=f"{classes:,} classes, similar ones together")
     else:
-        axes.set_xticks(range(classes), names, rotation=90)
-        axes.set_yticks(range(classes), names)
+        letters = FontProperties(fname=font_file("".join(names)))
+        axes.set_xticks(range(classes), names, rotation=90, fontproperties=letters)
+        axes.set_yticks(range(classes), names, fontproperties=letters)
         for row, column in np.argwhere(matrix):
             color = "white" if shares[row, column] > 50 else "black"
             text = f"{matrix[row, column]:,}"
@@ -154,10 +150,12 @@ def reliability(bins: dict, path: Path) -> None:
     """Draw reliability diagrams (Guo et al. 2017, Fig. 1) side by side into a PNG file; ``bins`` has them by name."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.2 * len(bins), 5), layout="constrained")
+    width = 4.2 * len(bins)  # inches
+    figure = Figure(figsize=(width, 5))  # spaced here: matplotlib's own layout takes twice as long
+    figure.subplots_adjust(0.65 / width, 0.1, 1 - 0.15 / width, 0.94, wspace=0.3, hspace=0.08)
     panels = figure.subplots(2, len(bins), squeeze=False, height_ratios=(3, 1), sharex=True)
     for (above, below), (name, values) in zip(panels.T, bins.items(), strict=True):
-        width = 100 / len(values.counts)
+        width = 100 / len(values.counts)  # percent
         centers = width * (np.arange(len(values.counts)) + 0.5)
         above.bar(centers, 100 * np.nan_to_num(values.accuracy), width, edgecolor="white", label="right")
         above.plot([0, 100], [0, 100], "--", color="grey", linewidth=1)
@@ -174,6 +172,7 @@ def reliability(bins: dict, path: Path) -> None:
 def precision_recall(recalls: np.ndarray, curves: dict[str, np.ndarray], path: Path) -> None:
     """Draw precision over recall, both in percent, of each class by its name, into a PNG file."""
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
 
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.subplots()
@@ -182,83 +181,8 @@ def precision_recall(recalls: np.ndarray, curves: dict[str, np.ndarray], path: P
     axes.set(xlabel="recall (% of the objects)", ylabel="precision (% of the boxes)", xlim=(0, 100), ylim=(0, 103))
     axes.grid(alpha=0.3)
     if curves:
-        axes.legend(frameon=False, fontsize=7)
+        axes.legend(frameon=False, prop=FontProperties(fname=font_file("".join(curves)), size=7))
     figure.savefig(path, dpi=110, format="png")
-
-
-def photo_grid(images: Sequence[np.ndarray], titles: list[str], in_a_row: int = PHOTOS_IN_A_ROW) -> np.ndarray:
-    """A picture of the photos in rows under their titles; all uint8 ``[height, width, 3]``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    rows, lines = -(-len(images) // in_a_row), 1 + max((title.count("\n") for title in titles), default=0)
-    words = 0.05 + 0.15 * lines  # inches that a title takes
-    width, height = 2.1 * in_a_row, (2.1 + words) * rows
-    figure = Figure(figsize=(width, height), dpi=110)  # spaced here: matplotlib's own layout takes three times as long
-    figure.subplots_adjust(0.01, 0.05 / height, 0.99, 1 - words / height, wspace=0.05, hspace=(0.05 + words) / 2)
-    canvas = FigureCanvasAgg(figure)
-    for axes in figure.subplots(rows, in_a_row, squeeze=False).flat:
-        axes.set_axis_off()
-    for axes, image, title in zip(figure.axes, images, titles, strict=False):
-        axes.imshow(image, interpolation="nearest")
-        axes.set_title(title, fontsize=8)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # of class names in scripts that the font lacks
-        canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3]
-
-
-def heat(image: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A photo under its activation map: bright where the map is largest, dark where it is not positive.
-
-    Args:
-        image: uint8 ``[height, width, 3]``.
-        values: float ``[rows, columns]``, scaled to the whole photo; the largest value has the brightest colour.
-
-    Returns:
-        uint8 ``[height, width, 3]``.
-    """
-    import matplotlib
-    from PIL import Image
-
-    stretched = Image.fromarray(np.asarray(values, np.float32)).resize(image.shape[1::-1], Image.Resampling.BICUBIC)
-    positive = np.maximum(np.asarray(stretched), 0)
-    colours = matplotlib.colormaps["inferno"](positive / (positive.max() or 1))[..., :3]
-    grey = image.mean(axis=-1, keepdims=True) / 255
-    return (255 * ((1 - MAP_WEIGHT) * grey + MAP_WEIGHT * colours)).round().astype(np.uint8)
-
-
-def boxes(
-    image: np.ndarray, corners: np.ndarray, names: list[str], classes: Sequence[int] | np.ndarray | None = None
-) -> np.ndarray:
-    """A copy of ``image``, uint8 ``[height, width, 3]``, with boxes and their names, in one colour per class.
-
-    ``corners`` ``[n, 4]`` holds x1, y1, x2, y2 in pixels. Images smaller than 400 pixels are enlarged.
-    """
-    from PIL import Image, ImageDraw, ImageFont
-
-    scale = max(1, round(MIN_DRAWN / max(image.shape[:2])))
-    picture = Image.fromarray(image).resize((image.shape[1] * scale, image.shape[0] * scale))
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(max(12, max(picture.size) // 50))
-    for place in reversed(range(len(corners))):  # the best on top
-        color = BOX_COLORS[(place if classes is None else int(classes[place])) % len(BOX_COLORS)]
-        x1, y1, x2, y2 = (scale * float(corner) for corner in corners[place])
-        draw.rectangle([x1, y1, max(x1, x2), max(y1, y2)], outline=color, width=max(2, max(picture.size) // 300))
-        left, top, right, bottom = draw.textbbox((x1 + 2, max(0, y1)), names[place], font=font)
-        draw.rectangle([left - 2, top - 1, right + 2, bottom + 1], fill=color)
-        draw.text((x1 + 2, max(0, y1)), names[place], fill="white", font=font)
-    return np.asarray(picture)
-
-
-def tiled(images: list[np.ndarray]) -> np.ndarray:
-    """A picture of the images, which may differ in size, four to a row on white: uint8 ``[height, width, 3]``."""
-    height, width = (max(image.shape[side] for image in images) for side in (0, 1))
-    rows = -(-len(images) // PHOTOS_IN_A_ROW)
-    sheet = np.full((rows * height, min(len(images), PHOTOS_IN_A_ROW) * width, 3), 255, np.uint8)
-    for number, image in enumerate(images):
-        row, column = divmod(number, PHOTOS_IN_A_ROW)
-        sheet[row * height :, column * width :][: image.shape[0], : image.shape[1]] = image
-    return sheet
 
 
 def detection_curves(rows: list[dict], losses: tuple[str, ...], scores: tuple[str, ...], path: Path) -> None:

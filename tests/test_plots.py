@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from keras_resnet.plots import Panel, boxes, contour, detection_curves, error_curves, heat, panels, study, tiled
+from keras_resnet.plots import Panel, contour, detection_curves, error_curves, panels, study
 
 
 def test_error_curves_draw_every_run(tmp_path):
@@ -19,37 +19,6 @@ def test_error_curves_draw_every_run(tmp_path):
     assert (np.abs(two - blue).sum(axis=-1) < 30).any()
     assert (np.abs(two - orange).sum(axis=-1) < 30).any()
     assert not (np.abs(one - orange).sum(axis=-1) < 30).any()
-
-
-def test_boxes_are_drawn_where_they_are_and_small_pictures_enlarged():
-    image = np.full((50, 80, 3), 255, np.uint8)
-    drawn = boxes(image, np.array([[10.0, 20, 60, 45]]), ["cat 0.90"], np.array([1]))
-    assert drawn.shape == (250, 400, 3)
-    green = np.abs(drawn.astype(int) - [60, 180, 75]).sum(axis=2) < 30
-    rows, columns = np.nonzero(green)
-    assert (columns.min(), columns.max()) == (50, 300)
-    assert rows.max() == 225
-    assert not green[150, 200]  # hollow
-    np.testing.assert_array_equal(boxes(np.full((500, 400, 3), 9, np.uint8), np.zeros((0, 4)), []), 9)
-
-
-def test_a_map_is_brightest_where_it_is_largest_and_dark_where_it_speaks_against():
-    image = np.full((40, 80, 3), 100, np.uint8)
-    values = np.array([[-5.0, -5, -5, -5], [-5, -5, -5, 3]])
-    drawn = heat(image, values).astype(int)
-    assert drawn.shape == image.shape
-    row, column = np.unravel_index(drawn.sum(axis=-1).argmax(), image.shape[:2])
-    assert row > 25
-    assert column > 65
-    assert np.ptp(drawn[:, :40], axis=(0, 1)).max() == 0  # one colour, however much it is below zero
-    np.testing.assert_array_equal(heat(image, -np.ones((2, 4))), np.broadcast_to(drawn[0, 0], image.shape))
-
-
-def test_pictures_of_different_sizes_are_tiled_on_white():
-    sheet = tiled([np.full((10 + i, 20, 3), i, np.uint8) for i in range(5)])
-    assert sheet.shape == (28, 80, 3)
-    assert (sheet[:13, 60:80] == 3).all()
-    assert (sheet[14:, 20:] == 255).all()
 
 
 def test_detection_curves_draw_losses_and_scores(tmp_path):

@@ -21,7 +21,7 @@ from PIL import Image
 from tyro.conf import Positional
 
 import keras_resnet
-from keras_resnet import analysis, evaluation, plots
+from keras_resnet import analysis, drawing, evaluation
 from keras_resnet.backends import inference
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import JsonFile, Output, PngFile, run_tool
@@ -130,7 +130,7 @@ class Classify:
         pictures = []
         for photo, values in zip(photos.values(), maps, strict=True):
             seen = augment.center_view(photo, DRAWN_SIDE, prepare.crop).numpy().clip(0, 255).astype(np.uint8)
-            pictures += [seen, plots.heat(seen, values)]
+            pictures += [seen, drawing.heat(seen, values)]
         return pictures
 
     def _best(self, model, scores) -> list[tuple[str, float]]:
@@ -171,7 +171,7 @@ def _picture(photo: bytes) -> np.ndarray:
 
 
 def _draw(path: Path, pictures: list[np.ndarray], titles: list[str]) -> None:
-    grid = plots.photo_grid(pictures, titles)
+    grid = drawing.photo_grid(pictures, titles)
     write_whole(path, lambda part: Image.fromarray(grid).save(part, format="PNG"))
     print(f"drawn into {path}", file=sys.stderr)
 

@@ -21,7 +21,7 @@ from PIL import Image
 from tyro.conf import Positional
 
 import keras_resnet
-from keras_resnet import plots
+from keras_resnet import drawing
 from keras_resnet.backends import inference
 from keras_resnet.bounds import Between, Count, Length
 from keras_resnet.command_line import Folder, JsonFile, Output, PngFile, run_tools
@@ -114,7 +114,7 @@ class Near:
         for path, places in zip(self.photos, positions.tolist(), strict=True):
             pictures += [_picture(path), *(_picture(Path(str(stored.photos[place]))) for place in places)]
             titles += [path.name, *(str(stored.classes[stored.labels[place]]) for place in places)]
-        grid = plots.photo_grid(pictures, titles, positions.shape[1] + 1)
+        grid = drawing.photo_grid(pictures, titles, positions.shape[1] + 1)
         write_whole(self.draw, lambda part: Image.fromarray(grid).save(part, format="PNG"))
         print(f"drawn into {self.draw}", file=sys.stderr)
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from keras_resnet import plots
+from keras_resnet import drawing, plots
 from keras_resnet.evaluation.by_class import ByClass, Confusion, Share, similar_order, write_matrix
 from keras_resnet.evaluation.calibration import Reliability, at_temperature, fit_temperature, reliability
 from keras_resnet.evaluation.scoring import Scores
@@ -21,7 +21,7 @@ CLASSES_CSV, MATRIX_CSV, MATRIX_PNG, RELIABILITY_PNG, PAIRS_PNG = (
 )
 FILES = (CLASSES_CSV, MATRIX_CSV, MATRIX_PNG, RELIABILITY_PNG, PAIRS_PNG)
 MAX_NAMED = 30  # classes; more are ordered by similarity, and drawn without names
-SHOWN_CLASSES, SHOWN_PAIRS, DRAWN_PAIRS, SHOWN_PHOTOS = 20, 10, 5, plots.PHOTOS_IN_A_ROW
+SHOWN_CLASSES, SHOWN_PAIRS, DRAWN_PAIRS, SHOWN_PHOTOS = 20, 10, 5, drawing.PHOTOS_IN_A_ROW
 COLUMNS = ("class", "photos", "recall (95 % interval)", "answers", "precision (95 % interval)")
 
 
@@ -124,7 +124,7 @@ class ClassReport:
             ]
         if not pictures:
             pictures, titles = [np.full((1, 1, 3), 255, np.uint8)], ["all answers are right"]
-        Image.fromarray(plots.photo_grid(pictures, titles)).save(path, format="PNG")
+        Image.fromarray(drawing.photo_grid(pictures, titles)).save(path, format="PNG")
 
     def _write_classes(self, path: Path) -> None:
         bounds = [f"{kind}{bound}, %" for kind in ("recall", "precision") for bound in ("", " from", " to")]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import plots
+from keras_resnet import drawing, plots
 from keras_resnet.data.pipelines import Shard
 from keras_resnet.detection.boxes import Detections
 from keras_resnet.detection.data.photo_files import content_hashes
@@ -157,7 +157,7 @@ class LocalizationReporter:
         images, *_ = next(iter(self.task.train_batches(state.step + state.skipped, Shard())))
         shown = model.preprocessing.undo(images[:PICTURES].numpy())
         pictures = list(np.clip(shown, 0, 255).astype(np.uint8))
-        tf.summary.image("inputs after augmentation", plots.tiled(pictures)[None], state.step)
+        tf.summary.image("inputs after augmentation", drawing.tiled(pictures)[None], state.step)
 
     def validation_summary(self, metrics: Metrics) -> str:
         """The error, and on how many photos."""
@@ -167,7 +167,7 @@ class LocalizationReporter:
 
     def validation_images(self, model: LocalizationNetwork, step: int) -> None:
         """Write the first photos of the last validation, with the box found in each, for TensorBoard."""
-        tf.summary.image("boxes", plots.tiled(self.task.pictures)[None], step)
+        tf.summary.image("boxes", drawing.tiled(self.task.pictures)[None], step)
 
     def end(self, model: LocalizationNetwork, step: int, workdir: Workdir) -> None:
         """Do nothing: the last validation already wrote its photos."""

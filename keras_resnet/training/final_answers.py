@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import plots
+from keras_resnet import drawing
 from keras_resnet.analysis.activation_maps import activation_map
 from keras_resnet.evaluation.class_report import ClassReport
 from keras_resnet.evaluation.scoring import Scores
@@ -58,13 +58,13 @@ def answer_all(model: TrainingModel, batches: Iterable) -> tuple[Scores, Mistake
 def explained(network: Network, mistakes: Mistakes, classes: tuple[str, ...]) -> np.ndarray:
     """Each mistake beside its activation maps of the answer and of the label, uint8 ``[height, width, 3]``."""
     if not len(mistakes.images):
-        return plots.photo_grid([np.full((1, 1, 3), 255, np.uint8)], ["all answers are right"], IN_A_ROW)
+        return drawing.photo_grid([np.full((1, 1, 3), 255, np.uint8)], ["all answers are right"], IN_A_ROW)
     for_answer = activation_map(network, mistakes.images, mistakes.answers)
     for_label = activation_map(network, mistakes.images, mistakes.labels)
     pictures, titles = [], []
     seen = np.clip(network.preprocessing.undo(mistakes.images), 0, 255).astype(np.uint8)
     for number, (label, answer) in enumerate(zip(mistakes.labels, mistakes.answers, strict=True)):
         maps = (for_answer[number], for_label[number])
-        pictures += [seen[number], *(plots.heat(seen[number], values) for values in maps)]
+        pictures += [seen[number], *(drawing.heat(seen[number], values) for values in maps)]
         titles += [f"{classes[label]}, answer {classes[answer]}", f"for {classes[answer]}", f"for {classes[label]}"]
-    return plots.photo_grid(pictures, titles, IN_A_ROW)
+    return drawing.photo_grid(pictures, titles, IN_A_ROW)

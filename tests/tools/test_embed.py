@@ -18,6 +18,7 @@ from PIL import Image
 from programs import load_program, run
 
 import keras_resnet
+from keras_resnet.drawing import CELL, GAP
 from keras_resnet.weights import TORCH
 
 pytestmark = pytest.mark.long
@@ -56,7 +57,7 @@ def test_the_most_alike_and_the_same_file_are_named_and_drawn(written, tmp_path)
     (answer,) = json.loads((tmp_path / "near.json").read_text())
     assert [row["photo"] for row in answer["same"]] == [str(photo), str(copy)]
     assert [row["photo"] for row in answer["nearest"]] == [line.split()[-1] for line in lines[3:]]
-    assert Image.open(tmp_path / "near.png").size[0] == round(4 * 2.1 * 110)
+    assert Image.open(tmp_path / "near.png").size[0] == 4 * (CELL + GAP) + GAP
 
 
 def test_copies_across_parts_and_classes_are_counted(written):

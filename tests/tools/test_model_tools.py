@@ -11,7 +11,7 @@ from PIL import Image
 from programs import run
 
 import keras_resnet
-from keras_resnet import data, evaluation, plots
+from keras_resnet import data, drawing, evaluation
 from keras_resnet.analysis import activation_map
 from keras_resnet.data import augment
 from keras_resnet.weights import TORCH
@@ -168,9 +168,9 @@ def test_classify_draws_what_the_model_saw_and_which_places_spoke_for_its_answer
         small, large = (augment.center_view(photo.read_bytes(), size, 7 / 8).numpy() for size in (32, 300))
         (values,) = activation_map(model, TORCH(small[None]), [("cat", "dog").index(name)], block)
         seen = large.clip(0, 255).astype(np.uint8)
-        pictures += [seen, plots.heat(seen, values)]
+        pictures += [seen, drawing.heat(seen, values)]
         titles += [photo.name, f"{name} {float(probability.rstrip('%')):.0f}%"]
-    expected = plots.photo_grid(pictures, titles).astype(int)
+    expected = drawing.photo_grid(pictures, titles).astype(int)
     drawn = np.asarray(Image.open(tmp_path / "why.png")).astype(int)
     assert drawn.shape == expected.shape
     assert np.abs(drawn - expected).mean() < 1  # other sizes of batches round otherwise

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_resnet import plots
+from keras_resnet import drawing
 from keras_resnet.detection.data.photos import DetectionData, Photo
 
 DRAWN, DRAWN_SIDE = 12, 480  # photos, and pixels of their longer side
@@ -26,4 +26,4 @@ def drawn_boxes(part: DetectionData) -> Iterator[tuple[Photo, np.ndarray]]:
             continue
         step = max(1, -(-max(picture.shape[:2]) // DRAWN_SIDE))
         names = [part.classes[number] for number in photo.objects.classes]
-        yield photo, plots.boxes(picture[::step, ::step], photo.objects.boxes / step, names, photo.objects.classes)
+        yield photo, drawing.boxes(picture[::step, ::step], photo.objects.boxes / step, names, photo.objects.classes)

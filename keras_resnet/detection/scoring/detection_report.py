@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from keras_resnet import plots
+from keras_resnet import drawing, plots
 from keras_resnet.detection.boxes import DetectionsByPhoto
 from keras_resnet.detection.data.box_statistics import SIZES
 from keras_resnet.detection.data.photos import DetectionData
@@ -150,7 +150,7 @@ class DetectionReport:
         if rows:
             pictures = [self._picture(row) for row in rows[:DRAWN]]
             titles = [self._title(row) for row in rows[:DRAWN]]
-        Image.fromarray(plots.photo_grid(pictures, titles)).save(path, format="JPEG", quality=90)
+        Image.fromarray(drawing.photo_grid(pictures, titles)).save(path, format="JPEG", quality=90)
 
     def _picture(self, row: Mistake) -> np.ndarray:
         try:
@@ -161,7 +161,7 @@ class DetectionReport:
         left, top = np.maximum(row.box[:2] - around, 0).astype(int)
         right, bottom = (np.minimum(row.box[2:] + around, picture.shape[1::-1])).astype(int)
         box = row.box - [left, top, left, top]
-        return plots.boxes(picture[top:bottom, left:right], box[None], [""], [0])
+        return drawing.boxes(picture[top:bottom, left:right], box[None], [""], [0])
 
     def _title(self, row: Mistake) -> str:
         names, file = self.data.classes, self.data.photos[row.photo].file.name

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from keras_resnet import plots
+from keras_resnet import drawing, plots
 from keras_resnet.data.pipelines import Shard
 from keras_resnet.detection.boxes import Detections
 from keras_resnet.detection.data.box_sheet import drawn_boxes
@@ -51,11 +51,11 @@ class DetectionReporter:
             real = object_status[place] != PADDING
             names = [self.task.train.classes[number] for number in classes[place][real]]
             picture = np.clip(model.preprocessing.undo(images[place, :height, :width]), 0, 255).astype(np.uint8)
-            pictures.append(plots.boxes(picture, boxes[place][real], names))
-        tf.summary.image("inputs after augmentation", plots.tiled(pictures)[None], state.step)
+            pictures.append(drawing.boxes(picture, boxes[place][real], names))
+        tf.summary.image("inputs after augmentation", drawing.tiled(pictures)[None], state.step)
         sheet = [picture for _, picture in drawn_boxes(self.task.train)]
         if sheet:
-            image = Image.fromarray(plots.tiled(sheet))
+            image = Image.fromarray(drawing.tiled(sheet))
             write_whole(self.task.settings.workdir / BOXES, lambda part: image.save(part, format="JPEG"))
 
     def validation_summary(self, metrics: Metrics) -> str:
@@ -73,7 +73,7 @@ class DetectionReporter:
 
     def validation_images(self, model: FasterRCNN, step: int) -> None:
         """Write the first photos of the last validation with their detections for TensorBoard."""
-        tf.summary.image("detections", plots.tiled(self.task.pictures)[None], step)
+        tf.summary.image("detections", drawing.tiled(self.task.pictures)[None], step)
 
     def end(self, model: FasterRCNN, step: int, workdir: Workdir) -> None:
         """Write the results by class and the worst mistakes into the run's folder, and for TensorBoard."""
@@ -115,4 +115,4 @@ def draw_detections(
     """``image``, uint8 ``[height, width, 3]``, with the boxes of the detections that score at least ``min_score``."""
     shown = detections.select(detections.scores >= min_score)
     names = [f"{classes[number]} {score:.2f}" for number, score in zip(shown.classes, shown.scores, strict=True)]
-    return plots.boxes(image, shown.boxes, names, shown.classes)
+    return drawing.boxes(image, shown.boxes, names, shown.classes)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet import plots
+from keras_resnet import drawing
 from keras_resnet.structure import stage_of, weight_of
 from keras_resnet.training.files.run_result import final_values
 from keras_resnet.training.stepping.step import Step
@@ -70,7 +70,7 @@ def mistakes(model: TrainingModel, classes: tuple[str, ...], step: int) -> None:
 
 def _grid(model, images, titles):
     images = model.network.preprocessing.undo(images)
-    return plots.photo_grid(np.clip(images, 0, 255).astype(np.uint8), titles)[None]
+    return drawing.photo_grid(np.clip(images, 0, 255).astype(np.uint8), titles)[None]
 
 
 def settings(values: dict, result: dict) -> None:
