@@ -17,18 +17,30 @@ PROGRAMS = sorted(
     for path in (ROOT / folder).glob("*.py")
     if "__main__" in path.read_text()
 )
-ASK = """
+ANSWERS = """
 import contextlib, io, json, os, runpy, sys
-sys.path.insert(0, os.path.dirname({program!r}))  # as Python does
-os._exit = sys.exit
-sys.argv = [{program!r}, *{arguments!r}]
-said = io.StringIO()
-try:
-    with contextlib.redirect_stdout(said):
-        runpy.run_path({program!r}, run_name="__main__")
-except SystemExit as end:  # recipes that refuse would end the process themselves
-    print(json.dumps([end.code or 0, len(said.getvalue()), [name for name in {heavy!r} if name in sys.modules]]))
+os._exit = sys.exit  # recipes that refuse would end the process themselves
+answers = []
+for program, *arguments in {commands!r}:
+    sys.path.insert(0, os.path.dirname(program))  # as Python does
+    sys.argv = [program, *arguments]
+    said = io.StringIO()
+    status = None
+    try:
+        with contextlib.redirect_stdout(said):
+            runpy.run_path(program, run_name="__main__")
+    except SystemExit as end:
+        status = end.code or 0
+    del sys.path[0]
+    answers.append([status, len(said.getvalue()), [name for name in {heavy!r} if name in sys.modules]])
+print(json.dumps(answers))
 """
+
+
+def answers(commands):
+    """The status of each command, the length of what it prints, and what is heavy and loaded by it or one before it."""
+    commands = [[str(ROOT / program), *arguments] for program, *arguments in commands]
+    return imported(ANSWERS.format(commands=commands, heavy=HEAVY))
 
 
 def imported(code):
@@ -42,35 +54,33 @@ def test_the_package_imports_nothing_heavy():
     assert imported(code) == []
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=str)
-def test_help_is_there_before_anything_heavy(program):
-    status, length, heavy = imported(ASK.format(program=str(ROOT / program), arguments=["--help"], heavy=HEAVY))
-    assert (status, heavy) == (0, [])
-    assert length > 200
+def test_help_is_there_before_anything_heavy():
+    commands = [[str(program), "--help"] for program in PROGRAMS]
+    for program, (status, length, heavy) in zip(PROGRAMS, answers(commands), strict=True):
+        assert (status, heavy) == (0, []), program
+        assert length > 200, program
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "recipes/imagenet.py --batch-size 0",
-        "recipes/imagenet.py --data /nope",
-        "recipes/cifar10.py --data /nope",
-        "recipes/coco.py --model a.keras --data /nope",
-        "recipes/voc.py --model a.keras --anchor-scales 0",
-        "recipes/localization.py --model a.keras --data /nope",
-        f"recipes/finetune.py --model {__file__} --data /nope",
-        "recipes/studies/seeds.py --data /nope",
-        "recipes/studies/seeds.py --seeds 0",
-        "tools/evaluate.py --model a.keras --data demo --batch-size 0",
-        "tools/export.py --model a.keras --data demo --out /dev/null/nope",
-        "tools/benchmark.py train --rounds 0",
-        "tools/table1.py --formt csv",
-    ],
-)
-def test_a_refusal_is_there_before_anything_heavy(command):
-    program, *arguments = command.split()
-    status, _, heavy = imported(ASK.format(program=str(ROOT / program), arguments=arguments, heavy=HEAVY))
-    assert (status, heavy) == (2, [])
+REFUSED = [
+    "recipes/imagenet.py --batch-size 0",
+    "recipes/imagenet.py --data /nope",
+    "recipes/cifar10.py --data /nope",
+    "recipes/coco.py --model a.keras --data /nope",
+    "recipes/voc.py --model a.keras --anchor-scales 0",
+    "recipes/localization.py --model a.keras --data /nope",
+    f"recipes/finetune.py --model {__file__} --data /nope",
+    "recipes/studies/seeds.py --data /nope",
+    "recipes/studies/seeds.py --seeds 0",
+    "tools/evaluate.py --model a.keras --data demo --batch-size 0",
+    "tools/export.py --model a.keras --data demo --out /dev/null/nope",
+    "tools/benchmark.py train --rounds 0",
+    "tools/table1.py --formt csv",
+]
+
+
+def test_a_refusal_is_there_before_anything_heavy():
+    for command, (status, _, heavy) in zip(REFUSED, answers([line.split() for line in REFUSED]), strict=True):
+        assert (status, heavy) == (2, []), command
 
 
 PACKAGES = sorted(path.parent.relative_to(ROOT) for path in (ROOT / "keras_resnet").rglob("__init__.pyi"))
@@ -88,14 +98,20 @@ def test_every_name_that_a_stub_lists_is_there(package):
         assert isinstance(getattr(module, name), types.ModuleType) == (source is None), name
 
 
-@pytest.mark.parametrize("module", ["weights.named", "weights.values", "layers.block_loop", "network", "data.augment"])
 @pytest.mark.long
-def test_keras_knows_the_classes_of_saved_networks_whichever_module_imports_it(module):
-    code = f"""
-import importlib, json
-importlib.import_module("keras_resnet.{module}")
+def test_keras_knows_the_classes_of_saved_networks_whichever_module_imports_it():
+    """In a process each, forked from one that has loaded Keras alone."""
+    code = """
+import importlib, json, os
 import keras
 names = ("Network", "BatchNormalization", "BlockLoop", "IdentityShortcut", "Maxout", "StochasticDepth")
-print(json.dumps([n for n in names if keras.saving.get_registered_object(f"keras_resnet>{{n}}") is None]))
+known = []
+for module in ("weights.named", "weights.values", "layers.block_loop", "network", "data.augment"):
+    child = os.fork()
+    if not child:
+        importlib.import_module(f"keras_resnet.{module}")
+        os._exit(any(keras.saving.get_registered_object(f"keras_resnet>{name}") is None for name in names))
+    known.append(os.waitpid(child, 0)[1])
+print(json.dumps(known))
 """
-    assert imported(code) == []
+    assert imported(code) == [0] * 5

@@ -72,7 +72,7 @@ def compare(others, references):
         print(job, "largest difference, as a share of the change:", worst)
 
 
-@pytest.mark.parametrize("count", [3, pytest.param(len(JOBS), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1, pytest.param(len(JOBS), marks=pytest.mark.slow)])
 def test_networks_train_a_step_on_jax_as_on_tensorflow(train, count):
     compare(train("jax", count=count), train("tensorflow", count=count))
 
@@ -85,7 +85,7 @@ def test_networks_train_a_step_on_pytorch_as_on_tensorflow(train):
 
 def test_float32_on_jax_is_float64_to_its_rounding(train):
     """The type that users train in: outputs to float32's resolution times the depth, and a step that stays finite."""
-    ((_, after),), (_, expected) = train("jax", "float32", 1), train("tensorflow", count=3)[0]
+    ((_, after),), (_, expected) = train("jax", "float32", 1), train("tensorflow", count=1)[0]
     assert after["outputs"].dtype == np.float32
     np.testing.assert_allclose(after["outputs"], expected["outputs"], atol=1e-4)
     assert all(np.isfinite(value).all() for value in after.values())

@@ -21,39 +21,46 @@ SMALL += ["--steps", 8, "--rcnn-steps", 6, "--save-every", 2]
 
 @pytest.fixture(scope="module")
 def trained(rectangles, classifier, tmp_path_factory):
-    """Two runs of all stages, one whole, one killed in the RPN, stopped in the R-CNN and continued; their folder."""
+    """A run of all stages: its folder's parent, its arguments and what it prints."""
     folder = tmp_path_factory.mktemp("runs")
     classifier.class_names = ("red", "blue")
     classifier.save(folder / "classifier.keras")
     arguments = ["--model", folder / "classifier.keras", "--data", rectangles, *SMALL, "--workdir"]
     whole = run("recipes/localization.py", *arguments, folder / "whole")
     assert whole.returncode == 0, whole.stderr
+    return folder, arguments, whole.stdout
+
+
+@pytest.fixture(scope="module")
+def stopped(trained):
+    """A run killed in the RPN, stopped in the R-CNN and continued, and the whole one; their folder."""
+    folder, arguments, _ = trained
     for stage, number in (("rpn", signal.SIGKILL), ("rcnn", signal.SIGTERM)):
         with Program("recipes/localization.py", *arguments, folder / "stopped") as program:
             reached = folder / "stopped" / stage / "checkpoints" / "step-000000002"
             while not reached.exists() and program.poll() is None:
                 time.sleep(0.02)
             program.send_signal(number)
-            stopped = program.ended()
-        assert stopped.returncode in (-number, 128 + number), stopped.stderr
+            ended = program.ended()
+        assert ended.returncode in (-number, 128 + number), ended.stderr
     done = run("recipes/localization.py", *arguments, folder / "stopped")
     assert done.returncode == 0, done.stderr
     assert "continuing at step" in done.stdout
-    return folder, arguments, whole.stdout
+    return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["rpn", "rcnn"])
-def test_a_stopped_run_is_bit_for_bit_one_that_was_not(trained, stage):
-    folder, *_ = trained
-    first, second = (load_localizer(folder / name / stage / "last.keras") for name in ("stopped", "whole"))
+def test_a_stopped_run_is_bit_for_bit_one_that_was_not(stopped, stage):
+    first, second = (load_localizer(stopped / name / stage / "last.keras") for name in ("stopped", "whole"))
     for a, b in zip(first.weights, second.weights, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
-    rows = [read_metrics(folder / name / stage / "metrics.csv") for name in ("stopped", "whole")]
+    rows = [read_metrics(stopped / name / stage / "metrics.csv") for name in ("stopped", "whole")]
     for a, b in zip(*rows, strict=True):
         assert {k: v for k, v in a.items() if k not in ("images_per_second", "input_wait")} == {
             k: v for k, v in b.items() if k not in ("images_per_second", "input_wait")
         }
-    boxes = [np.load(folder / name / "proposals" / "proposals-00000.npy") for name in ("stopped", "whole")]
+    boxes = [np.load(stopped / name / "proposals" / "proposals-00000.npy") for name in ("stopped", "whole")]
     np.testing.assert_array_equal(*boxes)
 
 
@@ -82,7 +89,7 @@ def test_what_is_finished_is_not_done_again(trained):
 def test_evaluate_prints_an_ensemble_and_writes_submissions(trained, rectangles, tmp_path):
     folder, *_ = trained
     rpn, rcnn = (folder / "whole" / stage / "last.keras" for stage in ("rpn", "rcnn"))
-    networks = ["--rpn", rpn, "--rcnn", rcnn, folder / "stopped" / "rcnn" / "last.keras"]
+    networks = ["--rpn", rpn, "--rcnn", rcnn, folder / "whole" / "rcnn" / "best.keras"]
     flags = ["--classifier", folder / "classifier.keras", "--data", rectangles, "--proposals", 3, "--out", tmp_path]
     rows = ["--rows", "crop", "crop-rcnn", "ensemble", "--json", tmp_path / "rows.json"]
     done = run("tools/evaluate_localization.py", *networks, *flags, *rows)

@@ -34,6 +34,7 @@ def test_before_training(moment, number, status, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_stopped_in_its_last_recalibration_is_finished_by_the_same_command(photo_folder, tmp_path):
     arguments = ("--data", photo_folder, "--model", "ResNet20", "--change", "blocks=[1,1,1]", "--image-size", 32,
                  "--batch-size", 4, "--steps", 2, "--workdir", tmp_path / "run")  # fmt: skip

@@ -89,6 +89,7 @@ def test_without_a_validation_part_last_keras_is_the_network(photos, classifier,
     np.testing.assert_array_equal(load_detector(tmp_path / "run" / "last.keras").trained_on, content_hashes(photos))
 
 
+@pytest.mark.slow
 def test_a_pyramid_s_run_that_was_killed_continues_bit_for_bit(photos, rectangles, classifier, tmp_path, monkeypatch):
     """It goes on from the checkpoint of step 2; the paper's head is stopped in tests/recipes/test_detection.py."""
     classifier.save(tmp_path / "classifier.keras")
