@@ -1,4 +1,4 @@
-"""Clocks that go back while a program runs."""
+"""Clocks that go back: while a program runs, and between two programs, which then find files of the future."""
 
 import functools
 import itertools
@@ -6,15 +6,16 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from hostile_kills import PATIENCE, RUN, cache, killed_run, prepare, undisturbed
+from hostile_kills import PATIENCE, RUN, TOOLS, cache, die_at, prepare, undisturbed
 from hostile_run_parts import ROOT
 from hostile_workdirs import shared_folder
-from processes import effect
+from processes import Process, effect, served
 from watching import Case, StateChanged
 
 BACK = {"a minute": 60, "a day": 86_400, "forty years": 40 * 365 * 86_400}  # seconds
@@ -72,7 +73,7 @@ def clock() -> Path | None:
 
 def clock_set_back(draw: random.Random) -> Case:
     if clock() is None:
-        return killed_run(draw)
+        return files_of_the_future(draw)
     program, (name, seconds) = draw.choice(("run", "campaign")), draw.choice(list(BACK.items()))
     use = {"run": _run_with, "campaign": _campaign_with}[program]
     title = f"the clock goes back {name} while a {program} goes on"
@@ -112,3 +113,24 @@ def _under_clock(folder: Path, words: tuple, when: Path, seconds: int) -> None:
     done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True)
     if done.returncode:
         raise StateChanged(f"it ended with {done.returncode}: {done.stderr[-1000:]}")
+
+
+def files_of_the_future(draw: random.Random) -> Case:
+    """What a program left when it was killed is later than the clock of the one that goes on."""
+    name, (words, seconds) = draw.choice(["run", *TOOLS]), draw.choice(list(BACK.items()))
+    operations, expected = undisturbed(name)
+    tool, number = RUN if name == "run" else TOOLS[name], draw.randrange(operations - 1)
+
+    def use(folder):
+        killed = Process(tool.words, folder / "log", cache(folder), die_at(number))
+        effect(killed.ended() == -signal.SIGKILL, f"not killed: {killed.said()[-500:]}")
+        for path in folder.rglob("*"):
+            os.utime(path, (time.time() + seconds,) * 2)
+        if name == "export" and (folder / "out").exists():
+            return  # it refuses to write over a whole one
+        served(Process(tool.words, folder / "log", cache(folder)))
+        if json.loads(json.dumps(tool.result(folder))) != expected:
+            raise StateChanged(f"the same command gave {tool.result(folder)!s:.300} instead of {expected!s:.300}")
+
+    title = f"{name} killed at file operation {number}; its files are then {words} ahead of the clock"
+    return Case(title, prepare, use, ("*",), "served", patience=PATIENCE)

@@ -1,6 +1,9 @@
 """Programs in processes of their own that faults strike while they run, for cases that need more than one process."""
 
+import contextlib
+import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -82,6 +85,34 @@ class Process:
     def said(self) -> str:
         return self.log.read_text(errors="replace")
 
+    def until(self, true: Callable[[], bool]) -> bool:
+        """Wait until something is true; False if the process ends before."""
+        while not true():
+            if self.poll() is not None:
+                return False
+            time.sleep(0.005)
+        return True
+
+
+def workers(words: Sequence[object], folder: Path, count: int = 2, before: dict[int, Callable] | None = None):
+    """The processes of ``count`` workers of one run, as tools/launch_local.py starts them."""
+    from launch_local import free_ports
+
+    addresses = [f"localhost:{port}" for port in free_ports(count)]
+    configurations = [
+        json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}})
+        for number in range(count)
+    ]
+    return [
+        Process(words, folder / f"log{number}", {"TF_CONFIG": configuration}, (before or {}).get(number, lambda: None))
+        for number, configuration in enumerate(configurations)
+    ]
+
+
+def limit_files(size: int) -> None:
+    """Let no file of this process grow beyond ``size`` bytes: writing then fails as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
 
 def served(process: Process) -> None:
     """Wait for a program that must end well."""
@@ -89,7 +120,25 @@ def served(process: Process) -> None:
         raise StateChanged(f"{process.words[0]} ended with {process.status}: {process.said()[-1500:]}")
 
 
+def refused(process: Process, *words: str) -> None:
+    """Wait for a program that must end with status 2 and one sentence with these words."""
+    status, said = process.ended(), process.said()
+    last = (said.strip().splitlines() or [""])[-1]
+    if status != 2 or "Traceback" in said or not all(word in last for word in words):
+        raise StateChanged(f"{FAILED}, with {status}: {said[-1500:]}")
+
+
 def effect(happened: bool, what: str) -> None:
     """A fault that has no effect proves nothing."""
     if not happened:
         raise RuntimeError(f"the fault had no effect: {what}")
+
+
+@contextlib.contextmanager
+def all_ended(processes: Sequence[Process]):
+    """Kill on leaving what still runs."""
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()

@@ -19,8 +19,8 @@ def test_every_case_of_a_sample_is_kept(family, cases, seed, tmp_path):
 
 
 @pytest.mark.slow
-def test_faults_that_strike_running_programs_are_survived(seed, tmp_path):
-    tried("processes", 12, seed, tmp_path)
+def test_two_faults_of_each_kind_that_strike_running_programs_are_survived(seed, tmp_path):
+    tried("processes", 14, seed, tmp_path)
 
 
 def tried(family, cases, seed, tmp_path):
