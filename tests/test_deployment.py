@@ -54,6 +54,7 @@ def test_every_file_gives_the_model_s_logits(model, images, tmp_path):
     assert (tmp_path / "int8.tflite").stat().st_size < 0.4 * (tmp_path / "m.tflite").stat().st_size
 
 
+@pytest.mark.long
 def test_a_network_of_mixed_precision_is_exported_in_float32(model, images, tmp_path):
     """LiteRT cannot convert bfloat16 at all."""
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -70,6 +71,7 @@ def test_a_network_of_mixed_precision_is_exported_in_float32(model, images, tmp_
     assert deployment.in_float32(model) is model
 
 
+@pytest.mark.long
 def test_jpeg_bytes_become_named_classes(model, images, tmp_path):
     deployment.save_saved_model(model, tmp_path / "saved")
     Image.fromarray(np.kron(images[0], np.ones((2, 3, 1), "uint8"))).save(tmp_path / "photo.jpg")

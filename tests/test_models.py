@@ -41,6 +41,7 @@ def test_imagenet_parameters_and_multiply_adds_equal_the_paper_s(depth):
     assert trainable(getattr(keras_resnet, f"PlainNet{depth}")()) == PARAMETERS[depth][0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("depth", CIFAR_PARAMETERS)
 def test_cifar_parameters_equal_the_paper_s(depth):
     assert trainable(getattr(keras_resnet, f"ResNet{depth}")()) == CIFAR_PARAMETERS[depth]
@@ -48,6 +49,7 @@ def test_cifar_parameters_equal_the_paper_s(depth):
         assert trainable(getattr(keras_resnet, f"PlainNet{depth}")()) == CIFAR_PARAMETERS[depth]
 
 
+@pytest.mark.long
 def test_layer_names_and_shapes_are_keras_applications():
     ours = keras_resnet.ResNet50()
     theirs = keras.applications.ResNet50(weights=None)
@@ -79,6 +81,7 @@ def test_kernels_are_he_normal():
     assert abs(kernel).max() > 4 * deviation  # not truncated
 
 
+@pytest.mark.long
 def test_input_options():
     net = keras_resnet.ResNet20
     assert net(include_top=False).output_shape == (None, None, None, 64)
@@ -92,6 +95,7 @@ def test_input_options():
     assert keras_resnet.ResNet50().input_shape == (None, 224, 224, 3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (64, 50)])
 def test_dynamic_sizes_give_the_static_network_s_outputs(size, rng):
     dynamic = keras_resnet.ResNet18(input_shape=(None, None, 3), classes=5)
@@ -101,6 +105,7 @@ def test_dynamic_sizes_give_the_static_network_s_outputs(size, rng):
     np.testing.assert_allclose(dynamic(x), static(x), atol=1e-6)
 
 
+@pytest.mark.long
 def test_pyramid_has_each_stage():
     maps = keras_resnet.pyramid(keras_resnet.ResNet34(include_top=False)).output
     assert {name: tensor.shape[-1] for name, tensor in maps.items()} == {"C2": 64, "C3": 128, "C4": 256, "C5": 512}

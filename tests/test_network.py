@@ -114,6 +114,7 @@ def test_with_the_package_keras_gives_the_whole_network(name, opened):
         np.testing.assert_array_equal(again(images), model(images))
 
 
+@pytest.mark.long
 def test_h5_and_weights_h5_bring_all_too(opened):
     models, folder, _ = opened
     model, images = models["option-a"], np.load(folder / "images.npy")

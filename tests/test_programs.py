@@ -78,6 +78,7 @@ def test_an_unknown_name_is_status_2():
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
     [

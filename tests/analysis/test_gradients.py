@@ -31,6 +31,7 @@ def test_norms_by_layer_batch_and_stage(rng):
     np.testing.assert_allclose(stages["conv3"], np.sqrt(squares))
 
 
+@pytest.mark.long
 def test_loops_have_a_norm_for_each_block(rng):
     looped = tiny(rng, blocks=(3, 3), unroll=False)
     images, labels = batch(rng, looped)
@@ -84,6 +85,7 @@ def test_gradients_of_plain_nets_shatter_sooner(rng):
     assert near[0] > 2 * near[1]
 
 
+@pytest.mark.long
 def test_the_callback_records_while_fit_trains(rng):
     keras.utils.set_random_seed(0)
     network = tiny(rng)

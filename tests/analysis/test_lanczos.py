@@ -24,6 +24,7 @@ def test_repeated_eigenvalues_end_a_probe_early():
     assert (distribution.moment(2), distribution.quantile(0.5)) == (pytest.approx(9), pytest.approx(3))
 
 
+@pytest.mark.long
 def test_shares_and_quantiles(rng):
     values = np.arange(1.0, 201)
     distribution = spectrum(aslinearoperator(np.diag(values)), steps=200, probes=30)

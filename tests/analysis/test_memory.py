@@ -26,6 +26,7 @@ def test_a_network_by_hand(rng):
     assert rows["conv1_conv"].output == maps
 
 
+@pytest.mark.long
 def test_rows_add_up_to_the_network():
     for name in ("ResNet20", "ResNet50", "PlainNet34"):
         model = getattr(keras_resnet, name)()

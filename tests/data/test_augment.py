@@ -110,6 +110,7 @@ def test_center_view_is_pillow_s():
     np.testing.assert_allclose(view, np.asarray(expected, np.float32), atol=1.5)
 
 
+@pytest.mark.long
 def test_colour_shift_has_alexnet_s_covariance():
     shifts = np.stack([augment.colour_shift(seed) for seed in seeds(3000)]) / 255
     vectors, values = np.array(augment.ALEXNET_COLOURS.vectors), np.array(augment.ALEXNET_COLOURS.values)

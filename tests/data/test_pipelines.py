@@ -69,6 +69,7 @@ def test_mean_image_is_numpy_s(arrays):
     np.testing.assert_allclose(data.mean_image(arrays), arrays.images.mean(axis=0), rtol=1e-5)
 
 
+@pytest.mark.long
 def test_imagenet_batches_from_a_folder(photo_folder):
     photos = data.open_data(str(photo_folder))
     mean = data.mean_image(photos.train, 32)

@@ -57,6 +57,7 @@ def test_a_photo_that_has_changed_and_decodes_is_read(split, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.long
 def test_replacements_do_not_depend_on_where_training_starts(split):
     def batches(start):
         stream = imagenet_batches(split, VIEW, 20, seed=3, start_step=start)

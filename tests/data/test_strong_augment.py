@@ -96,6 +96,7 @@ def test_each_change_is_drawn_equally_often_with_a_random_strength(photo, monkey
     np.testing.assert_allclose(np.abs(signed), strengths)
 
 
+@pytest.mark.long
 def test_half_of_the_images_lose_a_rectangle_of_the_stated_area():
     """2 to 40 % of the area, with sides of a ratio of at most 10 : 3, anywhere."""
     image, areas, ratios, covered = tf.ones([60, 80, 3]), [], [], np.zeros((60, 80))
@@ -117,6 +118,7 @@ def test_half_of_the_images_lose_a_rectangle_of_the_stated_area():
     assert covered.any(axis=1).all()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("more", [("trivial",), ("erasing",), ("trivial", "erasing")])
 def test_a_view_is_a_function_of_the_seed(more, photo):
     """The same in a data set as alone, and other than without."""

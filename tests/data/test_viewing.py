@@ -142,6 +142,7 @@ def test_what_is_wrong_with_a_file_is_said_in_words(content, words):
             augment.decode(content)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "mode", "side"), [("GIF", "L", 7_100), ("PNG", "LA", 7_100), ("GIF", "L", 13_500)])
 def test_a_small_file_of_too_many_pixels_for_pillow_is_refused_by_its_header(kind, mode, side):
     photo = encoded(Image.new(mode, (side, side)), kind)

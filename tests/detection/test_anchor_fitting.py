@@ -29,6 +29,7 @@ def test_clusters_of_size_and_ratio_are_found_again(rng):
     np.testing.assert_allclose(proposals.ratios, [0.4, 1, 1.8], rtol=0.06)
 
 
+@pytest.mark.long
 def test_small_objects_get_small_anchors_and_proposals(rng):
     """Where the paper's anchors reach nothing, most is reached."""
     rows = rows_of(np.exp(rng.uniform(np.log(20), np.log(90), (300, 2))), rng)

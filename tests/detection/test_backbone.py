@@ -12,6 +12,7 @@ from keras_resnet.detection import FasterRCNN, from_network, vgg16
 SMALL = {"width": 0.125}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("builder", ["ResNet18", "PlainNet18", "ResNet50"])
 def test_shared_layers_and_head_together_are_the_classifier(builder, rng):
     """At 224 pixels the map has 14 x 14 cells, as a region has, so conv5_x computes what it does in the classifier."""
@@ -42,6 +43,7 @@ def test_every_tensor_is_accounted_for():
     assert all(name in model.transfer for name in ("predictions/kernel", "rpn_conv/kernel"))
 
 
+@pytest.mark.long
 def test_normalization_conv1_and_conv2_are_frozen():
     model = FasterRCNN(keras_resnet.ResNet50(**SMALL), 2)
     learning = {v.path for v in model.trainable_variables}
@@ -56,6 +58,7 @@ def test_cifar_networks_and_other_models_are_refused_by_name():
         from_network(keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)], name="other"))
 
 
+@pytest.mark.long
 def test_a_looped_network_gives_the_same_features(rng):
     network = keras_resnet.ResNet18(unroll=False, **SMALL)
     images = rng.normal(size=(1, 64, 64, 3)).astype("float32")

@@ -79,6 +79,7 @@ def class_boxes(probabilities, boxes, least=0.01):
     return boxes[region, number], number, probabilities[region, number + 1]
 
 
+@pytest.mark.long
 def test_the_plain_detector_is_the_model_and_suppression(model, image):
     boxes, classes, scores = class_boxes(*call_model(model, image))
     kept = suppress_by_hand(boxes, classes, scores)
@@ -89,6 +90,7 @@ def test_the_plain_detector_is_the_model_and_suppression(model, image):
     assert len(kept) > 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [Options(), Options(refine=True, scales=(48, 80), flip=True), Options(tiles=60)])
 def test_photos_of_one_size_together_give_what_each_gives_alone(options, model, photos):
     detector = Detector([model], options)
@@ -102,6 +104,7 @@ def test_photos_of_one_size_together_give_what_each_gives_alone(options, model, 
         assert scores < 1e-4
 
 
+@pytest.mark.long
 def test_an_ensemble_of_one_model_with_itself_is_that_model(model, image):
     alone, twice = Detector([model])(image), Detector([model, model])(image)
     np.testing.assert_allclose(twice.scores, alone.scores, rtol=1e-4)
@@ -134,6 +137,7 @@ def test_flip_averages_a_region_with_its_mirror_image_in_the_mirrored_photo(mode
     np.testing.assert_allclose(plain_scores[0], same[0], rtol=1e-5)
 
 
+@pytest.mark.long
 def test_refinement_pools_again_joins_suppresses_and_votes(model, image):
     detector = Detector([model])
     probabilities, boxes = call_model(model, image)
@@ -182,6 +186,7 @@ def test_the_paper_s_pyramid_scales_with_the_detector(model):
     assert pyramid_scales(model) == (27, 53, 80, 107, 133)
 
 
+@pytest.mark.long
 def test_tiles_are_photos_whose_whole_objects_are_suppressed_together(model, image):
     """By hand: the whole picture of 96 pixels and four squares of 64, which begin at 0 and 32."""
     alone, boxes, classes, scores = Detector([model]), [], [], []

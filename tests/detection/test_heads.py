@@ -156,6 +156,7 @@ def test_the_options_of_testing_and_an_ensemble_of_both_heads(photos, classifier
         assert len(proposals) == sum(len(Detector([single]).detect_with_proposals(image)[1]) for single in models)
 
 
+@pytest.mark.long
 def test_what_the_head_does_not_have_is_refused(classifier):
     with pytest.raises(InputError, match="Global context belongs to the head c4"):
         FasterRCNN(classifier, 2, region_head=RegionHead(context=True), head="fpn")

@@ -36,6 +36,7 @@ def test_levels_of_random_and_empty_regions(rng):
     assert int(level_of(np.array([5.0, 5.0, 5.0, 9.0], "float32"), 4)) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pool", [roi_align, roi_max_pool])
 def test_each_region_is_pooled_from_its_level_in_value_and_gradient(pool, rng):
     """Two images whose regions lie on different levels, one of which no region of the first image has."""

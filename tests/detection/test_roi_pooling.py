@@ -119,6 +119,7 @@ def test_max_pooling_equals_fast_r_cnn_s_loop_in_value_and_gradient(size, rng):
         np.testing.assert_allclose(gradient[image], wanted, atol=1e-5)
 
 
+@pytest.mark.long
 def test_no_part_of_the_gradient_is_lost_where_many_regions_share_cells(rng):
     """Weights of a sample sum to one, so the gradient's sum is that of the upstream gradient, and repeats exactly."""
     corner = rng.uniform(20, 200, (1, 128, 2))

@@ -17,6 +17,7 @@ def greedy(boxes, scores, overlap):
     return kept
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("before", "after"), [(10_000, 300), (100, 20)])
 def test_proposals_are_the_best_inside_each_image(before, after, rng):
     anchors = make_anchors(8, 12, scales=(2, 4, 8)).reshape(-1, 4)

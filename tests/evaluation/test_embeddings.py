@@ -41,6 +41,7 @@ def digits():
     return stored.of_part("train"), stored.of_part("val")
 
 
+@pytest.mark.long
 def test_features_are_what_the_classifier_reads(photo_folder, rng, tmp_path):
     model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=2)
     model.preprocessing = TORCH

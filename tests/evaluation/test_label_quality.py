@@ -47,6 +47,7 @@ def test_changed_labels_are_at_the_beginning_of_the_list(changed):
             ).all()  # fmt: skip
 
 
+@pytest.mark.long
 def test_suspects_are_those_of_cleanlab(changed):
     from cleanlab.filter import find_label_issues
 
@@ -82,6 +83,7 @@ def test_photos_alone_in_their_class_are_not_judged(digits):
     assert set(range(300)) - set(ranking.order.tolist()) == {11}
 
 
+@pytest.mark.long
 def test_the_check_changes_labels_and_counts_them(digits):
     check = check_ranking(digits)
     assert (check.changed, check.first) == (90, 126)

@@ -16,6 +16,7 @@ from keras_resnet.layers import BatchNormalization
 from keras_resnet.weights import named_arrays
 
 
+@pytest.mark.long
 def test_the_first_normalization_gets_the_moments_of_all_images(rng):
     """Of the first layer, whose inputs do not depend on the batch, against NumPy over all batches at once."""
     model = keras_resnet.ResNet20()
@@ -33,6 +34,7 @@ def test_the_first_normalization_gets_the_moments_of_all_images(rng):
             np.testing.assert_array_equal(value, before[name], err_msg=name)
 
 
+@pytest.mark.long
 def test_loops_equal_the_unrolled_network(rng):
     unrolled = keras_resnet.ResNet20()
     looped = keras_resnet.models.convert(unrolled, unroll=False)

@@ -78,6 +78,7 @@ def test_the_center_is_the_share_that_the_preprocessing_says(photos, model):
         np.testing.assert_allclose(flipped.probabilities, (expected + mirrored) / 2, atol=1e-5)
 
 
+@pytest.mark.long
 def test_ten_crops_average_probabilities(photos, model):
     scores = evaluation.score(model, photos, View("10-crop"), batch_size=25)
     expected = [model(TORCH(ten_crops(image, 32).numpy())).numpy().mean(axis=0) for image in images_of(photos)]
@@ -96,6 +97,7 @@ def test_multi_scale_is_each_photo_alone_at_each_scale(photos, model, batch_size
     np.testing.assert_allclose(scores.probabilities, expected, atol=1e-5)
 
 
+@pytest.mark.long
 def test_scores_are_kept_and_belong_to_weights_view_and_photos(photos, model, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     kept = tmp_path / "cache" / "keras_resnet" / "scores"

@@ -59,6 +59,7 @@ def test_a_region_is_the_object_that_it_frames(photos):
     assert framed > 6
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["crops", "regions"])
 def test_batches_are_a_function_of_the_step_and_shards_make_one(photos, kind):
     proposals = Proposals(photos, np.tile(np.float32([[[5, 5, 60, 60], [20, 20, 90, 80]]]), (len(photos), 1, 1)))

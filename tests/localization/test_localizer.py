@@ -71,6 +71,7 @@ def test_proposals_are_the_best_of_all_views(rpn, picture):
     np.testing.assert_allclose(boxes, np.clip([box for _, box in best], 0, [110, 70, 110, 70]), atol=0.05)
 
 
+@pytest.mark.long
 def test_the_r_cnn_moves_and_scores_the_proposals(rpn, rcnn, picture):
     alone, both = Localizer([rpn], proposals=8), Localizer([rpn], [rcnn], proposals=8)
     ((regions, _),) = alone.proposals(picture, [1])
@@ -83,6 +84,7 @@ def test_the_r_cnn_moves_and_scores_the_proposals(rpn, rcnn, picture):
     assert detections.classes.tolist() == [1]
 
 
+@pytest.mark.long
 def test_an_ensemble_of_one_network_twice_is_that_network(rpn, rcnn, picture):
     once, twice = (Localizer([rpn], [rcnn] * count, proposals=6)(picture, [0, 1]) for count in (1, 2))
     np.testing.assert_allclose(once.boxes, twice.boxes, atol=1e-3)

@@ -133,6 +133,7 @@ def test_a_region_is_positive_from_half_an_overlap(rcnn, rng):
         np.testing.assert_allclose(parts[i, 1], moved, rtol=1e-4)
 
 
+@pytest.mark.long
 def test_a_saved_network_is_the_same_and_no_other_kind(rpn, rcnn, rng, tmp_path):
     images = rng.normal(size=(1, 96, 96, 3)).astype("float32")
     rpn.trained_on = np.array([3, 2**64 - 1], np.uint64)

@@ -47,6 +47,7 @@ def test_runs_of_one_seed_are_paired_if_that_interval_is_tighter(rng):
     assert not two["paired"]  # two differences are too few for a paired test
 
 
+@pytest.mark.long
 def test_choosing_the_tighter_interval_costs_little_of_the_level(rng):
     """Of 1,500 pairs of equal arms about 6.5 % seem to differ; the bounds are the binomial's 99.9 % interval."""
     draws = rng.normal(size=(1500, 2, 3))

@@ -28,6 +28,7 @@ def growth(rng, blocks, normalization, change=lambda model: None, **changes):
     return np.exp(mean[:-1] - mean[1:])
 
 
+@pytest.mark.long
 def test_plain_without_normalization_keeps_the_gradient(rng):
     """He et al. 2015: with fan-in normal weights the factor is about 1; padding takes some away at the borders."""
     factors = growth(rng, 8, "moving", residual=False)
@@ -39,6 +40,7 @@ def middle(factors):
     return np.exp(np.log(factors[1:-1]).mean())
 
 
+@pytest.mark.long
 def test_plain_with_normalization_explodes(rng):
     """Yang et al. 2019: pi / (pi - 1) a layer, 2.15 a block of two, at infinite width and batch."""
     factors = growth(rng, 8, "batch", residual=False)
@@ -70,6 +72,7 @@ def test_residual_without_normalization_doubles_at_each_block(rng, placement):
     assert middle(factors) == pytest.approx(2, rel=0.15)
 
 
+@pytest.mark.long
 @PAPER_S_AND_PREACTIVATION
 def test_residual_with_normalization_grows_as_a_power_of_depth(rng, placement):
     """Block l adds a branch of size one to l of them: a factor of 1 + c / l, that falls towards 1."""
@@ -83,6 +86,7 @@ def test_residual_with_normalization_grows_as_a_power_of_depth(rng, placement):
     assert np.prod(factors) < 11**2.5
 
 
+@pytest.mark.long
 @PAPER_S_AND_PREACTIVATION
 def test_branches_that_grow_with_their_input_explode(rng, placement):
     """Companion: block l's branch 2^((l - 1) / 2) in size, as much as all before it: 1 + c at each block."""

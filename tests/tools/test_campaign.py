@@ -43,6 +43,7 @@ def queue(tmp_path):
     return path
 
 
+@pytest.mark.long
 def test_commands_run_in_order_and_results_are_copied(queue, tmp_path):
     completed = campaign(queue, "--results", tmp_path / "results")
     assert completed.returncode == 0, completed.stderr
@@ -55,6 +56,7 @@ def test_commands_run_in_order_and_results_are_copied(queue, tmp_path):
     assert "two: done" in shown
 
 
+@pytest.mark.long
 def test_a_stopped_queue_continues_and_other_processes_take_other_entries(tmp_path):
     (tmp_path / "stops.py").write_text(STOPS)
     queue = tmp_path / "queue.txt"

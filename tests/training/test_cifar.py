@@ -20,6 +20,7 @@ def settings(photo_folder, **changes):
     return CifarSettings(data=str(photo_folder), model="ResNet20", image_size=32, batch_size=4, **changes)
 
 
+@pytest.mark.long
 def test_stronger_augmentation_mixes_labels(photo_folder):
     for augmentation, shape in ((None, (4,)), ("mixed", (4, 2))):
         task = cifar_task(settings(photo_folder, augmentation=augmentation))
@@ -30,6 +31,7 @@ def test_stronger_augmentation_mixes_labels(photo_folder):
         settings(photo_folder, augmentation="none").check()
 
 
+@pytest.mark.long
 def test_warm_up_follows_the_paper_unless_it_is_set(photo_folder):
     """From depth 110 on, with shortcuts (Sec. 4.2)."""
     shallow, deep, plain = (
@@ -41,6 +43,7 @@ def test_warm_up_follows_the_paper_unless_it_is_set(photo_folder):
         assert tuple(task.needs_warm_up(model) for model in (shallow, deep, plain)) == expected
 
 
+@pytest.mark.long
 def test_weight_decay_follows_its_setting(photo_folder):
     """After one step at rate 1, two decays differ in exactly four times the smaller decay, times the kernel."""
     steps = {}
@@ -58,6 +61,7 @@ def test_weight_decay_follows_its_setting(photo_folder):
         np.testing.assert_allclose(steps[5e-4][name] - steps[1e-4][name], expected, atol=2e-7, err_msg=name)
 
 
+@pytest.mark.long
 def test_training_on_fewer_images_uses_every_class(photo_folder):
     """They are evenly spaced and have their own mean; with a length in steps an epoch is as long as a validation."""
     whole, part = (cifar_task(settings(photo_folder, train_images=count)) for count in (None, 4))

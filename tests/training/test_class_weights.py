@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import keras_resnet
@@ -10,6 +11,7 @@ from keras_resnet.training.stepping.training_model import TrainingModel, cross_e
 WEIGHTS = np.array([0.5, 2.0, 1.0], np.float32)
 
 
+@pytest.mark.long
 def test_losses_are_multiplied_by_the_weights_of_their_classes(rng):
     network = keras_resnet.ResNet20(blocks=(1, 1, 1), width=0.25, classes=3, input_shape=(16, 16, 3))
     images = rng.normal(size=(6, 16, 16, 3)).astype("float32")

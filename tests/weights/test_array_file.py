@@ -23,6 +23,7 @@ def described(**options):
     return model
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("unroll", [True, False])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_is_written_is_read(suffix, unroll, tmp_path):
@@ -42,6 +43,7 @@ def test_what_is_written_is_read(suffix, unroll, tmp_path):
     assert loaded.source == "a test"
 
 
+@pytest.mark.long
 def test_safetensors_have_torchvision_s_names_and_layouts(tmp_path):
     model = keras_resnet.ResNet18(width=0.25)
     weights.write(model, tmp_path / "w.safetensors")

@@ -22,6 +22,7 @@ NETWORKS = {  # and how many normalizations must stay
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NETWORKS)
 def test_outputs_stay(name, rng):
     make, left = NETWORKS[name]

@@ -58,6 +58,7 @@ def load(path, depth=50, **options):
     return builder(weights=path, input_shape=SIZE, classifier_activation=None, **options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layout", ["official.h5", "model.keras", "keras3.weights.h5", "live", "probs"])
 def test_every_layout_gives_the_source_s_logits(layout, resnet50, rng, tmp_path):
     path = tmp_path / layout

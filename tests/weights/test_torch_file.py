@@ -95,6 +95,7 @@ def nested():
     return b"\x80\x02})" + b"\x85" * 1_000_000 + b"K\x01s."
 
 
+@pytest.mark.long
 @LAYOUTS
 @pytest.mark.parametrize(
     ("pickled", "words"),

@@ -90,6 +90,7 @@ def broken(case, state):
     return ["module.linear.weight", "7 classes", "(64, 7)", "(64, 10)"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", ["missing", "extra", "foreign", "shape"])
 def test_a_misfit_names_key_and_shapes_and_changes_nothing(case, rng, tmp_path, monkeypatch):
     state = state_dict(20, rng)

@@ -77,6 +77,7 @@ def state_of(model):
     return {torchvision_key(name): torch_layout(array) for name, array in arrays.items()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
 def test_a_state_dict_strides_in_the_3x3_and_has_torch_s_preprocessing(wrapper, tmp_path, monkeypatch):
     state = state_of(keras_resnet.ResNet50(classes=5))

@@ -15,6 +15,7 @@ def test_the_network_is_told_from_its_weights(name):
     assert weights.from_model(model).spec == SPECS[name]
 
 
+@pytest.mark.long
 def test_needs_name_only_what_changes_outputs():
     assert "stride_in" not in weights.from_model(keras_resnet.ResNet18()).needs
     assert weights.from_model(keras_resnet.ResNet50(stride_in="3x3")).needs["stride_in"] == "3x3"

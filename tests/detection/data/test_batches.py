@@ -57,6 +57,7 @@ def test_photos_without_objects_to_learn_from_are_left_out(photos):
     assert all((batch[3].numpy() == 1).all() for batch in batches)  # the crowd has the status -1
 
 
+@pytest.mark.long
 def test_any_step_is_reached_at_once_and_shards_together_are_one_device(photos):
     whole = list(detection_batches(photos, PLAIN, 4, SMALL, seed=3).take(20))
     later = list(detection_batches(photos, PLAIN, 4, SMALL, seed=3, start_step=17).take(3))

@@ -83,6 +83,7 @@ def test_colour_leaves_boxes_and_changes_pixels_within_their_range(rng):
     assert 125 < max(map(np.max, brightness)) <= 130.1
 
 
+@pytest.mark.long
 def test_batches_are_augmented_by_the_seed_alone_and_keep_all_objects(rectangles):
     photos = open_coco(rectangles / "train.json", rectangles / "train")
     view = TrainingView(96, 160, ("crop", "scale", "colour"))

@@ -22,6 +22,7 @@ def squares(sides, size=(400, 300)):
     return DetectionData("squares", ("square",), tuple(photos))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("proposals", [Proposals(), Proposals((0.5, 2.0), (0.3, 1.7, 4.0))])
 def test_overlaps_are_those_with_the_best_of_all_anchors_of_a_map(proposals, rng):
     """Wherever the boxes lie, against every anchor of a map that is large enough."""

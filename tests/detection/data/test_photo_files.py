@@ -55,6 +55,7 @@ def test_a_photo_is_recognized_under_another_name_and_in_records(rectangles, tmp
     np.testing.assert_array_equal(content_hashes(records), content_hashes(train)[[3, 7]])
 
 
+@pytest.mark.long
 def test_a_detector_s_file_knows_the_photos_it_has_learned_from(rectangles, classifier, tmp_path):
     train = open_coco(rectangles / "train.json", rectangles / "train")
     model = FasterRCNN(classifier, train.classes)

@@ -117,6 +117,7 @@ def test_another_size_than_the_file_s_is_named(tmp_path):
         open_coco(path, tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("as_shown", [False, True])
 def test_a_turned_photo_is_read_as_its_size_in_the_annotation_says(orientation, as_shown, tmp_path, capsys):

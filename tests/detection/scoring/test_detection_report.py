@@ -36,6 +36,7 @@ def noisy(real_data):
     return data, detections
 
 
+@pytest.mark.long
 def test_precision_by_class_and_size_is_that_of_pycocotools(noisy):
     data, detections = noisy
     scorer = coco_evaluation(data.dataset, detections, data.categories)
@@ -121,6 +122,7 @@ def test_nothing_found_and_nothing_to_find_are_reports_too():
     assert (empty["false"], empty["sizes"]) == (1, [])
 
 
+@pytest.mark.long
 def test_files_of_the_report(noisy, tmp_path):
     data, detections = noisy
     report = DetectionReport(data.first(20), {photo.id: detections[photo.id] for photo in data.first(20).photos})

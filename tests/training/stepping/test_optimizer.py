@@ -43,6 +43,7 @@ def test_decay_equals_keras_regularizer_of_half_the_coefficient(rng):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.long
 def test_only_kernels_decay():
     """Also in looped networks, whose kernels are stacked."""
     for unroll in (True, False):
