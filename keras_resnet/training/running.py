@@ -96,7 +96,7 @@ def run(
         tracking.end(result)
         workdir.write(CURVES, lambda path: task.reporter.draw_curves(settings.model, curves.rows, path))
         if chief:
-            with curves.writers["validation"].as_default():
+            with curves.events("validation"):
                 tensorboard.settings(as_json(settings), result)
                 task.reporter.end(model, result["steps"], workdir)
             _report(task.reporter.result_lines(result), result, workdir)
@@ -196,7 +196,7 @@ def _rates(context: RunContext, total_steps: int) -> Callable[[int, int], float]
 def _begin_curves(model: Step, context: RunContext) -> Curves:
     curves = Curves(context, Console())
     if context.workdir.chief:
-        with curves.writers["train"].as_default():
+        with curves.events("train"):
             context.task.reporter.begin(model, context.state)
     return curves
 

@@ -1,11 +1,15 @@
 """Runs that a signal ends, at once or with a checkpoint, and that the same command continues."""
 
 import csv
+import resource
 import signal
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
+from conftest import ROOT
 from programs import Program, run
 from small_runs import IMAGENET, newest_of, small, until_step
 
@@ -65,6 +69,23 @@ def test_a_run_ended_again_and_again_equals_one_that_was_never_stopped(photo_fol
     assert done.returncode == 0, done.stderr
     assert all("continuing at step" in process.stdout for process in (*processes[1:], done))
     assert_equal_runs(tmp_path / "whole", workdir)
+
+
+def test_event_files_that_cannot_grow_end_a_run_in_one_sentence(photo_folder, tmp_path):
+    """TensorFlow's own error for them is none of the system's, so it needs words of ours."""
+    arguments = small(
+        photo_folder, tmp_path / "run", "--change", "blocks=[1]", "filters=[4]", "--image-size", 16, "--steps", 6
+    )
+    command = [sys.executable, ROOT / IMAGENET, *map(str, arguments)]  # its output goes to pipes, which have no limit
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited_to_16_kilobytes)
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+    words = "run/train cannot be written (File too large); the checkpoints are intact: make room there"
+    assert words in done.stderr.splitlines()[-1]
+
+
+def limited_to_16_kilobytes():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
 
 
 def test_a_second_signal_ends_at_once_and_a_running_workdir_is_refused(photo_folder, tmp_path):

@@ -122,9 +122,10 @@ def files_of_the_future(draw: random.Random) -> Case:
     tool, number = RUN if name == "run" else TOOLS[name], draw.randrange(operations - 1)
 
     def use(folder):
+        given = set(folder.rglob("*"))
         killed = Process(tool.words, folder / "log", cache(folder), die_at(number))
         effect(killed.ended() == -signal.SIGKILL, f"not killed: {killed.said()[-500:]}")
-        for path in folder.rglob("*"):
+        for path in set(folder.rglob("*")) - given:
             os.utime(path, (time.time() + seconds,) * 2)
         if name == "export" and (folder / "out").exists():
             return  # it refuses to write over a whole one

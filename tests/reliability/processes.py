@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -40,13 +41,18 @@ class Process:
 
     def __post_init__(self):
         sys.stdout.flush()
+        reader, writer = os.pipe()  # what it prints is no file of its own, whose size could be limited
         self.pid = os.fork()
         if self.pid:
+            os.close(writer)
+            self.listener = threading.Thread(target=_copy, args=(reader, self.log), daemon=True)
+            self.listener.start()
             return
         try:
-            descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(descriptor, 1)
-            os.dup2(descriptor, 2)
+            os.close(reader)
+            os.dup2(writer, 1)
+            os.dup2(writer, 2)
+            os.close(writer)
             os.environ.update(self.environment)
             self.before()
             program(*map(str, self.words))
@@ -80,6 +86,7 @@ class Process:
                 self.kill()
                 raise StateChanged(f"{self.words[0]} was still running after {seconds} s: {self.said()[-500:]}")
             time.sleep(0.02)
+        self.listener.join(10)
         return self.status
 
     def said(self) -> str:
@@ -132,6 +139,13 @@ def effect(happened: bool, what: str) -> None:
     """A fault that has no effect proves nothing."""
     if not happened:
         raise RuntimeError(f"the fault had no effect: {what}")
+
+
+def _copy(reader: int, path: Path) -> None:
+    """Copy what comes out of a pipe into a file until nobody writes any more."""
+    with open(reader, "rb", buffering=0) as source, path.open("wb", buffering=0) as target:
+        while content := source.read(65_536):
+            target.write(content)
 
 
 @contextlib.contextmanager

@@ -1,9 +1,16 @@
 """The curves of a run: ``metrics.csv`` and TensorBoard scalars."""
 
+import contextlib
+import errno
+import os
+import re
 import time
+from collections.abc import Iterator
 
 import tensorflow as tf
 
+from keras_resnet.errors import InputError
+from keras_resnet.files import remedy
 from keras_resnet.training.context import RunContext
 from keras_resnet.training.display import tensorboard
 from keras_resnet.training.display.console import Console
@@ -25,6 +32,27 @@ class Curves:
         if self.chief:
             self.writers = {split: tf.summary.create_file_writer(str(self.workdir.path / split)) for split in EVENTS}
         self.go_back()
+
+    @contextlib.contextmanager
+    def events(self, split: str) -> Iterator[None]:
+        """Summaries within a ``with`` block go to the event files of ``split``.
+
+        Raises:
+            InputError: they cannot be written, which TensorFlow says by an error of its own.
+        """
+        try:
+            with self.writers[split].as_default():
+                yield
+                self.writers[split].flush()
+        except tf.errors.OpError as error:
+            failed = re.search(r"events\.out\.tfevents\S*; (.+)", str(error))
+            if failed is None:
+                raise
+            number = next((number for number in errno.errorcode if os.strerror(number) == failed[1]), errno.EIO)
+            raise InputError(
+                f"{self.workdir.path / split} cannot be written ({failed[1]}); the checkpoints are intact: "
+                f"{remedy(OSError(number, failed[1]))}, then run the same command again."
+            ) from error
 
     def go_back(self) -> None:
         """Drop the points after the state's step: these steps are trained again."""
@@ -58,7 +86,7 @@ class Curves:
         def show():
             self._write("train", row)
             if self.chief:
-                with self.writers["train"].as_default():
+                with self.events("train"):
                     tensorboard.health(model, self.state.step)
                 self.console.train(self.state, self.calendar, row)
 
@@ -71,7 +99,7 @@ class Curves:
         def show():
             self._write("validation", values)
             if self.chief:
-                with self.writers["validation"].as_default():
+                with self.events("validation"):
                     self.task.reporter.validation_images(model, self.state.step)
                 self.console.validation(self.state, self.calendar, self.task.reporter.validation_summary(values))
 
@@ -89,8 +117,7 @@ class Curves:
         self.workdir.add_row(row)
         if not self.chief:
             return
-        with self.writers[split].as_default():
+        with self.events(split):
             for name, value in values.items():
                 tf.summary.scalar(name, value, images if name == "images_per_second" else self.state.step)
-        self.writers[split].flush()
         self.tracking.row(row)

@@ -55,8 +55,9 @@ def commit() -> str:
     if not (root / ".git").exists():  # above an installation git would find somebody else's repository
         return "unknown"
 
-    def git(*arguments):
-        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True).stdout
+    def git(*arguments):  # which may not write the index anew: a killed one would leave its lock
+        words = ["git", "-C", str(root), "--no-optional-locks", *arguments]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
     try:
         return git("rev-parse", "HEAD").strip() + ("+changes" if git("status", "--porcelain").strip() else "")

@@ -1,5 +1,6 @@
 """A result names the processor with its instruction sets, and the environment variables that affect a run."""
 
+import os
 import re
 import subprocess
 
@@ -38,3 +39,18 @@ def test_the_commit_is_that_of_the_checkout_and_not_of_a_repository_around_an_in
         monkeypatch.setattr(run_result, "__file__", str(folder / "run_result.py"))
         folder.mkdir(parents=True)
         assert run_result.commit() == expected
+
+
+def test_asking_for_the_commit_leaves_the_repository_alone(tmp_path, monkeypatch):
+    """Without being told, git status writes the index anew; on a full disk it leaves a lock behind."""
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    (tmp_path / "file").write_text("a")
+    subprocess.run(["git", "-C", tmp_path, "add", "file"], check=True)
+    monkeypatch.setattr(run_result, "__file__", str(tmp_path / "keras_resnet" / "training" / "files" / "run_result.py"))
+    subprocess.run(
+        ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"], check=True
+    )
+    os.utime(tmp_path / "file", (1e9, 1e9))  # the index has another time for it
+    before = (tmp_path / ".git" / "index").read_bytes()
+    assert len(run_result.commit()) == 40
+    assert (tmp_path / ".git" / "index").read_bytes() == before
