@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -105,10 +105,10 @@ def declared() -> list[Requirement]:
 def _cases(python: str, with_below: bool) -> Iterator[Case]:
     ranges = {requirement.name: requirement.specifier for requirement in declared() if requirement.name in RANGED}
     available = {name: _versions(python, name) for name in RANGED}
-    allowed = {name: [v for v in available[name] if v in ranges[name]] for name in RANGED}
-    lowest = {name: min(allowed[name]) for name in RANGED}
+    allowed = {name: sorted(v for v in available[name] if v in ranges[name]) for name in RANGED}
+    lowest = {name: _first_with_wheel(python, name, allowed[name]) for name in RANGED}
     yield Case("lowest", _pins(lowest))
-    yield Case("newest", _pins({name: max(allowed[name]) for name in RANGED}))
+    yield Case("newest", _pins({name: _first_with_wheel(python, name, allowed[name][::-1]) for name in RANGED}))
     for name in RANGED if with_below else ():
         below = [v for v in available[name] if v < lowest[name]]
         if below:
@@ -120,12 +120,21 @@ def _pins(versions: dict[str, Version]) -> tuple[str, ...]:
 
 
 def _versions(python: str, name: str) -> list[Version]:
-    """The released versions of a package that the index has as wheels for ``python``."""
-    done = _run(python, "-m", "pip", "index", "versions", name, "--only-binary", ":all:")
+    """The released versions of a package, of some of which the index may have the source alone."""
+    done = _run(python, "-m", "pip", "index", "versions", name)
     listed = re.search(r"^Available versions: (.*)$", done.stdout, re.MULTILINE)
     if listed is None:
         raise InputError(f"The versions of {name} cannot be listed with {python}: {done.stderr[-500:]}")
     return [version for version in map(Version, listed[1].split(", ")) if not version.is_prerelease]
+
+
+def _first_with_wheel(python: str, name: str, versions: Iterable[Version]) -> Version:
+    """The first of some versions that the index has as a wheel for ``python``."""
+    dry = (python, "-m", "pip", "install", "--dry-run", "--no-deps", "--ignore-installed", "--only-binary", ":all:")
+    for version in versions:
+        if not _run(*dry, f"{name}=={version}").returncode:
+            return version
+    raise InputError(f"There is no wheel of {name} for {python} within the range of pyproject.toml.")
 
 
 def _tried(python: str, case: Case, wheel: Path, folder: Path) -> tuple[str, ...]:
