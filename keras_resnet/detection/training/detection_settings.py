@@ -82,7 +82,7 @@ class DetectionSettings(RunSettings):
     context: bool = False
     """Give regions the whole image's features too (Table 9, c4)."""
     pooling: ByPreset[specs.Pooling] = BY_PRESET
-    """Pool regions by RoI align or Fast R-CNN's max pooling."""
+    """RoI align or Fast R-CNN's pooling."""
     shorter_side: ByPreset[Pixels] = BY_PRESET
     """Shorter side of the images, pixels."""
     longer_side: ByPreset[Pixels] = BY_PRESET
