@@ -199,7 +199,7 @@ class Detect(Benchmark):
         return {
             f"detection, s, of {work / 1e9:.0f}e9 multiply-adds": f"{times['one image']:.3f}",
             f"the same at the shared layers' {rate / 1e9:.0f}e9 a second, s": f"{expected:.3f}",
-            "ratio": f"{times['one image'] / expected:.2f}",
+            "ratio": f"{times['one image'] / expected:.3g}",
         }
 
 

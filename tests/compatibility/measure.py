@@ -75,8 +75,8 @@ class Measure:
     """A file for the table as data."""
 
     def run(self) -> None:
-        found = [python for python in self.pythons if shutil.which(python)]
-        if not found:
+        installed = [python for python in self.pythons if shutil.which(python)]
+        if not installed:
             raise InputError(f"There is none of {', '.join(self.pythons)} on the path: install one of them.")
         table = Table("compat", COLUMNS)
         table.print_header()
@@ -84,13 +84,13 @@ class Measure:
         with tempfile.TemporaryDirectory(prefix="compat-") as place:
             folder = Path(place)
             wheel = build("wheel", copy_of_the_tree(folder / "source"), folder)
-            for python in found:
-                for case in _cases(python, with_below=python == found[0]):
+            for python in installed:
+                for case in _cases(python, with_below=python == installed[0]):
                     if self.only is None or self.only in case.which:
                         row = _tried(python, case, wheel, folder)
                         table.add(*row)
                         wrong += [] if (row[-1] == "passes") == case.declared else [f"{python}, {case.which}"]
-        absent = [python for python in self.pythons if python not in found]
+        absent = [python for python in self.pythons if python not in installed]
         write_tables(self.json, [table], not_installed=absent, wrong=wrong)
         if wrong:
             raise InputError(f"The ranges in pyproject.toml are not what passes ({'; '.join(wrong)}): change them.")
@@ -192,8 +192,8 @@ def _python_version(python: str) -> str:
 
 def _run(*words, folder: Path | None = None) -> subprocess.CompletedProcess:
     """A command that sees no packages but those of its own Python."""
-    own = ("PYTHONPATH", "VIRTUAL_ENV", "PIP_CONSTRAINT")
-    environment = {name: value for name, value in os.environ.items() if name not in own}
+    hidden = ("PYTHONPATH", "VIRTUAL_ENV", "PIP_CONSTRAINT")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment |= {"PYTHONNOUSERSITE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.run(list(map(str, words)), env=environment, cwd=folder, capture_output=True, text=True)
 

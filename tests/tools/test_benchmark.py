@@ -144,6 +144,6 @@ def test_detection_benchmark_prints_shares_and_ratios(heads, tmp_path):
     rows = dict(line.strip("| ").split(" | ", 1) for line in completed.stdout.splitlines() if line.startswith("| "))
     shares = ("training step", "RoI align, forward and backward", "proposals with suppression, and RoI align")
     assert all(rows[name].endswith(" %") for name in shares)
-    assert float(rows["ratio"]) >= 0  # a time over another, which a busy machine can round to zero
+    assert float(rows["ratio"]) > 0
     assert any(name.endswith("MiB") for name in rows) == (heads == ["c4"])
     assert ("fpn" in rows) == ("fpn" in heads)
