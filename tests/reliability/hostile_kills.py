@@ -81,7 +81,7 @@ def _errors(folder: Path) -> object:
 
 
 def _export(folder: Path) -> object:
-    return sorted(path.name for path in (folder / "out").rglob("*")) if (folder / "out").exists() else None
+    return _hashes(folder, "out/**/*") or None
 
 
 def _npz(folder: Path) -> object:
