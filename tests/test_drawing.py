@@ -30,7 +30,7 @@ def test_a_grid_has_each_photo_whole_in_its_place_and_its_title_above():
 
 def test_letters_that_the_usual_font_lacks_come_from_an_installed_font(monkeypatch):
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    usual, other = (set(FT2Font(folder / name).get_charmap()) for name in ("DejaVuSans.ttf", "STIXGeneral.ttf"))
+    usual, other = (set(FT2Font(str(folder / name)).get_charmap()) for name in ("DejaVuSans.ttf", "STIXGeneral.ttf"))
     installed = [str(folder / name) for name in ("cmr10.ttf", "STIXGeneral.ttf")]
     monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: installed)
     assert font_file("Kätzchen, кошка") == str(folder / "DejaVuSans.ttf")
