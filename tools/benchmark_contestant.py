@@ -7,12 +7,13 @@ and prints its rate in images/s, or in GFLOP/s if it measures the matrix peak.
 import sys
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
 from keras_resnet.specs import find_spec
 
-MATRIX = 4096  # side of the matrices whose product gives the peak
+MATRIX = {"cpu": 4096, "gpu": 16384}  # side of the matrices whose product gives the peak
 CLASSES = {"imagenet": 1000, "cifar": 10}
 SIZES = {"imagenet": 224, "cifar": 32}
 
@@ -43,6 +44,7 @@ def keras_turn(model, work: str, images, labels) -> Callable[[], object]:
         optimizer = keras.optimizers.SGD(0.001, momentum=0.9, weight_decay=1e-4)
         model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=not on_tensorflow)
     if not on_tensorflow:
+        images, labels = (keras.ops.convert_to_tensor(values) for values in (images, labels))  # copied once
         return lambda: model.train_on_batch(images, labels)
     return _tensorflow_training(model, images, labels)
 
@@ -106,16 +108,21 @@ def torch_turn(name: str, work: str, precision: str, count: int, compiled: bool)
 
     spec = find_spec(name)
     images, labels = batch_of(spec, count)
-    x = torch.tensor(images.transpose(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
-    y = torch.tensor(labels)
-    network = TorchNetwork(spec, CLASSES[spec.stem]).to(memory_format=torch.channels_last).train(work == "train")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    x = torch.tensor(images.transpose(0, 3, 1, 2), device=device).contiguous(memory_format=torch.channels_last)
+    y = torch.tensor(labels, device=device)
+    network = TorchNetwork(spec, CLASSES[spec.stem]).to(device, memory_format=torch.channels_last)
+    network.train(work == "train")
     optimizer = torch.optim.SGD(network.parameters(), 0.001, momentum=0.9, weight_decay=1e-4)
     run = torch.compile(network) if compiled else network
-    context = torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed_bfloat16")
+    context = torch.autocast(device, torch.bfloat16, enabled=precision == "mixed_bfloat16")
+
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
 
     def infer():
         with torch.inference_mode(), context:
             run(x)
+        wait()
 
     def train():
         optimizer.zero_grad(set_to_none=True)
@@ -123,15 +130,25 @@ def torch_turn(name: str, work: str, precision: str, count: int, compiled: bool)
             loss = torch.nn.functional.cross_entropy(run(x).float(), y)
         loss.backward()
         optimizer.step()
+        wait()
 
     return train if work == "train" else infer
 
 
 def matrix_turn(precision: str) -> Callable[[], None]:
-    import tensorflow as tf
+    """A product of square matrices; its last element is read, so that the turn ends with the product."""
+    from keras import ops, random
 
-    a = tf.cast(tf.random.normal((MATRIX, MATRIX)), "bfloat16" if precision == "mixed_bfloat16" else "float32")
-    return lambda: tf.matmul(a, a).numpy().item(0)
+    side = MATRIX[device_kind()]
+    a = random.normal((side, side), dtype="bfloat16" if precision == "mixed_bfloat16" else "float32")
+    return lambda: float(ops.convert_to_numpy(ops.matmul(a, a)[-1, -1]))
+
+
+def device_kind() -> Literal["cpu", "gpu"]:
+    """Whether Keras' backend computes on a GPU."""
+    from keras_resnet.training.files.run_result import accelerators
+
+    return "gpu" if accelerators() else "cpu"
 
 
 SYSTEMS = {  # name in tables: the function that builds it, for Keras models
@@ -149,7 +166,7 @@ def main(system: str, work: str, name: str, precision: str, count: int) -> None:
     """Run ``system``, a name in ``SYSTEMS``, at the work ``"train"`` or ``"inference"`` with batches of ``count``."""
     unit = count
     if system == "matrix peak":
-        turn, unit = matrix_turn(precision), 2 * MATRIX**3 / 1e9
+        turn, unit = matrix_turn(precision), 2 * MATRIX[device_kind()] ** 3 / 1e9
     elif system.startswith("PyTorch"):
         turn = torch_turn(name, work, precision, count, compiled="compiled" in system)
     else:

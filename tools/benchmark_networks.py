@@ -8,13 +8,13 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from benchmark_contestant import SYSTEMS
 from benchmark_turns import Benchmark, Rounds, Seconds
 
 import keras_resnet
-from keras_resnet.bounds import Count
+from keras_resnet.bounds import Count, Length
 from keras_resnet.command_line import PngFile
 from keras_resnet.errors import InputError
 from keras_resnet.specs import NetSpec, find_spec
@@ -24,6 +24,7 @@ BATCHES = {"imagenet": 16, "cifar": 128}
 IN_APPLICATIONS = ("ResNet50", "ResNet101", "ResNet152")
 PEAK, OURS = "matrix peak", next(iter(SYSTEMS))
 START = "import sys; from benchmark_contestant import main; main(*sys.argv[1:5], int(sys.argv[5]))"
+Other = Literal["keras_resnet, unfolded", "stock normalization", "keras.applications", "PyTorch", "PyTorch, compiled"]
 COLUMNS = ("network", "precision", "system", "images/s", "least", "most", "GFLOP/s", "of the peak", "ours to it")
 
 
@@ -37,6 +38,8 @@ class Networks(Benchmark):
     """Number formats of the layers."""
     peer: Literal["torch"] | None = None
     """Compare with PyTorch too, eager and compiled (`make peers` installs it)."""
+    against: Annotated[tuple[Other, ...], Length(1, 5)] | None = None
+    """Compare this package only with these, as where not all fit into a GPU's memory; default: with all."""
     batch_size: Count | None = None
     """Default: 16, or 128 for CIFAR networks."""
     rounds: Rounds = 5
@@ -60,6 +63,8 @@ class Networks(Benchmark):
         """
         specs = [find_spec(name) for name in self.models]
         systems = systems | ({"PyTorch": (), "PyTorch, compiled": ()} if self.peer else {})
+        wanted = {OURS, *(self.against or systems)}
+        systems = {name: networks for name, networks in systems.items() if name in wanted}
         table, bars = Table(work, COLUMNS), {}
         table.print_header()
         for spec in specs:
@@ -87,6 +92,8 @@ class Networks(Benchmark):
         rates, batch = {name: [] for name in systems}, self.batch_size or BATCHES[spec.stem]
         with contextlib.ExitStack() as stack:
             contestants = [stack.enter_context(Contestant(name, work, spec.name, precision, batch)) for name in systems]
+            for contestant in contestants:  # which compile at the same time
+                contestant.wait()
             for _ in range(self.rounds):
                 for contestant in contestants:
                     rates[contestant.system].append(contestant.rate(self.seconds))
@@ -112,14 +119,17 @@ class Contestant:
         )
 
     def __enter__(self) -> "Contestant":
-        while self._answer() != "ready":
-            pass
         return self
 
     def __exit__(self, *_) -> None:
         self._process.kill()
         self._process.communicate()
         self._errors.close()
+
+    def wait(self) -> None:
+        """Wait for its first steps."""
+        while self._answer() != "ready":
+            pass
 
     def rate(self, seconds: float) -> float:
         """Its rate, in a turn of this many seconds."""

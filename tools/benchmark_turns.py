@@ -1,6 +1,5 @@
 """Contestants that take turns, so that changes in the machine's speed affect all of them, and benchmarks' flags."""
 
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import numpy as np
 
 from keras_resnet.bounds import Between
 from keras_resnet.command_line import JsonFile
-from keras_resnet.training.files.run_result import hardware
+from keras_resnet.training.files.run_result import hardware, versions
 
 Rounds = Annotated[int, Between(1, 100_000)]
 Seconds = Annotated[float, Between(0, 100_000)]
@@ -25,11 +24,7 @@ class Benchmark:
 
     def run(self) -> None:
         """Print the hardware and versions, and measure."""
-        import keras
-        import tensorflow as tf
-
-        versions = f"Python {platform.python_version()}, TensorFlow {tf.__version__}, Keras {keras.__version__}"
-        print(f"{hardware()}; {versions}")
+        print(f"{hardware()}; {', '.join(' '.join(item) for item in versions().items())}")
         self.measure()
 
 

@@ -22,11 +22,10 @@ from keras_resnet.data.strong_augment import erase, trivial_augment
 from keras_resnet.data.viewing import JPEG, PNG
 from keras_resnet.errors import InputError
 from keras_resnet.typing import Tensor
-from keras_resnet.weights.preprocessing import CENTER_CROP, Preprocessing
+from keras_resnet.weights.preprocessing import CENTER_CROP, SIDE_OVER_PADDING, Preprocessing
 
 Augmentation: TypeAlias = Literal["trivial", "erasing"]
 SCALES = (8 / 7, 15 / 7)  # ratio of shorter side to crop size: 256 to 480 pixels at 224
-SIDE_OVER_PADDING = 8  # CIFAR's images of 32 pixels are padded by 4 on each side
 PCA_DEVIATION = 0.1
 CMYK_CHANNELS = 4
 MAX_PIXELS = 2**27  # of a photo: 0.4 GB when decoded; larger ones are refused from their headers

@@ -13,6 +13,19 @@ from keras_resnet.structure import weight_of
 if TYPE_CHECKING:
     import tensorflow as tf
 
+# Statistics are recalibrated on a tenth of an epoch: at most fifty of the paper's batches, and at least as many batches
+# as a moving average of momentum 0.9 amounts to, (1 + 0.9) / (1 - 0.9).
+SHARE, MAX_IMAGES, MIN_BATCHES = 0.1, 12_800, 19
+
+
+def recalibration_batches(images: int, batch_size: int, steps: int) -> int:
+    """How many batches recalibrate a network that was trained for ``steps`` of ``batch_size`` on this many images.
+
+    They hold no more images than there are, or than were trained on.
+    """
+    share = int(min(SHARE * images, MAX_IMAGES)) // batch_size
+    return max(1, min(max(share, MIN_BATCHES), images // batch_size, steps))
+
 
 def recalibrate_batch_norm(
     model: keras.Model, batches: Iterable[tuple], strategy: "tf.distribute.Strategy | None" = None

@@ -20,6 +20,7 @@ from keras_resnet.data import Shard
 from keras_resnet.evaluation import classifier_of, evaluate, recalibrate_batch_norm
 from keras_resnet.evaluation.class_report import report_of
 from keras_resnet.evaluation.class_words import in_words
+from keras_resnet.evaluation.recalibration import recalibration_batches
 from keras_resnet.models import build
 from keras_resnet.network import Network
 from keras_resnet.training.display import tensorboard
@@ -28,7 +29,7 @@ from keras_resnet.training.final_answers import FinalAnswers, answer_all, explai
 from keras_resnet.training.settings import Settings
 from keras_resnet.training.state import State
 from keras_resnet.training.stepping.optimizer import SGD, Rates
-from keras_resnet.training.stepping.schedules import WARM_UP_DEPTH
+from keras_resnet.training.stepping.schedules import starts_low
 from keras_resnet.training.stepping.training_model import (
     TrainingModel,
     binary_cross_entropy,
@@ -39,10 +40,6 @@ from keras_resnet.training.strategy import distribute
 from keras_resnet.training.task import Metrics, Part, Validate, never
 from keras_resnet.training.workers import is_chief, together
 from keras_resnet.weights.preprocessing import Preprocessing
-
-# Statistics are recalibrated on a tenth of an epoch: at most fifty of the paper's batches, and at least as many batches
-# as a moving average of momentum 0.9 amounts to, (1 + 0.9) / (1 - 0.9).
-SHARE, MAX_IMAGES, MIN_BATCHES = 0.1, 12_800, 19
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ class Classification:
         spec = model.network.spec
         if self.warm_up is not None:
             return self.warm_up
-        return spec.residual and spec.stem == "cifar" and spec.depth >= WARM_UP_DEPTH
+        return starts_low(spec)
 
     def validator(self, strategy: tf.distribute.Strategy) -> Validate[TrainingModel]:
         """A function from (model, whether to stop) to loss and errors, which are valid only if it was not stopped."""
@@ -159,8 +156,7 @@ class Classification:
         It uses no more images than there are, or than were trained on, and ends early when ``stopping()`` is true.
         """
         strategy, batch_size = model.distribute_strategy, self.settings.batch_size
-        share = int(min(SHARE * len(self.train), MAX_IMAGES)) // batch_size
-        batches = max(1, min(max(share, MIN_BATCHES), len(self.train) // batch_size, state.step))
+        batches = recalibration_batches(len(self.train), batch_size, state.step)
         start = state.step + state.skipped
         images = distribute(strategy, lambda shard: self.train_batches(start, shard).take(batches))
         recalibrate_batch_norm(model.network, itertools.takewhile(lambda _: not stopping(), images), strategy)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import keras
 
 CENTER_CROP = 7 / 8  # 224 of 256 (Sec. 3.4)
+SIDE_OVER_PADDING = 8  # CIFAR's images of 32 pixels are padded by 4 on each side (Sec. 4.2)
 Channels = Literal["RGB", "BGR"]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from keras_resnet import processor
 
 PACKAGES = ("keras_resnet", "keras", "tensorflow", "tensorflow-datasets", "numpy")
+OF_BACKENDS = {"tensorflow": (), "jax": ("jax",), "torch": ("torch",)}  # further packages that compute
 ENVIRONMENT = (  # prefixes of variables that change a run's speed, memory or last digits
     "TF_ENABLE_", "TF_NUM_", "TF_XLA_", "TF_GPU_", "TF_FORCE_", "TF_CUDNN_", "TF_DETERMINISTIC_OPS", "XLA_FLAGS",
     "ONEDNN_", "DNNL_", "KERAS_BACKEND", "OMP_", "MKL_", "CUDA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE",
@@ -21,8 +22,10 @@ ENVIRONMENT = (  # prefixes of variables that change a run's speed, memory or la
 
 def versions() -> dict[str, str]:
     """Installed versions of Python and of the packages that compute."""
+    import keras
+
     installed = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *OF_BACKENDS.get(keras.backend.backend(), ())):
         try:
             installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -31,17 +34,29 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> str:
-    """The processor with its instruction sets, and the accelerators that TensorFlow sees, in words."""
-    import tensorflow as tf
-
-    sets = processor.instruction_sets()
-    gpus = [
-        tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
-        for gpu in tf.config.list_physical_devices("GPU")
-    ]
+    """The processor with its instruction sets, and the accelerators that Keras' backend sees, in words."""
+    sets, gpus = processor.instruction_sets(), accelerators()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     with_sets = f" with {', '.join(sets)}" if sets else ""
     return ", ".join([*gpus, f"{cores} core{'s' * (cores != 1)} of {processor.name()}{with_sets}"])
+
+
+def accelerators() -> list[str]:
+    """The names of the GPUs, or other accelerators, that Keras' backend sees."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return [device.device_kind for device in jax.local_devices() if device.platform != "cpu"]
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    import tensorflow as tf
+
+    details = tf.config.experimental.get_device_details
+    return [details(gpu).get("device_name", "GPU") for gpu in tf.config.list_physical_devices("GPU")]
 
 
 def environment() -> dict[str, str]:

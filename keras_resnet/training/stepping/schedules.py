@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
+from keras_resnet.specs import NetSpec
 from keras_resnet.training.state import State
 
 Schedule = Literal["steps", "plateau", "cosine"]
@@ -46,6 +47,11 @@ def schedule(
         return rate(step, drops) * min(1, (step + 1) / max(1, warm_up_steps))
 
     return learning_rate
+
+
+def starts_low(spec: NetSpec) -> bool:
+    """Whether a network starts at a tenth of the rate (Sec. 4.2): deep residual networks for CIFAR images do."""
+    return spec.residual and spec.stem == "cifar" and spec.depth >= WARM_UP_DEPTH
 
 
 def update_plateau(state: State, error: float) -> None:

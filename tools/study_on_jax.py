@@ -1,0 +1,188 @@
+"""Train the runs of a study on Keras' JAX backend, as for a GPU without TensorFlow; the same command continues.
+
+    python tools/pack_images.py --data-dir DIR --out cifar10                        where the data set is
+    KERAS_BACKEND=jax python tools/study_on_jax.py degradation --images cifar10-0.npz     where the GPU is
+
+Several processes on one or several GPUs that share --workdir take different runs. Each run is a small JSON file there;
+the process that ends last writes them all to result.json, which the study's own program compares and draws:
+
+    python recipes/studies/degradation.py --data-dir DIR --earlier runs/studies/degradation-jax/result.json
+"""
+
+import contextlib
+import fcntl
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from keras_resnet.bounds import Length
+from keras_resnet.command_line import run_tool
+from keras_resnet.errors import InputError, one_of
+from keras_resnet.files import write_whole
+from keras_resnet.studies import Arm, Study, StudySettings
+
+STUDIES = Path(__file__).resolve().parents[1] / "recipes" / "studies"
+KNOWN_SETTINGS = ("weight_decay", "warm_up")  # of an arm
+RESULT = "result.json"
+LONGEST = 512  # steps in one call of the device
+VALIDATIONS = 40  # of a run
+
+
+@dataclass(frozen=True)
+class StudyOnJax(StudySettings):
+    """The study, its packed images, and the settings of its runs."""
+
+    study: tyro.conf.Positional[str] = "degradation"
+    """Its name, such as degradation or shortcuts."""
+    images: Annotated[tuple[Path, ...], Length(1, 100)] = ()
+    """The files of pack_images.py."""
+    keep: bool = False
+    """Save each network as a .keras file."""
+    commit: str | None = None
+    """What to store as the commit of a copy of the tree without .git."""
+
+    def run(self) -> None:
+        names = sorted(path.stem for path in STUDIES.glob("*.py"))
+        one_of("study", self.study, names)
+        if os.environ.get("KERAS_BACKEND") != "jax":
+            raise InputError("Keras does not run on JAX: set KERAS_BACKEND=jax before the command.")
+        sys.path.insert(0, str(STUDIES))
+        study = getattr(importlib.import_module(self.study), "STUDY", None)
+        if not isinstance(study, Study):
+            raise InputError(f"study {self.study} compares settings of a recipe, which run on TensorFlow alone.")
+        settings = self.resolve(study)
+        if settings.workdir == StudySettings().resolve(study).workdir:
+            settings = replace(settings, workdir=settings.workdir.with_name(f"{settings.workdir.name}-jax"))
+        arms = [arm for arm in study.arms if not self.arms or arm.name in self.arms]
+        for name in self.arms or ():
+            one_of("--arms", name, [arm.name for arm in study.arms])
+        for arm in arms:
+            unknown = [name for name in arm.settings if name not in KNOWN_SETTINGS]
+            if unknown:
+                raise InputError(f"Arm {arm.name} sets {', '.join(unknown)}, which runs on TensorFlow alone.")
+        settings.workdir.mkdir(parents=True, exist_ok=True)
+        _train(settings, arms)
+        _collect(study, settings)
+
+
+def _train(settings: StudyOnJax, arms: list[Arm]) -> None:
+    """Train what is missing and not in the hands of another process, seed by seed."""
+    parts: dict[str, Any] | None = None
+    for seed in range(settings.seeds):
+        for arm in arms:
+            path = settings.workdir / f"{arm.name}-seed{seed}.json"
+            with _taken(path) as taken:
+                if not taken or path.exists():
+                    continue
+                if parts is None:
+                    from pack_images import read_images
+
+                    parts = read_images(settings.images, settings.image_size)
+                    if settings.train_images:
+                        parts["train"] = _spread(parts["train"], settings.train_images)
+                print(f"{arm.name}, seed {seed}", flush=True)
+                run = train_run(settings, arm, seed, parts)
+                write_whole(path, lambda part, run=run: part.write_text(json.dumps(run)))
+
+
+@contextlib.contextmanager
+def _taken(path: Path) -> Iterator[bool]:
+    """Whether this process has the lock of the run ``path`` within the context."""
+    with open(path.with_suffix(".lock"), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _spread(part, count: int):
+    if count > len(part.labels):
+        raise InputError(f"The packed images are {len(part.labels)} for training, not {count}: ask for fewer.")
+    chosen = np.linspace(0, len(part.labels) - 1, count).round().astype(np.int64)
+    return type(part)(part.images[chosen], part.labels[chosen])
+
+
+def train_run(settings: StudyOnJax, arm: Arm, seed: int, parts: dict[str, Any]) -> dict:
+    """One run, as an entry of a study's ``result.json``."""
+    import keras
+    from jax_trainer import JaxTrainer
+
+    import keras_resnet
+    from keras_resnet.evaluation.recalibration import recalibration_batches
+    from keras_resnet.specs import change_spec, find_spec, parse_changes
+    from keras_resnet.studies.arm_curves import last_train_error, thinned
+    from keras_resnet.training.stepping import schedules
+
+    start = time.perf_counter()
+    keras.config.set_dtype_policy(settings.precision)
+    keras.utils.set_random_seed(seed)
+    spec, size = change_spec(find_spec(arm.model), **parse_changes(arm.change)), settings.image_size
+    network = keras_resnet.build(spec, input_shape=(size, size, 3))
+    train, batch, steps = parts["train"], settings.batch_size, settings.steps
+    trainer = JaxTrainer(network, train, batch, arm.settings.get("weight_decay", 1e-4), seed)
+    base = settings.base_lr * batch / 128
+    rate = schedules.schedule("steps", base, steps, schedules.CIFAR_MILESTONES)
+    warm_up = arm.settings.get("warm_up", schedules.starts_low(spec))
+    length = max(n for n in range(1, min(steps, LONGEST) + 1) if steps % n == 0)
+    every = max(1, steps // length // VALIDATIONS)
+    state, rows = trainer.start(), []
+    for first in range(0, steps, length):
+        rates = np.array([rate(step, 0) for step in range(first, first + length)])
+        state, loss, error = trainer.train(state, first, rates * (schedules.WARM_UP_FACTOR if warm_up else 1))
+        warm_up = warm_up and error >= schedules.WARM_UP_ERROR
+        done = first + length
+        rows.append({"split": "train", "step": done, "loss": loss, "error": error})
+        if (done // length) % every == 0 or done == steps:
+            final = trainer.recalibrated(state, done, recalibration_batches(len(train.labels), batch, done))
+            rows.append({"split": "validation", "step": done, "error": trainer.error(final, parts["val"])})
+            print(f"{arm.name} seed {seed}: step {done} of {steps}, training {error:.2f} %, "
+                  f"validation {rows[-1]['error']:.2f} %, {time.perf_counter() - start:.0f} s", flush=True)  # fmt: skip
+    seconds = time.perf_counter() - start
+    if settings.keep:
+        trainer.assign(final)
+        network.save(settings.workdir / f"{arm.name}-seed{seed}.keras")
+    return {
+        "seed": seed,
+        "train_error": last_train_error(rows, steps),
+        "val_error": rows[-1]["error"],
+        "test_error": trainer.error(final, parts["test"]) if "test" in parts else None,
+        "seconds": seconds,
+        "images_per_second": steps * batch / seconds,
+        "skipped_batches": 0,
+    } | _origin(settings) | {"curves": thinned(rows)}  # fmt: skip
+
+
+def _origin(settings: StudyOnJax) -> dict:
+    """Command, commit, versions, hardware and environment of this process."""
+    from keras_resnet.training.files.run_result import provenance
+
+    return provenance() | ({"commit": settings.commit} if settings.commit else {})
+
+
+def _collect(study: Study, settings: StudyOnJax) -> None:
+    """Write the runs of the folder to ``result.json``, in the form of a study's."""
+    arms: dict[str, dict] = {}
+    for arm in study.arms:
+        files = sorted(settings.workdir.glob(f"{arm.name}-seed*.json"))
+        runs = sorted((json.loads(path.read_text()) for path in files), key=lambda run: run["seed"])
+        arms[arm.name] = {"model": arm.model, "change": arm.change, "settings": arm.settings, "runs": runs}
+    keys = ("steps", "batch_size", "base_lr", "data", "train_images", "image_size", "precision")
+    result = {"study": study.name, "measure": study.measure} | {key: getattr(settings, key) for key in keys}
+    path = settings.workdir / RESULT
+    write_whole(path, lambda part: part.write_text(json.dumps(result | {"arms": arms}, indent=1) + "\n"))
+    print(f"{sum(len(arm['runs']) for arm in arms.values())} runs in {path}", flush=True)
+
+
+if __name__ == "__main__":
+    run_tool(StudyOnJax, __doc__)
