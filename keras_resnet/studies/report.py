@@ -3,6 +3,7 @@
 from keras_resnet.studies.study import MEASURES
 from keras_resnet.tables import Table
 from keras_resnet.training.cifar import BATCH_SIZE, IMAGE_SIZE, STEPS
+from keras_resnet.wording import counted
 
 PAPER_IMAGES = STEPS * BATCH_SIZE  # that the paper's training sees
 HEADER = ("arm", "parameters", "multiply-adds", "training error", "validation error", "best", "paper (test)")
@@ -15,16 +16,17 @@ def about(result: dict) -> str:
 
 
 def length(result: dict) -> str:
-    """The length and number of runs, and the data."""
-    share = f"{100 * result['steps'] * result['batch_size'] / PAPER_IMAGES:.2g} % of the paper's images"
+    """The length and number of runs, the data, and the precision if it is not float32."""
+    share = f"{100 * result['steps'] * result['batch_size'] / PAPER_IMAGES:.3g} % of the paper's images"
     count = result.get("train_images")
     data = f"{count:,} training images of {result['data']}" if count else result["data"]
     size = result.get("image_size", IMAGE_SIZE)
     data += f" at {size} pixels" if size != IMAGE_SIZE else ""
     rate = f", rate {result['base_lr']:g} at 128" if "base_lr" in result else ""
+    precision = result.get("precision", "float32")
     return (
-        f"{result['steps']:,} steps of {result['batch_size']} ({share}){rate}, {data}, {result['seeds']} "
-        f"seed{'s' * (result['seeds'] != 1)}"
+        f"{result['steps']:,} steps of {result['batch_size']} ({share}){rate}, {data}"
+        f"{f', {precision}' if precision != 'float32' else ''}, {counted(result['seeds'], 'seed')}"
     )
 
 
