@@ -23,8 +23,16 @@ from keras_resnet.files import write_whole
 SHEET = 2_500  # images
 COLUMNS = 50
 PARTS = ("train", "val", "test")
+CLASSES = "classes"
 COUNT, LABELS = "_count", "_labels"  # ends of names: a part's number of images, in each file; a sheet's labels
 FASTEST_METHOD = 4  # above it, WebP takes ten times as long for 1.5 % less
+
+
+class Packed(NamedTuple):
+    """The parts of a data set by name, and the names of its classes in order."""
+
+    parts: dict[str, "Images"]
+    classes: tuple[str, ...]
 
 
 class Images(NamedTuple):
@@ -52,8 +60,10 @@ class PackImages:
     def run(self) -> None:
         from keras_resnet.training.cifar import decoded
 
-        _, splits, _ = decoded(self.data, self.data_dir, self.image_size)
-        counts = {part + COUNT: np.array(len(split or ())) for part, split in zip(PARTS, splits, strict=True)}
+        classes, splits, _ = decoded(self.data, self.data_dir, self.image_size)
+        about = {CLASSES: np.array(classes)} | {
+            part + COUNT: np.array(len(split or ())) for part, split in zip(PARTS, splits, strict=True)
+        }
         sheets = [
             (f"{part}_{start:07d}", split.images[start : start + SHEET], split.labels[start : start + SHEET])
             for part, split in zip(PARTS, splits, strict=True)
@@ -61,7 +71,7 @@ class PackImages:
             for start in range(0, len(split), SHEET)
         ]
         for number, chosen in enumerate(np.array_split(np.arange(len(sheets)), self.files)):
-            arrays: dict[str, np.ndarray] = dict(counts)
+            arrays: dict[str, np.ndarray] = dict(about)
             for name, images, labels in (sheets[index] for index in chosen):
                 arrays |= {name: encode(images), name + LABELS: labels.astype(np.int32)}
             path = self.out.with_name(f"{self.out.name}-{number}.npz")
@@ -92,8 +102,8 @@ def decode(sheet: np.ndarray, count: int) -> np.ndarray:
     return pixels.reshape(-1, side, COLUMNS, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3)[:count]
 
 
-def read_images(paths: tuple[Path, ...], size: int) -> dict[str, Images]:
-    """The parts, by name, of all files of a data set, with images of ``size`` pixels.
+def read_images(paths: tuple[Path, ...], size: int) -> Packed:
+    """What all files of a data set hold, with images of ``size`` pixels.
 
     Each pixel of a smaller image is the mean of the area it covers, as in ``data.decode_all``.
 
@@ -117,11 +127,13 @@ def read_images(paths: tuple[Path, ...], size: int) -> dict[str, Images]:
             for part in PARTS
             if counts[part]
         }
+        classes = tuple(map(str, arrays[CLASSES]))
     except InputError:
         raise
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{shown}: not files of pack_images.py ({error!s:.100}).") from error
-    return {part: Images(_smaller(images, size), np.concatenate(labels[part])) for part, images in whole.items()}
+    parts = {part: Images(_smaller(images, size), np.concatenate(labels[part])) for part, images in whole.items()}
+    return Packed(parts, classes)
 
 
 def _smaller(images: np.ndarray, size: int) -> np.ndarray:

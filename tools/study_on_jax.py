@@ -19,10 +19,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import tyro
+from pack_images import Images, Packed, read_images
 
 from keras_resnet.bounds import Length
 from keras_resnet.command_line import run_tool
@@ -76,21 +77,19 @@ class StudyOnJax(StudySettings):
 
 def _train(settings: StudyOnJax, arms: list[Arm]) -> None:
     """Train what is missing and not in the hands of another process, seed by seed."""
-    parts: dict[str, Any] | None = None
+    packed: Packed | None = None
     for seed in range(settings.seeds):
         for arm in arms:
             path = settings.workdir / f"{arm.name}-seed{seed}.json"
             with _taken(path) as taken:
                 if not taken or path.exists():
                     continue
-                if parts is None:
-                    from pack_images import read_images
-
-                    parts = read_images(settings.images, settings.image_size)
+                if packed is None:
+                    packed = read_images(settings.images, settings.image_size)
                     if settings.train_images:
-                        parts["train"] = _spread(parts["train"], settings.train_images)
+                        packed.parts["train"] = _spread(packed.parts["train"], settings.train_images)
                 print(f"{arm.name}, seed {seed}", flush=True)
-                run = train_run(settings, arm, seed, parts)
+                run = train_run(settings, arm, seed, packed)
                 write_whole(path, lambda part, run=run: part.write_text(json.dumps(run)))
 
 
@@ -106,14 +105,14 @@ def _taken(path: Path) -> Iterator[bool]:
             yield True
 
 
-def _spread(part, count: int):
+def _spread(part: Images, count: int) -> Images:
     if count > len(part.labels):
         raise InputError(f"The packed images are {len(part.labels)} for training, not {count}: ask for fewer.")
     chosen = np.linspace(0, len(part.labels) - 1, count).round().astype(np.int64)
-    return type(part)(part.images[chosen], part.labels[chosen])
+    return Images(part.images[chosen], part.labels[chosen])
 
 
-def train_run(settings: StudyOnJax, arm: Arm, seed: int, parts: dict[str, Any]) -> dict:
+def train_run(settings: StudyOnJax, arm: Arm, seed: int, packed: Packed) -> dict:
     """One run, as an entry of a study's ``result.json``."""
     import keras
     from jax_trainer import JaxTrainer
@@ -123,13 +122,15 @@ def train_run(settings: StudyOnJax, arm: Arm, seed: int, parts: dict[str, Any]) 
     from keras_resnet.specs import change_spec, find_spec, parse_changes
     from keras_resnet.studies.arm_curves import last_train_error, thinned
     from keras_resnet.training.stepping import schedules
+    from keras_resnet.weights.preprocessing import Preprocessing
 
     start = time.perf_counter()
     keras.config.set_dtype_policy(settings.precision)
     keras.utils.set_random_seed(seed)
     spec, size = change_spec(find_spec(arm.model), **parse_changes(arm.change)), settings.image_size
-    network = keras_resnet.build(spec, input_shape=(size, size, 3))
-    train, batch, steps = parts["train"], settings.batch_size, settings.steps
+    network = keras_resnet.build(spec, input_shape=(size, size, 3), classes=len(packed.classes))
+    parts, batch, steps = packed.parts, settings.batch_size, settings.steps
+    train = parts["train"]
     trainer = JaxTrainer(network, train, batch, arm.settings.get("weight_decay", 1e-4), seed)
     base = settings.base_lr * batch / 128
     rate = schedules.schedule("steps", base, steps, schedules.CIFAR_MILESTONES)
@@ -151,6 +152,8 @@ def train_run(settings: StudyOnJax, arm: Arm, seed: int, parts: dict[str, Any]) 
     seconds = time.perf_counter() - start
     if settings.keep:
         trainer.assign(final)
+        network.class_names = packed.classes
+        network.preprocessing = Preprocessing(np.asarray(trainer.inputs.mean), crop=1.0)
         network.save(settings.workdir / f"{arm.name}-seed{seed}.keras")
     return {
         "seed": seed,

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from keras_resnet.errors import InputError
 from keras_resnet.structure import STAGES
 from keras_resnet.studies.report import length
@@ -113,9 +115,16 @@ def _cost(results: dict[str, dict]) -> Table:
 
 
 def _runs(results: dict[str, dict]) -> Table:
-    """Validation error, test error and time of classifiers' runs."""
+    """Validation error, test error and time of classifiers' runs, and of a study's arms, each with several seeds."""
     table = Table("runs", ("run", "validation error", "test error", "time"))
     for file, result in results.items():
+        link = f"([result](docs/results/{file}.json))"
+        if "study" in result:
+            for arm in (arm for arm in result["arms"].values() if arm["runs"]):
+                seconds, speed = (np.mean([run[key] for run in arm["runs"]]) for key in ("seconds", "images_per_second"))
+                errors = (f"{arm[key]['mean']:.2f} ± {arm[key]['std']:.2f} %" for key in ("val_error", "test_error"))
+                table.rows.append((f"{arm['model']}, {length(result)} {link}", *errors, _time(seconds, speed)))
+            continue
         settings = result["settings"]
         size = f", {settings['image_size']} pixels" if settings["image_size"] not in (32, 224) else ""
         steps = f"{result['steps']:,} steps of {settings['batch_size']}"
@@ -124,9 +133,12 @@ def _runs(results: dict[str, dict]) -> Table:
             f"{result[f'{part}_error']:.2f} % of {result[f'{part}_examples']:,}" if result[f"{part}_error"] else ""
             for part in ("val", "test")
         )
-        speed = f"{result['seconds'] / 60:.0f} min, {result['images_per_second']:.0f} images/s"
-        table.rows.append((f"{name} ([result](docs/results/{file}.json))", *errors, speed))
+        table.rows.append((f"{name} {link}", *errors, _time(result["seconds"], result["images_per_second"])))
     return table
+
+
+def _time(seconds: float, images_per_second: float) -> str:
+    return f"{seconds / 60:.0f} min, {images_per_second:,.0f} images/s"
 
 
 def _detectors(results: dict[str, dict]) -> Table:

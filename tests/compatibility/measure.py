@@ -31,6 +31,7 @@ from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, write_tables
 
 ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared"
 PYTHONS = ("python3.11", "python3.12", "python3.13")
 RANGED = ("keras", "tensorflow", "numpy")
 TESTED = ("tests", "recipes", "tools", "docs", "pyproject.toml", "setup.cfg", "README.md")  # without the package
@@ -90,6 +91,8 @@ class Measure:
         with tempfile.TemporaryDirectory(prefix="compat-") as place:
             folder = Path(place)
             wheel = build("wheel", copy_of_the_tree(folder / "source"), folder)
+            if SHARED.is_dir():  # tests skip without the real data, where tests beside the tree look for it
+                (folder / SHARED.name).symlink_to(SHARED)
             for python in installed:
                 for case in _cases(python, with_below=python == installed[0]):
                     if self.only is None or self.only in case.which:

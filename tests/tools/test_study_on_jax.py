@@ -11,7 +11,7 @@ from conftest import ROOT
 from pack_images import COUNT, LABELS, PARTS, decode, encode, read_images
 from programs import run
 
-from keras_resnet import InputError, data
+from keras_resnet import InputError, data, load_model
 from keras_resnet.studies.earlier import ARM_KEYS, NUMERIC_KEYS, OTHER_KEYS, SETTINGS_KEYS
 
 ON_JAX = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tools'}"}
@@ -83,7 +83,8 @@ def test_sheets_are_lossless():
 @pytest.mark.parametrize("size", [32, 16])
 def test_packed_images_are_those_that_recipes_decode(packed, size):
     demo = data.open_data("demo")
-    parts = read_images(tuple(packed), size)
+    parts, classes = read_images(tuple(packed), size)
+    assert classes == demo.classes
     assert parts.keys() == {"train", "val"}
     for part, split in (("train", demo.train), ("val", demo.validation)):
         decoded = data.decode_all(split, 32)
@@ -130,7 +131,9 @@ def test_a_study_of_jax_runs_is_continued_and_its_result_is_taken_by_the_study(p
     assert result["arms"]["PlainNet20"].keys() >= set(ARM_KEYS)
     (entry,) = result["arms"]["PlainNet20"]["runs"]
     assert entry.keys() >= {*NUMERIC_KEYS, *OTHER_KEYS}
-    assert (tmp_path / "study" / "PlainNet20-seed0.keras").is_file()
+    network = load_model(tmp_path / "study" / "PlainNet20-seed0.keras")
+    assert network.class_names == data.open_data("demo").classes
+    assert network.preprocessing.mean.shape == (16, 16, 3)
     settings = (*short[4:-1], str(tmp_path / "collected"))
     completed = run(
         "recipes/studies/degradation.py", *short[:4], *settings, "--earlier", tmp_path / "study/result.json"
