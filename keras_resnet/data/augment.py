@@ -281,6 +281,20 @@ def resize_crop(pixels: Tensor, size: int) -> Tensor:
     return tf.ensure_shape(resized, [size, size, 3])
 
 
+def resize_whole(image: Tensor, size: int) -> Tensor:
+    """``image`` resized to ``size`` x ``size``, as networks of the CIFAR protocol see it: float32, in whole numbers.
+
+    If both sides are multiples of ``size``, each pixel is the mean of the area it covers. Otherwise the image is
+    resized bilinearly, and filtered against aliasing where it shrinks.
+    """
+    resized = tf.cond(
+        tf.reduce_all(tf.shape(image)[:2] % size == 0),
+        lambda: tf.image.resize(image, [size, size], "area"),
+        lambda: tf.image.resize(image, [size, size], antialias=True),
+    )
+    return tf.ensure_shape(tf.round(tf.clip_by_value(resized, 0, 255)), [size, size, 3])
+
+
 def scale_crop_flip(encoded: Tensor, seed: Tensor, size: int) -> Tensor:
     """Shorter side uniform in [8/7, 15/7] x size, a random crop of ``size``, flipped half the time (Sec. 3.4)."""
     draws = tf.random.stateless_uniform([4], seed)  # drawn together: each draw costs as much as a small image operation
@@ -289,13 +303,18 @@ def scale_crop_flip(encoded: Tensor, seed: Tensor, size: int) -> Tensor:
 
 
 def center_view(encoded: Tensor, size: int, crop: float = CENTER_CROP) -> Tensor:
-    """The test view: the center square of side ``crop`` x shorter side, resized to ``size`` x ``size``."""
+    """The test view: the center square of side ``crop`` x shorter side, resized to ``size`` x ``size``.
+
+    With a ``crop`` of 1 it is resized as in the CIFAR protocol, see :func:`resize_whole`.
+    """
     image = decode(encoded)
     extent = tf.shape(image)[:2]
     side = tf.cast(tf.round(tf.cast(tf.reduce_min(extent), tf.float32) * crop), tf.int32)
     side = tf.maximum(side, 1)
     top, left = (extent[0] - side) // 2, (extent[1] - side) // 2
     pixels = tf.slice(image, [top, left, 0], [side, side, 3])
+    if crop == 1:
+        return resize_whole(pixels, size)
     return tf.ensure_shape(tf.image.resize(pixels, [size, size], antialias=True), [size, size, 3])
 
 

@@ -67,32 +67,15 @@ def check_count(split: Split | ArraySplit, count: int) -> None:
 
 
 def decode_all(split: Split, size: int = 32) -> ArraySplit:
-    """Decode ``split`` into memory as uint8, resizing whole images of other sizes to ``size`` x ``size``.
-
-    If both sides are multiples of ``size``, each pixel is the mean of the area it covers; otherwise images are resized
-    bilinearly, and filtered against aliasing where they shrink.
-    """
+    """Decode ``split`` into memory as uint8, with whole images resized by :func:`augment.resize_whole`."""
 
     def load(position):
         encoded, label = split.read(position)
-        image = augment.decode(encoded)
-        sides = tf.shape(image)[:2]
-        resized = tf.case(
-            [
-                (tf.reduce_all(sides == size), lambda: image),
-                (tf.reduce_all(sides % size == 0), lambda: _rounded(tf.image.resize(image, [size, size], "area"))),
-            ],
-            default=lambda: _rounded(tf.image.resize(image, [size, size], antialias=True)),
-        )
-        return tf.ensure_shape(resized, [size, size, 3]), label
+        return tf.cast(augment.resize_whole(augment.decode(encoded), size), tf.uint8), label
 
     batches = parallel_map(tf.data.Dataset.range(len(split)), load).batch(1024)
     images, labels = zip(*batches.as_numpy_iterator(), strict=True)
     return ArraySplit(split.name, np.concatenate(images), np.concatenate(labels))
-
-
-def _rounded(image):
-    return tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), tf.uint8)
 
 
 def shuffled_positions(count: int, seed: int, start: int) -> tf.data.Dataset:

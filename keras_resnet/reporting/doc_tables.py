@@ -121,7 +121,9 @@ def _runs(results: dict[str, dict]) -> Table:
         link = f"([result](docs/results/{file}.json))"
         if "study" in result:
             for arm in (arm for arm in result["arms"].values() if arm["runs"]):
-                seconds, speed = (np.mean([run[key] for run in arm["runs"]]) for key in ("seconds", "images_per_second"))
+                seconds, speed = (
+                    np.mean([run[key] for run in arm["runs"]]) for key in ("seconds", "images_per_second")
+                )
                 errors = (f"{arm[key]['mean']:.2f} ± {arm[key]['std']:.2f} %" for key in ("val_error", "test_error"))
                 table.rows.append((f"{arm['model']}, {length(result)} {link}", *errors, _time(seconds, speed)))
             continue

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_resnet.data import augment
+from keras_resnet.data import augment, decode_all, open_data
 from keras_resnet.weights import Preprocessing
 
 
@@ -99,6 +99,20 @@ def test_the_decoded_window_equals_the_crop_of_the_whole_image():
         jpeg = augment.scale_crop_flip(encode(pixels, quality=98), seed, 48)
         png = augment.scale_crop_flip(encode(pixels, "PNG"), seed, 48)
         np.testing.assert_allclose(jpeg, png, atol=6)
+
+
+def test_a_center_view_of_the_whole_image_is_what_networks_of_the_cifar_protocol_learn_from(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    for part in ("train", "val"):
+        (tmp_path / part / "a").mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / part / "a" / "0.png")
+    split = open_data(str(tmp_path)).validation
+    areas = pixels.reshape(16, 2, 16, 2, 3).mean((1, 3))
+    for size, exact in ((16, areas), (32, pixels), (24, None)):
+        view = augment.center_view(split.read(0)[0], size, 1.0).numpy()
+        np.testing.assert_array_equal(view, decode_all(split, size).images[0])
+        if exact is not None:
+            np.testing.assert_allclose(view, exact, atol=0.5)
 
 
 def test_center_view_is_pillow_s():
