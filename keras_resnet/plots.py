@@ -22,7 +22,7 @@ def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     highest = 0.0
     for number, (name, rows) in enumerate(runs.items()):
@@ -38,8 +38,8 @@ def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
     axes.set_ylabel("error (%)")
     axes.set_ylim(0, min(100, highest * 1.1) or 1)
     axes.grid(alpha=0.3)
-    if runs and any(runs.values()):
-        axes.legend(frameon=False)
+    if runs and any(runs.values()):  # beside the axes, where many curves leave it no room
+        figure.legend(frameon=False, loc="outside right upper")
     figure.savefig(path, dpi=130, format="png")
 
 

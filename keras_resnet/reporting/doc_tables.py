@@ -61,6 +61,16 @@ def _degradation(results: dict[str, dict]) -> Table:
     return table
 
 
+def _comparisons(results: dict[str, dict]) -> Table:
+    """The differences of a study's arms in points, with intervals that hold for all of them at once."""
+    table = Table("comparisons", ("difference", "points", "95 % interval", "p", "test", "answer"))
+    for entry in (entry for result in results.values() for entry in result["comparisons"]):
+        pair, interval = f"{entry['first']} - {entry['second']}", "{:+.1f} to {:+.1f}".format(*entry["interval"])
+        test = "paired by seed" if entry["paired"] else "Welch's"
+        table.rows.append((pair, f"{entry['difference']:+.1f}", interval, f"{entry['p']:.2g}", test, entry["words"]))
+    return table
+
+
 def _responses(results: dict[str, dict]) -> Table:
     """Mean standard deviation of the 3x3 layers, with one row per network and one column per result."""
     names = dict.fromkeys(name for result in results.values() for name in result["mean"])
@@ -183,6 +193,7 @@ def _patched(results: dict[str, dict]) -> Table:
 
 RENDERERS: dict[str, Callable[[dict[str, dict]], Table]] = {
     "degradation": _degradation,
+    "comparisons": _comparisons,
     "responses by run": _responses,
     "gradients by stage": _gradients,
     "landscape": _landscape,

@@ -43,6 +43,7 @@ DEPTHS = tuple(f"{kind}{depth}" for kind in ("PlainNet", "ResNet") for depth in 
 FIGURE_7 = {  # (file of the result, training of its networks): their names
     ("responses", "weights after 640 steps of 32"): (*FOUR, "ResNet110"),
     ("responses-3200", "weights after 3,200 steps of 128"): FOUR,
+    ("responses-pocket", "weights of the pocket protocol, 16 pixels"): (*FOUR, "PlainNet32", "ResNet32"),
     ("responses", "weights of another project, trained in full"): WEIGHTS,
 }
 
