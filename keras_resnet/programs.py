@@ -25,7 +25,15 @@ TOOLS = {  # more groups; a tool in none of them is among the other tools
         *("classify", "embed", "detect", "localize", "export", "export_detector", "convert_weights", "model_card"),
     ),
     "Look into": ("inspect_data", "find_mislabelled", "analyze", "table1", "report", "paper_map"),
-    "Prepare and run": ("make_records", "convert_boxes", "launch_local", "campaign", "info"),
+    "Prepare and run": (
+        "make_records",
+        "convert_boxes",
+        "pack_images",
+        "study_on_jax",
+        "launch_local",
+        "campaign",
+        "info",
+    ),
     "Measure": ("benchmark", "scaling", "crash_test"),
 }
 
