@@ -23,14 +23,15 @@ from keras_resnet.files import write_whole
 SHEET = 2_500  # images
 COLUMNS = 50
 PARTS = ("train", "val", "test")
-CLASSES = "classes"
+DATA, CLASSES = "data", "classes"
 COUNT, LABELS = "_count", "_labels"  # ends of names: a part's number of images, in each file; a sheet's labels
 FASTEST_METHOD = 4  # above it, WebP takes ten times as long for 1.5 % less
 
 
 class Packed(NamedTuple):
-    """The parts of a data set by name, and the names of its classes in order."""
+    """The name of a data set, its parts by name, and the names of its classes in order."""
 
+    data: str
     parts: dict[str, "Images"]
     classes: tuple[str, ...]
 
@@ -61,7 +62,7 @@ class PackImages:
         from keras_resnet.training.cifar import decoded
 
         classes, splits, _ = decoded(self.data, self.data_dir, self.image_size)
-        about = {CLASSES: np.array(classes)} | {
+        about = {DATA: np.array(self.data), CLASSES: np.array(classes)} | {
             part + COUNT: np.array(len(split or ())) for part, split in zip(PARTS, splits, strict=True)
         }
         sheets = [
@@ -127,13 +128,13 @@ def read_images(paths: tuple[Path, ...], size: int) -> Packed:
             for part in PARTS
             if counts[part]
         }
-        classes = tuple(map(str, arrays[CLASSES]))
+        name, classes = str(arrays[DATA]), tuple(map(str, arrays[CLASSES]))
     except InputError:
         raise
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{shown}: not files of pack_images.py ({error!s:.100}).") from error
     parts = {part: Images(_smaller(images, size), np.concatenate(labels[part])) for part, images in whole.items()}
-    return Packed(parts, classes)
+    return Packed(name, parts, classes)
 
 
 def _smaller(images: np.ndarray, size: int) -> np.ndarray:

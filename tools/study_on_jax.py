@@ -33,18 +33,19 @@ from keras_resnet.studies import Arm, Study, StudySettings
 
 STUDIES = Path(__file__).resolve().parents[1] / "recipes" / "studies"
 KNOWN_SETTINGS = ("weight_decay", "warm_up")  # of an arm
+OF_THE_STUDY_ALONE = ("data_dir", "earlier", "most_seeds")
 RESULT = "result.json"
 LONGEST = 512  # steps in one call of the device
 VALIDATIONS = 40  # of a run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudyOnJax(StudySettings):
     """The study, its packed images, and the settings of its runs."""
 
     study: tyro.conf.Positional[str] = "degradation"
     """Its name, such as degradation or shortcuts."""
-    images: Annotated[tuple[Path, ...], Length(1, 100)] = ()
+    images: Annotated[tuple[Path, ...], Length(1, 100)]
     """The files of pack_images.py."""
     keep: bool = False
     """Save each network as a .keras file."""
@@ -60,6 +61,9 @@ class StudyOnJax(StudySettings):
         study = getattr(importlib.import_module(self.study), "STUDY", None)
         if not isinstance(study, Study):
             raise InputError(f"study {self.study} compares settings of a recipe, which run on TensorFlow alone.")
+        for name in OF_THE_STUDY_ALONE:
+            if getattr(self, name) is not None:
+                raise InputError(f"--{name.replace('_', '-')} is for recipes/studies/{self.study}.py: leave it out.")
         settings = self.resolve(study)
         if settings.workdir == StudySettings().resolve(study).workdir:
             settings = replace(settings, workdir=settings.workdir.with_name(f"{settings.workdir.name}-jax"))
@@ -67,9 +71,9 @@ class StudyOnJax(StudySettings):
         for name in self.arms or ():
             one_of("--arms", name, [arm.name for arm in study.arms])
         for arm in arms:
-            unknown = [name for name in arm.settings if name not in KNOWN_SETTINGS]
+            unknown = ", ".join(name for name in arm.settings if name not in KNOWN_SETTINGS)
             if unknown:
-                raise InputError(f"Arm {arm.name} sets {', '.join(unknown)}, which runs on TensorFlow alone.")
+                raise InputError(f"Arm {arm.name} sets {unknown}, which runs on TensorFlow alone: choose --arms.")
         settings.workdir.mkdir(parents=True, exist_ok=True)
         _train(settings, arms)
         _collect(study, settings)
@@ -86,6 +90,8 @@ def _train(settings: StudyOnJax, arms: list[Arm]) -> None:
                     continue
                 if packed is None:
                     packed = read_images(settings.images, settings.image_size)
+                    if packed.data != settings.data:
+                        raise InputError(f"The images are of {packed.data}, not {settings.data}: give --data.")
                     if settings.train_images:
                         packed.parts["train"] = _spread(packed.parts["train"], settings.train_images)
                 print(f"{arm.name}, seed {seed}", flush=True)

@@ -88,8 +88,8 @@ def test_sheets_are_lossless():
 @pytest.mark.parametrize("size", [32, 16])
 def test_packed_images_are_those_that_recipes_decode(packed, size):
     demo = data.open_data("demo")
-    parts, classes = read_images(tuple(packed), size)
-    assert classes == demo.classes
+    name, parts, classes = read_images(tuple(packed), size)
+    assert (name, classes) == ("demo", demo.classes)
     assert parts.keys() == {"train", "val"}
     for part, split in (("train", demo.train), ("val", demo.validation)):
         decoded = data.decode_all(split, 32)
@@ -121,6 +121,15 @@ def test_what_runs_on_tensorflow_alone_is_refused():
     completed = run("tools/study_on_jax.py", "degradation", "--images", "cifar10-0.npz")
     assert completed.returncode == 2
     assert "set KERAS_BACKEND=jax" in completed.stderr
+    for words, sentence in (
+        (["augmentation"], "study augmentation compares settings of a recipe"),
+        (["regularization"], "Arm ResNet110-mixed sets augmentation"),
+        (["degradation", "--most-seeds", "8"], "--most-seeds is for recipes/studies/degradation.py"),
+        (["degradation", "--arms", "ResNet18"], "--arms 'ResNet18'"),
+    ):
+        completed = run("tools/study_on_jax.py", *words, "--images", "none.npz", environment={"KERAS_BACKEND": "jax"})
+        assert completed.returncode == 2
+        assert sentence in completed.stderr
 
 
 @pytest.mark.slow
