@@ -28,14 +28,14 @@ from pack_images import Images, Packed, read_images
 from keras_resnet.bounds import Length
 from keras_resnet.command_line import run_tool
 from keras_resnet.errors import InputError, one_of
-from keras_resnet.files import write_whole
+from keras_resnet.files import read_object, write_whole
 from keras_resnet.studies import Arm, Study, StudySettings
 
 STUDIES = Path(__file__).resolve().parents[1] / "recipes" / "studies"
 KNOWN_SETTINGS = ("weight_decay", "warm_up")  # of an arm
 OF_THE_STUDY_ALONE = ("data_dir", "earlier", "most_seeds")
 RESULT = "result.json"
-LONGEST = 512  # steps in one call of the device
+AT_ONCE = 512  # steps in one call of the device
 VALIDATIONS = 40  # of a run
 
 
@@ -86,7 +86,7 @@ def _train(settings: StudyOnJax, arms: list[Arm]) -> None:
         for arm in arms:
             path = settings.workdir / f"{arm.name}-seed{seed}.json"
             with _taken(path) as taken:
-                if not taken or path.exists():
+                if not taken or _finished(path, settings, arm):
                     continue
                 if packed is None:
                     packed = read_images(settings.images, settings.image_size)
@@ -96,7 +96,27 @@ def _train(settings: StudyOnJax, arms: list[Arm]) -> None:
                         packed.parts["train"] = _spread(packed.parts["train"], settings.train_images)
                 print(f"{arm.name}, seed {seed}", flush=True)
                 run = train_run(settings, arm, seed, packed)
-                write_whole(path, lambda part, run=run: part.write_text(json.dumps(run)))
+                whole = {"run": run, "of": _about(settings, arm)}
+                write_whole(path, lambda part, whole=whole: part.write_text(json.dumps(whole)))
+
+
+def _about(settings: StudyOnJax, arm: Arm) -> dict:
+    """What must be equal for two runs to be of one study's arm."""
+    keys = ("steps", "batch_size", "base_lr", "data", "train_images", "image_size", "precision")
+    chosen = {key: getattr(settings, key) for key in keys}
+    return chosen | {"model": arm.model, "change": list(arm.change), "settings": arm.settings}
+
+
+def _finished(path: Path, settings: StudyOnJax, arm: Arm) -> bool:
+    """Whether the file of a run exists; raises :class:`InputError` if it is one with other settings."""
+    if not path.exists():
+        return False
+    different = [
+        key for key, value in _about(settings, arm).items() if read_object(path).get("of", {}).get(key) != value
+    ]
+    if different:
+        raise InputError(f"{path} is a run with other settings ({', '.join(different)}): give another --workdir.")
+    return True
 
 
 @contextlib.contextmanager
@@ -127,6 +147,8 @@ def train_run(settings: StudyOnJax, arm: Arm, seed: int, packed: Packed) -> dict
     from keras_resnet.evaluation.recalibration import recalibration_batches
     from keras_resnet.specs import change_spec, find_spec, parse_changes
     from keras_resnet.studies.arm_curves import last_train_error, thinned
+    from keras_resnet.training.cifar import BATCH_SIZE
+    from keras_resnet.training.settings import Settings
     from keras_resnet.training.stepping import schedules
     from keras_resnet.weights.preprocessing import Preprocessing
 
@@ -137,20 +159,21 @@ def train_run(settings: StudyOnJax, arm: Arm, seed: int, packed: Packed) -> dict
     network = keras_resnet.build(spec, input_shape=(size, size, 3), classes=len(packed.classes))
     parts, batch, steps = packed.parts, settings.batch_size, settings.steps
     train = parts["train"]
-    trainer = JaxTrainer(network, train, batch, arm.settings.get("weight_decay", 1e-4), seed)
-    base = settings.base_lr * batch / 128
+    trainer = JaxTrainer(network, train, batch, arm.settings.get("weight_decay", Settings.weight_decay), seed)
+    base = settings.base_lr * batch / BATCH_SIZE
     rate = schedules.schedule("steps", base, steps, schedules.CIFAR_MILESTONES)
     warm_up = arm.settings.get("warm_up", schedules.starts_low(spec))
-    length = max(n for n in range(1, min(steps, LONGEST) + 1) if steps % n == 0)
-    every = max(1, steps // length // VALIDATIONS)
+    every = max(1, steps // AT_ONCE // VALIDATIONS)
     state, rows = trainer.start(), []
-    for first in range(0, steps, length):
-        rates = np.array([rate(step, 0) for step in range(first, first + length)])
+    for number, first in enumerate(range(0, steps, AT_ONCE), start=1):
+        done = min(first + AT_ONCE, steps)
+        rates = np.array([rate(step, 0) for step in range(first, done)])
         state, loss, error = trainer.train(state, first, rates * (schedules.WARM_UP_FACTOR if warm_up else 1))
+        if not np.isfinite(loss):
+            raise InputError(f"{arm.name}, seed {seed}: the loss is not finite before step {done}: lower --base-lr.")
         warm_up = warm_up and error >= schedules.WARM_UP_ERROR
-        done = first + length
         rows.append({"split": "train", "step": done, "loss": loss, "error": error})
-        if (done // length) % every == 0 or done == steps:
+        if number % every == 0 or done == steps:
             final = trainer.recalibrated(state, done, recalibration_batches(len(train.labels), batch, done))
             rows.append({"split": "validation", "step": done, "error": trainer.error(final, parts["val"])})
             print(f"{arm.name} seed {seed}: step {done} of {steps}, training {error:.2f} %, "
@@ -184,10 +207,10 @@ def _collect(study: Study, settings: StudyOnJax) -> None:
     arms: dict[str, dict] = {}
     for arm in study.arms:
         files = sorted(settings.workdir.glob(f"{arm.name}-seed*.json"))
-        runs = sorted((json.loads(path.read_text()) for path in files), key=lambda run: run["seed"])
-        arms[arm.name] = {"model": arm.model, "change": arm.change, "settings": arm.settings, "runs": runs}
-    keys = ("steps", "batch_size", "base_lr", "data", "train_images", "image_size", "precision")
-    result = {"study": study.name, "measure": study.measure} | {key: getattr(settings, key) for key in keys}
+        runs = sorted((read_object(path)["run"] for path in files), key=lambda run: run["seed"])
+        about = _about(settings, arm)
+        arms[arm.name] = {key: about.pop(key) for key in ("model", "change", "settings")} | {"runs": runs}
+    result = {"study": study.name, "measure": study.measure} | about
     path = settings.workdir / RESULT
     write_whole(path, lambda part: part.write_text(json.dumps(result | {"arms": arms}, indent=1) + "\n"))
     print(f"{sum(len(arm['runs']) for arm in arms.values())} runs in {path}", flush=True)

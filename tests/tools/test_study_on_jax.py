@@ -141,6 +141,9 @@ def test_a_study_of_jax_runs_is_continued_and_its_result_is_taken_by_the_study(p
         completed = subprocess.run(command, env=ON_JAX, capture_output=True, text=True)
         assert completed.returncode == 0, completed.stderr
     assert "seed 0" not in completed.stdout  # the second time, nothing was trained
+    other = subprocess.run([*command, "--base-lr", "0.2"], env=ON_JAX, capture_output=True, text=True)
+    assert other.returncode == 2
+    assert "a run with other settings (base_lr)" in other.stderr
     result = json.loads((tmp_path / "study" / "result.json").read_text())
     assert result.keys() >= set(SETTINGS_KEYS)
     assert result["arms"]["PlainNet20"].keys() >= set(ARM_KEYS)
