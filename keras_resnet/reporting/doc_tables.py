@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.structure import STAGES
-from keras_resnet.studies.report import length
+from keras_resnet.studies.report import length, mean_words
 from keras_resnet.tables import Table
 
 MARK = re.compile(r"^<!-- table (?P<name>[^:]+): (?P<files>[\w. -]+) -->\n(?P<table>(?:\|.*\n)*)", re.MULTILINE)
@@ -104,6 +104,17 @@ def _landscape(results: dict[str, dict]) -> Table:
     return table
 
 
+def _largest(results: dict[str, dict]) -> Table:
+    """The largest local Lipschitz constant of a block, of networks with several seeds."""
+    (result,) = results.values()
+    by_network: dict[str, list[str]] = {}
+    for name, constant in result["largest"].items():
+        by_network.setdefault(name.partition("-seed")[0], []).append(f"{constant:.1f}")
+    table = Table("largest", ("network", "largest constant of a block, by seed"))
+    table.rows += [(name, ", ".join(constants)) for name, constants in by_network.items()]
+    return table
+
+
 def _cost(results: dict[str, dict]) -> Table:
     """Multiply-adds, memory and time of a training step."""
     columns = ("images", "multiply-adds, 10⁹", "peak, estimated", "measured", "ratio", "to resident", "s a step")
@@ -134,7 +145,7 @@ def _runs(results: dict[str, dict]) -> Table:
                 seconds, speed = (
                     np.mean([run[key] for run in arm["runs"]]) for key in ("seconds", "images_per_second")
                 )
-                errors = (f"{arm[key]['mean']:.2f} ± {arm[key]['std']:.2f} %" for key in ("val_error", "test_error"))
+                errors = (f"{mean_words(arm[key])} %" for key in ("val_error", "test_error"))
                 table.rows.append((f"{arm['model']}, {length(result)} {link}", *errors, _time(seconds, speed)))
             continue
         settings = result["settings"]
@@ -197,6 +208,7 @@ RENDERERS: dict[str, Callable[[dict[str, dict]], Table]] = {
     "responses by run": _responses,
     "gradients by stage": _gradients,
     "landscape": _landscape,
+    "largest constants": _largest,
     "cost by network": _cost,
     "runs": _runs,
     "errors by view": _views,

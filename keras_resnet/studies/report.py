@@ -36,7 +36,7 @@ def table(result: dict) -> list[tuple[str, ...]]:
     images = result.get("train_images")
     for name, arm in result["arms"].items():
         parameters = f"{arm['parameters']:,}" + (f" ({arm['parameters'] / images:,.0f} an image)" if images else "")
-        errors = [_mean(arm["train_error"]), _mean(arm["val_error"]), _percent(arm["val_error"]["best"])]
+        errors = [mean_words(arm["train_error"]), mean_words(arm["val_error"]), _percent(arm["val_error"]["best"])]
         rows.append((name, parameters, f"{arm['multiply_adds']:,}", *errors, _percent(arm["paper"])))
     for name, cost in result["costed"].items():
         counts = f"{cost['parameters']:,}", f"{cost['multiply_adds']:,}"
@@ -89,7 +89,8 @@ def report(result: dict) -> list[str]:
     return lines
 
 
-def _mean(values: dict) -> str:
+def mean_words(values: dict) -> str:
+    """Mean and, of several runs, standard deviation; "not run" without any."""
     if values["mean"] is None:
         return "not run"
     return f"{values['mean']:.2f}" + ("" if values["std"] is None else f" ± {values['std']:.2f}")
