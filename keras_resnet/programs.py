@@ -82,7 +82,7 @@ def programs() -> dict[str, Path]:
     """The files with a block for ``__main__``, by name, such as ``imagenet``, ``studies/seeds`` and ``evaluate``."""
     return {
         path.relative_to(folder).with_suffix("").as_posix(): path
-        for folder in map(_folder, ("recipes", "tools"))
+        for folder in map(folder_of, ("recipes", "tools"))
         for path in sorted(folder.rglob("*.py"))
         if any(isinstance(line, ast.If) and ast.dump(line.test) == MAIN for line in _parsed(path).body)
     }
@@ -104,7 +104,8 @@ def _group_of(name: str, path: Path) -> str:
     return group or FOLDERS.get(path.parent.name.removeprefix("keras_resnet_"), OTHERS)
 
 
-def _folder(name: str) -> Path:
+def folder_of(name: str) -> Path:
+    """The folder of ``"recipes"`` or ``"tools"``, in a checkout or an installation."""
     return HOME / (f"keras_resnet_{name}" if INSTALLED else name)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import PIL.Image
 
 from keras_resnet.bounds import Between
-from keras_resnet.command_line import run_tool
+from keras_resnet.command_line import check_output, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 
@@ -59,6 +59,7 @@ class PackImages:
     """Number of files, of about equal size."""
 
     def run(self) -> None:
+        check_output("--out", self.out.with_name(f"{self.out.name}-0.npz"), ".npz")
         from keras_resnet.training.cifar import decoded
 
         classes, splits, _ = decoded(self.data, self.data_dir, self.image_size)

@@ -11,6 +11,7 @@ the process that ends last writes them all to result.json, which the study's own
 
 import contextlib
 import fcntl
+import glob
 import importlib
 import json
 import os
@@ -29,9 +30,10 @@ from keras_resnet.bounds import Length
 from keras_resnet.command_line import run_tool
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.files import read_object, write_whole
+from keras_resnet.programs import folder_of
 from keras_resnet.studies import Arm, Study, StudySettings
 
-STUDIES = Path(__file__).resolve().parents[1] / "recipes" / "studies"
+STUDIES = folder_of("recipes") / "studies"
 KNOWN_SETTINGS = ("weight_decay", "warm_up")  # of an arm
 OF_THE_STUDY_ALONE = ("data_dir", "earlier", "most_seeds")
 RESULT = "result.json"
@@ -64,6 +66,8 @@ class StudyOnJax(StudySettings):
         for name in OF_THE_STUDY_ALONE:
             if getattr(self, name) is not None:
                 raise InputError(f"--{name.replace('_', '-')} is for recipes/studies/{self.study}.py: leave it out.")
+        if self.precision == "mixed_float16":
+            raise InputError("--precision mixed_float16 needs a scaled loss, which is not here: take mixed_bfloat16.")
         settings = self.resolve(study)
         if settings.workdir == StudySettings().resolve(study).workdir:
             settings = replace(settings, workdir=settings.workdir.with_name(f"{settings.workdir.name}-jax"))
@@ -75,6 +79,8 @@ class StudyOnJax(StudySettings):
             if unknown:
                 raise InputError(f"Arm {arm.name} sets {unknown}, which runs on TensorFlow alone: choose --arms.")
         settings.workdir.mkdir(parents=True, exist_ok=True)
+        for arm in study.arms:
+            _check_runs(settings, arm)
         _train(settings, arms)
         _collect(study, settings)
 
@@ -86,7 +92,7 @@ def _train(settings: StudyOnJax, arms: list[Arm]) -> None:
         for arm in arms:
             path = settings.workdir / f"{arm.name}-seed{seed}.json"
             with _taken(path) as taken:
-                if not taken or _finished(path, settings, arm):
+                if not taken or path.exists():
                     continue
                 if packed is None:
                     packed = read_images(settings.images, settings.image_size)
@@ -107,16 +113,18 @@ def _about(settings: StudyOnJax, arm: Arm) -> dict:
     return chosen | {"model": arm.model, "change": list(arm.change), "settings": arm.settings}
 
 
-def _finished(path: Path, settings: StudyOnJax, arm: Arm) -> bool:
-    """Whether the file of a run exists; raises :class:`InputError` if it is one with other settings."""
-    if not path.exists():
-        return False
-    different = [
-        key for key, value in _about(settings, arm).items() if read_object(path).get("of", {}).get(key) != value
-    ]
-    if different:
-        raise InputError(f"{path} is a run with other settings ({', '.join(different)}): give another --workdir.")
-    return True
+def _files(settings: StudyOnJax, arm: Arm) -> list[Path]:
+    """The files of the finished runs of ``arm``."""
+    return sorted(settings.workdir.glob(f"{glob.escape(arm.name)}-seed*.json"))
+
+
+def _check_runs(settings: StudyOnJax, arm: Arm) -> None:
+    """Raise :class:`InputError` for a finished run of ``arm`` with other settings, with which these were mixed."""
+    for path in _files(settings, arm):
+        stored = read_object(path).get("of", {})
+        different = [key for key, value in _about(settings, arm).items() if stored.get(key) != value]
+        if different:
+            raise InputError(f"{path} is a run with other settings ({', '.join(different)}): give another --workdir.")
 
 
 @contextlib.contextmanager
@@ -206,8 +214,8 @@ def _collect(study: Study, settings: StudyOnJax) -> None:
     """Write the runs of the folder to ``result.json``, in the form of a study's."""
     arms: dict[str, dict] = {}
     for arm in study.arms:
-        files = sorted(settings.workdir.glob(f"{arm.name}-seed*.json"))
-        runs = sorted((read_object(path)["run"] for path in files), key=lambda run: run["seed"])
+        _check_runs(settings, arm)
+        runs = sorted((read_object(path)["run"] for path in _files(settings, arm)), key=lambda run: run["seed"])
         about = _about(settings, arm)
         arms[arm.name] = {key: about.pop(key) for key in ("model", "change", "settings")} | {"runs": runs}
     result = {"study": study.name, "measure": study.measure} | about

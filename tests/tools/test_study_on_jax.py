@@ -126,6 +126,7 @@ def test_what_runs_on_tensorflow_alone_is_refused():
         (["regularization"], "Arm ResNet110-mixed sets augmentation"),
         (["degradation", "--most-seeds", "8"], "--most-seeds is for recipes/studies/degradation.py"),
         (["degradation", "--arms", "ResNet18"], "--arms 'ResNet18'"),
+        (["degradation", "--precision", "mixed_float16"], "--precision mixed_float16 needs a scaled loss"),
     ):
         completed = run("tools/study_on_jax.py", *words, "--images", "none.npz", environment={"KERAS_BACKEND": "jax"})
         assert completed.returncode == 2
@@ -141,9 +142,11 @@ def test_a_study_of_jax_runs_is_continued_and_its_result_is_taken_by_the_study(p
         completed = subprocess.run(command, env=ON_JAX, capture_output=True, text=True)
         assert completed.returncode == 0, completed.stderr
     assert "seed 0" not in completed.stdout  # the second time, nothing was trained
-    other = subprocess.run([*command, "--base-lr", "0.2"], env=ON_JAX, capture_output=True, text=True)
-    assert other.returncode == 2
-    assert "a run with other settings (base_lr)" in other.stderr
+    for arm in ("PlainNet20", "ResNet20"):  # also where the runs are of another arm, which result.json would mix in
+        different = [*command, "--base-lr", "0.2", "--arms", arm]
+        other = subprocess.run(different, env=ON_JAX, capture_output=True, text=True)
+        assert other.returncode == 2
+        assert "a run with other settings (base_lr)" in other.stderr
     result = json.loads((tmp_path / "study" / "result.json").read_text())
     assert result.keys() >= set(SETTINGS_KEYS)
     assert result["arms"]["PlainNet20"].keys() >= set(ARM_KEYS)
