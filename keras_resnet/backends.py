@@ -24,7 +24,7 @@ def inference(model: "keras.Model") -> Callable[[np.ndarray | Tensor], np.ndarra
     import tensorflow as tf
 
     signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)]
-    forward = tf.function(lambda images: model(images, training=False), input_signature=signature)
+    forward = tf.function(lambda images: model(images, training=False), signature, autograph=False)
     return lambda images: forward(images).numpy()
 
 

@@ -87,8 +87,8 @@ def save_saved_model(model: keras.Model, folder: Path) -> None:
     module.weights = [variable.value for variable in inner.variables]
     images = tf.TensorSpec([None, size, size, 3], tf.float32, name="images")
     signatures = {
-        "serving_default": tf.function(classify, [tf.TensorSpec([None], tf.string, name="jpeg")]),
-        "logits": tf.function(lambda images: {"logits": inner(images)}, [images]),
+        "serving_default": tf.function(classify, [tf.TensorSpec([None], tf.string, name="jpeg")], autograph=False),
+        "logits": tf.function(lambda images: {"logits": inner(images)}, [images], autograph=False),
     }
     tf.saved_model.save(module, str(folder), signatures)
 

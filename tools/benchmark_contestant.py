@@ -52,7 +52,7 @@ def keras_turn(model, work: str, images, labels) -> Callable[[], object]:
 def _tensorflow_inference(model, images) -> Callable[[], object]:
     import tensorflow as tf
 
-    function, batch = tf.function(lambda x: model(x, training=False)), tf.constant(images)
+    function, batch = tf.function(lambda x: model(x, training=False), autograph=False), tf.constant(images)
     return lambda: function(batch)
 
 

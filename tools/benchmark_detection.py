@@ -86,16 +86,16 @@ class Detect(Benchmark):
         draws = tf.random.uniform([1, tf.shape(anchors)[0]]), tf.random.uniform([1, TRAINING_PROPOSALS[1] + OBJECTS])
         chosen = sample_regions(regions, valid, boxes, object_status, classes, draws[1])[0]
 
-        @tf.function
+        @tf.function(autograph=False)
         def proposals():
             return model.propose(features, extents, TRAINING_PROPOSALS)
 
-        @tf.function
+        @tf.function(autograph=False)
         def samples():
             sampled_anchors = sample_anchors(anchors, boxes, object_status, extents, draws[0])
             return sampled_anchors, sample_regions(regions, valid, boxes, object_status, classes, draws[1])
 
-        @tf.function
+        @tf.function(autograph=False)
         def align():
             maps, strides = features[: model.pooled_maps], model.strides[: model.pooled_maps]
             with tf.GradientTape() as tape:
@@ -103,11 +103,11 @@ class Detect(Benchmark):
                 pooled = pool_from_levels(model.pool, maps, chosen, strides, model.size)
             return pooled, tape.gradient(pooled, maps, output_gradients=tf.ones_like(pooled))
 
-        @tf.function
+        @tf.function(autograph=False)
         def rpn_alone():
             return model.anchor_scores(features)
 
-        @tf.function
+        @tf.function(autograph=False)
         def shared():
             return model.shared(images)
 

@@ -78,7 +78,7 @@ def _composed(models) -> Callable:
 def jacobian_grams(function: Callable, inputs: np.ndarray | Tensor) -> list[LinearOperator]:
     """J^T J of ``function(x, training=False)`` at each of ``inputs`` ``[count, ...]``: operators on flat vectors."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def product(x, direction):
         with tf.autodiff.ForwardAccumulator(x, direction) as forward, tf.GradientTape() as tape:
             tape.watch(x)

@@ -81,9 +81,9 @@ class Loss:
         batches = [(images[i : i + batch_size], labels[i : i + batch_size]) for i in starts]
         self.batches = [(tf.constant(x, tf.float32), tf.constant(y, tf.int32)) for x, y in batches]
         self.count = len(images)
-        self._value = tf.function(self._batch_loss, reduce_retracing=True)
-        self._gradient = tf.function(self._batch_gradient, reduce_retracing=True)
-        self._product = tf.function(self._batch_product, reduce_retracing=True)
+        self._value = tf.function(self._batch_loss, reduce_retracing=True, autograph=False)
+        self._gradient = tf.function(self._batch_gradient, reduce_retracing=True, autograph=False)
+        self._product = tf.function(self._batch_product, reduce_retracing=True, autograph=False)
 
     def take_weights(self) -> None:
         """Update :attr:`weights` and the moving statistics from the model."""

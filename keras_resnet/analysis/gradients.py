@@ -134,7 +134,7 @@ def shattering(
     needs_tensorflow("The shattering of gradients", "tf.GradientTape")
     images, cross_entropy = tf.constant(images, tf.float32), cross_entropy_of(model)
 
-    @tf.function
+    @tf.function(autograph=False)
     def gradient(inputs):
         with tf.GradientTape() as tape:
             tape.watch(inputs)

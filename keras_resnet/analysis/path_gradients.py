@@ -102,7 +102,7 @@ def _backward(part):
             y = model(x, training=False)
         return tape.gradient(y, x, gradient)
 
-    @tf.function
+    @tf.function(autograph=False)
     def backward(x, gradient, take):
         return tf.cond(take, lambda: through(branch, x, gradient), lambda: through(shortcut, x, gradient))
 

@@ -87,6 +87,7 @@ def shuffled_positions(count: int, seed: int, start: int) -> tf.data.Dataset:
 
     first_epoch, done = divmod(start, count)
 
+    @tf.autograph.experimental.do_not_convert
     def epoch_positions(epoch):
         seeds = augment.fold(tf.stack([tf.constant(seed, tf.int64), epoch]), SHUFFLE_DRAWS)
         order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seeds)

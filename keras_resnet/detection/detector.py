@@ -195,7 +195,7 @@ class _Member:
 
         images, number = tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([], tf.float32)
 
-        @tf.function(input_signature=[images, number, number])
+        @tf.function(input_signature=[images, number, number], autograph=False)
         def features(images: Tensor, shorter: Tensor, longer: Tensor) -> tuple[list[Tensor], Tensor]:
             prepared = tf.map_fn(
                 lambda image: prepare_image(image, shorter, longer, model.preprocessing),
@@ -206,7 +206,7 @@ class _Member:
             outputs = tf.nest.flatten(model.shared(prepared, training=False))
             return [tf.cast(output, tf.float32) for output in outputs], extents
 
-        @tf.function(input_signature=[maps, tf.TensorSpec([1, 2])])
+        @tf.function(input_signature=[maps, tf.TensorSpec([1, 2])], autograph=False)
         def proposals(features: list[Tensor], extents: Tensor) -> tuple[Tensor, Tensor]:
             levels = model.anchor_levels([tf.cast(level, model.shared.compute_dtype) for level in features])
             boxes, _, valid = propose(levels, extents, TEST_PROPOSALS, model.proposals.smallest)
@@ -214,11 +214,11 @@ class _Member:
             finite = [tf.reduce_all(tf.math.is_finite(part)) for part in outputs]
             return boxes[0][valid[0]], tf.reduce_all(finite)
 
-        @tf.function(input_signature=[maps, boxes])
+        @tf.function(input_signature=[maps, boxes], autograph=False)
         def pooled(features: list[Tensor], boxes: Tensor) -> Tensor:
             return model.region_features(features, boxes)[0]
 
-        @tf.function(input_signature=[tf.TensorSpec([None, width]), tf.TensorSpec([1, width])])
+        @tf.function(input_signature=[tf.TensorSpec([None, width]), tf.TensorSpec([1, width])], autograph=False)
         def outputs(region_features: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
             logits, deltas = model.score(region_features[None], context[None])
             return tf.nn.softmax(logits)[0], deltas[0] * BOX_WEIGHTS

@@ -59,7 +59,7 @@ def save_onnx(detector: FasterRCNN, file: Path) -> None:
 
     signature = [tf.TensorSpec([1, None, None, 3], tf.float32, name="image")]
     converted, _ = needed("tf2onnx", "export").convert.from_function(
-        tf.function(detect, signature), signature, opset=OPSET
+        tf.function(detect, signature, autograph=False), signature, opset=OPSET
     )
     about = {"classes": detector.class_names, "shorter": model.image_size.shorter, "longer": model.image_size.longer}
     for name, value in about.items():

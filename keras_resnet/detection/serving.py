@@ -56,7 +56,7 @@ def save_detector(detector: FasterRCNN, folder: Path) -> None:
 
     module = tf.Module()  # Keras' ExportArchive would write every weight twice
     module.weights = [variable.value for variable in model.variables]
-    signature = tf.function(detect, [tf.TensorSpec([], tf.string, name="jpeg")])
+    signature = tf.function(detect, [tf.TensorSpec([], tf.string, name="jpeg")], autograph=False)
     tf.saved_model.save(module, str(folder), {"serving_default": signature})
 
 

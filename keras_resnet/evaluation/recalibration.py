@@ -58,7 +58,7 @@ def recalibrate_batch_norm(
         return 0
     momenta = [layer.momentum for layer in layers]
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def measure(images):
         def on_replica(images):
             model(images, training=True)

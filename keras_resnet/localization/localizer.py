@@ -169,7 +169,7 @@ def views(image: np.ndarray, network: LocalizationNetwork, view: View) -> Iterat
 
 def _candidates(network: LocalizationRPN, count: int) -> Callable:
     images, classes = tf.TensorSpec([1, None, None, 3], tf.float32), tf.TensorSpec([None], tf.int32)
-    return tf.function(lambda i, c: network.candidates(i, c, count), input_signature=[images, classes])
+    return tf.function(lambda i, c: network.candidates(i, c, count), [images, classes], autograph=False)
 
 
 def _rescored(network: LocalizationRCNN) -> Callable:
@@ -178,7 +178,8 @@ def _rescored(network: LocalizationRCNN) -> Callable:
             tf.TensorSpec([None, None, 3], tf.uint8),
             tf.TensorSpec([None, 4], tf.float32),
             tf.TensorSpec([None], tf.int32),
-        ]
+        ],
+        autograph=False,
     )
     def rescored(image, regions, classes):
         return network.rescored(network.preprocessing(warp(image, regions, network.size)), regions, classes)

@@ -39,3 +39,9 @@ class RunContext:
     strategy: tf.distribute.Strategy
     tracking: Tracking = UNTRACKED
     patience: int | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether neither a step nor a validation is left."""
+        state = self.state
+        return state.finished or state.step == self.calendar.total_steps == state.validated

@@ -40,7 +40,7 @@ class FinalAnswers:
 def answer_all(model: TrainingModel, batches: Iterable) -> tuple[Scores, Mistakes]:
     """The answers in one pass over ``batches`` of (images, labels), on this worker alone."""
 
-    @tf.function(input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)])
+    @tf.function(input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)], autograph=False)
     def forward(images):
         return model(images, training=False)
 

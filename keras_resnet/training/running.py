@@ -147,7 +147,7 @@ def _train(model: Step, context: RunContext, metric_values: dict[str, np.ndarray
             callback.set_model(model)
         if state.step == 0:  # a divergence in the first steps goes back to this checkpoint
             saves.save()
-        while not (state.finished or (state.step == calendar.total_steps == state.validated)):
+        while not context.finished:
             try:
                 validation.catch_up()
                 if state.step < calendar.total_steps and not state.finished:
@@ -195,7 +195,7 @@ def _rates(context: RunContext, total_steps: int) -> Callable[[int, int], float]
 
 def _begin_curves(model: Step, context: RunContext) -> Curves:
     curves = Curves(context, Console())
-    if context.workdir.chief:
+    if context.workdir.chief and not context.finished:
         with curves.events("train"):
             context.task.reporter.begin(model, context.state)
     return curves

@@ -122,7 +122,7 @@ def linger(strategy: tf.distribute.Strategy) -> None:
 def _summing(strategy):
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)], autograph=False)
     def summed(values):
         def on_replica():
             on_device = tf.identity(values)

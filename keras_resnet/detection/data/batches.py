@@ -125,6 +125,7 @@ def grouped_positions(ratios: np.ndarray, batch_size: int, seed: int, start_step
     first, done = divmod(start_step, GROUPED)
     aspect_ratios = tf.constant(ratios)
 
+    @tf.autograph.experimental.do_not_convert
     def regroup(number: Tensor, batch: tuple[Tensor, Tensor]) -> tf.data.Dataset:
         position, image_seed = batch
         order = tf.argsort(tf.gather(aspect_ratios, position), stable=True)

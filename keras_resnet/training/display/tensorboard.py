@@ -86,7 +86,7 @@ def settings(values: dict, result: dict) -> None:
 
 def graph(model: TrainingModel) -> None:
     """Write the network's graph."""
-    traced = tf.function(lambda images: model.network(images)).get_concrete_function(
+    traced = tf.function(lambda images: model.network(images), autograph=False).get_concrete_function(
         tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
     )
     tf.summary.graph(traced.graph)

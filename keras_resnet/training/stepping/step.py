@@ -176,7 +176,7 @@ class Step(NoSymbolicBuild):
                 v.assign(value)
 
         if self.sync_function is None:  # traced once, not for each checkpoint
-            self.sync_function = tf.function(lambda: strategy.run(on_replica))
+            self.sync_function = tf.function(lambda: strategy.run(on_replica), autograph=False)
         self.sync_function()
 
     def make_train_function(self, force: bool = False) -> None:
@@ -196,7 +196,7 @@ class Step(NoSymbolicBuild):
             with tf.control_dependencies([arrival]):  # else a step that uses every thread counts as waiting
                 step(tf.nest.map_structure(tf.identity, data))
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def run(iterator):
             start = now()
             with tf.control_dependencies([start]):
