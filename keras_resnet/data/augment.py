@@ -4,10 +4,11 @@ Images are ``[height, width, 3]``, uint8 or float32, 0 to 255; encoded images ar
 JPEG or PNG file. A seed is an integer tensor of shape ``[2]``; equal seeds give equal results.
 """
 
+import functools
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -333,6 +334,16 @@ class ImageNetView:
     size: int = 224
     colours: Colours = ALEXNET_COLOURS
     more: tuple[Augmentation, ...] = ()
+
+    @functools.cached_property
+    def training_graph(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """:meth:`training` as a function that is traced once, for all pipelines of a run."""
+        return tf.function(self.training, autograph=False)
+
+    @functools.cached_property
+    def test_graph(self) -> Callable[[Tensor], Tensor]:
+        """:meth:`test` likewise."""
+        return tf.function(self.test, autograph=False)
 
     def training(self, encoded: Tensor, seed: Tensor) -> Tensor:
         """The whole training augmentation of one image: scale, crop, flip, mean, PCA colour, and ``more``."""

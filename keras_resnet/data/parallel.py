@@ -1,5 +1,8 @@
 """Mapping a data set on all cores."""
 
+import atexit
+import functools
+import gc
 import os
 from collections.abc import Callable
 
@@ -16,6 +19,21 @@ def parallel_map(dataset: tf.data.Dataset, function: Callable, calls: int = CORE
     minute: 3.1 s of batches took 5.1 s (TensorFlow 2.21).
     AutoGraph would rewrite every function that ``function`` calls, which takes seconds.
     """
+    _release_iterators_at_exit()
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.map(tf.autograph.experimental.do_not_convert(function), calls).with_options(options)
+
+
+@functools.cache
+def _release_iterators_at_exit() -> None:
+    """Have the iterators that are left when Python ends deleted while their threads can still call Python.
+
+    Later such a call never returns, and deleting the iterator waits for it: the process would never end.
+    """
+
+    @atexit.register
+    def release() -> None:
+        types = {kind for kind in set(map(type, gc.get_objects())) if issubclass(kind, tf.data.Iterator)}
+        for iterator in [value for value in gc.get_objects() if type(value) in types]:
+            vars(iterator).clear()

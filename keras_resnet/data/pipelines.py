@@ -199,7 +199,7 @@ def imagenet_batches(
 
         def test(position):
             encoded, label = read(position)
-            return view.test(encoded), label
+            return view.test_graph(encoded), label
 
         return single_pass(test, len(split), batch_size, shard)
 
@@ -207,6 +207,6 @@ def imagenet_batches(
         if split.draw is not None:
             position = split.draw(position, image_seed[1])
         encoded, label = read(position)
-        return view.training(encoded, image_seed), label
+        return view.training_graph(encoded, image_seed), label
 
     return training_batches(training, len(split), batch_size, seed, start_step, shard, finish)

@@ -33,22 +33,26 @@ OTHER_FORMATS = {  # the first bytes of what is often among photos, from the byt
     (0, b"<"): "it is a web page or XML text, not a photo",
 }
 
+REVERSED = ((False, False), (False, True), (True, True), (True, False))  # rows and columns, in orientations 1 to 4
+
 
 def turned(picture: Tensor, orientation: Tensor | int) -> Tensor:
     """``picture`` ``[height, width, 3]`` as a viewer shows it, by its EXIF orientation, 1 to 8, a scalar tensor."""
     import tensorflow as tf
 
-    reversals: tuple[list[int], ...] = ([], [1], [0, 1], [0])
+    orientation = tf.convert_to_tensor(orientation)
 
-    def other_way():  # by gathering: at tf.transpose of uint8, oneDNN writes an error line that it has no such kernel
+    def gathered():  # oneDNN writes an error line at tf.transpose of uint8; a branch for each orientation starts slower
         height, width = tf.unstack(tf.shape(picture)[:2])
-        return tf.gather(
-            tf.reshape(picture, [height * width, 3]), tf.range(height)[None] * width + tf.range(width)[:, None]
-        )
+        sideways = orientation > 4
+        rows, columns = tf.range(tf.where(sideways, width, height)), tf.range(tf.where(sideways, height, width))
+        upside_down, mirrored = tf.unstack(tf.constant(REVERSED)[(orientation - 1) % 4])
+        rows = tf.where(upside_down, rows[::-1], rows)[:, None]
+        columns = tf.where(mirrored, columns[::-1], columns)[None]
+        places = tf.where(sideways, columns * width + rows, rows * width + columns)
+        return tf.gather(tf.reshape(picture, [height * width, 3]), places)
 
-    upright = [lambda axes=axes: tf.reverse(picture, axes) for axes in reversals]
-    sideways = [lambda axes=axes: tf.reverse(other_way(), axes) for axes in reversals]
-    return tf.switch_case(tf.convert_to_tensor(orientation) - 1, [*upright, *sideways])
+    return tf.cond(orientation == 1, lambda: picture, gathered)
 
 
 def stored_window(window: Tensor, extent: Tensor, orientation: Tensor) -> Tensor:
@@ -61,9 +65,9 @@ def stored_window(window: Tensor, extent: Tensor, orientation: Tensor) -> Tensor
     """
     import tensorflow as tf
 
-    reversed_axes = tf.constant([[0, 0], [0, 1], [1, 1], [1, 0]])[(orientation - 1) % 4]
+    reversed_axes = tf.constant(REVERSED)[(orientation - 1) % 4]
     corner, sides = window[:2], window[2:]
-    corner = tf.where(reversed_axes > 0, extent - corner - sides, corner)
+    corner = tf.where(reversed_axes, extent - corner - sides, corner)
     sideways = orientation > 4
     corner, sides = (tf.where(sideways, tf.reverse(pair, [0]), pair) for pair in (corner, sides))
     return tf.concat([corner, sides], 0)
