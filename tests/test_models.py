@@ -7,7 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import bfloat16_kernels, randomize
+from conftest import bfloat16_kernels, randomize, xla_too
 
 import keras_resnet
 from keras_resnet import SPECS, InputError
@@ -131,10 +131,11 @@ CHANGES = [
 
 
 @pytest.mark.long
+@xla_too
 @pytest.mark.parametrize("changes", CHANGES, ids=lambda c: "-".join(map(str, c.values())))
-def test_every_option_trains_and_saves(changes, rng, tmp_path):
+def test_every_option_trains_and_saves(changes, xla, rng, tmp_path):
     model = keras_resnet.ResNet20(**SMALL, **changes)
-    model.compile(SGD(0.01), "sparse_categorical_crossentropy")
+    model.compile(SGD(0.01), "sparse_categorical_crossentropy", jit_compile=xla)
     x, y = rng.normal(size=(8, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 8)
     before = model.get_weights()
     assert np.isfinite(model.train_on_batch(x, y))
@@ -171,7 +172,8 @@ def test_saved_model_gives_equal_outputs_in_a_new_process(rng, tmp_path):
 @pytest.mark.long
 @pytest.mark.parametrize("precision", [pytest.param("mixed_bfloat16", marks=bfloat16_kernels), "mixed_float16"])
 @pytest.mark.parametrize("unroll", [True, False])
-def test_mixed_precision_keeps_statistics_and_softmax_float32(precision, unroll, rng):
+@xla_too
+def test_mixed_precision_keeps_statistics_and_softmax_float32(xla, precision, unroll, rng):
     reference = keras_resnet.ResNet20(**SMALL, unroll=unroll)
     keras.config.set_dtype_policy(precision)
     model = keras_resnet.ResNet20(**SMALL, unroll=unroll)
@@ -182,20 +184,21 @@ def test_mixed_precision_keeps_statistics_and_softmax_float32(precision, unroll,
     assert all(v.dtype == "float32" for v in model.weights)
     assert model.get_layer("conv1_conv").compute_dtype == precision.removeprefix("mixed_")
     np.testing.assert_allclose(outputs, reference(x), atol=0.1)
-    model.compile(SGD(0.01), "sparse_categorical_crossentropy")
+    model.compile(SGD(0.01), "sparse_categorical_crossentropy", jit_compile=xla)
     assert np.isfinite(model.train_on_batch(x, y))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("changes", [{}, {"block": "bottleneck", "shortcut": "C"}, {"placement": "full_preactivation"}])
 @pytest.mark.parametrize("back", [False, True])
-def test_looped_and_unrolled_networks_are_one(changes, back, rng):
+@xla_too
+def test_looped_and_unrolled_networks_are_one(xla, changes, back, rng):
     first = keras_resnet.ResNet20(**SMALL, unroll=back, **changes)
     second = keras_resnet.convert(first, unroll=not back)
     x, y = rng.normal(size=(16, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 16)
     np.testing.assert_allclose(first(x), second(x), atol=1e-6)
     for model in (first, second):
-        model.compile(SGD(0.1), "sparse_categorical_crossentropy")
+        model.compile(SGD(0.1), "sparse_categorical_crossentropy", jit_compile=xla)
         model.train_on_batch(x, y)
     arrays, others = (keras_resnet.weights.named_arrays(model) for model in (first, second))
     assert arrays.keys() == others.keys()

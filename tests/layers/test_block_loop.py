@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from conftest import xla_too
 
 from keras_resnet import ResNet20, ResNet110
 from keras_resnet.layers import BlockLoop
@@ -44,14 +45,15 @@ def test_blocks_and_steps_draw_their_own_dropout(rng):
 
 
 @pytest.mark.long
-def test_remat_gives_the_same_step(rng):
+@xla_too
+def test_remat_gives_the_same_step(xla, rng):
     """Equal weights and moving statistics: recomputing a block must not update its statistics twice."""
     x, y = rng.normal(size=(8, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 8)
     plain = ResNet20(unroll=False)
     remat = ResNet20(unroll=False, remat=True)
     assign_arrays(remat, named_arrays(plain))
     for model in (plain, remat):
-        model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+        model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", jit_compile=xla)
         model.train_on_batch(x, y)
     recomputed = named_arrays(remat)
     for key, value in named_arrays(plain).items():
