@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from pack_images import COUNT, LABELS, PARTS, decode, encode, read_images
+from PIL import Image
 from programs import run
 
 from keras_resnet import InputError, data, load_model
@@ -27,14 +28,24 @@ def compared(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("packed")
-    completed = run("tools/pack_images.py", "--data", "demo", "--out", folder / "demo", "--files", "2")
+def photos(tmp_path_factory):
+    """40 photos to train on and 20 to validate, of 44 x 36 pixels and two classes."""
+    folder, rng = tmp_path_factory.mktemp("packed") / "photos", np.random.default_rng(0)
+    for number in range(60):
+        path = folder / ("train" if number < 40 else "val") / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (36, 44, 3), dtype=np.uint8)).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packed(photos):
+    completed = run("tools/pack_images.py", "--data", photos, "--out", photos.with_name("packed"), "--files", "2")
     assert completed.returncode == 0, completed.stderr
-    return sorted(folder.glob("demo-*.npz"))
+    return sorted(photos.parent.glob("packed-*.npz"))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_steps_are_those_of_keras(compared):
     names, moving = compared["names"], set(compared["moving"])
     for place, name in enumerate(names):
@@ -45,7 +56,7 @@ def test_steps_are_those_of_keras(compared):
     np.testing.assert_allclose([first, later], [compared["losses"][:2].mean(), compared["losses"][2:].mean()], 1e-3)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_statistics_are_those_of_all_batches_together(compared):
     maps = compared["first_maps"].reshape(-1, 16)  # by the network after Keras' steps, whose weights are the same
     names = list(compared["names"])
@@ -54,7 +65,7 @@ def test_statistics_are_those_of_all_batches_together(compared):
         np.testing.assert_allclose(compared[f"ours{place}"], expected, rtol=1e-2, atol=1e-3 * np.abs(expected).max())
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_epochs_are_permutations_and_views_are_shifted_and_mirrored_images(compared):
     positions = compared["order"].ravel()
     assert sorted(positions[:20]) == sorted(positions[20:40]) == list(range(20))
@@ -73,7 +84,7 @@ def test_epochs_are_permutations_and_views_are_shifted_and_mirrored_images(compa
     assert {kind[2] for kind in kinds} == {False, True}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_error_is_that_of_the_assigned_network(compared):
     wrong = (compared["outputs"].argmax(-1) != compared["labels"]).mean()
     assert compared["error"] == pytest.approx(100 * wrong)
@@ -86,17 +97,17 @@ def test_sheets_are_lossless():
 
 @pytest.mark.long
 @pytest.mark.parametrize("size", [32, 16])
-def test_packed_images_are_those_that_recipes_decode(packed, size):
-    demo = data.open_data("demo")
+def test_packed_images_are_those_that_recipes_decode(photos, packed, size):
+    opened = data.open_data(str(photos))
     name, parts, classes = read_images(tuple(packed), size)
-    assert (name, classes) == ("demo", demo.classes)
+    assert (name, classes) == (str(photos), opened.classes)
     assert parts.keys() == {"train", "val"}
-    for part, split in (("train", demo.train), ("val", demo.validation)):
+    for part, split in (("train", opened.train), ("val", opened.validation)):
         decoded = data.decode_all(split, 32)
         np.testing.assert_array_equal(parts[part].labels, decoded.labels)
         if size == 32:
             np.testing.assert_array_equal(parts[part].images, decoded.images)
-        else:  # the demo's images are not multiples of 32, so the areas are those of the packed ones
+        else:  # the photos' sides are not multiples of 32, so the areas are those of the packed ones
             areas = decoded.images.reshape(-1, 16, 2, 16, 2, 3).mean((2, 4))
             assert np.abs(parts[part].images - areas).max() <= 0.5
 
