@@ -5,7 +5,7 @@
     python recipes/finetune.py --model best.keras --data DIR --unfreeze-every 2
 
 puts a new classifier on the network's weights and trains all of it in batches of 32, for 15 epochs and at least 200
-steps, at rate 0.01, divided by 10 after 30/90, 60/90 and 80/90 of the run. The classifier learns at the full rate, and
+steps, at rate 0.03, divided by 10 after 30/90, 60/90 and 80/90 of the run. The classifier learns at the full rate, and
 each stage below it at --layer-decay times the rate of the stage above. --freeze keeps stages unchanged, --freeze-bn all
 normalization layers (as in Sec. 4.3); --unfreeze-every N trains the classifier alone first, and one more stage every N
 epochs (normalization statistics still change unless --freeze-bn is given). Inputs are preprocessed as the weights
@@ -26,7 +26,7 @@ from keras_resnet.training.stepping import schedules
 from keras_resnet.weights.file_bounds import check_file, expanded
 
 UNTRAINED = "{} is not a trained network of keras_resnet: convert it with convert_weights.py."
-PRESET = {"batch_size": 32, "base_lr": 0.01, "schedule": "steps"}
+PRESET = {"batch_size": 32, "base_lr": 0.03, "schedule": "steps"}
 LONG, SHORT = {"epochs": 15}, {"steps": 200}  # 200 steps are more than 15 epochs of few photos (docs/own_photos.md)
 HELP_PRESETS = {"few photos": PRESET | SHORT, "other data": PRESET | LONG}
 

@@ -24,13 +24,13 @@ from keras_resnet.specs import split_name
 QUESTION = "How should a network be fine-tuned on few photos?"
 HALF_WIDTH = {"model": "ResNet18", "change": ("width=0.5",), "image_size": 64}
 PRETRAINING = {"epochs": 20, "schedule": "cosine"}
-CENTER = {"base_lr": 0.01, "layer_decay": 0.7, "schedule": "steps", "steps": 200}
+CENTER = {"base_lr": 0.03, "layer_decay": 0.7, "schedule": "steps", "steps": 200}
 ARMS = {  # what differs from CENTER
     "center": {},
     "50 steps": {"steps": 50},
     "400 steps": {"steps": 400},
     "rate 0.003": {"base_lr": 0.003},
-    "rate 0.03": {"base_lr": 0.03},
+    "rate 0.01": {"base_lr": 0.01},
     "rate 0.1": {"base_lr": 0.1},
     "one rate for all": {"layer_decay": 1.0},
     "decay 0.4": {"layer_decay": 0.4},
