@@ -72,6 +72,8 @@ REFUSED = [
     "recipes/studies/seeds.py --data /nope",
     "recipes/studies/seeds.py --seeds 0",
     "tools/evaluate.py --model a.keras --data demo --batch-size 0",
+    f"tools/evaluate.py --model {__file__} --data /nope",
+    "tools/inspect_data.py /nope",
     "tools/export.py --model a.keras --data demo --out /dev/null/nope",
     "tools/benchmark.py train --rounds 0",
     "tools/table1.py --formt csv",

@@ -61,9 +61,9 @@ class Evaluate:
     """A file for the table as data, with the counts of wrong answers, the command, commit and machine."""
 
     def run(self) -> None:
+        data = open_data(self.data, self.data_dir, self.division)
         view = evaluation.View(self.view, self.scales, self.flips)
         ensemble = evaluation.Ensemble(self.model, keras_resnet.load_model, view, self.batch_size)
-        data = open_data(self.data, self.data_dir, self.division)
         members = list(self.model)
         if self.choose is not None:
             members = evaluation.greedy(ensemble.member_scores(data, data.validation), self.choose)

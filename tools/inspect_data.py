@@ -33,14 +33,18 @@ class InspectData:
     def run(self) -> None:
         from keras_resnet import inspection
         from keras_resnet.data import open_data
-        from keras_resnet.detection.data import found_detection_sets
 
-        sets = found_detection_sets(self.data)
+        sets = None
+        if Path(self.data).expanduser().exists():  # a missing folder is refused before this loads TensorFlow
+            from keras_resnet.detection.data import found_detection_sets
+
+            sets = found_detection_sets(self.data)
         if sets is not None:
             self.division.refuse_if_given(self.data)
             findings = inspection.inspect_boxes(sets)
         else:
-            findings = inspection.inspect_photos(open_data(self.data, None, self.division))
+            opened = open_data(self.data, None, self.division)
+            findings = inspection.inspect_photos(opened)
         data = inspection.write_inspection(findings, self.out)
         print(f"{findings.name}: {findings.summary}\n")
         print("\n".join(f"- {sentence}" for sentence in findings.advice))
