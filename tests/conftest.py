@@ -20,9 +20,9 @@ bfloat16_kernels = pytest.mark.skipif(
     os.environ.get("ONEDNN_MAX_CPU_ISA", "").startswith(("SSE", "AVX2")),
     reason="oneDNN, told to be on a lesser processor, has no bfloat16 kernels, for which TensorFlow asks the real one",
 )
-xla_too = pytest.mark.parametrize(
+xla_too = pytest.mark.parametrize(  # only make slow waits for XLA, which compiles a network in seconds
     "xla", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["plain", "xla"]
-)  # seconds a network
+)
 pytest_plugins = ["detection_sets"]
 ROOT = Path(__file__).parents[1]
 REAL_DATA = ROOT.parent / "shared" / "data"

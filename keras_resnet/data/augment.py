@@ -337,12 +337,12 @@ class ImageNetView:
 
     @functools.cached_property
     def training_graph(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """:meth:`training` as a function that is traced once, for all pipelines of a run."""
+        """:meth:`training` as a graph, which all pipelines of this view share, so that it is traced once."""
         return tf.function(self.training, autograph=False)
 
     @functools.cached_property
     def test_graph(self) -> Callable[[Tensor], Tensor]:
-        """:meth:`test` likewise."""
+        """:meth:`test` as a graph, likewise."""
         return tf.function(self.test, autograph=False)
 
     def training(self, encoded: Tensor, seed: Tensor) -> Tensor:

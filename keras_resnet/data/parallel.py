@@ -16,8 +16,8 @@ def parallel_map(dataset: tf.data.Dataset, function: Callable, calls: int = CORE
     """``dataset.map(function)``, in order, with this many parallel calls, and without autotuning and AutoGraph.
 
     Dropping an iterator that tf.data autotunes waits for the tuner's next turn, after 10, 20, 40 ... ms and up to a
-    minute: 3.1 s of batches took 5.1 s (TensorFlow 2.21).
-    AutoGraph would rewrite every function that ``function`` calls, which takes seconds.
+    minute: 3.1 s of batches took 5.1 s (TensorFlow 2.21). AutoGraph would rewrite every function that ``function``
+    calls, which takes seconds.
     """
     _release_iterators_at_exit()
     options = tf.data.Options()
@@ -27,9 +27,10 @@ def parallel_map(dataset: tf.data.Dataset, function: Callable, calls: int = CORE
 
 @functools.cache
 def _release_iterators_at_exit() -> None:
-    """Have the iterators that are left when Python ends deleted while their threads can still call Python.
+    """Register a function that deletes the remaining iterators when the program ends.
 
-    Later such a call never returns, and deleting the iterator waits for it: the process would never end.
+    Their threads may call Python to read a photo. Once the interpreter is being finalized, such a call never returns,
+    and deleting the iterator, which waits for it, never ends.
     """
 
     @atexit.register
