@@ -1,4 +1,8 @@
-"""Training of networks for small images on Keras' JAX backend: many steps in one compiled loop on the device."""
+"""Training of networks for small images on Keras' JAX backend: many steps in one compiled loop on the device.
+
+Networks of one structure are trained side by side, as one program over stacked arrays: a GPU takes about as long for
+the small layers of four networks as for those of one.
+"""
 
 from typing import Any, NamedTuple
 
@@ -7,6 +11,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 from pack_images import Images
+from stacked_convolution import stack_convolutions
 
 from keras_resnet.evaluation.classifier import with_activation
 from keras_resnet.structure import weight_of
@@ -17,7 +22,7 @@ EVALUATED = 1_000  # images at once
 
 
 class State(NamedTuple):
-    """The arrays of a network in training, in the order of Keras' variables."""
+    """The arrays of the networks in training, in the order of Keras' variables; their first axis is the networks'."""
 
     trainable: list
     other: list
@@ -25,7 +30,10 @@ class State(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What the compiled functions take in besides the state, so that all seeds use one compilation."""
+    """What the compiled functions take in besides the state, so that all seeds use one compilation.
+
+    All networks share the images and labels, and their mean; each has a key of its random draws.
+    """
 
     images: Any
     labels: Any
@@ -33,57 +41,78 @@ class Inputs(NamedTuple):
     key: Any
 
 
+OF_NETWORKS = Inputs(None, None, None, 0)  # type: ignore[arg-type]  # the axes that jax.vmap maps
+
+
 class JaxTrainer:
-    """The CIFAR protocol of Sec. 4.2 for ``network``, in functions that JAX compiles.
+    """The CIFAR protocol of Sec. 4.2 for some networks of one structure, in functions that JAX compiles.
 
     Losses, weight decay, augmentation and recalibrated statistics are those of ``training.run``; the order of images
     and the draws of the augmentation are other ones.
 
     Args:
-        network: built on the JAX backend; its weights are the start.
+        networks: built on the JAX backend; their weights are the start.
         train: the training images.
-        batch_size: images a step.
+        batch_size: images of each network in a step.
         weight_decay: of kernels, inside the gradient.
-        seed: determines order and augmentation.
+        seeds: one for each network; it determines order and augmentation.
     """
 
-    def __init__(self, network: keras.Model, train: Images, batch_size: int, weight_decay: float, seed: int):
-        self.network, self.batch_size, self.seed = network, batch_size, seed
-        self.logits = with_activation(network, None)
+    def __init__(
+        self, networks: list[keras.Model], train: Images, batch_size: int, weight_decay: float, seeds: list[int]
+    ):
+        self.networks, self.batch_size, self.seeds = networks, batch_size, seeds
+        self.with_logits = [with_activation(network, None) for network in networks]
+        self.logits = self.with_logits[0]
+        stack_convolutions(self.logits)
         self.optimizer = SGD(l2=weight_decay)
         self.optimizer.build(self.logits.trainable_variables)
         self.count = len(train.labels)
         mean = jnp.asarray(train.images.mean(0, dtype=np.float64), jnp.float32)
-        self.inputs = Inputs(jnp.asarray(train.images), jnp.asarray(train.labels), mean, jax.random.key(seed))
+        keys = jnp.stack([jax.random.key(seed) for seed in seeds])
+        self.inputs = Inputs(jnp.asarray(train.images), jnp.asarray(train.labels), mean, keys)
         self.rate_at = [v is self.optimizer._learning_rate for v in self.optimizer.variables].index(True)
-        self._steps = jax.jit(self.steps, donate_argnums=0)
-        self._statistics, self._wrong = jax.jit(self.statistics), jax.jit(self.wrong)
+        self._steps = jax.jit(jax.vmap(self.steps, in_axes=(0, OF_NETWORKS, 0, None, 0)), donate_argnums=0)
+        self._statistics = jax.jit(jax.vmap(self.statistics, in_axes=(0, OF_NETWORKS, 0, None)))
+        self._wrong = jax.jit(jax.vmap(self.wrong, in_axes=(0, None, None, None)))
 
     def start(self) -> State:
-        """The network's present weights, and an optimizer at rest."""
-        return State(*(
-            [jnp.array(v.value) for v in variables]  # copies, because the compiled loop reuses their memory
-            for variables in (self.logits.trainable_variables, self.logits.non_trainable_variables,
-                              self.optimizer.variables)
-        ))  # fmt: skip
+        """The networks' present weights, and optimizers at rest."""
+        variables = [
+            (network.trainable_variables, network.non_trainable_variables, self.optimizer.variables)
+            for network in self.with_logits
+        ]
+        return State(*([jnp.stack([v.value for v in same]) for same in zip(*kind, strict=True)]
+                       for kind in zip(*variables, strict=True)))  # fmt: skip
 
     def positions(self, first: int, steps: int) -> np.ndarray:
-        """Which images the ``steps`` from ``first`` on take, ``[steps, batch]``; every epoch is a new permutation."""
+        """Which images the ``steps`` from ``first`` on take, int32 ``[networks, steps, batch]``.
+
+        Every epoch of a network is a new permutation.
+        """
         start, stop = first * self.batch_size, (first + steps) * self.batch_size
         epochs = range(start // self.count, -(-stop // self.count))
-        orders = [np.random.default_rng([self.seed, epoch]).permutation(self.count) for epoch in epochs]
+        orders = [
+            np.concatenate([np.random.default_rng([seed, epoch]).permutation(self.count) for epoch in epochs])
+            for seed in self.seeds
+        ]
         offset = epochs[0] * self.count
-        return np.concatenate(orders)[start - offset : stop - offset].reshape(steps, self.batch_size).astype(np.int32)
+        chosen = np.stack(orders)[:, start - offset : stop - offset].astype(np.int32)
+        return chosen.reshape(len(self.seeds), steps, self.batch_size)
 
-    def train(self, state: State, first: int, rates: np.ndarray) -> tuple[State, float, float]:
-        """Take a step for each of ``rates``; returns the state, the mean loss and the training error in percent."""
-        numbers = np.arange(first, first + len(rates), dtype=np.int32)
-        order = self.positions(first, len(rates))
+    def train(self, state: State, first: int, rates: np.ndarray) -> tuple[State, np.ndarray, np.ndarray]:
+        """Take a step for each of ``rates``, ``[networks, steps]``.
+
+        Returns the state, and each network's mean loss and training error in percent.
+        """
+        steps = rates.shape[1]
+        numbers = np.arange(first, first + steps, dtype=np.int32)
+        order = self.positions(first, steps)
         state, losses, wrong = self._steps(state, self.inputs, order, numbers, rates.astype(np.float32))
-        return state, float(losses), 100 * float(wrong)
+        return state, np.asarray(losses), 100 * np.asarray(wrong)
 
     def steps(self, state: State, inputs: Inputs, order: Any, numbers: Any, rates: Any):
-        """The steps of :meth:`train`, to be compiled."""
+        """The steps of :meth:`train` for one network, to be compiled."""
 
         def step(state, of_step):
             positions, number, rate = of_step
@@ -109,7 +138,7 @@ class JaxTrainer:
         return state._replace(other=self._statistics(state, self.inputs, self.positions(first, batches), numbers))
 
     def statistics(self, state: State, inputs: Inputs, order: Any, numbers: Any) -> list:
-        """The arrays of :meth:`recalibrated`, to be compiled."""
+        """The arrays of :meth:`recalibrated` for one network, to be compiled."""
         kept = 1 - _momentum(self.logits)
         kinds = [weight_of(v.name) for v in self.logits.non_trainable_variables]
         moving = [kind in ("moving_mean", "moving_variance") for kind in kinds]
@@ -130,27 +159,28 @@ class JaxTrainer:
                 other[place] = next(values).mean(0) + means.var(0)
         return other
 
-    def error(self, state: State, part: Images) -> float:
-        """The error in percent on whole images, with the moving statistics of ``state``."""
-        wrong = 0.0
+    def errors(self, state: State, part: Images) -> np.ndarray:
+        """The error of each network in percent on whole images, with the moving statistics of ``state``."""
+        wrong = np.zeros(len(self.seeds))
         for start in range(0, len(part.labels), EVALUATED):
             images, labels = (values[start : start + EVALUATED] for values in part)
-            wrong += float(self._wrong(state, self.inputs.mean, images, labels))
+            wrong += np.asarray(self._wrong(state, self.inputs.mean, images, labels))
         return 100 * wrong / len(part.labels)
 
     def wrong(self, state: State, mean: Any, images: Any, labels: Any) -> Any:
-        """How many of ``images`` are classified wrongly, to be compiled."""
+        """How many of ``images`` one network classifies wrongly, to be compiled."""
         logits, _ = self.logits.stateless_call(state.trainable, state.other, images - mean, training=False)
         return (logits.argmax(-1) != labels).sum()
 
     def assign(self, state: State) -> None:
-        """Give the network the weights and statistics of ``state``."""
-        for variables, values in ((self.logits.trainable_variables, state.trainable),
-                                  (self.logits.non_trainable_variables, state.other)):  # fmt: skip
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(np.asarray(value))  # a copy, because steps reuse the memory of their state
-        if self.logits is not self.network:
-            self.network.layers[-1].set_weights(self.logits.layers[-1].get_weights())
+        """Give the networks the weights and statistics of ``state``."""
+        for number, (network, logits) in enumerate(zip(self.networks, self.with_logits, strict=True)):
+            for variables, values in ((logits.trainable_variables, state.trainable),
+                                      (logits.non_trainable_variables, state.other)):  # fmt: skip
+                for variable, value in zip(variables, values, strict=True):
+                    variable.assign(np.asarray(value[number]))
+            if logits is not network:
+                network.layers[-1].set_weights(logits.layers[-1].get_weights())
 
 
 def views(inputs: Inputs, positions: Any, number: Any) -> Any:

@@ -26,7 +26,7 @@ import numpy as np
 import tyro
 from pack_images import Images, Packed, read_images
 
-from keras_resnet.bounds import Length
+from keras_resnet.bounds import Between, Length
 from keras_resnet.command_line import run_tool
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.files import read_object, write_whole
@@ -49,6 +49,8 @@ class StudyOnJax(StudySettings):
     """Its name, such as degradation or shortcuts."""
     images: Annotated[tuple[Path, ...], Length(1, 100)]
     """The files of pack_images.py."""
+    together: Annotated[int, Between(1, 64)] = 1
+    """Seeds trained side by side as one program; on a GPU, 4 take little longer than 1."""
     keep: bool = False
     """Save each network as a .keras file."""
     commit: str | None = None
@@ -86,13 +88,17 @@ class StudyOnJax(StudySettings):
 
 
 def _train(settings: StudyOnJax, arms: list[Arm]) -> None:
-    """Train what is missing and not in the hands of another process, seed by seed."""
+    """Train what is missing and not in the hands of another process, a few seeds at a time."""
     packed: Packed | None = None
-    for seed in range(settings.seeds):
+    for first in range(0, settings.seeds, settings.together):
         for arm in arms:
-            path = settings.workdir / f"{arm.name}-seed{seed}.json"
-            with _taken(path) as taken:
-                if not taken or path.exists():
+            with contextlib.ExitStack() as locks:
+                paths = {
+                    seed: settings.workdir / f"{arm.name}-seed{seed}.json"
+                    for seed in range(first, min(first + settings.together, settings.seeds))
+                }
+                seeds = [s for s, path in paths.items() if locks.enter_context(_taken(path)) and not path.exists()]
+                if not seeds:
                     continue
                 if packed is None:
                     packed = read_images(settings.images, settings.image_size)
@@ -100,10 +106,10 @@ def _train(settings: StudyOnJax, arms: list[Arm]) -> None:
                         raise InputError(f"The images are of {packed.data}, not {settings.data}: give --data.")
                     if settings.train_images:
                         packed.parts["train"] = _spread(packed.parts["train"], settings.train_images)
-                print(f"{arm.name}, seed {seed}", flush=True)
-                run = train_run(settings, arm, seed, packed)
-                whole = {"run": run, "of": _about(settings, arm)}
-                write_whole(path, lambda part, whole=whole: part.write_text(json.dumps(whole)))
+                print(f"{arm.name}, seeds {', '.join(map(str, seeds))}", flush=True)
+                for run in train_runs(settings, arm, seeds, packed):
+                    whole = {"run": run, "of": _about(settings, arm)}
+                    write_whole(paths[run["seed"]], lambda part, whole=whole: part.write_text(json.dumps(whole)))
 
 
 def _about(settings: StudyOnJax, arm: Arm) -> dict:
@@ -146,8 +152,8 @@ def _spread(part: Images, count: int) -> Images:
     return Images(part.images[chosen], part.labels[chosen])
 
 
-def train_run(settings: StudyOnJax, arm: Arm, seed: int, packed: Packed) -> dict:
-    """One run, as an entry of a study's ``result.json``."""
+def train_runs(settings: StudyOnJax, arm: Arm, seeds: list[int], packed: Packed) -> list[dict]:
+    """The runs of ``seeds``, trained side by side, as entries of a study's ``result.json``."""
     import keras
     from jax_trainer import JaxTrainer
 
@@ -162,45 +168,57 @@ def train_run(settings: StudyOnJax, arm: Arm, seed: int, packed: Packed) -> dict
 
     start = time.perf_counter()
     keras.config.set_dtype_policy(settings.precision)
-    keras.utils.set_random_seed(seed)
     spec, size = change_spec(find_spec(arm.model), **parse_changes(arm.change)), settings.image_size
-    network = keras_resnet.build(spec, input_shape=(size, size, 3), classes=len(packed.classes))
+    networks = []
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        networks.append(keras_resnet.build(spec, input_shape=(size, size, 3), classes=len(packed.classes)))
     parts, batch, steps = packed.parts, settings.batch_size, settings.steps
     train = parts["train"]
-    trainer = JaxTrainer(network, train, batch, arm.settings.get("weight_decay", Settings.weight_decay), seed)
+    trainer = JaxTrainer(networks, train, batch, arm.settings.get("weight_decay", Settings.weight_decay), seeds)
     base = settings.base_lr * batch / BATCH_SIZE
     rate = schedules.schedule("steps", base, steps, schedules.CIFAR_MILESTONES)
-    warm_up = arm.settings.get("warm_up", schedules.starts_low(spec))
+    warm_up = np.full(len(seeds), arm.settings.get("warm_up", schedules.starts_low(spec)))
     every = max(1, steps // AT_ONCE // VALIDATIONS)
-    state, rows = trainer.start(), []
+    state, rows = trainer.start(), [[] for _ in seeds]  # type: ignore[var-annotated]
     for number, first in enumerate(range(0, steps, AT_ONCE), start=1):
         done = min(first + AT_ONCE, steps)
         rates = np.array([rate(step, 0) for step in range(first, done)])
-        state, loss, error = trainer.train(state, first, rates * (schedules.WARM_UP_FACTOR if warm_up else 1))
-        if not np.isfinite(loss):
-            raise InputError(f"{arm.name}, seed {seed}: the loss is not finite before step {done}: lower --base-lr.")
-        warm_up = warm_up and error >= schedules.WARM_UP_ERROR
-        rows.append({"split": "train", "step": done, "loss": loss, "error": error})
+        factors = np.where(warm_up, schedules.WARM_UP_FACTOR, 1)
+        state, losses, errors = trainer.train(state, first, factors[:, None] * rates)
+        if not np.isfinite(losses).all():
+            failed = ", ".join(str(seed) for seed, loss in zip(seeds, losses, strict=True) if not np.isfinite(loss))
+            raise InputError(f"{arm.name}, seed {failed}: the loss is not finite before step {done}: lower --base-lr.")
+        warm_up &= errors >= schedules.WARM_UP_ERROR
+        for row, loss, error in zip(rows, losses, errors, strict=True):
+            row.append({"split": "train", "step": done, "loss": float(loss), "error": float(error)})
         if number % every == 0 or done == steps:
             final = trainer.recalibrated(state, done, recalibration_batches(len(train.labels), batch, done))
-            rows.append({"split": "validation", "step": done, "error": trainer.error(final, parts["val"])})
-            print(f"{arm.name} seed {seed}: step {done} of {steps}, training {error:.2f} %, "
-                  f"validation {rows[-1]['error']:.2f} %, {time.perf_counter() - start:.0f} s", flush=True)  # fmt: skip
+            for row, error in zip(rows, trainer.errors(final, parts["val"]), strict=True):
+                row.append({"split": "validation", "step": done, "error": float(error)})
+            shown = " ".join(f"{row[-2]['error']:.2f}/{row[-1]['error']:.2f}" for row in rows)
+            print(f"{arm.name}: step {done} of {steps}, training/validation error {shown} %, "
+                  f"{time.perf_counter() - start:.0f} s", flush=True)  # fmt: skip
     seconds = time.perf_counter() - start
     if settings.keep:
         trainer.assign(final)
-        network.class_names = packed.classes
-        network.preprocessing = Preprocessing(np.asarray(trainer.inputs.mean), crop=1.0)
-        network.save(settings.workdir / f"{arm.name}-seed{seed}.keras")
-    return {
-        "seed": seed,
-        "train_error": last_train_error(rows, steps),
-        "val_error": rows[-1]["error"],
-        "test_error": trainer.error(final, parts["test"]) if "test" in parts else None,
-        "seconds": seconds,
-        "images_per_second": steps * batch / seconds,
-        "skipped_batches": 0,
-    } | _origin(settings) | {"curves": thinned(rows)}  # fmt: skip
+        for seed, network in zip(seeds, networks, strict=True):
+            network.class_names = packed.classes
+            network.preprocessing = Preprocessing(np.asarray(trainer.inputs.mean), crop=1.0)
+            network.save(settings.workdir / f"{arm.name}-seed{seed}.keras")
+    tested = trainer.errors(final, parts["test"]).tolist() if "test" in parts else [None] * len(seeds)
+    return [
+        {
+            "seed": seed,
+            "train_error": last_train_error(row, steps),
+            "val_error": row[-1]["error"],
+            "test_error": test,
+            "seconds": seconds / len(seeds),
+            "images_per_second": len(seeds) * steps * batch / seconds,
+            "skipped_batches": 0,
+        } | _origin(settings) | {"curves": thinned(row)}
+        for seed, row, test in zip(seeds, rows, tested, strict=True)
+    ]  # fmt: skip
 
 
 def _origin(settings: StudyOnJax) -> dict:

@@ -1,5 +1,7 @@
 """Run by test_study_on_jax.py with KERAS_BACKEND=jax: the compiled steps, and Keras' own, from the same weights.
 
+Two networks are trained side by side, and Keras trains the second one alone.
+
 python compare_on_jax.py OUT.npz
 """
 
@@ -22,15 +24,17 @@ rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
 part = Images(images, (images[:, 4, 4, 0] // 26).astype(np.int32))
 spec = replace(find_spec("ResNet20"), name="ResNet8", blocks=(1, 1, 1))
-network = keras_resnet.build(spec, input_shape=(16, 16, 3))
+networks = [keras_resnet.build(spec, input_shape=(16, 16, 3)) for _ in range(2)]
+network = networks[1]
 weights = network.get_weights()
-trainer = JaxTrainer(network, part, BATCH, 1e-4, seed=3)
-order = trainer.positions(0, STEPS)
-view = jax.jit(views)
-batches = [np.asarray(view(trainer.inputs, positions, number)) for number, positions in enumerate(order)]
+trainer = JaxTrainer(networks, part, BATCH, 1e-4, seeds=[2, 3])
+order = trainer.positions(0, STEPS)[1]
+view, inputs = jax.jit(views), trainer.inputs._replace(key=trainer.inputs.key[1])
+batches = [np.asarray(view(inputs, positions, number)) for number, positions in enumerate(order)]
 
-state, loss, error = trainer.train(trainer.start(), 0, np.array(RATES[:2]))
-state, later_loss, _ = trainer.train(state, 2, np.array(RATES[2:]))
+rates = np.stack([np.full(STEPS, 0.01), RATES])
+state, losses_of_both, _ = trainer.train(trainer.start(), 0, rates[:, :2])
+state, later_losses, _ = trainer.train(state, 2, rates[:, 2:])
 recalibrated = trainer.recalibrated(state, 0, STEPS)
 trainer.assign(recalibrated)
 ours = network.get_weights()
@@ -54,8 +58,8 @@ results = {
     "mean": trainer.inputs.mean,
     "moving": moving,
     "losses": losses,
-    "our_losses": [loss, later_loss],
-    "error": trainer.error(recalibrated, part),
+    "our_losses": [losses_of_both[1], later_losses[1]],
+    "error": trainer.errors(recalibrated, part)[1],
     "outputs": outputs,
     "first_maps": [probe.predict(x, verbose=0) for x in batches],
     "names": [v.path for v in network.variables],

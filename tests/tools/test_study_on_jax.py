@@ -145,14 +145,15 @@ def test_what_runs_on_tensorflow_alone_is_refused():
 
 
 @pytest.mark.slow
-def test_a_study_of_jax_runs_is_continued_and_its_result_is_taken_by_the_study(packed, tmp_path):
-    short = ("--arms", "PlainNet20", "--seeds", "1", "--train-images", "64", "--batch-size", "16", "--image-size", "16")
-    short += ("--scale", "0.0001", "--data", "demo", "--workdir", str(tmp_path / "study"))
+def test_a_study_of_jax_runs_is_continued_and_its_result_is_taken_by_the_study(photos, packed, tmp_path):
+    short = ("--arms", "PlainNet20", "--seeds", "2", "--train-images", "32", "--batch-size", "16", "--image-size", "16")
+    short += ("--scale", "0.0001", "--data", str(photos), "--workdir", str(tmp_path / "study"))
     command = [sys.executable, ROOT / "tools" / "study_on_jax.py", "degradation", "--images", *packed, *short, "--keep"]
+    command += ["--together", "2"]
     for _ in range(2):
         completed = subprocess.run(command, env=ON_JAX, capture_output=True, text=True)
         assert completed.returncode == 0, completed.stderr
-    assert "seed 0" not in completed.stdout  # the second time, nothing was trained
+    assert "seeds" not in completed.stdout  # the second time, nothing was trained
     for arm in ("PlainNet20", "ResNet20"):  # also where the runs are of another arm, which result.json would mix in
         different = [*command, "--base-lr", "0.2", "--arms", arm]
         other = subprocess.run(different, env=ON_JAX, capture_output=True, text=True)
@@ -161,14 +162,20 @@ def test_a_study_of_jax_runs_is_continued_and_its_result_is_taken_by_the_study(p
     result = json.loads((tmp_path / "study" / "result.json").read_text())
     assert result.keys() >= set(SETTINGS_KEYS)
     assert result["arms"]["PlainNet20"].keys() >= set(ARM_KEYS)
-    (entry,) = result["arms"]["PlainNet20"]["runs"]
-    assert entry.keys() >= {*NUMERIC_KEYS, *OTHER_KEYS}
-    network = load_model(tmp_path / "study" / "PlainNet20-seed0.keras")
-    assert network.class_names == data.open_data("demo").classes
-    assert network.preprocessing.mean.shape == (16, 16, 3)
+    entries = result["arms"]["PlainNet20"]["runs"]
+    assert [entry["seed"] for entry in entries] == [0, 1]
+    for entry in entries:
+        assert entry.keys() >= {*NUMERIC_KEYS, *OTHER_KEYS}
+    kernels = []
+    for seed in range(2):
+        network = load_model(tmp_path / "study" / f"PlainNet20-seed{seed}.keras")
+        assert network.class_names == data.open_data(str(photos)).classes
+        assert network.preprocessing.mean.shape == (16, 16, 3)
+        kernels.append(network.get_layer("conv1_conv").get_weights()[0])
+    assert not np.allclose(*kernels)
     settings = (*short[4:-1], str(tmp_path / "collected"))
     completed = run(
         "recipes/studies/degradation.py", *short[:4], *settings, "--earlier", tmp_path / "study/result.json"
     )
     assert completed.returncode == 0, completed.stderr
-    assert json.loads((tmp_path / "collected" / "result.json").read_text())["arms"]["PlainNet20"]["runs"] == [entry]
+    assert json.loads((tmp_path / "collected" / "result.json").read_text())["arms"]["PlainNet20"]["runs"] == entries
