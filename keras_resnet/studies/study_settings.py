@@ -42,7 +42,7 @@ class StudySettings:
     arms: Annotated[tuple[str, ...], Length(1, 1_000)] | None = None
     """Train only these arms; the others are reported as not run."""
     earlier: Annotated[tuple[Path, ...], Length(1, 1_000)] | None = None
-    """result.json files of the same study from other machines, whose runs are not trained again."""
+    """result.json files from other machines or studies, whose runs of the same networks are not trained again."""
     batch_size: Count = BATCH_SIZE
     """Images per step; the rate is scaled with it."""
     base_lr: Positive = BASE_LR

@@ -103,6 +103,23 @@ def test_runs_of_other_machines_are_read_from_their_results(done, tmp_path, caps
     assert [path.name for path in other.workdir.glob("*-seed*")] == ["gated-seed2"]
 
 
+def test_runs_of_another_study_serve_if_network_and_training_are_the_same(done, tmp_path):
+    """The other study changed a shortcut in other words, and has an arm and a measure that are not of this one."""
+    settings, result = done
+    other = json.loads(json.dumps(result)) | {"study": "other", "measure": "train_error"}
+    identity, gated = other["arms"]["identity"], other["arms"]["gated"]
+    identity["change"] = [*identity["change"], "shortcut=A"]
+    other["arms"] = {"A": identity, "deeper": gated | {"model": "ResNet32"}}
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(other))
+    joined = run_study(STUDY, replace(settings, workdir=tmp_path / "there", earlier=(path,), arms=("identity",)))
+    assert joined["arms"]["identity"] == result["arms"]["identity"]
+    assert joined["arms"]["gated"]["runs"] == []
+    path.write_text(json.dumps(other | {"arms": {"deeper": other["arms"]["deeper"]}}))
+    with pytest.raises(InputError, match="no network of this study: it is of study other"):
+        run_study(STUDY, replace(settings, workdir=tmp_path / "here", earlier=(path,)))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
