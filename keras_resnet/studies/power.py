@@ -15,17 +15,18 @@ def plan(study: Study, runs_by_arm: dict[str, dict[int, dict]]) -> dict | None:
 
     Returns:
         ``difference``, 0.5 percentage points; ``std``, the standard deviation of a run about the mean of its arm,
-        pooled over all arms, and its degrees of ``freedom``; ``seeds`` per arm, None above 1,000; ``hours`` for
-        the runs of all arms, including finished ones, at the mean time of each arm. None if no arm has two different
-        runs.
+        pooled over the arms that can be compared with another one, or over all if none can, and its degrees of
+        ``freedom``; ``seeds`` per arm, None above 1,000; ``hours`` for the runs of these arms, including finished ones,
+        at the mean time of each arm. None if no arm has two different runs.
     """
-    arms = [list(runs.values()) for runs in runs_by_arm.values() if runs]
+    pairs = [pair for pair in study.pairs if all(runs_by_arm[name] for name in pair)]
+    names = {name for pair in pairs for name in pair} or runs_by_arm.keys()
+    arms = [list(runs.values()) for name, runs in runs_by_arm.items() if runs and name in names]
     pooled = pooled_variance([[run[study.measure] for run in runs] for runs in arms])
     if pooled is None:
         return None
     variance, freedom = pooled
-    pairs = sum(1 for pair in study.pairs if all(runs_by_arm[name] for name in pair))
-    seeds = seeds_needed(RESOLVED, variance, variance, max(1, pairs))
+    seeds = seeds_needed(RESOLVED, variance, variance, max(1, len(pairs)))
     hours_per_seed = sum(sum(run["seconds"] for run in runs) / len(runs) for runs in arms) / 3600
     return {
         "difference": RESOLVED,

@@ -73,7 +73,7 @@ def plan_sentence(plan: dict) -> str:
         else "no number of seeds up to 1,000"
     )
     return (
-        f"Runs of an arm differ by a standard deviation of {plan['std']:.2f} points (all arms together, "
+        f"Runs of an arm differ by a standard deviation of {plan['std']:.2f} points (all compared arms together, "
         f"{plan['freedom']} degrees of freedom): {power} {cost}."
     )
 
