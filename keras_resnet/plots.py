@@ -34,6 +34,7 @@ def error_curves(runs: dict[str, list[dict]], path: Path) -> None:
                     *zip(*points, strict=True), color=f"C{number}", marker=marker, label=f"{name} {split}", **style
                 )
                 highest = max(highest, sorted(error for _, error in points)[-max(1, len(points) // 10)])
+    axes.locator_params(axis="x", nbins=6)  # numbers of five digits side by side
     axes.set_xlabel("step")
     axes.set_ylabel("error (%)")
     axes.set_ylim(0, min(100, highest * 1.1) or 1)

@@ -61,6 +61,16 @@ def _degradation(results: dict[str, dict]) -> Table:
     return table
 
 
+def _study_arms(results: dict[str, dict]) -> Table:
+    """The errors of the arms that a study ran, with their standard deviations."""
+    table = Table("study arms", ("arm", "training error, %", "validation error, %", "seeds"))
+    for name, arm in ((name, arm) for result in results.values() for name, arm in result["arms"].items()):
+        if arm["runs"]:
+            errors = (mean_words(arm[key]) for key in ("train_error", "val_error"))
+            table.rows.append((name, *errors, str(len(arm["runs"]))))
+    return table
+
+
 def _comparisons(results: dict[str, dict]) -> Table:
     """The differences of a study's arms in points, with intervals that hold for all of them at once."""
     table = Table("comparisons", ("difference", "points", "95 % interval", "p", "test", "answer"))
@@ -204,6 +214,7 @@ def _patched(results: dict[str, dict]) -> Table:
 
 RENDERERS: dict[str, Callable[[dict[str, dict]], Table]] = {
     "degradation": _degradation,
+    "study arms": _study_arms,
     "comparisons": _comparisons,
     "responses by run": _responses,
     "gradients by stage": _gradients,

@@ -137,8 +137,8 @@ def _train_and_test(name: str, shortcut: str | None, view: str) -> str:
 
 
 def _figures():
-    for file in ("study-degradation-pocket", "study-degradation", "study-degradation-5000"):
-        for name in DEPTHS:
+    for file in ("study-degradation-pocket-h200", "study-degradation-pocket", "study-degradation"):
+        for name in FOUR if file.endswith("h200") else DEPTHS:
             where, depth = ("Figs. 1, 6", "rises") if name.startswith("Plain") else ("Fig. 6", "falls")
             source = f"{file}.json/arms/{name}/train_error/mean"
             yield Claim(where, f"{name}, training error", f"{depth} with depth", STUDY.format("degradation"), source)
