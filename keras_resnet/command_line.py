@@ -22,9 +22,15 @@ class Output:
         self.suffixes = suffixes
 
 
+class Model:
+    """Marks a flag's text, in its annotation, as NAME, NAME:WEIGHTS or a file; and a path as the file of a model."""
+
+
 JsonFile = Annotated[Path, Output(".json")]
 PngFile = Annotated[Path, Output(".png")]
 Folder = Annotated[Path, Output()]
+ModelName = Annotated[str, Model()]
+ModelFile = Annotated[Path, Model()]
 
 
 class Tool(Protocol):
@@ -81,6 +87,17 @@ def check_outputs(flags: "DataclassInstance") -> None:
             check_output(flag_of(name, hint), getattr(flags, name), *output.suffixes)
 
 
+def check_models(flags: "DataclassInstance") -> None:
+    """Raise :class:`InputError` for the first ``Model`` of a dataclass of flags that is neither a network nor a file."""
+    from keras_resnet.model_names import check_model, check_model_file
+
+    for name, hint in hints_of(type(flags)).items():
+        if any(True for _ in marks(hint, Model)):
+            value = getattr(flags, name)
+            for model in value if isinstance(value, tuple) else (value,):
+                check_model_file(model) if isinstance(model, Path) else check_model(model)
+
+
 def refuse_empty_words() -> None:
     """Raise :class:`InputError` for a flag with an empty value, such as an unset variable: as a path it means ``.``."""
     for flag, word in itertools.pairwise(sys.argv):
@@ -125,6 +142,7 @@ def _run(read: Callable[[], Tool]) -> None:
         chosen = read()
         check_fields(chosen)
         check_outputs(chosen)
+        check_models(chosen)
         chosen.run()
 
     try:

@@ -14,16 +14,15 @@ expect.
 
 import functools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import keras_resnet
 from keras_resnet import data, evaluation, training
 from keras_resnet.bounds import BY_PRESET, Between, ByPreset
 from keras_resnet.errors import InputError
-from keras_resnet.specs import find_spec, split_name
+from keras_resnet.model_names import check_model
+from keras_resnet.specs import split_name
 from keras_resnet.training.stepping import schedules
-from keras_resnet.weights.file_bounds import check_file, expanded
 
 UNTRAINED = "{} is not a trained network of keras_resnet: convert it with convert_weights.py."
 PRESET = {"batch_size": 32, "base_lr": 0.03, "schedule": "steps"}
@@ -51,13 +50,9 @@ class Settings(training.PhotoSettings):
             raise InputError("--model must name a trained network: NAME:WEIGHTS, or a .keras or weight file.")
         if self.shortcut is not None or self.change is not None:
             raise InputError("--shortcut and --change are for new networks: a trained one has its own blocks.")
-        name, file = split_name(self.model)
-        if name is None and not Path(file).suffix:
-            find_spec(file)
-        if not file:
+        check_model(self.model)
+        if not split_name(self.model)[1]:
             raise InputError(UNTRAINED.format(self.model))
-        if file != "imagenet":
-            check_file(expanded(file), "model file", "give NAME:WEIGHTS, or a .keras or weight file")
 
 
 def preset(settings: Settings, photos: int) -> dict:

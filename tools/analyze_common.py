@@ -9,7 +9,7 @@ import keras_resnet
 from keras_resnet import data, evaluation, weights
 from keras_resnet.analysis.instrument_result import write_result
 from keras_resnet.bounds import Count
-from keras_resnet.command_line import Folder, JsonFile
+from keras_resnet.command_line import Folder, JsonFile, ModelName
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, as_json
 from keras_resnet.training.files.run_result import provenance
@@ -33,7 +33,7 @@ class Instrument:
 class OnImages(Instrument):
     """The models and the images."""
 
-    model: tuple[str, ...]
+    model: tuple[ModelName, ...]
     """NAME (random weights), NAME:WEIGHTS, a .keras file or another weight file; several are compared."""
     data: str = "demo"
     """A folder of class folders, a CSV file of photos, record shards, the name of a TFDS data set, or demo."""

@@ -24,7 +24,7 @@ import keras_resnet
 from keras_resnet import analysis, drawing, evaluation
 from keras_resnet.backends import inference
 from keras_resnet.bounds import Count
-from keras_resnet.command_line import JsonFile, Output, PngFile, run_tool
+from keras_resnet.command_line import JsonFile, ModelName, Output, PngFile, run_tool
 from keras_resnet.data.gathering import photos_at
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
@@ -43,7 +43,7 @@ class Classify:
 
     photos: Positional[tuple[Path, ...]]
     """Photos, or folders of them."""
-    model: str
+    model: ModelName
     """NAME:WEIGHTS (a file, or imagenet), a .keras file, or another weight file."""
     top: Count = 5
     """How many classes to name, at most all."""

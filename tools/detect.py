@@ -28,7 +28,7 @@ from PIL import Image
 from tyro.conf import Positional
 
 from keras_resnet.bounds import Between, Length, Pixels
-from keras_resnet.command_line import Folder, run_tool
+from keras_resnet.command_line import Folder, ModelFile, run_tool
 from keras_resnet.data.gathering import photos_at
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
@@ -49,7 +49,7 @@ class Detect:
 
     photos: Positional[tuple[Path, ...]]
     """Photos, or folders of them."""
-    model: tuple[Path, ...]
+    model: tuple[ModelFile, ...]
     """Detectors, .keras files of recipes/coco.py or voc.py."""
     out: Folder = Path("detections")
     """The folder to write into."""

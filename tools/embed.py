@@ -24,7 +24,7 @@ import keras_resnet
 from keras_resnet import drawing
 from keras_resnet.backends import inference
 from keras_resnet.bounds import Between, Count, Length
-from keras_resnet.command_line import Folder, JsonFile, Output, PngFile, run_tools
+from keras_resnet.command_line import Folder, JsonFile, ModelName, Output, PngFile, run_tools
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 from keras_resnet.tables import Table, write_tables
@@ -38,7 +38,7 @@ Parts = Annotated[tuple[Literal["train", "val", "test"], ...], Length(1, 3)]
 class Write:
     """Write the features of photos."""
 
-    model: str
+    model: ModelName
     """NAME:WEIGHTS (a file, or imagenet), a .keras file or another weight file."""
     data: str
     """A folder with train/<class>/* and val/<class>/*, record shards, the name of a TFDS data set, or demo."""

@@ -19,7 +19,7 @@ from typing import Annotated, Literal
 import keras_resnet
 from keras_resnet import evaluation
 from keras_resnet.bounds import Count, Length, Pixels
-from keras_resnet.command_line import Folder, JsonFile, run_tool
+from keras_resnet.command_line import Folder, JsonFile, ModelName, run_tool
 from keras_resnet.data import open_data
 from keras_resnet.data.dividing import BY_SHARE, Division
 from keras_resnet.files import write_whole
@@ -33,7 +33,7 @@ TOP_K = 5
 class Evaluate:
     """The models, the photos, and the views of each photo."""
 
-    model: tuple[str, ...]
+    model: tuple[ModelName, ...]
     """NAME:WEIGHTS (a file, or imagenet), a .keras file or another weight file; several make an ensemble."""
     data: str
     """Class folders, a CSV file of path,label[,split], record shards, the name of a TFDS data set, or demo."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from keras_resnet.bounds import Count, Length, Pixels
-from keras_resnet.command_line import Folder, JsonFile, run_tool
+from keras_resnet.command_line import Folder, JsonFile, ModelFile, run_tool
 from keras_resnet.detection.training.protocols import BenchmarkName
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, write_tables
@@ -38,7 +38,7 @@ WARM_UP = 2  # photos that are not timed, as TensorFlow compiles then
 class EvaluateDetection:
     """The detectors, the photos, and how they are tested."""
 
-    model: tuple[Path, ...]
+    model: tuple[ModelFile, ...]
     """Detectors, .keras files of recipes/coco.py or voc.py; those trained with --context make the row context and those
     below it, and several of them the ensemble."""
     data: str = "demo"

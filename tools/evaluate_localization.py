@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated
 
 from keras_resnet.bounds import Between, Count, Length, Pixels
-from keras_resnet.command_line import Folder, JsonFile, run_tool
+from keras_resnet.command_line import Folder, JsonFile, ModelFile, ModelName, run_tool
 from keras_resnet.localization.defaults import PROPOSALS
 from keras_resnet.localization.row_names import RowName
 from keras_resnet.training.settings import Precision
@@ -25,11 +25,11 @@ from keras_resnet.training.settings import Precision
 class EvaluateLocalization:
     """Which networks on which photos, and how they are tested."""
 
-    rpn: tuple[Path, ...]
+    rpn: tuple[ModelFile, ...]
     """RPNs, rpn/last.keras of recipes/localization.py."""
-    rcnn: tuple[Path, ...] = ()
+    rcnn: tuple[ModelFile, ...] = ()
     """R-CNNs, rcnn/last.keras."""
-    classifier: tuple[str, ...] = ()
+    classifier: tuple[ModelName, ...] = ()
     """Trained networks of the same classes, NAME:WEIGHTS or files, for the rows with predicted classes."""
     data: str = "demo"
     """demo, ILSVRC's localization folder, a folder in COCO's layout, or a TFDS data set with boxes."""

@@ -20,7 +20,7 @@ import numpy as np
 import keras_resnet
 from keras_resnet import data, deployment, evaluation
 from keras_resnet.bounds import Count
-from keras_resnet.command_line import Folder, JsonFile, run_tool
+from keras_resnet.command_line import Folder, JsonFile, ModelName, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, write_tables
 
@@ -40,7 +40,7 @@ FILES = {
 class Export:
     """The model, the photos for calibration and comparison, and the files to write."""
 
-    model: str
+    model: ModelName
     """NAME:WEIGHTS, a .keras file, or another weight file."""
     data: str
     """Calibration and comparison: class folders, a CSV file of photos, shards, a TFDS data set, or demo."""

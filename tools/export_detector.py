@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional
 
 from keras_resnet.bounds import Between, Length
-from keras_resnet.command_line import Folder, run_tool
+from keras_resnet.command_line import Folder, ModelFile, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.wording import counted
 
@@ -36,7 +36,7 @@ class ExportDetector:
 
     photos: Positional[tuple[Path, ...]]
     """Photos to compare on."""
-    model: Path
+    model: ModelFile
     """The detector, a .keras file of recipes/coco.py or voc.py."""
     out: Folder
     """The folder to write."""

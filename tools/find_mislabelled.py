@@ -17,7 +17,7 @@ from typing import Annotated
 from tyro.conf import Positional
 
 from keras_resnet.bounds import Between, Count
-from keras_resnet.command_line import JsonFile, Output, run_tool
+from keras_resnet.command_line import JsonFile, ModelName, Output, run_tool
 from keras_resnet.tables import Table, write_tables
 
 PRINTED = 10  # photos
@@ -29,7 +29,7 @@ class FindMislabelled:
 
     data: Positional[str]
     """Class folders, a CSV file of path,label[,split], record shards, the name of a TFDS data set, or demo."""
-    model: str
+    model: ModelName
     """NAME:WEIGHTS (a file, or imagenet), a .keras file or another weight file."""
     out: Annotated[Path, Output(".html")] = Path("mislabelled.html")
     """The page; the CSV file is put beside it."""

@@ -17,7 +17,7 @@ from PIL import Image
 from tyro.conf import Positional
 
 from keras_resnet.bounds import Between
-from keras_resnet.command_line import Folder, run_tool
+from keras_resnet.command_line import Folder, ModelFile, ModelName, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 from keras_resnet.localization.defaults import PROPOSALS
@@ -29,11 +29,11 @@ class Localize:
 
     photos: Positional[tuple[Path, ...]]
     """JPEG or PNG files."""
-    classifier: tuple[str, ...]
+    classifier: tuple[ModelName, ...]
     """Trained networks, NAME:WEIGHTS or files, as tools/classify.py takes them."""
-    rpn: tuple[Path, ...]
+    rpn: tuple[ModelFile, ...]
     """RPNs of the same classes, rpn/last.keras of recipes/localization.py."""
-    rcnn: tuple[Path, ...] = ()
+    rcnn: tuple[ModelFile, ...] = ()
     """R-CNNs of the same classes, rcnn/last.keras, which move and score the RPN's boxes again."""
     dense: bool = False
     """Look at whole photos at five scales and at their mirror images, instead of their center."""
