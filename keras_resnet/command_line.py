@@ -88,7 +88,7 @@ def check_outputs(flags: "DataclassInstance") -> None:
 
 
 def check_models(flags: "DataclassInstance") -> None:
-    """Raise :class:`InputError` for the first ``Model`` of a dataclass of flags that is neither a network nor a file."""
+    """Raise :class:`InputError` for the first ``Model`` of a dataclass of flags that is no network or file."""
     from keras_resnet.model_names import check_model, check_model_file
 
     for name, hint in hints_of(type(flags)).items():

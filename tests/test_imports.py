@@ -97,6 +97,19 @@ def test_a_refusal_is_there_before_anything_heavy():
         assert (status, heavy) == (2, []), command
 
 
+def test_the_folder_of_a_finished_run_of_other_settings_is_refused_before_anything_heavy(photo_folder, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name, content in (("settings.json", {"seed": 1}), ("result.json", {"settings": {"seed": 1}})):
+        (folder / name).write_text(json.dumps(content))
+    commands = [
+        ["recipes/cifar10.py", "--workdir", str(folder)],
+        ["recipes/imagenet.py", "--workdir", str(folder), "--data", str(photo_folder)],
+    ]
+    for command, (status, _, heavy) in zip(commands, answers(commands), strict=True):
+        assert (status, heavy) == (2, []), command
+
+
 PACKAGES = sorted(path.parent.relative_to(ROOT) for path in (ROOT / "keras_resnet").rglob("__init__.pyi"))
 
 

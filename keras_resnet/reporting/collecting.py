@@ -28,7 +28,7 @@ class Found:
         standard deviation (None for a single seed) of each error and average precision, by names such as ``val_error``
         and ``val_AP50``.
         """
-        from keras_resnet.training.files.workdir import MAY_CHANGE
+        from keras_resnet.training.files.agreement import MAY_CHANGE
 
         groups: dict[str, list] = {}
         for folder, result in self.runs.items():

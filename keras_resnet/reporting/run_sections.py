@@ -141,7 +141,7 @@ def _paper(group: Group) -> str:
 
 def _differences(names: Sequence[str], groups: Sequence[Group]) -> "Markup":
     """The settings that are not the same in all groups, one column a group; nothing for a single group."""
-    from keras_resnet.training.files.workdir import MAY_CHANGE
+    from keras_resnet.training.files.agreement import MAY_CHANGE
 
     all_settings = [group["settings"] for group in groups]
     keys = dict.fromkeys(key for settings in all_settings for key in settings if key not in (*MAY_CHANGE, "seed"))

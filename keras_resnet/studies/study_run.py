@@ -21,10 +21,11 @@ from keras_resnet.studies.statistics import compare, mean_std
 from keras_resnet.studies.study import MEASURES, Arm, Study
 from keras_resnet.studies.study_settings import StudySettings
 from keras_resnet.training.cifar import CifarSettings, check_data, cifar_task
+from keras_resnet.training.files.agreement import differing
 from keras_resnet.training.files.metrics_file import read_metrics
 from keras_resnet.training.files.ownership import RUN, STUDY, check_owned, holds, mark
 from keras_resnet.training.files.run_result import provenance
-from keras_resnet.training.files.workdir import METRICS, RESULT, differing, is_unmarked_run, read_result
+from keras_resnet.training.files.workdir import METRICS, RESULT, is_unmarked_run, read_result
 from keras_resnet.training.settings import as_json
 
 Runs: TypeAlias = dict[str, dict[int, dict]]  # by arm and seed

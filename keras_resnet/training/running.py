@@ -18,6 +18,7 @@ from keras_resnet.training.display import tensorboard
 from keras_resnet.training.display.console import Console, speed
 from keras_resnet.training.display.error_curves import Curves
 from keras_resnet.training.display.tracking import UNTRACKED, open_tracking
+from keras_resnet.training.files.agreement import LENGTHS
 from keras_resnet.training.files.run_result import provenance
 from keras_resnet.training.files.workdir import BEST, CURVES, LAST, RESULT, Workdir
 from keras_resnet.training.final_weights import finalize
@@ -31,7 +32,6 @@ from keras_resnet.training.task import Model, Task
 from keras_resnet.training.workers import agree, is_chief, together
 
 Chosen = TypeVar("Chosen", bound=RunSettings)
-LENGTHS = ("steps", "epochs")
 MAX_ROLLBACKS = 3
 MAX_WARM_UP = 0.1  # of a run
 

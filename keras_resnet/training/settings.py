@@ -16,6 +16,7 @@ from keras_resnet.bounds import BY_PRESET, Between, ByPreset, Count, Length, Pix
 from keras_resnet.command_line import Folder, attempt, check_outputs
 from keras_resnet.errors import InputError
 from keras_resnet.specs import NetSpec, Shortcut, change_spec, find_spec, parse_changes, split_name
+from keras_resnet.training.files.agreement import check_finished
 from keras_resnet.training.flags import Rare, read_flags
 from keras_resnet.training.signals import Stopped, sigterm_stops
 from keras_resnet.training.stepping.schedules import Schedule
@@ -143,6 +144,9 @@ def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
     """``settings`` with None filled in from ``preset``, and a workdir named after recipe, data, network and seed.
 
     The network's name gets the case it has in ``SPECS``.
+
+    Raises:
+        InputError: the workdir holds a finished run of other settings.
     """
     if settings.steps is not None or settings.epochs is not None:
         preset = {key: value for key, value in preset.items() if key not in ("steps", "epochs")}
@@ -151,7 +155,14 @@ def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
     if filled.workdir is None:
         name = f"{recipe}-{folder_name(filled.data)}-{filled.network_name()}-seed{filled.seed}"
         filled = replace(filled, workdir=Path("runs") / name)
+    _check_workdir(filled)
     return filled
+
+
+def _check_workdir(settings: RunSettings) -> None:
+    """Raise :class:`InputError` if the workdir, where it is known, holds a finished run of other settings."""
+    if settings.workdir is not None:
+        check_finished(settings.workdir, as_json(settings), as_json(type(settings)()))
 
 
 def folder_name(value: str) -> str:
@@ -199,6 +210,8 @@ def command_line(
 
             def start():
                 check_outputs(settings)
+                if isinstance(settings, RunSettings):
+                    _check_workdir(settings)  # before the data is read, which a preset may depend on
                 main(settings)
 
             if several_workers():

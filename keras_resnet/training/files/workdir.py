@@ -15,16 +15,14 @@ from keras_resnet.errors import InputError
 from keras_resnet.evaluation import class_report
 from keras_resnet.files import is_own_file, read_object, remedy, set_aside, sync, unfinished, write_whole
 from keras_resnet.network import Network
+from keras_resnet.training.files.agreement import MAX_VALUE, MAY_CHANGE, RESULT, SETTINGS, check_agreement, differing
 from keras_resnet.training.files.checkpoints import CheckpointFolder, assign_model, assign_values, model_values
 from keras_resnet.training.files.metrics_file import SPLITS, Metrics, read_metrics
 from keras_resnet.training.files.ownership import LOCK, MARKER, RUN, check_owned, mark
 from keras_resnet.training.state import State
 from keras_resnet.training.stepping.step import Step
 
-SETTINGS, METRICS, RESULT, BEST, LAST, CURVES = (
-    *("settings.json", "metrics.csv", "result.json"),
-    *("best.keras", "last.keras", "curves.png"),
-)
+METRICS, BEST, LAST, CURVES = "metrics.csv", "best.keras", "last.keras", "curves.png"
 PHOTOS = {part: f"photos-{part}.npz" for part in ("train", "validation", "test")}  # written by photo_lists
 MISTAKES, BOXES = "mistakes.png", "boxes.jpg"
 PRECISION_PNG, MISSED_JPG, FALSE_JPG = "precision-recall.png", "missed.jpg", "false.jpg"  # of a detector
@@ -36,27 +34,6 @@ FILES = (
 )
 CHECKPOINTS, EVENTS = "checkpoints", SPLITS  # folders; EVENTS are TensorBoard's
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-MAY_CHANGE = (  # settings, when a run continues
-    *("workdir", "data_dir", "save_every", "keep_every", "profile", "strict", "track"),
-)
-MAX_LISTED, MAX_VALUE = 8, 60  # settings that a message lists, and characters of a value
-
-
-def differing(before: dict, settings: dict, defaults: dict) -> dict[str, tuple]:
-    """The settings that differ, by name, as pairs of the value before and now.
-
-    A setting that the earlier version did not know counts as at its default, or as unchanged if its default is None.
-    A setting that this version does not know has changed, unless it was None.
-    """
-    changed = {}
-    for key, value in before.items():
-        if key not in settings and key not in MAY_CHANGE and value is not None:
-            changed[key] = (value, "unknown to this version")
-    for key, value in settings.items():
-        unknown = value if defaults.get(key) is None else defaults[key]
-        if key not in MAY_CHANGE and before.get(key, unknown) != value:
-            changed[key] = (before.get(key, unknown), value)
-    return changed
 
 
 def read_result(folder: Path) -> dict | None:
@@ -186,17 +163,7 @@ class Workdir:
             return
         before = self._earlier_settings()
         changed = {} if before is None else differing(before, self.settings, self.defaults)
-        other = [key for key, (old, new) in changed.items() if key not in self.growing or not _grows(old, new)]
-        if other:
-            named = [
-                f"{key} was {changed[key][0]!s:.{MAX_VALUE}} and is {changed[key][1]!s:.{MAX_VALUE}}"
-                for key in other[:MAX_LISTED]
-            ]
-            named += [f"and {len(other) - MAX_LISTED} more"] if len(other) > MAX_LISTED else []
-            raise InputError(
-                f"{self.path} holds a run of other settings ({'; '.join(named)}): "
-                "give those settings, or another --workdir."
-            )
+        check_agreement(self.path, changed, self.growing)
         self.grown = {key: old for key, (old, _) in changed.items()}
         for key, value in self.settings.items():
             unknown = before is not None and key not in before and self.defaults.get(key) is None
@@ -311,7 +278,3 @@ class Workdir:
     def save_model(self, name: str, network: Network) -> None:
         """Save the network alone, without optimizer, as the ``.keras`` file ``name``; all workers must call this."""
         self.together(lambda: self.write(name, network.save))
-
-
-def _grows(before, now) -> bool:
-    return all(isinstance(value, int | float) for value in (before, now)) and now >= before
