@@ -81,6 +81,18 @@ def _comparisons(results: dict[str, dict]) -> Table:
     return table
 
 
+def _studies(results: dict[str, dict]) -> Table:
+    """How many runs each study had, how long, and how many hours they took together."""
+    table = Table("studies", ("study", "runs", "each", "hours of runs", "processor of the runs"))
+    for file, result in results.items():
+        runs = [run for arm in result["arms"].values() for run in arm["runs"]]
+        hours = sum(run["seconds"] for run in runs) / 3600
+        processors = ", ".join(sorted({run["hardware"].split(",")[0] for run in runs}))
+        name = file.removeprefix("study-")
+        table.rows.append((f"{name} ({_link(file)})", str(len(runs)), length(result), f"{hours:.2g}", processors))
+    return table
+
+
 def _responses(results: dict[str, dict]) -> Table:
     """Mean standard deviation of the 3x3 layers, with one row per network and one column per result."""
     names = dict.fromkeys(name for result in results.values() for name in result["mean"])
@@ -216,6 +228,7 @@ RENDERERS: dict[str, Callable[[dict[str, dict]], Table]] = {
     "degradation": _degradation,
     "study arms": _study_arms,
     "comparisons": _comparisons,
+    "studies": _studies,
     "responses by run": _responses,
     "gradients by stage": _gradients,
     "landscape": _landscape,
