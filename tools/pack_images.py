@@ -7,7 +7,6 @@ and their labels. ``study_on_jax.py`` reads them on a machine that has neither T
 """
 
 import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -19,6 +18,7 @@ from keras_resnet.bounds import Between
 from keras_resnet.command_line import check_output, run_tool
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
+from keras_resnet.weights.file_bounds import npz_arrays
 
 SHEET = 2_500  # images
 COLUMNS = 50
@@ -116,13 +116,13 @@ def read_images(paths: tuple[Path, ...], size: int) -> Packed:
     shown = ", ".join(map(str, paths)) or "--images"
     try:
         for path in paths:
-            with np.load(path, allow_pickle=False) as file:
-                arrays |= dict(file)
+            arrays |= npz_arrays(path)
         counts = {part: int(arrays[part + COUNT]) for part in PARTS}
+        held = sum(name + LABELS in arrays for name in arrays)
+        missing = sum(-(-count // SHEET) for count in counts.values()) - held
+        if missing > 0:
+            raise InputError(f"{shown}: {missing:,} sheets are missing; give all files of the set.")
         names = {part: [f"{part}_{start:07d}" for start in range(0, counts[part], SHEET)] for part in PARTS}
-        missing = [name for part in PARTS for name in names[part] if name not in arrays]
-        if missing:
-            raise InputError(f"{shown}: {len(missing)} sheets are missing; give all files of the set.")
         labels = {part: [arrays[name + LABELS] for name in names[part]] for part in PARTS}
         whole = {
             part: np.concatenate([decode(arrays[n], len(y)) for n, y in zip(names[part], labels[part], strict=True)])
@@ -132,7 +132,7 @@ def read_images(paths: tuple[Path, ...], size: int) -> Packed:
         name, classes = str(arrays[DATA]), tuple(map(str, arrays[CLASSES]))
     except InputError:
         raise
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{shown}: not files of pack_images.py ({error!s:.100}).") from error
     parts = {part: Images(_smaller(images, size), np.concatenate(labels[part])) for part, images in whole.items()}
     return Packed(name, parts, classes)

@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ import safetensors.numpy
 from keras_resnet.errors import InputError
 from keras_resnet.weights import torch_names
 from keras_resnet.weights.description import MEAN_IMAGE, mean_image, with_mean_image
-from keras_resnet.weights.file_bounds import content, members, npy_array, parse_json, reading
+from keras_resnet.weights.file_bounds import npy_array, npz_arrays, parse_json, reading
 
 METADATA, MEAN = "keras_resnet", f"keras_resnet_{MEAN_IMAGE}"
 
@@ -54,9 +53,8 @@ def write_safetensors(path: Path, arrays: dict[str, np.ndarray], description: di
 
 def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     """The arrays by canonical name, and the description."""
-    with reading(path, "is damaged or not a .npz file of arrays"), zipfile.ZipFile(path) as archive:
-        files = members(path, archive)
-        arrays = {name.removesuffix(".npy"): npy_array(content(archive, info), name) for name, info in files.items()}
+    arrays = npz_arrays(path)
+    with reading(path, "has a damaged description"):
         description = with_mean_image(parse_json(str(arrays.pop(METADATA, "{}"))), arrays.pop(MEAN, None))
         return arrays, description
 

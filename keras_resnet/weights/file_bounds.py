@@ -138,6 +138,13 @@ def npy_array(data: bytes, name: str) -> np.ndarray:
     return np.lib.format.read_array(file, allow_pickle=False)
 
 
+def npz_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a ``.npz`` file by name; raises :class:`InputError` if it is damaged or too large in memory."""
+    with reading(path, "is damaged or not a .npz file of arrays"), zipfile.ZipFile(path) as archive:
+        files = members(path, archive)
+        return {name.removesuffix(".npy"): npy_array(content(archive, info), name) for name, info in files.items()}
+
+
 def parse_json(text: str | bytes) -> dict:
     """The object in a JSON text; raises ValueError if the text is too long or is not an object."""
     if len(text) > TEXT:

@@ -119,8 +119,14 @@ def test_incomplete_damaged_and_unfitting_files_are_refused(packed, tmp_path):
     with pytest.raises(InputError, match="does not divide the side"):
         read_images(tuple(packed), 15)
     (tmp_path / "bad.npz").write_bytes(packed[0].read_bytes()[:1000])
-    with pytest.raises(InputError, match="not files of pack_images"):
+    with pytest.raises(InputError, match=r"bad\.npz is damaged or not a \.npz file"):
         read_images((tmp_path / "bad.npz",), 32)
+    np.savez(tmp_path / "much.npz", **{part + COUNT: 10**17 for part in PARTS})
+    with pytest.raises(InputError, match="120,000,000,000,000 sheets are missing"):
+        read_images((tmp_path / "much.npz",), 32)
+    np.savez_compressed(tmp_path / "large.npz", train_0000000=np.zeros(10**8, np.uint8))
+    with pytest.raises(InputError, match=r"large\.npz .* would take 100,000,"):
+        read_images((tmp_path / "large.npz",), 32)
     counts = {part + COUNT: 3 * (part == "train") for part in PARTS}
     sheet = {"train_0000000": np.zeros(9, np.uint8), "train_0000000" + LABELS: np.zeros(3)}
     np.savez(tmp_path / "other.npz", **counts, **sheet)
