@@ -50,7 +50,7 @@ class StudyOnJax(StudySettings):
     images: Annotated[tuple[Path, ...], Length(1, 100)]
     """The files of pack_images.py."""
     together: Annotated[int, Between(1, 64)] = 1
-    """Seeds trained side by side as one program; on a GPU, 4 take little longer than 1."""
+    """Seeds trained side by side as one program, which is faster on a GPU and slower on a processor."""
     keep: bool = False
     """Save each network as a .keras file."""
     commit: str | None = None
