@@ -82,16 +82,16 @@ class Campaign:
             nice = ["nice", "-n", "19", *command]
             child = subprocess.Popen(nice, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True)
             give_way(child.pid)
-            status = wait(child)
+            status, stop = wait(child)
         content = {"status": status, "seconds": before + time.monotonic() - start, "command": shlex.join(words)}
         write_whole(state / f"{name}.json", lambda part: part.write_text(json.dumps(content)))
         print(status_line(state, name, ended=True), flush=True)
-        if status in STOPPED:
-            sys.exit(128 + abs(status) % 128)
         result = result_file(words, folder)
         if status == 0 and self.results and result:
             self.results.mkdir(parents=True, exist_ok=True)
             write_whole(self.results / f"{name}.json", lambda part: shutil.copyfile(result, part))
+        if stop or status in STOPPED:
+            sys.exit(128 + (stop or abs(status) % 128))
 
 
 def read_queue(path: Path) -> dict[str, list[str]]:
@@ -130,14 +130,18 @@ def give_way(process: int) -> None:
         Path(f"/proc/{process}/autogroup").write_text("19")
 
 
-def wait(child: subprocess.Popen) -> int:
-    """The exit status of ``child`` when it ends; SIGTERM and SIGINT are passed on to its process group."""
-    handlers = {
-        number: signal.signal(number, lambda received, frame: os.killpg(child.pid, received))
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
+def wait(child: subprocess.Popen) -> tuple[int, int | None]:
+    """The exit status of ``child``, and SIGTERM or SIGINT if that came; it is passed on to its process group."""
+    received: list[int] = []
+
+    def pass_on(number: int, frame: object) -> None:
+        received.append(number)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.killpg(child.pid, number)
+
+    handlers = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        return child.wait()
+        return child.wait(), received[0] if received else None
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

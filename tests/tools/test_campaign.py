@@ -76,6 +76,25 @@ def test_a_stopped_queue_continues_and_other_processes_take_other_entries(tmp_pa
     assert campaign(queue).stdout.startswith("long: done")
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(("status", "words"), [(1, "failed"), (0, "done")])
+def test_a_stopped_queue_begins_nothing_more_however_the_command_ends(tmp_path, status, words):
+    (tmp_path / "stops.py").write_text(STOPS.replace("143", str(status)))
+    queue = tmp_path / "queue.txt"
+    queue.write_text(f"first: python {tmp_path}/stops.py {tmp_path}/saved\nsecond: python -c 'print(1)'\n")
+    log = tmp_path / "queue.txt.d" / "first.log"
+    with subprocess.Popen([*TOOL, str(queue)], stdout=subprocess.PIPE, text=True) as program:
+        deadline = time.time() + 60
+        while not (log.exists() and "began" in log.read_text()):
+            assert time.time() < deadline
+            time.sleep(0.05)
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(60) == 143
+    shown = campaign(queue, "--show").stdout
+    assert f"first: {words}" in shown
+    assert "second: left" in shown
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("no colon here", "Line 1 of"), ("a: x\na: y", "uses the name a again"), ("a/b: x", "with a name of letters")],
