@@ -20,18 +20,21 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import tyro
 from pack_images import Images, Packed, read_images
 
-from keras_resnet.bounds import Between, Length
+from keras_resnet.bounds import Between, Length, Positive
 from keras_resnet.command_line import run_tool
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.files import read_object, write_whole
 from keras_resnet.programs import folder_of
 from keras_resnet.studies import Arm, Study, StudySettings
+
+if TYPE_CHECKING:
+    from jax_trainer import JaxTrainer, State
 
 STUDIES = folder_of("recipes") / "studies"
 KNOWN_SETTINGS = ("weight_decay", "warm_up")  # of an arm
@@ -53,6 +56,9 @@ class StudyOnJax(StudySettings):
     """Seeds trained side by side as one program, which is faster on a GPU and slower on a processor."""
     keep: bool = False
     """Save each network as a .keras file."""
+    keep_below: Annotated[tuple[Positive, ...], Length(1, 20)] | None = None
+    """Save each network too when its training loss first falls below each of these values, to compare networks at equal
+    loss."""
     commit: str | None = None
     """What to store as the commit of a copy of the tree without .git."""
 
@@ -164,7 +170,6 @@ def train_runs(settings: StudyOnJax, arm: Arm, seeds: list[int], packed: Packed)
     from keras_resnet.training.cifar import BATCH_SIZE
     from keras_resnet.training.settings import Settings
     from keras_resnet.training.stepping import schedules
-    from keras_resnet.weights.preprocessing import Preprocessing
 
     start = time.perf_counter()
     keras.config.set_dtype_policy(settings.precision)
@@ -181,6 +186,7 @@ def train_runs(settings: StudyOnJax, arm: Arm, seeds: list[int], packed: Packed)
     warm_up = np.full(len(seeds), arm.settings.get("warm_up", schedules.starts_low(spec)))
     every = max(1, steps // AT_ONCE // VALIDATIONS)
     state, rows = trainer.start(), [[] for _ in seeds]  # type: ignore[var-annotated]
+    kept: set[tuple[float, int]] = set()
     for number, first in enumerate(range(0, steps, AT_ONCE), start=1):
         done = min(first + AT_ONCE, steps)
         rates = np.array([rate(step, 0) for step in range(first, done)])
@@ -196,16 +202,20 @@ def train_runs(settings: StudyOnJax, arm: Arm, seeds: list[int], packed: Packed)
             final = trainer.recalibrated(state, done, recalibration_batches(len(train.labels), batch, done))
             for row, error in zip(rows, trainer.errors(final, parts["val"]), strict=True):
                 row.append({"split": "validation", "step": done, "error": float(error)})
+            for level in settings.keep_below or ():
+                names = {
+                    seed: f"{arm.name}-seed{seed}-loss{level:g}"
+                    for seed, loss in zip(seeds, losses, strict=True)
+                    if loss < level and (level, seed) not in kept
+                }
+                kept |= {(level, seed) for seed in names}
+                _save(settings, trainer, final, packed, names)
             shown = " ".join(f"{row[-2]['error']:.2f}/{row[-1]['error']:.2f}" for row in rows)
             print(f"{arm.name}: step {done} of {steps}, training/validation error {shown} %, "
                   f"{time.perf_counter() - start:.0f} s", flush=True)  # fmt: skip
     seconds = time.perf_counter() - start
     if settings.keep:
-        trainer.assign(final)
-        for seed, network in zip(seeds, networks, strict=True):
-            network.class_names = packed.classes
-            network.preprocessing = Preprocessing(np.asarray(trainer.inputs.mean), crop=1.0)
-            network.save(settings.workdir / f"{arm.name}-seed{seed}.keras")
+        _save(settings, trainer, final, packed, {seed: f"{arm.name}-seed{seed}" for seed in seeds})
     tested = trainer.errors(final, parts["test"]).tolist() if "test" in parts else [None] * len(seeds)
     return [
         {
@@ -219,6 +229,19 @@ def train_runs(settings: StudyOnJax, arm: Arm, seeds: list[int], packed: Packed)
         } | _origin(settings) | {"curves": thinned(row)}
         for seed, row, test in zip(seeds, rows, tested, strict=True)
     ]  # fmt: skip
+
+
+def _save(settings: StudyOnJax, trainer: "JaxTrainer", state: "State", packed: Packed, names: dict[int, str]) -> None:
+    """Save the networks of some seeds, with the weights of ``state``, under their ``names``."""
+    from keras_resnet.weights.preprocessing import Preprocessing
+
+    if names:
+        trainer.assign(state)
+    for seed, name in names.items():
+        network = trainer.networks[trainer.seeds.index(seed)]
+        network.class_names = packed.classes
+        network.preprocessing = Preprocessing(np.asarray(trainer.inputs.mean), crop=1.0)
+        network.save(settings.workdir / f"{name}.keras")
 
 
 def _origin(settings: StudyOnJax) -> dict:

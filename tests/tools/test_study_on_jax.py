@@ -155,7 +155,7 @@ def test_a_study_of_jax_runs_is_continued_and_its_result_is_taken_by_the_study(p
     short = ("--arms", "PlainNet20", "--seeds", "2", "--train-images", "32", "--batch-size", "16", "--image-size", "16")
     short += ("--scale", "0.0001", "--data", str(photos), "--workdir", str(tmp_path / "study"))
     command = [sys.executable, ROOT / "tools" / "study_on_jax.py", "degradation", "--images", *packed, *short, "--keep"]
-    command += ["--together", "2"]
+    command += ["--together", "2", "--keep-below", "1000", "1e-9"]
     for _ in range(2):
         completed = subprocess.run(command, env=ON_JAX, capture_output=True, text=True)
         assert completed.returncode == 0, completed.stderr
@@ -178,6 +178,9 @@ def test_a_study_of_jax_runs_is_continued_and_its_result_is_taken_by_the_study(p
         assert network.class_names == data.open_data(str(photos)).classes
         assert network.preprocessing.mean.shape == (16, 16, 3)
         kernels.append(network.get_layer("conv1_conv").get_weights()[0])
+        early = load_model(tmp_path / "study" / f"PlainNet20-seed{seed}-loss1000.keras")  # at the only validation
+        np.testing.assert_array_equal(early.get_layer("conv1_conv").get_weights()[0], kernels[-1])
+    assert not list((tmp_path / "study").glob("*loss1e-09*"))
     assert not np.allclose(*kernels)
     settings = (*short[4:-1], str(tmp_path / "collected"))
     completed = run(
