@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import keras_resnet
-from keras_resnet import data, evaluation, weights
+from keras_resnet import analysis, data, evaluation, weights
 from keras_resnet.analysis.instrument_result import write_result
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import Folder, JsonFile, ModelName
@@ -53,6 +53,7 @@ class OnImages(Instrument):
             model = keras_resnet.load_model(name)
             if getattr(model, "spec", None) is None:
                 raise InputError(f"{name} is not a network of keras_resnet: convert it with convert_weights.py.")
+            model = analysis.in_float32(model)  # as derivatives need it
             size, outputs, classes = evaluation.input_size(model), model.output_shape[-1], len(dataset.classes)
             if outputs < classes:
                 raise InputError(f"{name} has {outputs} classes and {dataset.name} {classes}: give other data.")

@@ -27,4 +27,5 @@ from .measuring import measure as measure
 from .memory import largest_batch as largest_batch, layer_costs as layer_costs, peak as peak
 from .parts import split as split
 from .path_gradients import paths as paths
+from .precision import in_float32 as in_float32
 from .response_sizes import responses as responses

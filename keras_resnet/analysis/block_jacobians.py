@@ -10,6 +10,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from keras_resnet.analysis.lanczos import Spectrum, spectrum
 from keras_resnet.analysis.parts import split
+from keras_resnet.analysis.precision import check_float32
 from keras_resnet.backends import needs_tensorflow
 from keras_resnet.typing import Tensor
 
@@ -42,12 +43,14 @@ def conditioning(model: keras.Model, image: np.ndarray, steps: int = 30, probes:
     """Singular values of each block that keeps its input's shape, and of their product over each stage.
 
     Args:
-        model: a network of this package, looped or not; it is applied in inference, with the moving statistics.
+        model: a network of this package, looped or not, in float32; it is applied in inference, with the moving
+            statistics.
         image: a preprocessed image ``[height, width, channels]``.
         steps: of the quadrature, see :func:`keras_resnet.analysis.lanczos.spectrum`.
         probes: random starting vectors of the quadrature.
     """
     needs_tensorflow("The conditioning of blocks", "tf.autodiff.ForwardAccumulator")
+    check_float32("The conditioning of blocks", model)
     x = tf.constant(np.asarray(image)[None], tf.float32)
     rows: list[Conditioning] = []
     models: list = []

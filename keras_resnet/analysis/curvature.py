@@ -11,6 +11,7 @@ import tensorflow as tf
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from keras_resnet.analysis.lanczos import Spectrum, spectrum
+from keras_resnet.analysis.precision import check_float32
 from keras_resnet.backends import needs_tensorflow
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.evaluation import classifier_of
@@ -52,9 +53,9 @@ class Loss:
         weights: float32 ``[size]``, the weights of the model when this object was made.
 
     Raises:
-        InputError: Keras does not run on TensorFlow; or with ``"batch"``, the model has Keras' own
-            normalization, whose second derivatives are wrong in TensorFlow: ``tf.nn.moments`` treats the mean within
-            the variance as a constant.
+        InputError: Keras does not run on TensorFlow; the model is not in float32; or with ``"batch"``, the model has
+            Keras' own normalization, whose second derivatives are wrong in TensorFlow: ``tf.nn.moments`` treats the
+            mean within the variance as a constant.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Loss:
         batch_size: int = 128,
     ):
         needs_tensorflow("A loss with its derivatives", "tf.GradientTape")
+        check_float32("A loss with its derivatives", model)
         one_of("normalization", normalization, get_args(Normalization))
         self.training = normalization == "batch"
         self.model = model

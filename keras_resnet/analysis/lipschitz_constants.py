@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_resnet.analysis.block_jacobians import jacobian_grams, spectral_norm
 from keras_resnet.analysis.parts import Part, split
+from keras_resnet.analysis.precision import check_float32
 from keras_resnet.backends import needs_tensorflow
 from keras_resnet.layers import BatchNormalization, IdentityShortcut, Maxout, StochasticDepth
 from keras_resnet.typing import Tensor
@@ -47,10 +48,11 @@ def lipschitz(model: keras.Model, images: np.ndarray | Tensor) -> list[Lipschitz
     """The constants of each part of a network, in inference, for Euclidean norms.
 
     Args:
-        model: a network of this package, looped or not, with a fixed input size.
+        model: a network of this package, looped or not, in float32, with a fixed input size.
         images: preprocessed images ``[count, height, width, channels]`` at which the local constants are measured.
     """
     needs_tensorflow("A Lipschitz constant", "tf.autodiff.ForwardAccumulator")
+    check_float32("A Lipschitz constant", model)
     rows, x = [], tf.constant(images, tf.float32)
     for part in split(model):
         layers = layer_norms(part)
