@@ -34,7 +34,8 @@ def recalibrate_batch_norm(
 
     The weights do not change. A pass in training mode measures each replica's share of each batch. The results are the
     mean and variance of all examples as one batch. They are merged in float64 (Chan, Golub, LeVeque 1979), so that a
-    large mean does not hide a small variance, and each share counts by its number of examples.
+    large mean does not hide a small variance, and each share counts by its number of examples. A share whose statistics
+    are not finite is left out, as training leaves out a batch with such a loss; if all are, so is the result.
 
     Args:
         model: a network on the TensorFlow backend, with ``keras.layers.BatchNormalization`` or this package's layer.
@@ -77,8 +78,11 @@ def recalibrate_batch_norm(
         for layer in layers:
             layer.momentum = 0.0  # moving statistics become those of the batch
         for batch in batches:
-            for examples, *moments in measure(batch[0]).numpy().astype(np.float64):
-                if examples:
+            shares = measure(batch[0]).numpy().astype(np.float64)
+            if not np.isfinite(shares).all():  # which the next batch would be mixed with, at weight 0
+                _assign(pairs, mean * 0, squares * 0)
+            for examples, *moments in shares:
+                if examples and np.isfinite(moments).all():
                     share_mean, share_variance = np.split(np.array(moments), 2)
                     total, difference = total + examples, share_mean - mean
                     mean = mean + difference * examples / total
@@ -88,11 +92,18 @@ def recalibrate_batch_norm(
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
     if count:
-        ends = np.cumsum([np.prod(moving.shape) for moving, _ in pairs])[:-1]
-        for pair, *values in zip(pairs, np.split(mean, ends), np.split(squares / total, ends), strict=True):
-            for moving, value in zip(pair, values, strict=True):
-                moving.assign(value.reshape(moving.shape))
+        if not total:  # a network whose every batch overflows must not look like one that was never recalibrated
+            mean, squares, total = mean + np.nan, squares + np.nan, 1.0
+        _assign(pairs, mean, squares / total)
     return count
+
+
+def _assign(pairs: list[tuple], means: np.ndarray, variances: np.ndarray) -> None:
+    """Give the (moving mean, moving variance) ``pairs`` their parts of two flat arrays."""
+    ends = np.cumsum([np.prod(moving.shape) for moving, _ in pairs])[:-1]
+    for pair, *values in zip(pairs, np.split(means, ends), np.split(variances, ends), strict=True):
+        for moving, value in zip(pair, values, strict=True):
+            moving.assign(value.reshape(moving.shape))
 
 
 def _normalizations(layers) -> list:

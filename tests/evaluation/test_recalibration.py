@@ -53,6 +53,19 @@ def test_one_batch_makes_testing_equal_to_training(rng):
     np.testing.assert_allclose(model(images, training=False), model(images, training=True), rtol=1e-2, atol=1e-2)
 
 
+def test_a_batch_that_is_not_finite_is_left_out_unless_all_are(rng):
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1), filters=(4, 8, 8), input_shape=(8, 8, 3))
+    good = [(rng.normal(size=(4, 8, 8, 3)).astype("float32"),) for _ in range(2)]
+    bad = (np.where(np.arange(4)[:, None, None, None] == 1, np.nan, good[0][0]),)
+    recalibrate_batch_norm(model, good)
+    expected = named_arrays(model)
+    recalibrate_batch_norm(model, [good[0], bad, good[1]])
+    for name, value in named_arrays(model).items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-6, atol=1e-7, err_msg=name)
+    recalibrate_batch_norm(model, [bad, bad])  # as of a network whose weights have overflowed
+    assert not any(np.isfinite(value).any() for name, value in named_arrays(model).items() if "moving" in name)
+
+
 @pytest.mark.parametrize("layer", [BatchNormalization, keras.layers.BatchNormalization])
 @pytest.mark.parametrize("precision", ["float32", pytest.param("mixed_bfloat16", marks=bfloat16_kernels)])
 def test_a_large_mean_does_not_hide_a_small_variance(layer, precision, rng):
