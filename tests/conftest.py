@@ -46,7 +46,7 @@ def own_cache(tmp_path_factory):
 
 def pytest_sessionstart(session):
     if not xdist.is_xdist_controller(session):
-        graph_optimization.leave_out()
+        graph_optimization.leave_pipelines_out()
 
 
 def pytest_collection_finish():

@@ -1,14 +1,18 @@
-"""TensorFlow's optimizer of graphs, a quarter of the time of a short run, which changes nothing but last digits."""
+"""TensorFlow's optimizer of graphs, which takes most of the time in which a pipeline starts."""
 
 import os
 
 
-def leave_out() -> None:
-    """Let this process run graphs as they are traced, unless ``OPTIMIZED_GRAPHS=1``, as ``make slow`` has it.
+def leave_pipelines_out() -> None:
+    """Let pipelines run their functions as they are traced, unless ``OPTIMIZED_GRAPHS=1``, as ``make slow`` has it.
 
-    It must be called before TensorFlow's first operation, for the functions of pipelines to be left as they are too.
+    They take this setting from TensorFlow's first operation, which is therefore here. All other functions take it when
+    they are called, and stay optimized.
     """
-    if os.environ.get("OPTIMIZED_GRAPHS") != "1":
-        import tensorflow as tf
+    if os.environ.get("OPTIMIZED_GRAPHS") == "1":
+        return
+    import tensorflow as tf
 
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    tf.constant(0)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
