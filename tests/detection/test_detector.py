@@ -250,13 +250,13 @@ def test_it_learns_to_find_rectangles(number, classifier, photos, seed):
 
 
 @pytest.mark.parametrize("layer", ["rpn_deltas", "box_deltas", "class_scores"])
-def test_outputs_that_are_not_finite_name_the_detector_and_the_photo(model, image, layer):
+def test_outputs_that_are_not_finite_name_the_detector_and_the_photo(model, alone, image, layer):
     """Comparisons with NaN are false: such a detector would find nothing, and an ensemble with it neither."""
     bias = (model.rpn if layer == "rpn_deltas" else model.box_predictor).get_layer(layer).bias
     before = bias.numpy()
     bias.assign(np.where(np.arange(len(before)) == 1, np.nan, before))
     try:
         with pytest.raises(InputError, match=f"{model.name} gives scores that are not finite for street.jpg"):
-            Detector([model])(image, "street.jpg")
+            alone(image, "street.jpg")
     finally:
         bias.assign(before)

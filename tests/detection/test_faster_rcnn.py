@@ -130,6 +130,7 @@ def test_a_saved_detector_gives_the_same(changes, photos, rng, tmp_path, detecto
     assert (tmp_path / "detector.keras").stat().st_size < 1.5 * 4 * model.count_params() + 500_000  # no optimizer
 
 
+@pytest.mark.long
 def test_a_file_of_an_earlier_version_loads(tmp_path, detector):
     """Its configuration has all values at the top level, and its weights are in these groups."""
     model = detector(context=True, pooling="max", learn=("regions",))
@@ -163,6 +164,7 @@ def test_a_configuration_without_a_value_takes_the_default(detector):
     assert (again.proposals, again.learn) == (Proposals((2.0, 4.0)), LEARNABLE)
 
 
+@pytest.mark.long
 def test_context_is_the_whole_image_beside_each_region(photos, detector):
     model = detector(context=True)
     images, extents, *_ = next(iter(batches_for(model, photos)))
@@ -183,6 +185,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("learn", "stages"), STEPS)
 def test_each_of_the_four_steps_may_change_only_its_parts(learn, stages, detector):
     assert {variable.path.split("_")[0] for variable in detector(learn=learn).trainable_variables} == stages
@@ -221,6 +224,7 @@ def test_a_detector_of_full_width_loads_as_it_was_saved(rng, tmp_path):
     np.testing.assert_array_equal(again.shared(images), model.shared(images))
 
 
+@pytest.mark.long
 @bfloat16_kernels
 def test_mixed_precision_keeps_boxes_and_scores_in_float32(photos, detector):
     keras.config.set_dtype_policy("mixed_bfloat16")

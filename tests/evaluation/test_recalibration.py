@@ -1,14 +1,13 @@
 """Statistics over several batches as one large one."""
 
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import bfloat16_kernels
+from programs import run
 
 import keras_resnet
 from keras_resnet.evaluation import recalibrate_batch_norm
@@ -102,9 +101,10 @@ print(json.dumps([norm.moving_mean.numpy().tolist(), norm.moving_variance.numpy(
 
 
 @pytest.mark.long
-def test_replicas_count_by_their_examples():
+def test_replicas_count_by_their_examples(tmp_path):
     """Two replicas with 5 and 1, then 3 and 2 images: moments of all eleven."""
-    completed = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True)
+    (tmp_path / "devices.py").write_text(DEVICES)
+    completed = run(tmp_path / "devices.py")
     assert completed.returncode == 0, completed.stderr[-3000:]
     mean, variance, images = map(np.array, json.loads(completed.stdout.splitlines()[-1]))
     np.testing.assert_allclose(mean, images.mean((0, 1, 2)), rtol=1e-6)

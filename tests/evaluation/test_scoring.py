@@ -91,6 +91,7 @@ def dense(model):
     return evaluation.dense_scores(model)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("flips", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
 def test_multi_scale_is_each_photo_alone_at_each_scale(photos, model, dense, batch_size, flips):

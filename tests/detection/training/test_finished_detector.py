@@ -55,6 +55,7 @@ def test_every_class_of_voc_is_found_among_coco_s():
     assert matched(["tv", "TV"], ["TV", "tv"]) == {0: 1, 1: 0}  # the same name comes first
 
 
+@pytest.mark.long
 def test_outputs_go_with_their_classes_and_the_others_stay_random(classifier, earlier, rng):
     model, untouched = make(classifier, ["couch", "red", "blue"]), make(classifier, ["couch", "red", "blue"])
     FinishedDetector(earlier).start(model)
