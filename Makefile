@@ -26,12 +26,12 @@ test: .venv/installed lint  # every promise
 	$(PYTEST) -m "not slow and not peers"
 
 slow: .venv/installed  # what make test leaves out
-	$(PYTEST) -m "slow and not peers"
+	OPTIMIZED_GRAPHS=1 $(PYTEST) -m "slow and not peers"
 
 numeric: .venv/installed  # numbers with other threads and kernels, in random order and from another seed
 	for setting in TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTRAOP_THREADS=2 TF_ENABLE_ONEDNN_OPTS=0 TF_ENABLE_ONEDNN_OPTS=1 \
 		'TF_ENABLE_ONEDNN_OPTS=1 ONEDNN_MAX_CPU_ISA=AVX2'; do \
-		echo "$$setting"; env $$setting $(BIN)/python -m pytest -q -m 'not peers' -p randomly --seed 1 $(NUMERIC) || exit 1; \
+		echo "$$setting"; env OPTIMIZED_GRAPHS=1 $$setting $(BIN)/python -m pytest -q -m 'not peers' -p randomly --seed 1 $(NUMERIC) || exit 1; \
 	done
 
 reliability: .venv/installed  # hostile and damaged input, and faults while programs run: the tables of docs/reliability.md

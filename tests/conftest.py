@@ -1,4 +1,7 @@
-"""Fixtures and helpers that several tests share."""
+"""Fixtures and helpers that several tests share.
+
+Keras is imported where it is used: the process that hands tests out to workers needs none, and imports take seconds.
+"""
 
 import gc
 import os
@@ -9,12 +12,11 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # here and in the processe
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")  # same sums, and workers that do not slow each other
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # bounds are those of processors, and devices are made of them
 
-import keras
+import graph_optimization
 import numpy as np
 import pytest
+import xdist
 from PIL import Image
-
-gc.freeze()  # a full collection need not visit what the libraries hold: 3 % of the time of a training test
 
 bfloat16_kernels = pytest.mark.skipif(
     os.environ.get("ONEDNN_MAX_CPU_ISA", "").startswith(("SSE", "AVX2")),
@@ -42,6 +44,16 @@ def own_cache(tmp_path_factory):
         os.environ["XDG_CACHE_HOME"] = previous
 
 
+def pytest_sessionstart(session):
+    if not xdist.is_xdist_controller(session):
+        graph_optimization.leave_pipelines_out()
+
+
+def pytest_collection_finish():
+    gc.freeze()  # a full collection need not visit what the libraries hold: 3 % of the time of a training test
+    gc.set_threshold(50_000, 20, 20)  # and collections need not be as frequent as in a process that lives for long
+
+
 def pytest_addoption(parser):
     parser.addoption("--seed", type=int, default=0, help="of all that tests draw; another one must pass as well")
 
@@ -54,6 +66,8 @@ def seed(pytestconfig):
 @pytest.fixture(autouse=True)
 def seeded(seed):
     """Every test starts from the same random state and float32."""
+    import keras
+
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy("float32")
     yield

@@ -1,17 +1,14 @@
-"""A small detection set and a network for it, shared by the tests of the package, the recipes and the tools."""
+"""A small detection set and a network for it, shared by the tests of the package, the recipes and the tools.
+
+As in ``conftest.py``, what takes long to import is imported where it is used.
+"""
 
 import io
 import json
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
-
-import keras_resnet
-from keras_resnet.detection import open_coco
-from keras_resnet.evaluation import recalibrate_batch_norm
-from keras_resnet.weights import Preprocessing
 
 
 @pytest.fixture(scope="session")
@@ -41,11 +38,15 @@ def rectangles(tmp_path_factory):
 @pytest.fixture(scope="session")
 def classifier(rectangles):
     """A narrow random network whose normalization has the statistics of these pictures."""
+    import keras
+
+    import keras_resnet
+
     keras.utils.set_random_seed(0)
     network = keras_resnet.ResNet18(width=0.125, classes=2, input_shape=(96, 96, 3))
-    network.preprocessing = Preprocessing(mean=[60, 40, 60], std=(50, 50, 50))
+    network.preprocessing = keras_resnet.Preprocessing(mean=[60, 40, 60], std=(50, 50, 50))
     pictures = np.stack([np.asarray(Image.open(path)) for path in sorted((rectangles / "train").iterdir())])
-    recalibrate_batch_norm(network, [(network.preprocessing(pictures),)])
+    keras_resnet.evaluation.recalibrate_batch_norm(network, [(network.preprocessing(pictures),)])
     return network
 
 
@@ -53,6 +54,8 @@ def classifier(rectangles):
 def tfds_rectangles(rectangles, tmp_path_factory):
     """The folder of two TFDS sets of the rectangles, with features of COCO and of VOC, and the training rectangles."""
     import tensorflow_datasets as tfds
+
+    from keras_resnet.detection import open_coco
 
     folder = tmp_path_factory.mktemp("tfds")
     data, validation = (open_coco(rectangles / f"{part}.json", rectangles / part) for part in ("train", "val"))

@@ -16,22 +16,29 @@ import sys
 import tempfile
 from pathlib import Path
 
+import graph_optimization
+
 ROOT = Path(__file__).parents[1]
+OURS = [ROOT / folder for folder in ("recipes", "recipes/studies", "tools")]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(  # libraries alone: what else of the package is loaded changes what some programs say
-    ["keras_resnet", "keras", "keras_cv", "matplotlib.pyplot", "scipy.optimize", "scipy.stats", "h5py", "tyro"]
-)
+    ["keras_resnet", "keras", "keras_cv", "matplotlib.pyplot", "scipy.optimize", "scipy.stats", "h5py", "tyro",
+     "sklearn.linear_model", "tensorboard.plugins.hparams.api", "safetensors", "google_crc32c"]
+)  # fmt: skip
 LONGEST = 600  # seconds that a program may take
 
 
 def _live(words, folder, environment, output, errors):
     """The life of a process: as ``python WORDS...`` in ``folder``, after the imports."""
     gc.freeze()  # as in conftest.py
+    gc.set_threshold(50_000, 20, 20)
     for name, descriptor in ((output, 1), (errors, 2)):
         os.dup2(os.open(name, os.O_WRONLY | os.O_APPEND), descriptor)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    if Path(words[0]).parent in OURS and "TF_CONFIG" not in environment:  # others choose devices before an operation
+        graph_optimization.leave_pipelines_out()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background processes ignore
     sys.argv = list(words)
     sys.path.insert(0, str(Path(words[0]).parent))

@@ -48,12 +48,6 @@ class ArraySplit:
         """The image at ``position`` as a picture, uint8 ``[size, size, 3]``."""
         return self.images[position]
 
-    def spread(self, count: int) -> "ArraySplit":
-        """``count`` evenly spaced images, so that images sorted by class are drawn from every class."""
-        check_count(self, count)
-        chosen = np.linspace(0, len(self) - 1, count).round().astype(np.int64)
-        return ArraySplit(f"{count:,} of {self.name}", self.images[chosen], self.labels[chosen])
-
     def joined(self, other: "ArraySplit") -> "ArraySplit":
         """These images, then those of ``other``."""
         images, labels = (np.concatenate(pair) for pair in ((self.images, other.images), (self.labels, other.labels)))
@@ -66,16 +60,23 @@ def check_count(split: Split | ArraySplit, count: int) -> None:
         raise InputError(f"{split.name} has {len(split)} images, not {count}: ask for fewer.")
 
 
-def decode_all(split: Split, size: int = 32) -> ArraySplit:
-    """Decode ``split`` into memory as uint8, with whole images resized by :func:`augment.resize_whole`."""
+def decode_all(split: Split, size: int = 32, count: int | None = None) -> ArraySplit:
+    """Decode ``split`` into memory as uint8, with whole images resized by :func:`augment.resize_whole`.
+
+    With ``count`` only so many images are decoded, evenly spaced, so that those sorted by class are of every class.
+    """
 
     def load(position):
         encoded, label = split.read(position)
         return tf.cast(augment.resize_whole(augment.decode(encoded), size), tf.uint8), label
 
-    batches = parallel_map(tf.data.Dataset.range(len(split)), load).batch(1024)
+    name, positions = split.name, np.arange(len(split))
+    if count is not None:
+        check_count(split, count)
+        name, positions = f"{count:,} of {name}", np.linspace(0, len(split) - 1, count).round().astype(np.int64)
+    batches = parallel_map(tf.data.Dataset.from_tensor_slices(positions), load).batch(1024)
     images, labels = zip(*batches.as_numpy_iterator(), strict=True)
-    return ArraySplit(split.name, np.concatenate(images), np.concatenate(labels))
+    return ArraySplit(name, np.concatenate(images), np.concatenate(labels))
 
 
 def shuffled_positions(count: int, seed: int, start: int) -> tf.data.Dataset:

@@ -65,13 +65,12 @@ def decoded(
     With ``train_images="all"`` the validation images become training images, and there is no validation split.
     """
     data_set = data.open_data(name, data_dir)
-    train, held_out = (data.decode_all(split, size) for split in (data_set.train, data_set.validation))
+    train = data.decode_all(data_set.train, size, train_images if isinstance(train_images, int) else None)
+    held_out = data.decode_all(data_set.validation, size)
     validation: ArraySplit | None = held_out
     test = data.decode_all(data_set.test, size) if data_set.test else None
     if train_images == "all":
         train, validation = train.joined(held_out), None
-    elif train_images is not None:
-        train = train.spread(train_images)
     return data_set.classes, (train, validation, test), data.mean_image(train)
 
 

@@ -116,6 +116,7 @@ def test_a_grad_cam_is_its_definition_at_any_block(rng, kind):
         np.testing.assert_allclose(activation, expected, rtol=1e-3, atol=1e-5 * expected.max(), err_msg=part.name)
 
 
+@pytest.mark.long
 def test_a_grad_cam_of_another_network_is_at_any_layer(rng):
     model = foreign(rng)
     model.trainable = False  # as for export

@@ -35,6 +35,7 @@ def test_rows_add_up_to_the_network():
         assert sum(row.parameters for row in rows) == sum(v.value.shape.num_elements() for v in model.trainable_weights)
 
 
+@pytest.mark.long
 def test_projections_cost_memory_and_identities_none():
     """Identity against projection on ResNet-34: the maps that projections read and normalize are kept."""
     kept = {o: sum(r.kept for r in analysis.layer_costs(keras_resnet.ResNet34(shortcut=o))) for o in "ABC"}

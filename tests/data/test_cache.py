@@ -73,6 +73,7 @@ def test_a_folder_that_cannot_be_written_only_costs_time(folder):
     assert cache.cached("scores/a", lambda: np.ones(2), cache).sum() == 2
 
 
+@pytest.mark.long
 def test_several_processes_store_and_evict_at_the_same_time(tmp_path):
     """Four processes write, read and evict the same twenty values, and each gets the right ones."""
     script = (

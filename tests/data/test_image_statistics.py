@@ -1,6 +1,7 @@
 """Mean image and principal colours against NumPy over all center views, and their caching."""
 
 import numpy as np
+import pytest
 
 from keras_resnet import data
 from keras_resnet.data import augment, image_statistics as statistics
@@ -21,6 +22,7 @@ def test_mean_and_colours_are_numpy_s(photo_folder):
     assert values[0] >= values[1] >= values[2] > 0
 
 
+@pytest.mark.long
 def test_statistics_are_cached_until_the_files_change(photo_folder, monkeypatch):
     computed = []
     real = statistics._mean_of_center_views

@@ -100,8 +100,9 @@ def test_each_change_is_drawn_equally_often_with_a_random_strength(photo, monkey
 def test_half_of_the_images_lose_a_rectangle_of_the_stated_area():
     """2 to 40 % of the area, with sides of a ratio of at most 10 : 3, anywhere."""
     image, areas, ratios, covered = tf.ones([60, 80, 3]), [], [], np.zeros((60, 80))
+    traced = tf.function(lambda seed: erase(image, seed), autograph=False)  # as in a pipeline, where it takes a tenth
     for seed in seeds(400):
-        erased = erase(image, seed).numpy()[:, :, 0] == 0
+        erased = traced(seed).numpy()[:, :, 0] == 0
         if not erased.any():
             continue
         rows, columns = erased.any(axis=1).sum(), erased.any(axis=0).sum()
@@ -124,12 +125,9 @@ def test_a_view_is_a_function_of_the_seed(more, photo):
     """The same in a data set as alone, and other than without."""
     encoded = tf.io.encode_png(np.asarray(photo))
     plain, view = (ImageNetView(Preprocessing(np.full(3, 99.0)), 32, more=names) for names in ((), more))
-    alone = [view.training(encoded, seed).numpy() for seed in seeds(12)]
-    mapped = tf.data.Dataset.from_tensor_slices(tf.stack(seeds(12))).map(lambda seed: view.training(encoded, seed))
-    for image, again in zip(alone, mapped.as_numpy_iterator(), strict=True):
-        np.testing.assert_allclose(image, again, atol=1e-4)
-    changed = [
-        np.abs(image - plain.training(encoded, seed).numpy()).max() > 1e-3
-        for image, seed in zip(alone, seeds(12), strict=True)
-    ]
-    assert sum(changed) >= 3
+    data_set = tf.data.Dataset.from_tensor_slices(tf.stack(seeds(12)))
+    mapped = list(data_set.map(lambda seed: view.training_graph(encoded, seed)).as_numpy_iterator())
+    for image, seed in zip(mapped, seeds(4), strict=False):
+        np.testing.assert_allclose(view.training(encoded, seed), image, atol=1e-4)
+    without = [plain.training_graph(encoded, seed).numpy() for seed in seeds(12)]
+    assert sum(np.abs(image - other).max() > 1e-3 for image, other in zip(mapped, without, strict=True)) >= 3

@@ -26,6 +26,7 @@ def test_shared_layers_and_head_together_are_the_classifier(builder, rng):
     assert backbone.shared(images[:, :200, :120]).shape[1:3] == (13, 8)
 
 
+@pytest.mark.long
 def test_every_tensor_is_accounted_for():
     network = keras_resnet.ResNet18(classes=3, **SMALL)
     backbone = from_network(network)

@@ -126,7 +126,8 @@ def test_it_learns_and_its_file_gives_the_same(photos, classifier, tmp_path):
     )
     detector, right, total = Detector([model]), 0, 0
     for photo, image in read_photos(photos):
-        sure = detector(image).select(detector(image).scores > 0.5)
+        detections = detector(image)
+        sure = detections.select(detections.scores > 0.5)
         same = photo.objects.classes[:, None] == sure.classes[None]
         overlaps = keras_resnet.detection.iou(photo.objects.boxes, sure.boxes) * same
         right += int((overlaps >= 0.5).any(axis=1).sum())
@@ -148,12 +149,13 @@ def test_the_options_of_testing_and_an_ensemble_of_both_heads(photos, classifier
     _, image = next(read_photos(photos))
     other = FasterRCNN(classifier, ["red", "blue"], Proposals((2.0, 4.0), smallest=4.0), *PARTS[1:])
     options = Options(refine=True, scales=(48, 96, 144), flip=True)
+    counts = {single: len(Detector([single]).detect_with_proposals(image)[1]) for single in (model, other)}
     for models in ([model], [model, other]):
         detections, proposals = Detector(models, options).detect_with_proposals(image)
         assert len(detections.boxes)
         assert (detections.boxes >= 0).all()
         assert (detections.boxes <= np.tile(image.shape[1::-1], 2)).all()
-        assert len(proposals) == sum(len(Detector([single]).detect_with_proposals(image)[1]) for single in models)
+        assert len(proposals) == sum(counts[single] for single in models)
 
 
 @pytest.mark.long

@@ -41,6 +41,7 @@ def test_kerascv_reads_the_dictionary():
     np.testing.assert_array_equal(np.asarray(centers["boxes"])[0, 0], [35, 41, 50, 58])
 
 
+@pytest.mark.long
 def test_the_levels_have_their_strides_and_other_networks_are_refused(classifier):
     backbone = kerascv_backbone(classifier)
     assert list(backbone.pyramid_level_inputs) == ["P2", "P3", "P4", "P5"]

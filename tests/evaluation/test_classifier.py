@@ -22,8 +22,8 @@ def calm(model, rng):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: keras_resnet.ResNet18(width=0.25, classes=10),
-        lambda: keras_resnet.ResNet20(unroll=False),
+        lambda: keras_resnet.ResNet18(blocks=(1, 1, 1, 1), width=0.25, classes=10),
+        lambda: keras_resnet.ResNet20(blocks=(3, 2), filters=(16, 32), unroll=False),
         lambda: keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3)),
     ],
 )
@@ -55,7 +55,7 @@ def test_dense_scores_average_the_classifier_over_positions(rng):
 
 
 def test_logits_are_what_softmax_was_applied_to(rng):
-    model = calm(keras_resnet.ResNet20(), rng)
+    model = calm(keras_resnet.ResNet20(blocks=(1, 1, 1)), rng)
     images = rng.normal(size=(2, 32, 32, 3)).astype("float32")
     logits = evaluation.with_activation(model, None)
     np.testing.assert_allclose(keras.ops.softmax(logits(images)), model(images), atol=1e-6)
@@ -63,7 +63,7 @@ def test_logits_are_what_softmax_was_applied_to(rng):
 
 
 def test_models_without_a_classifier_are_refused():
-    body = keras_resnet.ResNet20(include_top=False, pooling="avg")
+    body = keras_resnet.ResNet20(blocks=(1, 1, 1), include_top=False, pooling="avg")
     with pytest.raises(InputError, match="ResNet20 has no classifier on top: build or load it with include_top=True"):
         evaluation.classifier_of(body)
     inputs = keras.Input((8, 8, 3))
@@ -71,4 +71,4 @@ def test_models_without_a_classifier_are_refused():
     with pytest.raises(InputError, match="flat has no global average pooling under its classifier"):
         evaluation.dense_scores(flat)
     with pytest.raises(InputError, match="takes images of None x None pixels"):
-        evaluation.input_size(keras_resnet.ResNet20(input_shape=(None, None, 3)))
+        evaluation.input_size(keras_resnet.ResNet20(blocks=(1, 1, 1), input_shape=(None, None, 3)))

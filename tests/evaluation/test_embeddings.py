@@ -101,6 +101,7 @@ def encoded(picture, quality):
     return file.getvalue()
 
 
+@pytest.mark.long
 def test_encodings_of_one_picture_are_near_copies_and_pictures_of_one_class_are_not():
     """Pictures of one shape, and some of them again, encoded worse or half as large, by features not yet trained."""
     pictures = [demo.render(0, seed) for seed in range(60)]

@@ -42,7 +42,7 @@ def test_greedy_choice_takes_what_helps_most():
 def test_members_of_other_sizes_and_preprocessing(photo_folder, tmp_path):
     names = []
     for size, width in ((32, 1.0), (24, 0.5)):
-        model = keras_resnet.ResNet20(classes=2, input_shape=(size, size, 3), width=width)
+        model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=2, input_shape=(size, size, 3), width=width)
         model.preprocessing = keras_resnet.Preprocessing(mean=[size] * 3, channels="BGR")
         model.save(tmp_path / f"{size}.keras")
         names.append(str(tmp_path / f"{size}.keras"))

@@ -54,7 +54,7 @@ def test_equal_scores_are_in_the_order_of_the_classes():
 
 
 def test_a_network_whose_error_is_not_finite_is_named(rng):
-    model = keras_resnet.ResNet20()
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     model.get_layer("predictions").bias.assign(np.full(10, np.nan))
     model.compile(loss="sparse_categorical_crossentropy", metrics=[ErrorRate()], jit_compile=False)
     batches = tf.data.Dataset.from_tensors((np.zeros((4, 32, 32, 3), "float32"), np.zeros(4)))
@@ -63,7 +63,7 @@ def test_a_network_whose_error_is_not_finite_is_named(rng):
 
 
 def test_evaluate_weights_each_example_alike(rng):
-    model = keras_resnet.ResNet20()
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     kernel = model.get_layer("predictions").kernel
     kernel.assign(0.01 * kernel)  # an untrained net's probabilities are 0 and 1, whose logarithm says nothing
     model.compile(loss="sparse_categorical_crossentropy", metrics=[ErrorRate()], jit_compile=False)
@@ -75,7 +75,7 @@ def test_evaluate_weights_each_example_alike(rng):
 
 
 def test_a_class_count_that_differs_from_the_head_is_named():
-    model = keras_resnet.ResNet20(classes=7)
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=7)
     with pytest.raises(
         InputError, match="ResNet20 gives 7 scores and the data has 10 classes: build it with classes=10"
     ):
@@ -83,7 +83,7 @@ def test_a_class_count_that_differs_from_the_head_is_named():
 
 
 def test_metrics_are_saved_with_a_model(tmp_path):
-    model = keras_resnet.ResNet20()
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     model.compile(loss="sparse_categorical_crossentropy", metrics=[ErrorRate(), TopKErrorRate(3)], jit_compile=False)
     model.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras")

@@ -37,9 +37,15 @@ def changed(digits):
     return replace(digits, labels=labels), places
 
 
-def test_changed_labels_are_at_the_beginning_of_the_list(changed):
+@pytest.fixture(scope="module")
+def ranking(changed):
+    """The changed digits, ranked."""
+    return rank_labels(changed[0])
+
+
+@pytest.mark.long
+def test_changed_labels_are_at_the_beginning_of_the_list(changed, ranking):
     embeddings, places = changed
-    ranking = rank_labels(embeddings)
     assert np.isin(ranking.order[: round(0.07 * len(embeddings))], places).sum() >= 0.8 * len(places)
     assert sorted(ranking.order) == list(range(len(embeddings)))
     assert (np.diff(ranking.label_probabilities[ranking.order]) >= 0).all()
@@ -48,11 +54,11 @@ def test_changed_labels_are_at_the_beginning_of_the_list(changed):
 
 
 @pytest.mark.long
-def test_suspects_are_those_of_cleanlab(changed):
+def test_suspects_are_those_of_cleanlab(changed, ranking):
     from cleanlab.filter import find_label_issues
 
     embeddings, _ = changed
-    ranking, probabilities = rank_labels(embeddings), out_of_fold(embeddings)
+    probabilities = out_of_fold(embeddings)
     kept = {"filter_by": "low_self_confidence", "return_indices_ranked_by": "self_confidence", "n_jobs": 1}
     expected = find_label_issues(embeddings.labels, probabilities, **kept)
     assert ranking.order[: len(expected)].tolist() == expected.tolist()

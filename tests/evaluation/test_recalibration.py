@@ -1,14 +1,13 @@
 """Statistics over several batches as one large one."""
 
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import bfloat16_kernels
+from programs import run
 
 import keras_resnet
 from keras_resnet.evaluation import recalibrate_batch_norm
@@ -19,7 +18,7 @@ from keras_resnet.weights import named_arrays
 @pytest.mark.long
 def test_the_first_normalization_gets_the_moments_of_all_images(rng):
     """Of the first layer, whose inputs do not depend on the batch, against NumPy over all batches at once."""
-    model = keras_resnet.ResNet20()
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     images = rng.normal(size=(24, 32, 32, 3)).astype("float32")
     before = named_arrays(model)
     batches = tf.data.Dataset.from_tensor_slices((images, np.zeros(24))).batch(8)
@@ -36,7 +35,7 @@ def test_the_first_normalization_gets_the_moments_of_all_images(rng):
 
 @pytest.mark.long
 def test_loops_equal_the_unrolled_network(rng):
-    unrolled = keras_resnet.ResNet20()
+    unrolled = keras_resnet.ResNet20(blocks=(3, 2), filters=(16, 32))
     looped = keras_resnet.models.convert(unrolled, unroll=False)
     images = rng.normal(size=(8, 32, 32, 3)).astype("float32")
     for model in (unrolled, looped):
@@ -47,7 +46,7 @@ def test_loops_equal_the_unrolled_network(rng):
 
 
 def test_one_batch_makes_testing_equal_to_training(rng):
-    model = keras_resnet.ResNet20(classifier_activation=None)
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1), classifier_activation=None)
     images = tf.constant(rng.normal(size=(16, 32, 32, 3)), tf.float32)
     recalibrate_batch_norm(model, [(images,)])
     np.testing.assert_allclose(model(images, training=False), model(images, training=True), rtol=1e-2, atol=1e-2)
@@ -115,9 +114,10 @@ print(json.dumps([norm.moving_mean.numpy().tolist(), norm.moving_variance.numpy(
 
 
 @pytest.mark.long
-def test_replicas_count_by_their_examples():
+def test_replicas_count_by_their_examples(tmp_path):
     """Two replicas with 5 and 1, then 3 and 2 images: moments of all eleven."""
-    completed = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True)
+    (tmp_path / "devices.py").write_text(DEVICES)
+    completed = run(tmp_path / "devices.py")
     assert completed.returncode == 0, completed.stderr[-3000:]
     mean, variance, images = map(np.array, json.loads(completed.stdout.splitlines()[-1]))
     np.testing.assert_allclose(mean, images.mean((0, 1, 2)), rtol=1e-6)

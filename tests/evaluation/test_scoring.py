@@ -16,7 +16,7 @@ from keras_resnet.weights import TORCH
 @pytest.fixture(scope="module")
 def model():
     """A small network whose softmax does not saturate."""
-    network = keras_resnet.ResNet20(classes=2)
+    network = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=2)
     network.preprocessing = TORCH
     kernel = network.get_layer("predictions").kernel
     kernel.assign(kernel.numpy() * 0.1)
@@ -85,11 +85,17 @@ def test_ten_crops_average_probabilities(photos, model):
     np.testing.assert_allclose(scores.probabilities, expected, atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def dense(model):
+    """The dense form of the network, which is traced once for each size of image."""
+    return evaluation.dense_scores(model)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("flips", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
-def test_multi_scale_is_each_photo_alone_at_each_scale(photos, model, batch_size, flips):
-    scores = evaluation.score(model, photos, View("multi-scale", (32, 40, 61), flips), batch_size)
-    dense, expected = evaluation.dense_scores(model), []
+def test_multi_scale_is_each_photo_alone_at_each_scale(photos, model, dense, batch_size, flips):
+    scores, expected = evaluation.score(model, photos, View("multi-scale", (32, 40, 61), flips), batch_size), []
     for image in images_of(photos):
         alone = [TORCH(at_shorter_side(image, side).numpy()[None]) for side in (32, 40, 61)]
         alone += [view[:, :, ::-1] for view in alone] if flips else []
@@ -158,11 +164,11 @@ def test_intervals_are_clopper_and_pearson_s():
 def test_models_that_do_not_belong_to_the_data_are_refused(photo_folder, model):
     dataset = data.open_data(str(photo_folder))
     evaluation.check_model(model, dataset)
-    stranger = keras_resnet.ResNet20(classes=2)
+    stranger = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=2)
     with pytest.raises(InputError, match="does not know its preprocessing"):
         evaluation.check_model(stranger, dataset)
     stranger.preprocessing, stranger.class_names = TORCH, ("cat", "cow")
     with pytest.raises(InputError, match=r"trained on other classes than photos has \(cow for dog\)"):
         evaluation.check_model(stranger, dataset)
     with pytest.raises(InputError, match="gives 10 scores and the data has 2 classes"):
-        evaluation.check_model(keras_resnet.ResNet20(), dataset)
+        evaluation.check_model(keras_resnet.ResNet20(blocks=(1, 1, 1)), dataset)

@@ -49,8 +49,8 @@ def test_blocks_and_steps_draw_their_own_dropout(rng):
 def test_remat_gives_the_same_step(xla, rng):
     """Equal weights and moving statistics: recomputing a block must not update its statistics twice."""
     x, y = rng.normal(size=(8, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 8)
-    plain = ResNet20(unroll=False)
-    remat = ResNet20(unroll=False, remat=True)
+    few = {"blocks": (3, 2), "filters": (16, 32), "unroll": False}
+    plain, remat = ResNet20(**few), ResNet20(**few, remat=True)
     assign_arrays(remat, named_arrays(plain))
     for model in (plain, remat):
         model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", jit_compile=xla)

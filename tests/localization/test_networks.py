@@ -91,6 +91,7 @@ def test_only_the_image_s_class_learns(rpn, photos):
         assert not np.any(gradient[0])
 
 
+@pytest.mark.long
 def test_nothing_of_a_thousand_classes_but_their_weights_is_made(classifier):
     names = tuple(map(str, range(1013)))
     model = LocalizationRPN(classifier, names, 96)

@@ -175,11 +175,12 @@ def test_the_demo_set_is_learned(more, highest, tmp_path):
 
 def test_cifar10_trains_and_reports_its_splits(real_data, tmp_path):
     """With the smallest network, because such a run spends most of its time in validation."""
-    network = ("--change", "blocks=[1,1]", "filters=[4,8]")
-    arguments = ("--data-dir", real_data("tfds"), "--steps", 3, "--workdir", tmp_path / "run", *network)
+    small = ("--change", "blocks=[1,1]", "filters=[4,8]", "--train-images", 500)
+    arguments = ("--data-dir", real_data("tfds"), "--steps", 3, "--workdir", tmp_path / "run", *small)
     done = run("recipes/cifar10.py", *arguments)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["train_examples"], result["train_split"]) == (500, "500 of train[:45000]")
     assert (result["val_examples"], result["val_split"]) == (5000, "train[45000:]")
     assert (result["test_examples"], result["test_split"]) == (1000, "first 1,000 of test")
 

@@ -32,7 +32,7 @@ def tool(name, *arguments, whole=False):
 @pytest.fixture
 def saved(tmp_path):
     """A small random network for the two classes of the photo folder."""
-    model = keras_resnet.ResNet20(classes=2)
+    model = keras_resnet.ResNet20(blocks=(1, 2, 1), classes=2)
     model.preprocessing, model.class_names, model.licence = TORCH, ("cat", "dog"), "CC0"
     model.save(tmp_path / "m.keras")
     return tmp_path / "m.keras"
@@ -110,7 +110,7 @@ def test_evaluate_says_which_classes_fail(saved, photo_folder, tmp_path):
 def test_convert_weights_says_what_it_carries(saved, tmp_path):
     status, text, _ = tool("convert_weights", saved, tmp_path / "w.safetensors")
     assert status == 0
-    assert "ResNet20, 270,578 parameters" in text
+    assert "ResNet20, 93,938 parameters" in text
     assert "shortcut='A', zero_channels='after'" in text
     assert "licence: CC0" in text
     assert "preprocessing: RGB, mean 123.675 116.28 103.53, deviation 58.395 57.12 57.375, crop 0.875\n" in text
@@ -252,7 +252,7 @@ def exported(real_data, tmp_path):
     data = real_data("imagenette")
 
     def export(change, *arguments):
-        model = keras_resnet.ResNet18(classes=10, input_shape=(32, 32, 3), width=0.25)
+        model = keras_resnet.ResNet18(blocks=(1, 1, 1, 1), classes=10, input_shape=(32, 32, 3), width=0.25)
         model.preprocessing = TORCH
         last = model.get_layer("predictions")
         last.set_weights(change(*last.get_weights()))

@@ -55,6 +55,7 @@ def test_every_class_of_voc_is_found_among_coco_s():
     assert matched(["tv", "TV"], ["TV", "tv"]) == {0: 1, 1: 0}  # the same name comes first
 
 
+@pytest.mark.long
 def test_outputs_go_with_their_classes_and_the_others_stay_random(classifier, earlier, rng):
     model, untouched = make(classifier, ["couch", "red", "blue"]), make(classifier, ["couch", "red", "blue"])
     FinishedDetector(earlier).start(model)
@@ -86,8 +87,17 @@ def test_other_anchors_get_new_outputs(classifier, earlier):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("keep", [("shared", "proposals", "regions", "classes"), ("shared",), ("classes", "proposals")])
+@pytest.mark.parametrize(
+    "keep",
+    [
+        ("shared", "regions"),
+        ("classes", "proposals"),
+        pytest.param(("shared",), marks=pytest.mark.slow),
+        pytest.param(("shared", "proposals", "regions", "classes"), marks=pytest.mark.slow),
+    ],
+)
 def test_what_is_kept_does_not_change_by_one_bit(keep, classifier, earlier, photos):
+    """The first two keep each part once and let it learn once."""
     model = make(classifier, photos.classes)
     FinishedDetector(earlier, keep).start(model)
     (old,) = matched(photos.classes, earlier.class_names)
@@ -146,11 +156,18 @@ def test_a_run_from_a_detector_says_what_it_kept_and_what_became_of_it(earlier, 
     np.testing.assert_array_equal(again.shared.get_weights()[0], earlier.shared.get_weights()[0])
 
 
-@pytest.mark.parametrize("given", [{}, {"head": "c4"}, {"pooling": "align"}, {"head": "fpn", "pooling": "max"}])
-def test_only_what_is_left_out_follows_it(given, classifier, tmp_path):
+@pytest.fixture(scope="module")
+def pyramid_file(classifier, tmp_path_factory):
+    """The file of a detector with another head and pooling than the default ones."""
     parts = Proposals((1.0, 2.0, 4.0, 8.0, 16.0)), RegionHead(pooling="max"), ImageSize(96, 96)
-    FasterRCNN(classifier, ["blue"], *parts, head="fpn").save(tmp_path / "detector.keras")
-    settings = like_finished(DetectionSettings(model=str(tmp_path / "detector.keras"), **given))
+    path = tmp_path_factory.mktemp("pyramid") / "detector.keras"
+    FasterRCNN(classifier, ["blue"], *parts, head="fpn").save(path)
+    return path
+
+
+@pytest.mark.parametrize("given", [{}, {"head": "c4"}, {"pooling": "align"}, {"head": "fpn", "pooling": "max"}])
+def test_only_what_is_left_out_follows_it(given, pyramid_file):
+    settings = like_finished(DetectionSettings(model=str(pyramid_file), **given))
     expected = {"head": "fpn", "pooling": "max"} | given
     assert {"head": settings.head, "pooling": settings.pooling} == expected
 

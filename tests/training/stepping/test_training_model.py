@@ -62,7 +62,7 @@ def test_smoothed_labels_equal_keras_s_label_smoothing(rng):
 @pytest.mark.parametrize("unroll", [True, False])
 def test_losses_are_exact_where_softmax_saturates(unroll, rng):
     """Logits of hundreds, whose probabilities are 0 and 1 in float32, against NumPy's log-sum-exp in float64."""
-    network = keras_resnet.ResNet20(unroll=unroll)
+    network = keras_resnet.ResNet20(blocks=(3, 2), filters=(16, 32), unroll=unroll)
     kernel = network.layers[-1].kernel
     kernel.assign(300 * kernel)
     images, labels = batch(rng)
