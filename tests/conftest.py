@@ -18,6 +18,8 @@ import pytest
 import xdist
 from PIL import Image
 
+import keras_resnet  # noqa: F401  before TensorFlow, whose faster kernels it turns on, as in programs
+
 bfloat16_kernels = pytest.mark.skipif(
     os.environ.get("ONEDNN_MAX_CPU_ISA", "").startswith(("SSE", "AVX2")),
     reason="oneDNN, told to be on a lesser processor, has no bfloat16 kernels, for which TensorFlow asks the real one",
