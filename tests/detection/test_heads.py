@@ -117,7 +117,7 @@ def test_it_learns_and_its_file_gives_the_same(photos, classifier, tmp_path):
     """It finds most rectangles, as the other head does in test_detector.py; then it is saved and loaded."""
     keras.utils.set_random_seed(0)
     model = FasterRCNN(classifier, photos.classes, *PARTS, head="fpn")
-    model.compile(SGD(0.02))
+    model.compile(SGD(0.01))
     model.fit(
         detection_batches(photos, model.preprocessing, 4, model.image_size),
         steps_per_epoch=150,
