@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from keras_resnet.detection.detector_specs import Pooling
@@ -26,16 +27,26 @@ def roi_align(features: Tensor, boxes: Tensor, stride: int, size: int = SIZE) ->
         size: bins along each side.
 
     Returns:
-        float32 ``[batch, regions, size, size, channels]``. No gradient flows to the boxes.
+        float32 ``[batch, regions, size, size, channels]``. No gradient flows to the boxes. A box that is not finite has
+        features that are NaN, so that the loss of a network that diverges shows it.
     """
-    boxes = tf.stop_gradient(tf.cast(boxes, tf.float32))
+    boxes, finite = _finite(tf.stop_gradient(tf.cast(boxes, tf.float32)))
+    share = tf.where(finite, 1 / len(OFFSETS) ** 2, np.nan)
 
     @tf.custom_gradient
     def pooled(features: Tensor) -> tuple[Tensor, Callable]:
         shape = tf.shape(features)
-        return _samples(features, boxes, stride, size), lambda upstream: _gradient(upstream, boxes, shape, stride)
+        return _samples(features, boxes, stride, size) * share, lambda upstream: _gradient(
+            upstream, boxes, shape, stride
+        )
 
     return pooled(tf.cast(features, tf.float32))
+
+
+def _finite(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """``boxes`` with zeros for those that are not finite, and which are finite, ``[batch, regions, 1, 1, 1]``."""
+    finite = tf.reduce_all(tf.math.is_finite(boxes), axis=-1, keepdims=True)
+    return tf.where(finite, boxes, 0.0), finite[..., None, None]
 
 
 def _samples(features: Tensor, boxes: Tensor, stride: int, size: int) -> Tensor:
@@ -51,7 +62,6 @@ def _samples(features: Tensor, boxes: Tensor, stride: int, size: int) -> Tensor:
             first = corners[:, 0] + step * [y, x]
             ends = tf.concat([first / last, (first + step * (size - 1)) / last], axis=1)
             pooled += tf.image.crop_and_resize(padded, ends, image, [size, size])
-    pooled *= 1 / len(OFFSETS) ** 2
     return tf.reshape(pooled, [batch, regions, size, size, features.shape[-1]])
 
 
@@ -101,7 +111,8 @@ def roi_max_pool(features: Tensor, boxes: Tensor, stride: int, size: int = SIZE)
     height, width, channels = tf.shape(features)[1], tf.shape(features)[2], features.shape[-1]
     maxima = tf.stack([level for row in _row_maxima(features) for level in _column_maxima(row)])
     flat = tf.reshape(maxima, [-1, channels])
-    corners = tf.floor(tf.cast(boxes, tf.float32) / stride + 0.5)
+    boxes, finite = _finite(tf.cast(boxes, tf.float32))
+    corners = tf.floor(boxes / stride + 0.5)
     corners = tf.cast(tf.reshape(corners, [batch * regions, 4]), tf.int32)
     image = tf.repeat(tf.range(batch), regions)
     (top, bottom, rows), (left, right, columns) = (
@@ -121,8 +132,8 @@ def roi_max_pool(features: Tensor, boxes: Tensor, stride: int, size: int = SIZE)
     )
     upper = tf.maximum(block(top, left), block(top, x_last))
     lower = tf.maximum(block(y_last, left), block(y_last, x_last))
-    pooled = tf.where(valid, tf.maximum(upper, lower), 0.0)
-    return tf.reshape(pooled, [batch, regions, size, size, channels])
+    pooled = tf.reshape(tf.where(valid, tf.maximum(upper, lower), 0.0), [batch, regions, size, size, channels])
+    return tf.where(finite, pooled, np.nan)
 
 
 POOLING: dict[Pooling, Callable[..., Tensor]] = {"align": roi_align, "max": roi_max_pool}

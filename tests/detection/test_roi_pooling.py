@@ -46,6 +46,19 @@ BOXES = [
 ]
 
 
+@pytest.mark.parametrize("pool", [roi_align, roi_max_pool])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_box_that_is_not_finite_has_features_that_show_it(pool, bad, rng):
+    """TensorFlow's own operation would end the program, before the loss could show that the network diverges."""
+    features = rng.normal(size=(1, 6, 8, 3)).astype("float32")
+    boxes = np.array([BOXES], "float32")
+    expected = pool(features, boxes, 16, 3).numpy()
+    boxes[0, 1, 2] = bad
+    pooled = pool(features, boxes, 16, 3).numpy()
+    assert np.isnan(pooled[0, 1]).all()
+    np.testing.assert_array_equal(np.delete(pooled, 1, axis=1), np.delete(expected, 1, axis=1))
+
+
 @pytest.mark.parametrize("size", [1, 3, 7])
 def test_equal_to_the_loop_in_value_and_gradient(size, rng):
     features = rng.normal(size=(2, 6, 8, 3)).astype("float32")
