@@ -115,14 +115,11 @@ def _gradients(results: dict[str, dict]) -> Table:
 
 
 def _landscape(results: dict[str, dict]) -> Table:
-    """Loss, largest eigenvalue and trace of the Hessian, and the largest local Lipschitz constant of a block."""
-    curvature, lipschitz = results.values()
-    images = f"{curvature['images']} images for the Hessian, {lipschitz['images']} for the constants"
-    columns = ("loss", "largest eigenvalue", "trace", "largest local constant of a block")
-    table = Table("landscape", (images, *columns))
-    for name, row in curvature["curvature"].items():
-        cells = (f"{row['loss']:.2f}", f"{row['top'][0]:.0f}", f"{row['trace']:.0f} ± {row['trace_error']:.0f}")
-        table.rows.append((name.removesuffix("-seed0"), *cells, f"{lipschitz['largest'][name]:.2f}"))
+    """Loss, largest eigenvalue and trace of the Hessian of each network."""
+    table = Table("landscape", ("network", "loss", "largest eigenvalue", "trace"))
+    for name, row in ((name, row) for result in results.values() for name, row in result["curvature"].items()):
+        trace = f"{row['trace']:.0f} ± {row['trace_error']:.0f}"
+        table.rows.append((name, f"{row['loss']:.2f}", f"{row['top'][0]:.1f}", trace))
     return table
 
 

@@ -58,7 +58,7 @@ STUDIES = {  # name: the question of docs/questions.md that it answers, or the s
     "warm_up": "Sec. 4.2: warm-up at 110",
 }
 INSTRUMENTS = (  # the instrument's name, (question, quantity), and the place of the quantity in its result
-    ("curvature", ("Question 1: landscape", "largest eigenvalue of the Hessian"), "curvature.json/top/{}-seed0"),
+    ("curvature", ("Question 1: landscape", "largest eigenvalue of the Hessian"), "curvature-pocket.json/top/{}-seed0"),
     ("lipschitz", ("Question 2: Lipschitz", "largest of a block, measured"), "lipschitz-pocket.json/largest/{}-seed0"),
     ("gradients", ("Question 2: shattering", "correlation of gradients at a distance of 0.1 of the input's norm"),
      "gradients.json/gradients/{}-seed0/correlation/0.1"),
