@@ -12,7 +12,8 @@ def stack_convolutions(network: keras.Model) -> None:
     """Make ``jax.vmap`` over the weights of ``network`` fast on a GPU; its results stay the same.
 
     JAX itself would make grouped convolutions, which are slow. Here the channels of all networks lie side by side, and
-    the kernel has zeros between different networks: for few channels, the zeros cost less than separate calls.
+    the kernel has zeros between different networks: for few channels, the zeros cost less than separate calls. Zero
+    times NaN is NaN, so one network that diverges spoils the others.
     """
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.Conv2D):

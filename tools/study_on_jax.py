@@ -193,8 +193,11 @@ def train_runs(settings: StudyOnJax, arm: Arm, seeds: list[int], packed: Packed)
         factors = np.where(warm_up, schedules.WARM_UP_FACTOR, 1)
         state, losses, errors = trainer.train(state, first, factors[:, None] * rates)
         if not np.isfinite(losses).all():
-            failed = ", ".join(str(seed) for seed, loss in zip(seeds, losses, strict=True) if not np.isfinite(loss))
-            raise InputError(f"{arm.name}, seed {failed}: the loss is not finite before step {done}: lower --base-lr.")
+            which = f"one of the seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]}"
+            others = ", or give --together 1, which shows which it is" if len(seeds) > 1 else ""
+            raise InputError(
+                f"{arm.name}, {which}: the loss is not finite before step {done}: lower --base-lr{others}."
+            )
         warm_up &= errors >= schedules.WARM_UP_ERROR
         for row, loss, error in zip(rows, losses, errors, strict=True):
             row.append({"split": "train", "step": done, "loss": float(loss), "error": float(error)})

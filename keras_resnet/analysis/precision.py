@@ -10,7 +10,8 @@ from keras_resnet.network import Network
 def in_float32(model: Network) -> Network:
     """``model``, or a copy of it that computes in float32 if it computes in another precision.
 
-    Its weights are float32 in any precision, so the copy has the same ones, and the same preprocessing and class names.
+    Its weights are float32 in any precision, so the copy has the same ones. The same layers are frozen, and the
+    preprocessing and class names are kept.
     """
     if _precision(model) == "float32":
         return model
@@ -29,6 +30,8 @@ def in_float32(model: Network) -> Network:
     finally:
         keras.config.set_dtype_policy(policy)
     copy.set_weights(model.get_weights())
+    for layer, original in zip(copy.layers, model.layers, strict=True):
+        layer.trainable = original.trainable
     copy.preprocessing, copy.class_names = model.preprocessing, model.class_names
     return copy
 

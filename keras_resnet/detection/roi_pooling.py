@@ -36,9 +36,8 @@ def roi_align(features: Tensor, boxes: Tensor, stride: int, size: int = SIZE) ->
     @tf.custom_gradient
     def pooled(features: Tensor) -> tuple[Tensor, Callable]:
         shape = tf.shape(features)
-        return _samples(features, boxes, stride, size) * share, lambda upstream: _gradient(
-            upstream, boxes, shape, stride
-        )
+        values = _samples(features, boxes, stride, size) * share
+        return values, lambda upstream: _gradient(upstream, boxes, shape, stride)
 
     return pooled(tf.cast(features, tf.float32))
 
@@ -50,6 +49,7 @@ def _finite(boxes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _samples(features: Tensor, boxes: Tensor, stride: int, size: int) -> Tensor:
+    """The sums of the samples of each bin."""
     batch, regions = tf.shape(boxes)[0], tf.shape(boxes)[1]
     padded = tf.pad(features, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
     last = tf.cast(tf.shape(padded)[1:3] - 1, tf.float32)  # height, width

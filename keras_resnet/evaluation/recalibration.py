@@ -79,7 +79,7 @@ def recalibrate_batch_norm(
             layer.momentum = 0.0  # moving statistics become those of the batch
         for batch in batches:
             shares = measure(batch[0]).numpy().astype(np.float64)
-            if not np.isfinite(shares).all():  # which the next batch would be mixed with, at weight 0
+            if not np.isfinite(shares).all():  # the next batch is added to them times 0, which is NaN again
                 _assign(pairs, mean * 0, squares * 0)
             for examples, *moments in shares:
                 if examples and np.isfinite(moments).all():

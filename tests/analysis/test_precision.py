@@ -28,7 +28,9 @@ def mixed(rng):
 def test_the_copy_in_float32_is_the_network_with_its_weights(rng, mixed):
     network, plain = mixed
     images, _ = batch(rng, plain)
+    network.get_layer("conv1_conv").trainable = False
     copy = analysis.in_float32(network)
+    assert [v.path for v in copy.trainable_variables] == [v.path for v in network.trainable_variables]
     np.testing.assert_array_equal(copy(images), plain(images))
     assert copy.class_names == network.class_names
     assert keras.config.dtype_policy().name == "mixed_bfloat16"
