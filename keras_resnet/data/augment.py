@@ -65,25 +65,30 @@ def decode(encoded: Tensor) -> Tensor:
         tf.errors.InvalidArgumentError: it is not an image, is damaged, or has more than ``MAX_PIXELS``.
     """
 
-    def odd():
-        return viewing.turned(decode_stored(encoded), viewing.orientation(encoded))
+    with tf.control_dependencies([_bounded(stored_shape(encoded))]):
+        return _decode(encoded)
 
-    with tf.control_dependencies([_bounded(encoded)]):
-        image = tf.cond(viewing.is_shown_as_stored(encoded), lambda: _decode_plain(encoded), odd)
-    image.set_shape(SHAPE)
-    return image
+
+def _decode(encoded):
+    def odd():
+        return viewing.turned(_decode_stored(encoded), viewing.exif_orientation(encoded))
+
+    image = tf.cond(viewing.is_shown_as_stored(encoded), lambda: _decode_plain(encoded), odd)
+    return tf.ensure_shape(image, SHAPE)
 
 
 def decode_stored(encoded: Tensor) -> Tensor:
     """The same as it is stored, not turned by its EXIF orientation, which boxes of an annotation file may be of."""
+    with tf.control_dependencies([_bounded(stored_shape(encoded))]):
+        return _decode_stored(encoded)
 
+
+def _decode_stored(encoded):
     def by_pillow():
         return tf.ensure_shape(viewing.on_bytes(_by_pillow, encoded, tf.uint8), SHAPE)
 
-    with tf.control_dependencies([_bounded(encoded)]):
-        image = tf.cond(viewing.is_plain(encoded), lambda: _decode_plain(encoded), by_pillow)
-    image.set_shape(SHAPE)
-    return image
+    image = tf.cond(viewing.is_plain(encoded), lambda: _decode_plain(encoded), by_pillow)
+    return tf.ensure_shape(image, SHAPE)
 
 
 def _by_pillow(encoded: bytes) -> np.ndarray:
@@ -97,24 +102,42 @@ def _decode_plain(encoded):
     return tf.ensure_shape(tf.io.decode_image(encoded, channels=3, expand_animations=False), SHAPE)
 
 
-def _bounded(encoded):
+def _bounded(shape):
     """Assert that the header of a photo announces at most ``MAX_PIXELS``."""
-    head = tf.strings.substr(encoded, 0, 24) + bytes(24)  # padded, because the file may end early
-    pixels = tf.cond(
-        tf.strings.substr(head, 0, len(PNG)) == PNG,
-        lambda: tf.io.decode_raw(tf.strings.substr(head, 16, 8), tf.int32, little_endian=False),
-        lambda: tf.cond(
-            tf.io.is_jpeg(encoded),
-            lambda: tf.image.extract_jpeg_shape(encoded)[:2],
-            lambda: tf.ensure_shape(viewing.on_bytes(_sides, encoded, tf.int32), [2]),
-        ),
-    )
-    count = tf.reduce_prod(tf.cast(pixels, tf.int64))
+    count = tf.reduce_prod(tf.cast(shape[:2], tf.int64))
     return tf.debugging.assert_less_equal(count, tf.constant(MAX_PIXELS, tf.int64), TOO_LARGE)
 
 
+def stored_shape(encoded: Tensor) -> Tensor:
+    """int32 ``[height, width, channels]`` of a photo as it is stored, from its header; channels are 3 but for a JPEG.
+
+    Raises:
+        tf.errors.InvalidArgumentError: it is not an image.
+    """
+    head = tf.strings.substr(encoded, 0, 24) + bytes(24)  # padded, because the file may end early
+
+    def of_png():
+        width, height = tf.unstack(tf.io.decode_raw(tf.strings.substr(head, 16, 8), tf.int32, little_endian=False), 2)
+        return tf.stack([height, width, 3])
+
+    kinds = [
+        lambda: tf.image.extract_jpeg_shape(encoded),
+        of_png,
+        lambda: tf.ensure_shape(viewing.on_bytes(_shape_by_pillow, encoded, tf.int32), [3]),
+    ]
+    is_png = tf.strings.substr(head, 0, len(PNG)) == PNG
+    return tf.switch_case(tf.where(tf.io.is_jpeg(encoded), 0, tf.where(is_png, 1, 2)), kinds)
+
+
+def _shape_by_pillow(encoded: bytes) -> np.ndarray:
+    width, height = _sides(encoded)
+    if not width:
+        raise InputError(f"An example of the data cannot be used: {viewing.what_is_wrong(encoded)}.")
+    return np.array([height, width, 3], np.int32)
+
+
 def _sides(encoded: bytes) -> np.ndarray:
-    """Width and height in the other formats that TensorFlow decodes; zeros if the bytes are not an image."""
+    """Width and height in formats other than JPEG and PNG; zeros if the bytes are not an image."""
     try:
         with Image.open(io.BytesIO(encoded)) as picture:
             return np.array(picture.size, np.int32)
@@ -123,7 +146,7 @@ def _sides(encoded: bytes) -> np.ndarray:
 
 
 def _pixels(encoded: bytes) -> int:
-    """The number of pixels in the header of a photo, in a tenth of the time that ``_bounded`` takes outside a graph."""
+    """The number of pixels in the header of a photo, in a tenth of the time of ``stored_shape`` outside a graph."""
     if encoded.startswith(PNG):
         return int.from_bytes(encoded[16:20], "big") * int.from_bytes(encoded[20:24], "big")
     if encoded.startswith(JPEG):
@@ -202,7 +225,7 @@ def _decode_window(encoded, shape, orientation, window):
         return viewing.turned(cropped(stored), orientation)
 
     def whole():
-        return tf.slice(decode(encoded), [window[0], window[1], 0], [window[2], window[3], 3])
+        return tf.slice(_decode(encoded), [window[0], window[1], 0], [window[2], window[3], 3])
 
     croppable = tf.logical_and(tf.io.is_jpeg(encoded), shape[2] != CMYK_CHANNELS)
     return tf.cond(
@@ -213,19 +236,12 @@ def _decode_window(encoded, shape, orientation, window):
 
 
 def image_shape(encoded: Tensor) -> Tensor:
-    """int32 ``[height, width, channels]`` of a photo as a viewer shows it, from its header alone for a JPEG."""
+    """int32 ``[height, width, channels]`` of a photo as a viewer shows it, from its header."""
     return _turned_shape(encoded, viewing.orientation(encoded))
 
 
 def _turned_shape(encoded, orientation):
     return tf.gather(stored_shape(encoded), tf.where(orientation > 4, [1, 0, 2], [0, 1, 2]))
-
-
-def stored_shape(encoded: Tensor) -> Tensor:
-    """The same as it is stored, not turned by its EXIF orientation."""
-    return tf.cond(
-        tf.io.is_jpeg(encoded), lambda: tf.image.extract_jpeg_shape(encoded), lambda: tf.shape(decode_stored(encoded))
-    )
 
 
 def at_most(encoded: Tensor, side: int) -> Tensor:
@@ -248,7 +264,8 @@ def _view(encoded, orientation, scale, fraction, mirrored, size: int):
     the file's own pixels; only that window is decoded, and resized once.
     """
     shape = _turned_shape(encoded, orientation)
-    window = crop_window(shape, scale, fraction)
+    with tf.control_dependencies([_bounded(shape)]):
+        window = tf.identity(crop_window(shape, scale, fraction))
     pixels = _decode_window(encoded, shape, orientation, window)
     pixels = tf.cond(mirrored, lambda: tf.reverse(pixels, [1]), lambda: pixels)
     return resize_crop(pixels, size)

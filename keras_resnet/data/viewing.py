@@ -80,26 +80,26 @@ def is_shown_as_stored(encoded: Tensor) -> Tensor:
     """
     import tensorflow as tf
 
-    return tf.cond(
-        tf.io.is_jpeg(encoded),
-        lambda: ~tf.strings.regex_full_match(tf.strings.substr(encoded, 0, EXIF_WITHIN), JPEG_WITH_EXIF),
-        lambda: _is_png_without(ODD_PNG, encoded),
-    )
+    with_exif = tf.strings.regex_full_match(tf.strings.substr(encoded, 0, EXIF_WITHIN), JPEG_WITH_EXIF)
+    return tf.where(tf.io.is_jpeg(encoded), ~with_exif, _is_png_without(ODD_PNG, encoded))
 
 
 def orientation(encoded: Tensor) -> Tensor:
     """The EXIF orientation, 1 to 8, of a photo's bytes, a scalar string tensor: scalar int32, 1 where there is none."""
     import tensorflow as tf
 
-    return tf.cond(
-        is_shown_as_stored(encoded),
-        lambda: tf.constant(1),
-        lambda: tf.ensure_shape(on_bytes(orientation_of, encoded, tf.int32), []),
-    )
+    return tf.cond(is_shown_as_stored(encoded), lambda: tf.constant(1), lambda: exif_orientation(encoded))
+
+
+def exif_orientation(encoded: Tensor) -> Tensor:
+    """The same, of a photo for which Python has to read it."""
+    import tensorflow as tf
+
+    return tf.ensure_shape(on_bytes(orientation_of, encoded, tf.int32), [])
 
 
 def orientation_of(encoded: bytes) -> np.int32:
-    """As :func:`orientation`, of the bytes themselves."""
+    """As :func:`exif_orientation`, of the bytes themselves."""
     try:
         if encoded.startswith(JPEG):  # without a look at the rest of the file, which may be damaged
             place = encoded.find(EXIF, 0, EXIF_WITHIN)

@@ -59,6 +59,16 @@ def test_a_photo_is_turned_as_its_exif_data_say(kind, orientation):
     assert stored.shape[:2] == ((40, 60) if kind != "TIFF" else pixels.shape[:2])
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_the_size_of_a_photo_takes_its_header_alone(kind):
+    """So that a training view decodes it once."""
+    photo = encoded(picture(), kind)
+    beginning = photo[: -len(photo) // 4]
+    assert tuple(augment.stored_shape(beginning).numpy()) == (40, 60, 3)
+    with pytest.raises((tf.errors.InvalidArgumentError, InputError)):
+        augment.decode(beginning)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_training_view_of_a_turned_photo_is_that_of_the_turned_pixels(orientation):
     """Its window is decoded from the stored picture alone, so the place must be turned back."""
