@@ -48,6 +48,7 @@ class LocalizationTask:
         batches: (start step, shard) to endless training batches, of which the first part are images.
         localizer: from the network to what finds boxes with it.
         pictures: the first pictures of the last validation, with what was found.
+        localizers: those of the networks that were scored, by the networks' ids.
     """
 
     metric_names: ClassVar[tuple[str, ...]] = ("loss", *LOSSES, "error")
@@ -63,6 +64,7 @@ class LocalizationTask:
     batches: Callable[[int, Shard], tf.data.Dataset]
     localizer: Callable[[Any], Localizer]
     pictures: list = field(default_factory=list)
+    localizers: dict[int, Localizer] = field(default_factory=dict)
 
     @property
     def reporter(self) -> LocalizationReporter:
@@ -94,15 +96,18 @@ class LocalizationTask:
         """A function of (model, whether to stop) to the error; it counts only if it was not stopped."""
         assert self.validation is not None
         part = self.validation.first(MONITORED)
-        localizers: list[Localizer] = []  # that of the run's model, which compiles its steps once
 
         def validate(model: LocalizationNetwork, stopping: Callable[[], bool]) -> Metrics:
-            if not localizers:
-                localizers.append(self.localizer(model))
             self.pictures.clear()
-            return self.score(localizers[0], part, strategy, stopping)
+            return self.score(self._localizer(model), part, strategy, stopping)
 
         return validate
+
+    def _localizer(self, model: LocalizationNetwork) -> Localizer:
+        """That of the run's model, whose functions are traced once."""
+        if id(model) not in self.localizers:
+            self.localizers[id(model)] = self.localizer(model)
+        return self.localizers[id(model)]
 
     def score(
         self,
@@ -142,7 +147,7 @@ class LocalizationTask:
         """The error on the whole validation part."""
         if self.validation is None:
             return {"val_error": None, "val_examples": None, "val_split": None}
-        scores = self.score(self.localizer(model), self.validation, model.distribute_strategy)
+        scores = self.score(self._localizer(model), self.validation, model.distribute_strategy)
         return {"val_error": scores["error"], "val_examples": len(self.validation), "val_split": self.validation.name}
 
 

@@ -117,10 +117,16 @@ def check_finite(model: Step, state: State) -> None:
 
 
 class Validation(keras.callbacks.Callback):
-    """At the end of each epoch, evaluates the network that the run would end with now, and saves the best one."""
+    """At the end of each epoch, evaluates the network that the run would end with now, and saves the best one.
+
+    Attributes:
+        final: the variables of the network that was evaluated last, once nothing is left to train; None before.
+    """
 
     def __init__(self, context: RunContext, curves: Curves, signals: StopSignals):
         super().__init__()
+        self.context = context
+        self.final: list[np.ndarray] | None = None
         self.state, self.calendar, self.workdir = context.state, context.calendar, context.workdir
         self.task, self.curves, self.signals = context.task, curves, signals
         self.follows_plateaus = context.settings.schedule == "plateau"
@@ -158,11 +164,13 @@ class Validation(keras.callbacks.Callback):
             if error < self.state.best_error:
                 self.state.best_error, self.state.best_step = float(error), self.state.step
                 self.workdir.save_model(BEST, self.model.saved())
-        if self.follows_plateaus:
-            update_plateau(self.state, error)
-        waited = self.calendar.epochs_since(self.state.best_step, self.state.step)
-        if self.patience is not None and waited >= self.patience:
-            self.state.finished = True
+            if self.follows_plateaus:
+                update_plateau(self.state, error)
+            waited = self.calendar.epochs_since(self.state.best_step, self.state.step)
+            if self.patience is not None and waited >= self.patience:
+                self.state.finished = True
+            if self.context.finished and self.patience is None:  # with patience a run ends with the best network
+                self.final = [variable.numpy() for variable in self.model.variables]
         self.curves.validation_point(self.model, values)
         self.model.stop_training = self.state.finished
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from PIL import Image
 
 from keras_resnet import plots
 from keras_resnet.data import Shard
-from keras_resnet.evaluation import classifier_of, evaluate, recalibrate_batch_norm
+from keras_resnet.evaluation import classifier_of, recalibrate_batch_norm
 from keras_resnet.evaluation.class_report import report_of
 from keras_resnet.evaluation.class_words import in_words
 from keras_resnet.evaluation.recalibration import recalibration_batches
@@ -38,7 +37,7 @@ from keras_resnet.training.stepping.training_model import (
 )
 from keras_resnet.training.strategy import distribute
 from keras_resnet.training.task import Metrics, Part, Validate, never
-from keras_resnet.training.workers import is_chief, together
+from keras_resnet.training.workers import gathered, is_chief, together
 from keras_resnet.weights.preprocessing import Preprocessing
 
 
@@ -162,21 +161,22 @@ class Classification:
         recalibrate_batch_norm(model.network, itertools.takewhile(lambda _: not stopping(), images), strategy)
 
     def evaluate(self, model: TrainingModel, state: State) -> dict[str, Any]:
-        """Errors of the network on the validation and test parts, computed as in each validation."""
-        strategy = model.distribute_strategy
+        """Errors on the validation and test parts, and the answers by class, from one pass of the chief over each."""
+        strategy, names = model.distribute_strategy, [metric.name for metric in model.train_metrics[1:]]
         result: dict[str, Any] = {}
         parts = {"val": self.validation, "test": self.test}
+        model.final = together(strategy, lambda: self._final_answers(model, parts) if is_chief(strategy) else {})
         for key, part in parts.items():
-            scores: Metrics = {}
+            errors: dict[str, float] = {}
             if part:
-                data = distribute(strategy, functools.partial(self.test_batches, part))
-                scores = evaluate(model, data, len(self.classes), f"the {len(part):,} images of {part.name}")
-            result[f"{key}_error"] = scores.get("error")
-            if "top5_error" in scores:
-                result[f"{key}_top5_error"] = scores["top5_error"]
+                rows = [[model.final[key].errors[name] for name in names]] if is_chief(strategy) else []
+                values = gathered(strategy, np.reshape(np.array(rows), (-1, len(names))))
+                errors = dict(zip(names, values[0].tolist(), strict=True))
+            result[f"{key}_error"] = errors.get("error")
+            if "top5_error" in errors:
+                result[f"{key}_top5_error"] = errors["top5_error"]
             result[f"{key}_examples"] = len(part) if part else None
             result[f"{key}_split"] = part.name if part else None
-        model.final = together(strategy, lambda: self._final_answers(model, parts) if is_chief(strategy) else {})
         result |= {f"{key}_by_class": answers.report.as_json() for key, answers in model.final.items()}
         return result | {"best_val_error": state.best_error if self.validation else None}
 
@@ -186,9 +186,9 @@ class Classification:
         first = None
         for key, part in parts.items():
             if part:
-                scores, mistakes = answer_all(model, self.test_batches(part, Shard()))
+                errors, scores, mistakes = answer_all(model, self.test_batches(part, Shard()))
                 first = first or scores
-                answers[key] = FinalAnswers(report_of(scores, self.classes, part, first), mistakes)
+                answers[key] = FinalAnswers(errors, report_of(scores, self.classes, part, first), mistakes)
         return answers
 
 

@@ -31,28 +31,33 @@ class Mistakes:
 
 @dataclass(frozen=True)
 class FinalAnswers:
-    """The answers for one part of the data."""
+    """The answers for one part of the data, and the error rates in percent by the names of their metrics."""
 
+    errors: dict[str, float]
     report: ClassReport
     mistakes: Mistakes
 
 
-def answer_all(model: TrainingModel, batches: Iterable) -> tuple[Scores, Mistakes]:
-    """The answers in one pass over ``batches`` of (images, labels), on this worker alone."""
+def answer_all(model: TrainingModel, batches: Iterable) -> tuple[dict[str, float], Scores, Mistakes]:
+    """Error rates and answers in one pass over ``batches`` of (images, labels), on this worker alone."""
 
     @tf.function(input_signature=[tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)], autograph=False)
     def forward(images):
         return model(images, training=False)
 
     worst = WorstMistakes(model.input_shape[1:])
+    error_rates = [type(metric).from_config(metric.get_config()) for metric in model.train_metrics[1:]]
     probabilities, labels = [], []
     for images, batch_labels in batches:
         logits = forward(images)
         worst.update(images, batch_labels, logits, cross_entropy(batch_labels, logits))
+        for metric in error_rates:
+            metric.update_state(batch_labels, logits)
         probabilities.append(tf.nn.softmax(logits).numpy())
         labels.append(batch_labels.numpy())
     images, true, answers, _ = (values[:EXPLAINED] for values in worst.values(lambda variable: variable.numpy()))
-    return Scores(np.concatenate(probabilities), np.concatenate(labels)), Mistakes(images, true, answers)
+    errors = {metric.name: float(metric.result()) for metric in error_rates}
+    return errors, Scores(np.concatenate(probabilities), np.concatenate(labels)), Mistakes(images, true, answers)
 
 
 def explained(network: Network, mistakes: Mistakes, classes: tuple[str, ...]) -> np.ndarray:

@@ -157,10 +157,13 @@ def _train(model: Step, context: RunContext, metric_values: dict[str, np.ndarray
                 diverged_at = max(diverged_at, divergence.detected_at)
                 saves.metric_values = _go_back(model, context, divergence, rollbacks)
                 workdir.together(curves.go_back)
-    if context.patience is None:
-        finalize(model, lambda: context.task.recalibrate(model, state))
-    else:
+    if context.patience is not None:
         workdir.together(lambda: _return_to_best(model, context))
+    elif validation.final is not None:
+        for variable, value in zip(model.variables, validation.final, strict=True):
+            variable.assign(value)
+    else:  # the process that validated last did not come so far
+        finalize(model, lambda: context.task.recalibrate(model, state))
     return curves
 
 

@@ -106,7 +106,7 @@ if NET == "resnet":
 tested = distribute(strategy, lambda shard: data.cifar_batches(split, preprocessing, BATCH, shard=shard))
 results |= {f"test {name}": value for name, value in evaluate(model, tested, CLASSES).items()}
 if worker_index(strategy) == 0:  # at the end of a run the first worker computes the answers alone
-    answers, _ = answer_all(model, data.cifar_batches(split, preprocessing, BATCH))
+    _, answers, _ = answer_all(model, data.cifar_batches(split, preprocessing, BATCH))
     np.testing.assert_allclose(answers.error().percent, results["test error"], rtol=1e-5)
 if NET in FIRST_SCALE:
     results["scale"] = model.optimizer.dynamic_scale.numpy()
