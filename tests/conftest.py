@@ -48,7 +48,7 @@ def own_cache(tmp_path_factory):
 
 def pytest_sessionstart(session):
     if not xdist.is_xdist_controller(session):
-        graph_optimization.leave_pipelines_out()
+        graph_optimization.leave_out(pipelines_alone=True)
 
 
 def pytest_collection_finish():

@@ -1,13 +1,13 @@
-"""TensorFlow's optimizer of graphs, which takes most of the time in which a pipeline starts."""
+"""TensorFlow's optimizer of graphs, which takes much of the time in which pipelines and short programs start."""
 
 import os
 
 
-def leave_pipelines_out() -> None:
-    """Let pipelines run their functions as they are traced, unless ``OPTIMIZED_GRAPHS=1``, as ``make slow`` has it.
+def leave_out(pipelines_alone: bool = False) -> None:
+    """Let functions run as they are traced, unless ``OPTIMIZED_GRAPHS=1``, as ``make slow`` has it.
 
-    They take this setting from TensorFlow's first operation, which is therefore here. All other functions take it when
-    they are called, and stay optimized.
+    Pipelines take this setting from TensorFlow's first operation, which is therefore here. All other functions take it
+    when they are called; with ``pipelines_alone`` they stay optimized.
     """
     if os.environ.get("OPTIMIZED_GRAPHS") == "1":
         return
@@ -15,4 +15,4 @@ def leave_pipelines_out() -> None:
 
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     tf.constant(0)
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not pipelines_alone})
