@@ -3,6 +3,7 @@
     python tools/analyze.py responses --model A.keras B.keras --data cifar10 --data-dir DIR     Fig. 7
     python tools/analyze.py gradients --model A.keras ...     norms by layer and stage, flow over depth, shattering
     python tools/analyze.py training --workdir runs/RUN ...   gradients and update/weight ratios at its checkpoints
+    python tools/analyze.py at-loss --workdir runs/RUN --below 1.2     its network at that training loss, for the others
     python tools/analyze.py curvature --model A.keras ...     eigenvalues, trace and density of the Hessian; surface
     python tools/analyze.py lipschitz --model A.keras ...     spectral norms, bounds, measured constants
     python tools/analyze.py conditioning --model A.keras ...  singular values of blocks and of their product
@@ -13,8 +14,9 @@ Each writes result.json and figure.png into --out (default: runs/analysis/INSTRU
 """
 
 from analyze_cost import Cost
-from analyze_learning import Curvature, Gradients, Training
+from analyze_learning import Curvature, Gradients
 from analyze_networks import Conditioning, Lesions, LipschitzConstants, Responses
+from analyze_run import AtLoss, Training
 
 from keras_resnet.command_line import run_tools
 
@@ -22,6 +24,7 @@ COMMANDS = {
     "responses": Responses,
     "gradients": Gradients,
     "training": Training,
+    "at-loss": AtLoss,
     "curvature": Curvature,
     "lipschitz": LipschitzConstants,
     "conditioning": Conditioning,

@@ -1,18 +1,15 @@
-"""Instruments that differentiate the loss: gradients, gradients over a run, and curvature."""
+"""Instruments that differentiate the loss of networks: gradients and curvature."""
 
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from analyze_common import Instrument, OnImages
+from analyze_common import OnImages
 
 from keras_resnet import analysis, plots
 from keras_resnet.bounds import Between, Count
-from keras_resnet.errors import InputError
 from keras_resnet.structure import weight_of
 from keras_resnet.tables import Table
-from keras_resnet.training.cifar import CifarSettings, cifar_task
 from keras_resnet.typing import Normalization
 
 DISTANCES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # as fractions of an image's norm
@@ -51,60 +48,6 @@ class Gradients(OnImages):
             plots.Panel("nearby inputs", "distance / norm", "correlation of gradients", correlations, style="o-"),
         ]
         plots.panels(drawn, folder / "figure.png")
-
-
-@dataclass(frozen=True)
-class Training(Instrument):
-    """Gradient norms and update/weight ratios of a CIFAR run at the checkpoints in its folder.
-
-    The default of --out is <workdir>/analysis.
-    """
-
-    workdir: Path
-    """The folder of a run of recipes/cifar10.py or of a study."""
-    images: Count = 256
-    """How many training images to use, without augmentation."""
-
-    def run(self) -> None:
-        from keras_resnet.training.files.checkpoints import CheckpointFolder, assign_model
-        from keras_resnet.training.files.workdir import CHECKPOINTS, read_settings
-        from keras_resnet.training.strategy import choose_strategy
-
-        values = read_settings(self.workdir)
-        if "augmentation" not in values or values.keys() - {field.name for field in fields(CifarSettings)}:
-            raise InputError(f"{self.workdir} is not a run of recipes/cifar10.py: use gradients on its last.keras.")
-        values |= {key: Path(values[key]) for key in ("data_dir", "workdir") if values[key] is not None}
-        settings = CifarSettings(**values)
-        task = cifar_task(settings)
-        model = task.build_model(choose_strategy(), settings.steps)
-        images = np.asarray(task.preprocessing(task.train.images[: self.images]))
-        loss = analysis.Loss(model.network, images, task.train.labels[: self.images], "batch", batch_size=32)
-        records, table = [], Table("training", ("step", *(f"gradient norm, {stage}" for stage in model.stages)))
-        table.print_header()
-        checkpoints = CheckpointFolder(self.workdir / CHECKPOINTS)
-        for arrays, state in checkpoints.read_whole(checkpoints.steps()):
-            step = state["step"]
-            assign_model(model, arrays)
-            loss.take_weights()
-            norms = analysis.by_stage(analysis.gradient_norms(loss))
-            ratios = analysis.update_ratios(model.network, model.optimizer)
-            records.append({"step": step, "norms": norms, "ratios": ratios})
-            table.add(step, *(f"{values.mean():.4g}" for values in norms.values()))
-        if not records:
-            raise InputError(f"{self.workdir} has no valid checkpoint: continue the run, or use gradients on a model.")
-        folder = self.out or self.workdir / "analysis"
-        last = {stage: norms.mean() for stage, norms in records[-1]["norms"].items()}
-        result = {"run": self.workdir.name, "normalization": "batch", "last": last, "records": records}
-        self.keep(folder, "training", result, [table])
-        steps = [record["step"] for record in records]
-        stages = {s: (steps, [r["norms"][s].mean() for r in records]) for s in records[0]["norms"]}
-        ratios = {f"step {r['step']}": list(r["ratios"].values()) for r in records if any(r["ratios"].values())}
-        drawn = [
-            plots.Panel("stages, mean over batches", "step", "gradient norm", stages, log=True, style="o-"),
-            plots.Panel("kernels", "layer", "update / weight", ratios, log=True),
-        ]
-        plots.panels(drawn, folder / "figure.png")
-        print(f"result.json and figure.png in {folder}")
 
 
 @dataclass(frozen=True)

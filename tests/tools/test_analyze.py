@@ -62,7 +62,7 @@ def test_cost_of_shortcuts_side_by_side(tmp_path):
     assert "measured" not in completed.stdout
 
 
-def test_gradients_at_the_checkpoints_of_a_run(photo_folder, tmp_path):
+def test_gradients_at_the_checkpoints_of_a_run_and_its_network_at_a_loss(photo_folder, tmp_path):
     recipe = ["--data", photo_folder, "--steps", 4, "--batch-size", 4, "--save-every", 2, "--workdir", tmp_path / "run"]
     trained = run("recipes/cifar10.py", *recipe, "--change", "blocks=[1,1]", "filters=[4,8]")
     assert trained.returncode == 0, trained.stderr
@@ -74,6 +74,13 @@ def test_gradients_at_the_checkpoints_of_a_run(photo_folder, tmp_path):
     assert result["last"] == {stage: pytest.approx(np.mean(norms)) for stage, norms in records[-1]["norms"].items()}
     assert records[-1]["ratios"]["conv1_conv/kernel"] > 0
     assert set(records[-1]["norms"]) == {"conv1", "conv2", "conv3", "predictions"}
+    at_loss = ("at-loss", "--workdir", tmp_path / "run", "--out", tmp_path / "kept", "--below")
+    completed = analyze(*at_loss, 1000, 1e-6)
+    assert (completed.returncode, "has a training loss below 1e-06" in completed.stderr) == (2, True)
+    assert "| 1000 | 2 |" in completed.stdout
+    network = keras_resnet.load_model(tmp_path / "kept" / "run-loss1000.keras")
+    with np.load(tmp_path / "run" / "checkpoints" / "step-000000002" / "variables.npz") as arrays:
+        np.testing.assert_array_equal(network.get_layer("conv1_conv").kernel, arrays["00000 kernel"])
 
 
 def test_wrong_input_ends_in_a_sentence(photo_folder, tmp_path):
