@@ -43,7 +43,7 @@ def classifier(rectangles):
     import keras_resnet
 
     keras.utils.set_random_seed(0)
-    network = keras_resnet.ResNet18(width=0.125, classes=2, input_shape=(96, 96, 3))
+    network = keras_resnet.ResNet18(width=0.125, blocks=(1, 1, 1, 1), classes=2, input_shape=(96, 96, 3))
     network.preprocessing = keras_resnet.Preprocessing(mean=[60, 40, 60], std=(50, 50, 50))
     pictures = np.stack([np.asarray(Image.open(path)) for path in sorted((rectangles / "train").iterdir())])
     keras_resnet.evaluation.recalibrate_batch_norm(network, [(network.preprocessing(pictures),)])

@@ -18,7 +18,7 @@ SIZE = 32
 @pytest.fixture(scope="module", params=["torch", "caffe"])
 def model(request):
     """A small random network; Caffe's preprocessing reverses the channels, torch's divides."""
-    network = keras_resnet.ResNet18(input_shape=(SIZE, SIZE, 3), classes=7, width=0.25)
+    network = keras_resnet.ResNet18(input_shape=(SIZE, SIZE, 3), classes=7, width=0.25, blocks=(1, 1, 1, 1))
     randomize(network, np.random.default_rng(0))
     kernel = network.get_layer("predictions").kernel
     kernel.assign(kernel.numpy() * 0.01)  # softmax must not saturate
@@ -58,7 +58,7 @@ def test_every_file_gives_the_model_s_logits(model, images, tmp_path):
 def test_a_network_of_mixed_precision_is_exported_in_float32(model, images, tmp_path):
     """LiteRT cannot convert bfloat16 at all."""
     keras.config.set_dtype_policy("mixed_bfloat16")
-    mixed = keras_resnet.ResNet18(input_shape=(SIZE, SIZE, 3), classes=7, width=0.25)
+    mixed = keras_resnet.ResNet18(input_shape=(SIZE, SIZE, 3), classes=7, width=0.25, blocks=(1, 1, 1, 1))
     mixed.set_weights(model.get_weights())
     mixed.preprocessing, mixed.class_names = model.preprocessing, model.class_names
     expected = evaluation.with_activation(model, None)(model.preprocessing(images)).numpy()

@@ -10,6 +10,7 @@ from keras_resnet import InputError, weights
 from keras_resnet.detection import FasterRCNN, from_network, vgg16
 
 SMALL = {"width": 0.125}
+SHALLOW = {**SMALL, "blocks": (1, 1, 1, 1)}
 
 
 @pytest.mark.long
@@ -28,7 +29,7 @@ def test_shared_layers_and_head_together_are_the_classifier(builder, rng):
 
 @pytest.mark.long
 def test_every_tensor_is_accounted_for():
-    network = keras_resnet.ResNet18(classes=3, **SMALL)
+    network = keras_resnet.ResNet18(classes=3, **SHALLOW)
     backbone = from_network(network)
     model = FasterRCNN(backbone, ["a", "b"])
     assert {**backbone.taken, **backbone.left}.keys() == weights.named_arrays(network).keys()
@@ -46,7 +47,7 @@ def test_every_tensor_is_accounted_for():
 
 @pytest.mark.long
 def test_normalization_conv1_and_conv2_are_frozen():
-    model = FasterRCNN(keras_resnet.ResNet50(**SMALL), 2)
+    model = FasterRCNN(keras_resnet.ResNet50(**SHALLOW), 2)
     learning = {v.path for v in model.trainable_variables}
     assert not any("bn" in name for name in learning)
     assert {name.split("_")[0] for name in learning} == {"conv3", "conv4", "conv5", "rpn", "class", "box"}

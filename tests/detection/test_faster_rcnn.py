@@ -36,7 +36,7 @@ def photos(tmp_path_factory):
 def network(photos):
     """A random network with the statistics of normalization that its inputs have, which a detector needs."""
     keras.utils.set_random_seed(0)
-    network = keras_resnet.ResNet18(width=0.125, classes=4, input_shape=(96, 96, 3))
+    network = keras_resnet.ResNet18(width=0.125, blocks=(1, 1, 1, 1), classes=4, input_shape=(96, 96, 3))
     images = next(iter(detection_batches(photos, preprocessing_of(network), 8, ImageSize(96, 96))))[0]
     recalibrate_batch_norm(network, [(images[:, :96, :96],)])
     return network

@@ -37,9 +37,9 @@ def test_dense_scores_at_the_model_s_own_size_are_the_model_s(make, rng):
 
 
 def test_dense_scores_average_the_classifier_over_positions(rng):
-    model = calm(keras_resnet.ResNet18(width=0.25, classes=10, input_shape=(64, 64, 3)), rng)
+    model = calm(keras_resnet.ResNet18(blocks=(1, 1, 1, 1), width=0.25, classes=10, input_shape=(64, 64, 3)), rng)
     images = rng.normal(size=(2, 96, 128, 3)).astype("float32")
-    body = keras_resnet.ResNet18(width=0.25, include_top=False)
+    body = keras_resnet.ResNet18(blocks=(1, 1, 1, 1), width=0.25, include_top=False)
     arrays = keras_resnet.weights.named_arrays(model)
     body.set_weights([arrays[name] for name in keras_resnet.weights.named_arrays(body)])
     maps = body(images).numpy()

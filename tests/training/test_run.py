@@ -23,6 +23,7 @@ from keras_resnet.weights import Preprocessing, named_arrays
 pytestmark = pytest.mark.long
 
 PREPROCESSING = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
+VIEW = data.ImageNetView(PREPROCESSING, 32, more=("trivial", "erasing"))  # traced once for all runs
 SETTINGS = training.Settings(
     model="ResNet20",
     change=("blocks=[1,1,1]",),
@@ -292,7 +293,6 @@ def photos(tmp_path, rng):
 
 def start_on(photos, workdir, lost=()):
     """Train on ``photos`` with all augmentation, and delete the ``lost`` ones once the run has begun."""
-    view = data.ImageNetView(PREPROCESSING, 32, more=("trivial", "erasing"))
 
     def prepare(settings):
         photo_set = training.with_first_photos(data.open_data(str(photos)), settings.workdir)
@@ -301,7 +301,7 @@ def start_on(photos, workdir, lost=()):
             (photos / path).unlink()
 
         def batches(split, **options):
-            return data.imagenet_batches(split, view, 8, **options)
+            return data.imagenet_batches(split, VIEW, 8, **options)
 
         return task(
             settings,

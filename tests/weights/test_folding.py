@@ -15,7 +15,10 @@ SHALLOW = {"blocks": (1, 1, 1), **LOGITS}
 NETWORKS = {  # and how many normalizations must stay
     "basic": (lambda: keras_resnet.ResNet20(**SHALLOW), 0),
     "large epsilon": (lambda: keras_resnet.ResNet20(bn_epsilon=0.1, **SHALLOW), 0),
-    "bottleneck": (lambda: keras_resnet.ResNet50(input_shape=SIZE, shortcut="C", width=0.25, **LOGITS), 0),
+    "bottleneck": (
+        lambda: keras_resnet.ResNet50(input_shape=SIZE, shortcut="C", width=0.25, blocks=(1, 2, 1, 1), **LOGITS),
+        0,
+    ),
     "plain": (lambda: keras_resnet.PlainNet20(**SHALLOW), 0),
     "full_preactivation": (lambda: keras_resnet.ResNet20(placement="full_preactivation", **SHALLOW), 3),
     "bn_after_addition": (lambda: keras_resnet.ResNet20(placement="bn_after_addition", **SHALLOW), 3),
