@@ -7,8 +7,11 @@ import subprocess
 import sys
 import types
 
+import numpy as np
 import pytest
 from conftest import ROOT
+
+from keras_resnet.training.files.checkpoints import CheckpointFolder
 
 HEAVY = ("h5py", "keras", "keras_cv", "matplotlib", "scipy", "sklearn", "tensorflow", "tensorflow_datasets")
 PROGRAMS = sorted(
@@ -97,14 +100,18 @@ def test_a_refusal_is_there_before_anything_heavy():
         assert (status, heavy) == (2, []), command
 
 
-def test_the_folder_of_a_finished_run_of_other_settings_is_refused_before_anything_heavy(photo_folder, tmp_path):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    for name, content in (("settings.json", {"seed": 1}), ("result.json", {"settings": {"seed": 1}})):
-        (folder / name).write_text(json.dumps(content))
+def test_the_folder_of_a_run_of_other_settings_is_refused_before_anything_heavy(photo_folder, tmp_path):
+    """Of a finished run, and of one that has a checkpoint."""
+    finished, begun = tmp_path / "finished", tmp_path / "begun"
+    for folder in (finished, begun):
+        (folder / "checkpoints").mkdir(parents=True)
+        (folder / "settings.json").write_text(json.dumps({"seed": 1}))
+    (finished / "result.json").write_text(json.dumps({"settings": {"seed": 1}}))
+    CheckpointFolder(begun / "checkpoints").save({"kernel": np.zeros(3)}, {"step": 3}, {"seed": 1})
     commands = [
-        ["recipes/cifar10.py", "--workdir", str(folder)],
-        ["recipes/imagenet.py", "--workdir", str(folder), "--data", str(photo_folder)],
+        ["recipes/cifar10.py", "--workdir", str(finished)],
+        ["recipes/imagenet.py", "--workdir", str(finished), "--data", str(photo_folder)],
+        ["recipes/cifar10.py", "--workdir", str(begun)],
     ]
     for command, (status, _, heavy) in zip(commands, answers(commands), strict=True):
         assert (status, heavy) == (2, []), command

@@ -16,7 +16,7 @@ from keras_resnet.bounds import BY_PRESET, Between, ByPreset, Count, Length, Pix
 from keras_resnet.command_line import Folder, attempt, check_outputs
 from keras_resnet.errors import InputError
 from keras_resnet.specs import NetSpec, Shortcut, change_spec, find_spec, parse_changes, split_name
-from keras_resnet.training.files.agreement import check_finished
+from keras_resnet.training.files.agreement import check_earlier
 from keras_resnet.training.flags import Rare, read_flags
 from keras_resnet.training.signals import Stopped, sigterm_stops
 from keras_resnet.training.stepping.schedules import Schedule
@@ -146,7 +146,7 @@ def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
     The network's name gets the case it has in ``SPECS``.
 
     Raises:
-        InputError: the workdir holds a finished run of other settings.
+        InputError: the workdir holds a run of other settings.
     """
     if settings.steps is not None or settings.epochs is not None:
         preset = {key: value for key, value in preset.items() if key not in ("steps", "epochs")}
@@ -160,9 +160,9 @@ def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
 
 
 def _check_workdir(settings: RunSettings) -> None:
-    """Raise :class:`InputError` if the workdir, where it is known, holds a finished run of other settings."""
+    """Raise :class:`InputError` if the workdir, where it is known, holds a run of other settings."""
     if settings.workdir is not None:
-        check_finished(settings.workdir, as_json(settings), as_json(type(settings)()))
+        check_earlier(settings.workdir, as_json(settings), as_json(type(settings)()))
 
 
 def folder_name(value: str) -> str:

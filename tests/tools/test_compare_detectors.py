@@ -30,12 +30,11 @@ def tool():
 
 def test_a_setting_is_the_mean_of_its_detectors(tool, classifier, rectangles, tmp_path, capsys):
     data = open_coco(rectangles / "val.json", rectangles / "val")
-    matches = []
+    model = FasterRCNN(classifier, ["red", "blue"], PROPOSALS, image_size=ImageSize(96, 96))
+    matches, detector = [], Detector([model])
     for number in range(3):
-        model = FasterRCNN(classifier, ["red", "blue"], PROPOSALS, image_size=ImageSize(96, 96))
         randomize(model.box_predictor, np.random.default_rng(number))
         model.save(tmp_path / f"seed{number}.keras")
-        detector = Detector([model])
         detections = {photo.id: detector(image) for photo, image in read_photos(data)}
         matches.append(Matches(data, detections, (0.5,)))
     settings = (f"both={tmp_path}/seed[01].keras", f"other={tmp_path}/seed2.keras")

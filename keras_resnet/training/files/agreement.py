@@ -4,8 +4,9 @@ from pathlib import Path
 
 from keras_resnet.errors import InputError
 from keras_resnet.files import read_object
+from keras_resnet.training.files.checkpoints import CheckpointFolder
 
-SETTINGS, RESULT = "settings.json", "result.json"
+SETTINGS, RESULT, CHECKPOINTS = "settings.json", "result.json", "checkpoints"
 LENGTHS = ("steps", "epochs")  # of a run, which may grow
 MAY_CHANGE = (  # settings, when a run continues
     *("workdir", "data_dir", "save_every", "keep_every", "profile", "strict", "track"),
@@ -44,19 +45,30 @@ def check_agreement(path: Path, changed: dict[str, tuple], growing: tuple[str, .
         )
 
 
-def check_finished(path: Path, settings: dict, defaults: dict) -> None:
-    """Raise :class:`InputError` early if ``path`` holds a finished run of other settings.
+def check_earlier(path: Path, settings: dict, defaults: dict) -> None:
+    """Raise :class:`InputError` early if ``path`` holds a run of other settings.
 
     Settings that are None may not be filled in yet, and files that are missing, damaged or of different runs prove
     nothing: the folder itself is checked when the run starts.
     """
+    before = _settings_at_checkpoint(path) or _settings_of_result(path)
+    if before:
+        changed = differing(before, settings, defaults)
+        check_agreement(path, {key: pair for key, pair in changed.items() if pair[1] is not None}, LENGTHS)
+
+
+def _settings_at_checkpoint(path: Path) -> dict | None:
+    """Those of the newest checkpoint; None without one of a later step than 0, up to which nothing is lost."""
+    checkpoints = CheckpointFolder(path / CHECKPOINTS)
+    return (checkpoints.about_run() or {}).get("settings") if any(checkpoints.steps()) else None
+
+
+def _settings_of_result(path: Path) -> dict | None:
     try:
         before, result = read_object(path / SETTINGS), read_object(path / RESULT)
     except (OSError, ValueError):
-        return
-    if result.get("settings") == before:
-        changed = differing(before, settings, defaults)
-        check_agreement(path, {key: pair for key, pair in changed.items() if pair[1] is not None}, LENGTHS)
+        return None
+    return before if result.get("settings") == before else None
 
 
 def _grows(before, now) -> bool:

@@ -1,4 +1,9 @@
-"""Checkpoints: written whole or not at all, verified by hashes, and removed but for the newest."""
+"""Checkpoints: written whole or not at all, verified by hashes, and removed but for the newest.
+
+Keras and TensorFlow are imported where variables are assigned, so that a run of other settings is refused before.
+"""
+
+from __future__ import annotations
 
 import contextlib
 import hashlib
@@ -11,9 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_resnet.errors import InputError
 from keras_resnet.files import is_own_file, read_object, remedy, set_aside, sha256_of, sync
@@ -21,9 +24,13 @@ from keras_resnet.training.files.metrics_file import is_row
 from keras_resnet.training.state import check_state
 
 if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
     from keras_resnet.training.stepping.step import Step
 
-Variable: TypeAlias = keras.Variable | tf.Variable
+    Variable: TypeAlias = keras.Variable | tf.Variable
+
 NEWEST_KEPT = 3
 VALUES, STATE = "variables.npz", "state.json"
 METRIC_PREFIX = "running "  # of the names of the metrics' values in the file
@@ -197,6 +204,8 @@ def assign_values(variables: Iterable[Variable], arrays: dict[str, np.ndarray]) 
     Raises:
         InputError: the values are of another network; no variable is changed then.
     """
+    import keras
+
     named = named_variables(variables)
     odd = sorted(named.keys() ^ arrays.keys()) or [
         name
@@ -210,13 +219,13 @@ def assign_values(variables: Iterable[Variable], arrays: dict[str, np.ndarray]) 
         variable.assign(arrays[name])
 
 
-def model_values(model: "Step") -> dict[str, np.ndarray]:
+def model_values(model: Step) -> dict[str, np.ndarray]:
     """The values that a checkpoint keeps of a compiled ``model``, by name; those of its metrics have a prefix."""
     metrics = {f"{METRIC_PREFIX}{name}": value for name, value in values_of(model.metric_variables()).items()}
     return values_of(model.checkpoint_variables()) | metrics
 
 
-def assign_model(model: "Step", arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def assign_model(model: Step, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Set the variables of a compiled ``model`` to those of a checkpoint; return the values of the metrics, by name."""
     values = {name: array for name, array in arrays.items() if not name.startswith(METRIC_PREFIX)}
     assign_values(model.checkpoint_variables(), values)

@@ -15,7 +15,15 @@ from keras_resnet.errors import InputError
 from keras_resnet.evaluation import class_report
 from keras_resnet.files import is_own_file, read_object, remedy, set_aside, sync, unfinished, write_whole
 from keras_resnet.network import Network
-from keras_resnet.training.files.agreement import MAX_VALUE, MAY_CHANGE, RESULT, SETTINGS, check_agreement, differing
+from keras_resnet.training.files.agreement import (
+    CHECKPOINTS,
+    MAX_VALUE,
+    MAY_CHANGE,
+    RESULT,
+    SETTINGS,
+    check_agreement,
+    differing,
+)
 from keras_resnet.training.files.checkpoints import CheckpointFolder, assign_model, assign_values, model_values
 from keras_resnet.training.files.metrics_file import SPLITS, Metrics, read_metrics
 from keras_resnet.training.files.ownership import LOCK, MARKER, RUN, check_owned, mark
@@ -32,7 +40,7 @@ FILES = (
     *(MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PICTURES, TRACKING, CARD),
     *(*class_report.FILES, *PHOTOS.values()),
 )
-CHECKPOINTS, EVENTS = "checkpoints", SPLITS  # folders; EVENTS are TensorBoard's
+EVENTS = SPLITS  # TensorBoard's folders
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
