@@ -95,8 +95,10 @@ REFUSED = [
 ]
 
 
-def test_a_refusal_is_there_before_anything_heavy():
-    for command, (status, _, heavy) in zip(REFUSED, answers([line.split() for line in REFUSED]), strict=True):
+def test_a_refusal_is_there_before_anything_heavy(tmp_path):
+    (tmp_path / "text.keras").write_text("no model")
+    commands = [*REFUSED, f"tools/detect.py cat.jpg --model {tmp_path}/text.keras"]
+    for command, (status, _, heavy) in zip(commands, answers([line.split() for line in commands]), strict=True):
         assert (status, heavy) == (2, []), command
 
 

@@ -71,8 +71,7 @@ def open_archive(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfil
         InputError: it is not an archive, has members outside its folder, or lacks the network or its weights.
         ValueError: the sizes of its members are not those of such a file.
     """
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path.name} is damaged or not a .keras file: save the model again with model.save.")
+    file_bounds.check_archive(path)
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             member = PurePosixPath(name.replace("\\", "/"))
