@@ -1,7 +1,5 @@
 """Instruments on the checkpoints of a CIFAR run: its gradients over time, and its network at a given loss."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -43,7 +41,7 @@ class Run:
         self.task: Classification = cifar_task(settings)
         self.model: TrainingModel = self.task.build_model(choose_strategy(), settings.steps or 1)
 
-    def at_checkpoints(self) -> Iterator[State]:
+    def at_checkpoints(self) -> "Iterator[State]":
         """The state at each valid checkpoint, in the order of the steps; ``model`` then has its variables.
 
         Raises:

@@ -182,7 +182,7 @@ def _loaded(file: str) -> dict:
 def _needed(kind: type) -> dict[str, str]:
     values = {"model": "ResNet20", "data": "demo", "out": "out", "workdir": "nope", "photos": "p.jpg"}
     values |= {"source": "w.pth", "target": "w.keras", "queue": "q.txt", "features": "f.npz"}
-    values |= {"rpn": "rpn.keras", "classifier": "c.keras", "settings": "A=a.keras", "images": "i.npz"}
+    values |= {"rpn": "rpn.keras", "classifier": "c.keras", "settings": "A=a.keras", "images": "i.npz", "below": "1"}
     missing = dataclasses.MISSING
     return {f.name: values[f.name] for f in dataclasses.fields(kind) if f.default is f.default_factory is missing}
 
