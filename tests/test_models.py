@@ -30,7 +30,7 @@ def trainable(model):
     return sum(math.prod(v.shape) for v in model.trainable_variables)
 
 
-@pytest.mark.parametrize("depth", [pytest.param(d, marks=pytest.mark.slow) if d == 101 else d for d in PARAMETERS])
+@pytest.mark.parametrize("depth", [pytest.param(d, marks=pytest.mark.slow) if d > 100 else d for d in PARAMETERS])
 @pytest.mark.long
 def test_imagenet_parameters_and_multiply_adds_equal_the_paper_s(depth):
     builder = getattr(keras_resnet, f"ResNet{depth}")
@@ -197,6 +197,8 @@ def test_looped_and_unrolled_networks_are_one(xla, changes, back, rng):
     second = keras_resnet.convert(first, unroll=not back)
     x, y = rng.normal(size=(16, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 16)
     np.testing.assert_allclose(first(x), second(x), atol=1e-6)
+    if back and not xla:  # the same two networks train in the other direction
+        return
     for model in (first, second):
         model.compile(SGD(0.1), "sparse_categorical_crossentropy", jit_compile=xla)
         model.train_on_batch(x, y)

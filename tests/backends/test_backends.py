@@ -85,6 +85,7 @@ def test_networks_train_a_step_on_pytorch_as_on_tensorflow(train):
     compare(train("torch"), train("tensorflow"))
 
 
+@pytest.mark.slow
 def test_float32_on_jax_is_float64_to_its_rounding(train):
     """The type that users train in: outputs to float32's resolution times the depth, and a step that stays finite."""
     ((_, after),), (_, expected) = train("jax", "float32", 1), train("tensorflow", count=1)[0]

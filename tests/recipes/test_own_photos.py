@@ -17,9 +17,10 @@ def rows_of(workdir):
 
 
 def test_a_folder_without_a_split_is_divided_trained_on_and_continued(photo_folder, tmp_path):
-    """The continued run keeps its photos on their sides, though one more would move another."""
+    """The continued run keeps its photos on their sides, though one more would move another. It draws evenly."""
     folder, workdir = photo_folder / "train", tmp_path / "run"
-    first = run(IMAGENET, *small(folder, workdir, "--steps", 2, "--val-share", 0.34))
+    balanced = ("--balance", "sampling")
+    first = run(IMAGENET, *small(folder, workdir, *balanced, "--steps", 2, "--val-share", 0.34))
     assert first.returncode == 0, first.stderr
     assert first.stdout.startswith("train: 2 classes; photos: 8 in train, 4 in val\n")
     result = json.loads((workdir / "result.json").read_text())
@@ -27,11 +28,11 @@ def test_a_folder_without_a_split_is_divided_trained_on_and_continued(photo_fold
     assert (result["train_examples"], result["val_examples"]) == (8, 4)
     shutil.copyfile(photo_folder / "val" / "cat" / "0.JPEG", folder / "cat" / "new.JPEG")
     kept = rows_of(workdir)
-    again = run(IMAGENET, *small(folder, workdir, "--steps", 4, "--val-share", 0.34))
+    again = run(IMAGENET, *small(folder, workdir, *balanced, "--steps", 4, "--val-share", 0.34))
     assert again.returncode == 0, again.stderr
     assert "continuing at step 2 of 4" in again.stdout
     assert rows_of(workdir) == kept
-    other = run(IMAGENET, *small(folder, workdir, "--steps", 4, "--val-share", 0.5))
+    other = run(IMAGENET, *small(folder, workdir, *balanced, "--steps", 4, "--val-share", 0.5))
     assert other.returncode == 2
     assert "val_share" in other.stderr or "--val-share" in other.stderr
 
@@ -52,7 +53,8 @@ def test_a_fold_of_a_list_with_a_bad_photo_and_strictly(photo_folder, tmp_path):
     assert "--strict: list has photos that do not decode: 1, train/dog/0.JPEG: repair" in done.stderr
 
 
-@pytest.mark.parametrize("balance", [pytest.param("weights", marks=pytest.mark.slow), "sampling"])
+@pytest.mark.slow
+@pytest.mark.parametrize("balance", ["weights", "sampling"])
 def test_a_balanced_run_continues_bit_for_bit(balance, photo_folder, tmp_path):
     """Of classes of 6 and 2 photos: in one piece, and stopped after a step."""
     for number in range(2, 6):

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 
 import pytest
 from conftest import ROOT
@@ -16,12 +14,12 @@ pytestmark = pytest.mark.long
 
 
 def test_two_workers_train_validate_and_save_once(photo_folder, tmp_path):
-    """Two real processes, as ``tools/launch_local.py`` starts them."""
-    command = [sys.executable, ROOT / "tools" / "launch_local.py", 2, ROOT / IMAGENET]
-    command += small(photo_folder, tmp_path / "run", "--steps", 7)
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert done.stdout.count("validation error") == 1  # only the chief prints
+    """Two processes with the environment that ``tools/launch_local.py`` gives them."""
+    workers = start_workers(IMAGENET, *small(photo_folder, tmp_path / "run", "--steps", 7))
+    ends = [worker.ended() for worker in workers]
+    for done in ends:
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert [done.stdout.count("validation error") for done in ends] == [1, 0]  # only the chief prints
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert (result["devices"], result["steps"]) == (2, 7)
 
