@@ -151,7 +151,7 @@ def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
     if settings.steps is not None or settings.epochs is not None:
         preset = {key: value for key, value in preset.items() if key not in ("steps", "epochs")}
     filled = replace(settings, **{key: value for key, value in preset.items() if getattr(settings, key) is None})
-    filled = replace(filled, model=":".join(filter(None, split_name(filled.model))))
+    filled = _with_known_name(filled)
     if filled.workdir is None:
         name = f"{recipe}-{folder_name(filled.data)}-{filled.network_name()}-seed{filled.seed}"
         filled = replace(filled, workdir=Path("runs") / name)
@@ -159,10 +159,19 @@ def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
     return filled
 
 
+def _with_known_name(settings: RunSettings) -> RunSettings:
+    """``settings`` with the network's name in the case that it has in ``SPECS``."""
+    return (
+        settings
+        if settings.model is None
+        else replace(settings, model=":".join(filter(None, split_name(settings.model))))
+    )
+
+
 def _check_workdir(settings: RunSettings) -> None:
     """Raise :class:`InputError` if the workdir, where it is known, holds a run of other settings."""
     if settings.workdir is not None:
-        check_earlier(settings.workdir, as_json(settings), as_json(type(settings)()))
+        check_earlier(settings.workdir, as_json(_with_known_name(settings)), as_json(type(settings)()))
 
 
 def folder_name(value: str) -> str:

@@ -28,7 +28,8 @@ def test_a_folder_without_a_split_is_divided_trained_on_and_continued(photo_fold
     assert (result["train_examples"], result["val_examples"]) == (8, 4)
     shutil.copyfile(photo_folder / "val" / "cat" / "0.JPEG", folder / "cat" / "new.JPEG")
     kept = rows_of(workdir)
-    again = run(IMAGENET, *small(folder, workdir, *balanced, "--steps", 4, "--val-share", 0.34))
+    lower_case = ("--model", "resnet20")
+    again = run(IMAGENET, *small(folder, workdir, *balanced, "--steps", 4, "--val-share", 0.34, *lower_case))
     assert again.returncode == 0, again.stderr
     assert "continuing at step 2 of 4" in again.stdout
     assert rows_of(workdir) == kept

@@ -48,13 +48,14 @@ def check_agreement(path: Path, changed: dict[str, tuple], growing: tuple[str, .
 def check_earlier(path: Path, settings: dict, defaults: dict) -> None:
     """Raise :class:`InputError` early if ``path`` holds a run of other settings.
 
-    Settings that are None may not be filled in yet, and files that are missing, damaged or of different runs prove
-    nothing: the folder itself is checked when the run starts.
+    Settings that are None, and flags that are not set, may be filled in later. Files that are missing, damaged or of
+    different runs prove nothing. The folder itself is checked when the run starts.
     """
     before = _settings_at_checkpoint(path) or _settings_of_result(path)
     if before:
         changed = differing(before, settings, defaults)
-        check_agreement(path, {key: pair for key, pair in changed.items() if pair[1] is not None}, LENGTHS)
+        given = {key: pair for key, pair in changed.items() if pair[1] is not None and pair[1] is not False}
+        check_agreement(path, given, LENGTHS)
 
 
 def _settings_at_checkpoint(path: Path) -> dict | None:
