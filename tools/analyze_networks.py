@@ -66,7 +66,7 @@ class LipschitzConstants(OnImages):
 
 @dataclass(frozen=True)
 class Conditioning(OnImages):
-    """Singular values of each block's Jacobian, and of their product over each stage, at the first image."""
+    """Singular values of each block's Jacobian, and of their product over each stage, at all images together."""
 
     images: Count = 1
     steps: Annotated[int, Between(1, 10_000)] = 30
@@ -81,7 +81,7 @@ class Conditioning(OnImages):
         table = Table("conditioning", columns)
         table.print_header()
         for name, (model, x, _) in self.load().items():
-            rows = analysis.conditioning(model, x[0], self.steps, self.probes)
+            rows = analysis.conditioning(model, x, self.steps, self.probes)
             values = {r.name: [analysis.singular_values(s) for s in (r.block, r.product)] for r in rows}
             result[name] = {block: {"block": a, "product": b} for block, (a, b) in values.items()}
             for block, pair in values.items():

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from keras_resnet.analysis.lanczos import Spectrum, spectrum
+from keras_resnet.analysis.lanczos import Spectrum, pooled, spectrum
 from keras_resnet.analysis.parts import split
 from keras_resnet.analysis.precision import check_float32
 from keras_resnet.backends import needs_tensorflow
@@ -20,7 +20,7 @@ TOLERANCE = 1e-6  # relative, of a squared norm; just above the rounding of floa
 
 @dataclass(frozen=True)
 class Conditioning:
-    """Singular values of the Jacobian of a block, and of all blocks of its stage up to it, at one image.
+    """Singular values of the Jacobian of a block, and of all blocks of its stage up to it, at some images together.
 
     Fields:
         name: the block's name.
@@ -39,19 +39,23 @@ def singular_values(squares: Spectrum) -> dict[str, float]:
     return {name: float(np.sqrt(max(value, 0))) for name, value in values.items()}
 
 
-def conditioning(model: keras.Model, image: np.ndarray, steps: int = 30, probes: int = 2) -> list[Conditioning]:
+def conditioning(model: keras.Model, images: np.ndarray, steps: int = 30, probes: int = 2) -> list[Conditioning]:
     """Singular values of each block that keeps its input's shape, and of their product over each stage.
 
     Args:
         model: a network of this package, looped or not, in float32; it is applied in inference, with the moving
             statistics.
-        image: a preprocessed image ``[height, width, channels]``.
+        images: preprocessed images ``[count, height, width, channels]``.
         steps: of the quadrature, see :func:`keras_resnet.analysis.lanczos.spectrum`.
         probes: random starting vectors of the quadrature.
     """
     needs_tensorflow("The conditioning of blocks", "tf.autodiff.ForwardAccumulator")
     check_float32("The conditioning of blocks", model)
-    x = tf.constant(np.asarray(image)[None], tf.float32)
+
+    def squares(function, inputs):
+        return pooled([spectrum(gram, steps, probes) for gram in jacobian_grams(function, inputs)])
+
+    x = tf.constant(np.asarray(images), tf.float32)
     rows: list[Conditioning] = []
     models: list = []
     first, stage = None, None
@@ -60,10 +64,9 @@ def conditioning(model: keras.Model, image: np.ndarray, steps: int = 30, probes:
             if part.stage != stage:
                 first, stage, models = x, part.stage, []
             models.append(part.model)
-            block = spectrum(jacobian_grams(part.model, x)[0], steps, probes)
-            product = block
+            product = block = squares(part.model, x)
             if len(models) > 1:
-                product = spectrum(jacobian_grams(_composed(list(models)), first)[0], steps, probes)
+                product = squares(_composed(list(models)), first)
             rows.append(Conditioning(part.name, block, product))
         x = part.model(x, training=False)
     return rows

@@ -1,5 +1,6 @@
 """The spectrum of a large symmetric operator by stochastic Lanczos quadrature (Ubaru, Chen, Saad 2017)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,14 @@ class Spectrum:
         return float(self.weights @ self.nodes**power)
 
 
+def pooled(spectra: Sequence[Spectrum]) -> Spectrum:
+    """The distribution of the eigenvalues of several operators of one dimension together."""
+    nodes = np.concatenate([one.nodes for one in spectra])
+    weights = np.concatenate([one.weights for one in spectra]) / len(spectra)
+    order = np.argsort(nodes)
+    return Spectrum(nodes[order], weights[order])
+
+
 def spectrum(operator: LinearOperator, steps: int = 30, probes: int = 4, seed: int = 0) -> Spectrum:
     """The distribution of the eigenvalues of a symmetric ``operator``.
 
@@ -43,16 +52,12 @@ def spectrum(operator: LinearOperator, steps: int = 30, probes: int = 4, seed: i
         seed: of the start vectors.
     """
     rng = np.random.default_rng(seed)
-    ends: list[np.ndarray] = []
-    shares: list[np.ndarray] = []
+    parts = []
     for _ in range(probes):
         diagonal, off = _lanczos(operator, rng.normal(size=operator.shape[0]), min(steps, operator.shape[0]))
         values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off, 1) + np.diag(off, -1))
-        ends.append(values)
-        shares.append(vectors[0] ** 2 / probes)
-    nodes, weights = np.concatenate(ends), np.concatenate(shares)
-    order = np.argsort(nodes)
-    return Spectrum(nodes[order], weights[order])
+        parts.append(Spectrum(values, vectors[0] ** 2))
+    return pooled(parts)
 
 
 def _lanczos(operator, start, steps):

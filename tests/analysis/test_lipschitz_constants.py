@@ -65,7 +65,7 @@ def test_singular_values_of_blocks_and_products(rng):
     x = stem.model(image, training=False)
     matrices = [jacobian(lambda v, p=part: p.model(v, training=False), at) for part, at in
                 ((first, x), (second, first.model(x, training=False)))]  # fmt: skip
-    one, two = analysis.conditioning(model, image[0], steps=32, probes=1)
+    one, two = analysis.conditioning(model, image, steps=32, probes=1)
     for constants, matrix in (
         (one.block, matrices[0]),
         (two.block, matrices[1]),
@@ -75,5 +75,18 @@ def test_singular_values_of_blocks_and_products(rng):
         summary = analysis.singular_values(constants)
         assert summary["max"] == pytest.approx(exact[0], rel=1e-3)
         assert summary["min"] == pytest.approx(exact[-1], abs=2e-2 * float(exact[0]))
-    many = analysis.conditioning(model, image[0], steps=32, probes=40)[1].product
+    many = analysis.conditioning(model, image, steps=32, probes=40)[1].product
     assert analysis.singular_values(many)["rms"] == pytest.approx(np.sqrt(np.mean(exact**2)), rel=0.15)
+
+
+def test_singular_values_at_several_images_are_those_at_each_together(rng):
+    """Each image counts alike."""
+    model = tiny(rng, blocks=(1,), filters=(2,), size=4)
+    images = batch(rng, model, 3)[0]
+    (together,) = analysis.conditioning(model, images, steps=32, probes=1)
+    alone = [analysis.conditioning(model, image[None], steps=32, probes=1)[0].block for image in images]
+    nodes = np.concatenate([one.nodes for one in alone])
+    order = np.argsort(nodes)
+    np.testing.assert_allclose(together.block.nodes, nodes[order], rtol=1e-4, atol=1e-4 * nodes.max())
+    np.testing.assert_allclose(together.block.moment(1), np.mean([one.moment(1) for one in alone]), rtol=1e-5)
+    assert together.block.weights.sum() == pytest.approx(1)

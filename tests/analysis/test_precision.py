@@ -9,7 +9,7 @@ from keras_resnet import InputError, analysis
 
 MEASURES = {
     "A Lipschitz constant": lambda model, images, labels: analysis.lipschitz(model, images),
-    "The conditioning of blocks": lambda model, images, labels: analysis.conditioning(model, images[0]),
+    "The conditioning of blocks": lambda model, images, labels: analysis.conditioning(model, images[:1]),
     "A loss with its derivatives": lambda model, images, labels: analysis.Loss(model, images, labels),
 }
 

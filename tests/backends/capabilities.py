@@ -184,7 +184,7 @@ def lipschitz(given):
 
 
 def conditioning(given):
-    rows = analysis.conditioning(given.model(), given.images[0], steps=5, probes=1)
+    rows = analysis.conditioning(given.model(), given.images[:1], steps=5, probes=1)
     return {row.name: row.block.nodes[-1] for row in rows}
 
 
