@@ -249,7 +249,7 @@ def command_line(
 
 def _cannot_continue(error: OSError) -> str | None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
-        return f"{error}; the last checkpoint is intact: make room, then run the same command again."
+        return f"{error}; what was saved before is intact: make room, then run the same command again."
     if error.filename is None:
         return None
     return f"{error}: make sure that it exists and that you may use it, then run the same command again."

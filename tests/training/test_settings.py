@@ -167,8 +167,8 @@ def test_flags_become_settings(monkeypatch):
     [
         (errno.ENOENT, "make sure that it exists and that you may use it, then run the same command again."),
         (errno.ESTALE, "make sure that it exists and that you may use it, then run the same command again."),
-        (errno.ENOSPC, "the last checkpoint is intact: make room, then run the same command again."),
-        (errno.EFBIG, "the last checkpoint is intact: make room, then run the same command again."),
+        (errno.ENOSPC, "what was saved before is intact: make room, then run the same command again."),
+        (errno.EFBIG, "what was saved before is intact: make room, then run the same command again."),
     ],
 )
 def test_a_file_that_the_system_refuses_ends_a_run_in_one_sentence(number, words, monkeypatch, capsys):
