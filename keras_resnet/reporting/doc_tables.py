@@ -8,12 +8,14 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.structure import STAGES
 from keras_resnet.studies.report import length, mean_words
+from keras_resnet.studies.statistics import compare
 from keras_resnet.tables import Table
 
 MARK = re.compile(r"^<!-- table (?P<name>[^:]+): (?P<files>[\w. -]+) -->\n(?P<table>(?:\|.*\n)*)", re.MULTILINE)
@@ -134,6 +136,39 @@ def _largest(results: dict[str, dict]) -> Table:
     return table
 
 
+EQUAL_LOSS: dict[str, tuple[str, Callable[[Any], float]]] = {  # what is compared, by which instrument
+    "largest eigenvalue of the Hessian": ("curvature", lambda row: row["top"][0]),
+    "largest Lipschitz constant of a block": (
+        "lipschitz",
+        lambda parts: max(max(part["local"]) for part in parts if "block" in part["name"]),
+    ),
+    "singular values of the last stage's blocks together, 95 % quantile": (
+        "conditioning",
+        lambda blocks: list(blocks.values())[-1]["product"]["95%"],
+    ),
+    "correlation of gradients at a tenth of the input's norm": ("gradients", lambda row: row["correlation"]["0.1"]),
+}
+
+
+def _equal_loss(results: dict[str, dict]) -> Table:
+    """Plain and residual networks of several seeds by several instruments, whose intervals hold together."""
+    stored = {result["instrument"]: result for result in results.values()}
+    table: Table | None = None
+    for label, (instrument, value) in EQUAL_LOSS.items():
+        by_network: dict[str, dict[int, float]] = {}
+        for name, row in stored[instrument][instrument].items():
+            network, seed = re.split("-seed", name.partition("-loss")[0])
+            by_network.setdefault(network, {})[int(seed)] = value(row)
+        (plain, residual), names = by_network.values(), list(by_network)
+        table = table or Table("equal loss", ("at equal training loss", *names, "difference (95 % interval)"))
+        compared = compare(residual, plain, len(EQUAL_LOSS))
+        low, high = compared["interval"]
+        ranges = (f"{min(arm.values()):.3g} to {max(arm.values()):.3g}" for arm in (plain, residual))
+        table.rows.append((label, *ranges, f"{compared['difference']:+.3g} ({low:+.3g} to {high:+.3g})"))
+    assert table is not None
+    return table
+
+
 def _cost(results: dict[str, dict]) -> Table:
     """Multiply-adds, memory and time of a training step."""
     columns = ("images", "multiply-adds, 10⁹", "peak, estimated", "measured", "ratio", "to resident", "s a step")
@@ -230,6 +265,7 @@ RENDERERS: dict[str, Callable[[dict[str, dict]], Table]] = {
     "gradients by stage": _gradients,
     "landscape": _landscape,
     "largest constants": _largest,
+    "equal loss": _equal_loss,
     "cost by network": _cost,
     "runs": _runs,
     "errors by view": _views,

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from conftest import ROOT
+from scipy import stats
 
 from keras_resnet import InputError
 from keras_resnet.reporting import filled
@@ -54,3 +55,25 @@ def test_a_changed_cell_is_put_right_and_a_missing_file_is_named(tmp_path):
 def test_results_say_how_they_came_about():
     for path in RESULTS.glob("*.json"):
         assert {"command", "commit", "hardware", "versions"} <= json.loads(path.read_text()).keys(), path.name
+
+
+def test_networks_at_equal_loss_are_compared_by_seed(tmp_path):
+    """The interval of each row is that of scipy's test at 95 % for all four rows together."""
+    plain, residual = (4.0, 5.0, 7.5), (3.0, 3.5, 3.1)
+    names = [f"{net}-seed{seed}-loss1.3" for net in ("PlainNet20", "ResNet20") for seed in range(3)]
+    values = dict(zip(names, plain + residual, strict=True))
+    rows = {
+        "curvature": lambda value: {"top": [value]},
+        "lipschitz": lambda value: [{"name": "stem", "local": [99.0]}, {"name": "conv2_block1", "local": [1, value]}],
+        "conditioning": lambda value: {"conv2_block1": {}, "conv4_block3": {"product": {"95%": value}}},
+        "gradients": lambda value: {"correlation": {"0.1": value}},
+    }
+    for name, row in rows.items():
+        result = {"instrument": name, name: {network: row(value) for network, value in values.items()}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(result))
+    table = filled(f"<!-- table equal loss: {' '.join(rows)} -->\n", tmp_path).splitlines()[3:]
+    test = stats.ttest_ind(residual, plain, equal_var=False)
+    low, high = test.confidence_interval(1 - 0.05 / 4)
+    for row in table:
+        assert row.endswith(f"| 4 to 7.5 | 3 to 3.5 | -2.3 ({low:+.3g} to {high:+.3g}) |")
+    assert len(table) == 4
