@@ -12,6 +12,7 @@ from keras_resnet import analysis, plots
 from keras_resnet.bounds import Count, Length, Positive
 from keras_resnet.command_line import Folder
 from keras_resnet.errors import InputError
+from keras_resnet.files import write_whole
 from keras_resnet.tables import Table
 from keras_resnet.training.cifar import CifarSettings, cifar_task
 
@@ -93,7 +94,7 @@ class AtLoss:
             while left and loss < left[0]:
                 path = self.out / f"{self.workdir.name}-loss{left[0]:g}.keras"
                 self.out.mkdir(parents=True, exist_ok=True)
-                run.model.saved().save(path)
+                write_whole(path, run.model.saved().save)
                 table.add(f"{left.pop(0):g}", state.step, f"{loss:.4f}", path)
         if left:
             raise InputError(
