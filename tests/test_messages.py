@@ -51,7 +51,15 @@ def test_the_last_words_of_a_crash_are_heard():
 
 
 @pytest.mark.skipif(has_nvidia(), reason="TensorFlow may have something to say of the NVIDIA device")
-@pytest.mark.parametrize("command", ["info.py", "benchmark.py inference --help", "analyze.py cost --help"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "info.py",
+        pytest.param("table1.py", marks=pytest.mark.slow),
+        "benchmark.py inference --help",
+        "analyze.py cost --help",
+    ],
+)
 @pytest.mark.long
 def test_tools_say_nothing_of_tensorflow_s(command):
     """This includes programs that import TensorFlow themselves, and its search for GPUs on machines without any."""

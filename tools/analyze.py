@@ -3,14 +3,14 @@
     python tools/analyze.py responses --model A.keras B.keras --data cifar10 --data-dir DIR     Fig. 7
     python tools/analyze.py gradients --model A.keras ...     norms by layer and stage, flow over depth, shattering
     python tools/analyze.py training --workdir runs/RUN ...   gradients and update/weight ratios at its checkpoints
-    python tools/analyze.py at-loss --workdir runs/RUN --below 1.2     its network at that training loss, for the others
+    python tools/analyze.py at-loss --workdir runs/RUN --below 1.2     saves its network at that training loss
     python tools/analyze.py curvature --model A.keras ...     eigenvalues, trace and density of the Hessian; surface
     python tools/analyze.py lipschitz --model A.keras ...     spectral norms, bounds, measured constants
     python tools/analyze.py conditioning --model A.keras ...  singular values of blocks and of their product
     python tools/analyze.py lesions --model A.keras ...       errors with blocks deleted or reordered; paths
     python tools/analyze.py cost --model ResNet50 ...         parameters, multiply-adds, memory, seconds
 
-Each writes result.json and figure.png into --out (default: runs/analysis/INSTRUMENT).
+All but at-loss write result.json and figure.png into --out (default: runs/analysis/INSTRUMENT).
 """
 
 from analyze_cost import Cost

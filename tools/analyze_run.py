@@ -52,11 +52,12 @@ class Run:
         from keras_resnet.training.files.workdir import CHECKPOINTS
         from keras_resnet.training.state import State
 
-        checkpoints, number = CheckpointFolder(self.workdir / CHECKPOINTS), 0
-        for number, (arrays, state) in enumerate(checkpoints.read_whole(checkpoints.steps()), start=1):  # noqa: B007
+        checkpoints, any_valid = CheckpointFolder(self.workdir / CHECKPOINTS), False
+        for arrays, state in checkpoints.read_whole(checkpoints.steps()):
+            any_valid = True
             assign_model(self.model, arrays)
             yield State(**state)
-        if not number:
+        if not any_valid:
             raise InputError(f"{self.workdir} has no valid checkpoint: continue the run, or use gradients on a model.")
 
 

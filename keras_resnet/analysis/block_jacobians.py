@@ -20,7 +20,7 @@ TOLERANCE = 1e-6  # relative, of a squared norm; just above the rounding of floa
 
 @dataclass(frozen=True)
 class Conditioning:
-    """Singular values of the Jacobian of a block, and of all blocks of its stage up to it, at some images together.
+    """Singular values of the Jacobian of a block, and of all blocks of its stage up to it, at the given images.
 
     Fields:
         name: the block's name.

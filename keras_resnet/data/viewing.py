@@ -92,7 +92,7 @@ def orientation(encoded: Tensor) -> Tensor:
 
 
 def exif_orientation(encoded: Tensor) -> Tensor:
-    """The same, of a photo for which Python has to read it."""
+    """The same, read by Python, which takes longer."""
     import tensorflow as tf
 
     return tf.ensure_shape(on_bytes(orientation_of, encoded, tf.int32), [])

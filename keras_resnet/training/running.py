@@ -162,7 +162,7 @@ def _train(model: Step, context: RunContext, metric_values: dict[str, np.ndarray
     elif validation.final is not None:
         for variable, value in zip(model.variables, validation.final, strict=True):
             variable.assign(value)
-    else:  # the process that validated last did not come so far
+    else:  # an earlier process had validated the last step already
         finalize(model, lambda: context.task.recalibrate(model, state))
     return curves
 

@@ -161,11 +161,9 @@ def resolve(settings: RunSettings, preset: dict, recipe: str) -> RunSettings:
 
 def _with_known_name(settings: RunSettings) -> RunSettings:
     """``settings`` with the network's name in the case that it has in ``SPECS``."""
-    return (
-        settings
-        if settings.model is None
-        else replace(settings, model=":".join(filter(None, split_name(settings.model))))
-    )
+    if settings.model is None:
+        return settings
+    return replace(settings, model=":".join(filter(None, split_name(settings.model))))
 
 
 def _check_workdir(settings: RunSettings) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 
 import pytest
 from conftest import ROOT
@@ -20,6 +22,17 @@ def test_two_workers_train_validate_and_save_once(photo_folder, tmp_path):
     for done in ends:
         assert done.returncode == 0, done.stderr[-3000:]
     assert [done.stdout.count("validation error") for done in ends] == [1, 0]  # only the chief prints
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["devices"], result["steps"]) == (2, 7)
+
+
+@pytest.mark.slow
+def test_the_launcher_starts_two_workers_of_a_run(photo_folder, tmp_path):
+    command = [sys.executable, ROOT / "tools" / "launch_local.py", 2, ROOT / IMAGENET]
+    command += small(photo_folder, tmp_path / "run", "--steps", 7)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert done.stdout.count("validation error") == 1
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert (result["devices"], result["steps"]) == (2, 7)
 
