@@ -123,3 +123,9 @@ def randomize(model, rng, keep=()):
             variable.assign(rng.uniform(0.5, 1.5, variable.shape))
         elif "kernel" not in name:
             variable.assign(rng.normal(0, 0.2, variable.shape))
+
+
+def compile_to_train(model, optimizer, loss, jit_compile=False):
+    """``model.compile``; the optimizer makes its variables here, because a step in which it makes them is traced twice."""
+    model.compile(optimizer, loss, jit_compile=jit_compile)
+    optimizer.build(model.trainable_variables)

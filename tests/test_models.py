@@ -7,7 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import bfloat16_kernels, randomize, xla_too
+from conftest import bfloat16_kernels, compile_to_train, randomize, xla_too
 
 import keras_resnet
 from keras_resnet import SPECS, InputError
@@ -135,7 +135,7 @@ CHANGES = [
 @pytest.mark.parametrize("changes", CHANGES, ids=lambda c: "-".join(map(str, c.values())))
 def test_every_option_trains_and_saves(changes, xla, rng, tmp_path):
     model = keras_resnet.ResNet20(**SMALL, **changes)
-    model.compile(SGD(0.01), "sparse_categorical_crossentropy", jit_compile=xla)
+    compile_to_train(model, SGD(0.01), "sparse_categorical_crossentropy", xla)
     x, y = rng.normal(size=(8, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 8)
     before = model.get_weights()
     assert np.isfinite(model.train_on_batch(x, y))
@@ -184,7 +184,7 @@ def test_mixed_precision_keeps_statistics_and_softmax_float32(xla, precision, un
     assert all(v.dtype == "float32" for v in model.weights)
     assert model.get_layer("conv1_conv").compute_dtype == precision.removeprefix("mixed_")
     np.testing.assert_allclose(outputs, reference(x), atol=0.1)
-    model.compile(SGD(0.01), "sparse_categorical_crossentropy", jit_compile=xla)
+    compile_to_train(model, SGD(0.01), "sparse_categorical_crossentropy", xla)
     assert np.isfinite(model.train_on_batch(x, y))
 
 
@@ -200,7 +200,7 @@ def test_looped_and_unrolled_networks_are_one(xla, changes, back, rng):
     if back and not xla:  # the same two networks train in the other direction
         return
     for model in (first, second):
-        model.compile(SGD(0.1), "sparse_categorical_crossentropy", jit_compile=xla)
+        compile_to_train(model, SGD(0.1), "sparse_categorical_crossentropy", xla)
         model.train_on_batch(x, y)
     arrays, others = (keras_resnet.weights.named_arrays(model) for model in (first, second))
     assert arrays.keys() == others.keys()

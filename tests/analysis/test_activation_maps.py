@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import bfloat16_kernels, randomize
+from conftest import bfloat16_kernels, compile_to_train, randomize
 from PIL import Image
 from tiny_networks import batch, tiny
 
@@ -215,7 +215,7 @@ def shapes_network():
     preprocessing = keras_resnet.Preprocessing(np.mean(views, axis=(0, 1, 2)), std=(64.0,) * 3)
     model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     rate = keras.optimizers.schedules.CosineDecay(3e-3, 5 * len(views) // 32)
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=False)
+    compile_to_train(model, keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     model.fit(preprocessing(np.stack(views)), np.repeat(labels, 2), batch_size=32, epochs=5, verbose=0)
     model.preprocessing = preprocessing
     return model

@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from conftest import xla_too
+from conftest import compile_to_train, xla_too
 
 from keras_resnet import ResNet20, ResNet110
 from keras_resnet.layers import BlockLoop
@@ -53,7 +53,7 @@ def test_remat_gives_the_same_step(xla, rng):
     plain, remat = ResNet20(**few), ResNet20(**few, remat=True)
     assign_arrays(remat, named_arrays(plain))
     for model in (plain, remat):
-        model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", jit_compile=xla)
+        compile_to_train(model, keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", xla)
         model.train_on_batch(x, y)
     recomputed = named_arrays(remat)
     for key, value in named_arrays(plain).items():
