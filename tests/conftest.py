@@ -126,6 +126,6 @@ def randomize(model, rng, keep=()):
 
 
 def compile_to_train(model, optimizer, loss, jit_compile=False):
-    """``model.compile``; the optimizer makes its variables here, because a step in which it makes them is traced twice."""
+    """``model.compile`` with the optimizer's variables, because a step that makes them is traced twice."""
     model.compile(optimizer, loss, jit_compile=jit_compile)
     optimizer.build(model.trainable_variables)

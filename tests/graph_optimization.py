@@ -6,13 +6,14 @@ import os
 def leave_out(pipelines_alone: bool = False) -> None:
     """Let functions run as they are traced, unless ``OPTIMIZED_GRAPHS=1``, as ``make slow`` has it.
 
-    Pipelines take this setting from TensorFlow's first operation, which is therefore here. All other functions take it
-    when they are called; with ``pipelines_alone`` they stay optimized.
+    Pipelines take this setting from TensorFlow's first operation, and all other functions when they are called: with
+    ``pipelines_alone`` that operation is here, and functions stay optimized.
     """
     if os.environ.get("OPTIMIZED_GRAPHS") == "1":
         return
     import tensorflow as tf
 
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    tf.constant(0)
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not pipelines_alone})
+    if pipelines_alone:
+        tf.constant(0)
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})

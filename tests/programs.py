@@ -37,7 +37,7 @@ def _live(words, folder, environment, output, errors):
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    if Path(words[0]).parent in OURS and "TF_CONFIG" not in environment:  # others choose devices before an operation
+    if Path(words[0]).parent in OURS:
         graph_optimization.leave_out()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background processes ignore
     sys.argv = list(words)

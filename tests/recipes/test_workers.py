@@ -17,13 +17,13 @@ pytestmark = pytest.mark.long
 
 def test_two_workers_train_validate_and_save_once(photo_folder, tmp_path):
     """Two processes with the environment that ``tools/launch_local.py`` gives them."""
-    workers = start_workers(IMAGENET, *small(photo_folder, tmp_path / "run", "--steps", 7))
+    workers = start_workers(IMAGENET, *small(photo_folder, tmp_path / "run", "--steps", 4))
     ends = [worker.ended() for worker in workers]
     for done in ends:
         assert done.returncode == 0, done.stderr[-3000:]
     assert [done.stdout.count("validation error") for done in ends] == [1, 0]  # only the chief prints
     result = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert (result["devices"], result["steps"]) == (2, 7)
+    assert (result["devices"], result["steps"]) == (2, 4)
 
 
 @pytest.mark.slow
