@@ -19,7 +19,6 @@ from pathlib import Path
 import graph_optimization
 
 ROOT = Path(__file__).parents[1]
-OURS = [ROOT / folder for folder in ("recipes", "recipes/studies", "tools")]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(  # libraries alone: what else of the package is loaded changes what some programs say
     ["keras_resnet", "keras", "keras_cv", "matplotlib.pyplot", "scipy.optimize", "scipy.stats", "h5py", "tyro",
@@ -37,8 +36,7 @@ def _live(words, folder, environment, output, errors):
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    if Path(words[0]).parent in OURS:
-        graph_optimization.leave_out()
+    graph_optimization.leave_out()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background processes ignore
     sys.argv = list(words)
     sys.path.insert(0, str(Path(words[0]).parent))

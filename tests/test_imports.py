@@ -135,8 +135,12 @@ def test_every_name_that_a_stub_lists_is_there(package):
 
 
 @pytest.mark.long
-def test_keras_knows_the_classes_of_saved_networks_whichever_module_imports_it():
-    """In a process each, forked from one that has loaded Keras alone."""
+def test_keras_after_an_import_of_the_package():
+    """It knows the classes of saved networks, whichever module imports it, and its settings are open: the first layer
+    or input fixes the dtype policy, and a float type that is set later is ignored.
+
+    In a process each, forked from one that has loaded Keras alone.
+    """
     code = """
 import importlib, json, os
 import keras
@@ -146,7 +150,9 @@ for module in ("weights.named", "weights.values", "layers.block_loop", "network"
     child = os.fork()
     if not child:
         importlib.import_module(f"keras_resnet.{module}")
-        os._exit(any(keras.saving.get_registered_object(f"keras_resnet>{name}") is None for name in names))
+        unknown = any(keras.saving.get_registered_object(f"keras_resnet>{name}") is None for name in names)
+        keras.config.set_floatx("float64")
+        os._exit(unknown or keras.config.dtype_policy().name != "float64")
     known.append(os.waitpid(child, 0)[1])
 print(json.dumps(known))
 """

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -40,24 +41,36 @@ def train(tmp_path_factory):
     """A function from backend, dtype and number of networks to the results of a step from the same weights."""
     folder, rng = tmp_path_factory.mktemp("backends"), np.random.default_rng(0)
     np.savez(folder / "batch.npz", x=rng.normal(size=(8, 32, 32, 3)), y=rng.integers(0, 10, 8))
-    for number, (name, changes) in enumerate(JOBS):
-        model = getattr(keras_resnet, name)(**changes)
-        np.savez(folder / f"before{number}.npz", **keras_resnet.weights.named_arrays(model))
 
-    def run(backend, dtype="float64", count=None):
+    def begin(number):
+        if not (folder / f"before{number}.npz").exists():
+            name, changes = JOBS[number]
+            model = getattr(keras_resnet, name)(**changes)
+            np.savez(folder / f"before{number}.npz", **keras_resnet.weights.named_arrays(model))
+
+    def train(backend, dtype="float64", count=None):
         count = count or len(JOBS)
         out = f"{backend}-{dtype}-"
+        for number in range(count):
+            begin(number)
         if not (folder / f"{out}{count - 1}.npz").exists():
             (folder / "jobs.json").write_text(json.dumps(JOBS[:count]))
             environment = {"KERAS_BACKEND": backend, "XLA_FLAGS": FAST_COMPILATION}
             environment["JAX_ENABLE_X64"] = str(int(dtype == "float64"))
-            command = [sys.executable, str(ROOT / "tests" / "backends" / "train_a_step.py"), str(folder), dtype, out]
-            subprocess.run(command, env={**os.environ, **environment}, check=True)
+            words = ("tests/backends/train_a_step.py", folder, dtype, out)
+            if backend == keras.backend.backend():
+                done = run(*words)
+            else:  # in a new process, because here Keras has its backend
+                command = [sys.executable, *map(str, words)]
+                done = subprocess.run(
+                    command, env=os.environ | environment, cwd=ROOT, stderr=subprocess.PIPE, text=True
+                )
+            assert done.returncode == 0, done.stderr
         return [
             (dict(np.load(folder / f"before{i}.npz")), dict(np.load(folder / f"{out}{i}.npz"))) for i in range(count)
         ]
 
-    return run
+    return train
 
 
 def compare(others, references):

@@ -106,8 +106,8 @@ def test_tensorboard_shows_curves_health_pictures_settings_and_graph(trained):
     validation, _ = read_tags(workdir / "validation")
     curves = {"loss", "error", "learning_rate", "images_per_second", "input_wait"}
     health = {f"{name}/{stage}" for name in ("stages_gradient_norm", "stages_update_over_weight")
-              for stage in ("conv1", "conv2", "conv3", "conv4", "predictions")}  # fmt: skip
-    health |= {f"{name}/conv{n}" for name in ("stages_bn_mean", "stages_bn_deviation") for n in (1, 2, 3, 4)}
+              for stage in ("conv1", "conv2", "predictions")}  # fmt: skip
+    health |= {f"{name}/conv{n}" for name in ("stages_bn_mean", "stages_bn_deviation") for n in (1, 2)}
     assert train.keys() == curves | health | {"inputs after augmentation"}
     at_the_end = {f"at the end/{name}" for name in ("confusion", "reliability", "confused", "mistakes")}
     assert validation.keys() - {"worst mistakes"} == at_the_end | {
@@ -116,7 +116,7 @@ def test_tensorboard_shows_curves_health_pictures_settings_and_graph(trained):
         "final/val_error",
         "_hparams_/session_start_info",
     }
-    assert train["loss"] == train["stages_gradient_norm/conv3"] == [3, 6, 9, 12, 15]
+    assert train["loss"] == train["stages_gradient_norm/conv2"] == [3, 6, 9, 12, 15]
     assert train["images_per_second"] == [12, 24, 36, 48, 60]  # the axis is images, not steps
     assert all(0 <= float(tf.make_ndarray(e.tensor_proto)) <= 1 for e in events.Tensors("input_wait"))
     assert any("predictions" in node.name for node in events.Graph() and read_graph(events).node)

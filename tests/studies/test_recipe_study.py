@@ -43,7 +43,13 @@ def test_fewer_arms_and_seeds_can_be_asked_for(tmp_path):
 
 @pytest.mark.long
 def test_a_run_of_a_recipe_is_trained_once(photo_folder, tmp_path):
-    values = {"model": "ResNet20", "change": ("blocks=[1,1,1]",), "image_size": 32, "batch_size": 4, "steps": 2}
+    values = {
+        "model": "ResNet20",
+        "change": ("blocks=[1]", "filters=[8]"),
+        "image_size": 32,
+        "batch_size": 4,
+        "steps": 2,
+    }
     values["recipe"] = "paper"
     first = train("imagenet", tmp_path / "run", data=str(photo_folder), **values)
     written = (tmp_path / "run" / "result.json").stat().st_mtime_ns

@@ -40,8 +40,8 @@ rng = np.random.default_rng(0)
 split = data.ArraySplit("train", rng.integers(0, 256, (1600, 8, 8, 3)).astype(np.uint8), np.arange(1600) % 4)
 preprocessing = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
 settings = training.Settings(
-    model="ResNet20", change=("blocks=[1,1,1]",), batch_size=4, image_size=8, base_lr=0.1, steps=101, schedule="cosine",
-    workdir=sys.argv[1],
+    model="ResNet20", change=("blocks=[1]", "filters=[8]"), batch_size=4, image_size=8, base_lr=0.1, steps=101,
+    schedule="cosine", workdir=sys.argv[1],
 )  # fmt: skip
 task = training.Classification(
     settings=settings,

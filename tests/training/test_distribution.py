@@ -42,7 +42,7 @@ def differences(a, b):
     ("mode", "net", "bound"),
     [
         ("mirrored", "plain", 1e-5),
-        ("worker", "plain", 1e-5),
+        pytest.param("worker", "plain", 1e-5, marks=pytest.mark.slow),  # as three of four steps of ragged
         ("mirrored", "ragged", 1e-5),
         ("worker", "ragged", 1e-5),
         ("one", "accumulated", 1e-5),
@@ -76,7 +76,7 @@ def test_devices_that_normalize_their_own_shares_differ_from_one_device(trained)
     assert differing["metric loss"] > 1e-2
 
 
-@pytest.mark.parametrize("net", ["resnet", "plain"])
+@pytest.mark.parametrize("net", ["resnet", pytest.param("plain", marks=pytest.mark.slow)])
 def test_all_workers_end_with_equal_weights_and_statistics(net, trained):
     """With normalization per replica, where the moving statistics differ until they are averaged."""
     first, second = trained("worker", net)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from programs import run
+from small_runs import small
 
 from keras_resnet.training.files.checkpoints import CheckpointFolder
 
@@ -36,8 +37,7 @@ def test_before_training(moment, number, status, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_stopped_in_its_last_recalibration_is_finished_by_the_same_command(photo_folder, tmp_path):
-    arguments = ("--data", photo_folder, "--model", "ResNet20", "--change", "blocks=[1,1,1]", "--image-size", 32,
-                 "--batch-size", 4, "--steps", 2, "--workdir", tmp_path / "run")  # fmt: skip
+    arguments = small(photo_folder, tmp_path / "run", "--steps", 2)
     done = run_stopped("end", "SIGTERM", *arguments)
     assert done.returncode == 143, done.stderr
     assert "stopped; the same command continues" in done.stderr

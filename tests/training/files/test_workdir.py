@@ -4,11 +4,12 @@ import errno
 import json
 import os
 import shutil
-import subprocess
-import sys
+import signal
+import time
 
 import numpy as np
 import pytest
+from programs import Program
 from run_folders import FULL, Model, go_on, row, run_of
 
 from keras_resnet import InputError
@@ -81,16 +82,18 @@ def test_checkpoints_survive_lost_settings(tmp_path):
 
 @pytest.mark.long
 def test_a_workdir_in_use_is_refused_until_its_process_is_gone(tmp_path):
-    script = (
-        "import sys; from keras_resnet.training.files.workdir import Workdir; "
-        f"w = Workdir({str(tmp_path)!r}, {{}}); print('locked', flush=True); sys.stdin.read()"
+    (tmp_path / "lock.py").write_text(
+        "import time; from keras_resnet.training.files.workdir import Workdir; "
+        f"w = Workdir({str(tmp_path / 'run')!r}, {{}}); print('locked', flush=True); time.sleep(600)"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout.readline() == b"locked\n"
+    with Program(tmp_path / "lock.py") as other:
+        while other.words()[0] != "locked\n":
+            assert other.poll() is None, other.words()
+            time.sleep(0.01)
         with pytest.raises(InputError, match="in use by another process"):
-            Workdir(tmp_path, {})
-        other.kill()
-    Workdir(tmp_path, {})
+            Workdir(tmp_path / "run", {})
+        other.send_signal(signal.SIGKILL)
+    Workdir(tmp_path / "run", {})
 
 
 def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
