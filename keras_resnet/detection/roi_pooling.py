@@ -154,10 +154,9 @@ def _column_maxima(features: Tensor) -> list[Tensor]:
 
 def _bins(first: Tensor, last: Tensor, size: int, limit: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The first cell of each bin and the one after its last, within the map, and the level of the covering blocks."""
-    extent = tf.cast(tf.maximum(last - first + 1, 1), tf.float32) / size
-    steps = tf.range(size + 1, dtype=tf.float32)[None] * extent[:, None]
-    start = tf.clip_by_value(tf.cast(tf.floor(steps[:, :-1]), tf.int32) + first[:, None], 0, limit)
-    end = tf.clip_by_value(tf.cast(tf.math.ceil(steps[:, 1:]), tf.int32) + first[:, None], 0, limit)
+    extents = tf.range(size + 1) * tf.maximum(last - first + 1, 1)[:, None]
+    down, up = extents[:, :-1] // size, -(-extents[:, 1:] // size)  # of floats, a graph does not round as NumPy does
+    start, end = (tf.clip_by_value(first[:, None] + cells, 0, limit) for cells in (down, up))
     cells = tf.maximum(end - start, 1)
     level = sum(tf.cast(cells >= 1 << k, tf.int32) for k in range(1, LEVELS))
     return start, end, level

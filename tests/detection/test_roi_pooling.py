@@ -132,6 +132,17 @@ def test_max_pooling_equals_fast_r_cnn_s_loop_in_value_and_gradient(size, rng):
         np.testing.assert_allclose(gradient[image], wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [7, 14])
+def test_bins_of_max_pooling_are_the_same_in_a_graph(size, rng):
+    """TensorFlow's optimizer of graphs turns a division by a constant into a product, which is not always equal."""
+    sides = np.arange(1, 57, dtype="float32")
+    boxes = np.stack([0 * sides, 0 * sides, sides % 5, sides - 1], axis=1)
+    features = rng.normal(size=(1, 60, 6, 1)).astype("float32")
+    pool = tf.function(lambda features, boxes: roi_max_pool(features, boxes, 1, size), autograph=False)
+    pooled = pool(tf.constant(features), tf.constant(boxes[None]))[0]
+    np.testing.assert_array_equal(pooled, max_reference(features[0], boxes, 1, size)[0].astype("float32"))
+
+
 @pytest.mark.long
 def test_no_part_of_the_gradient_is_lost_where_many_regions_share_cells(rng):
     """Weights of a sample sum to one, so the gradient's sum is that of the upstream gradient, and repeats exactly."""
