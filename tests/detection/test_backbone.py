@@ -17,7 +17,7 @@ SHALLOW = {**SMALL, "blocks": (1, 1, 1, 1)}
 @pytest.mark.parametrize("builder", ["ResNet18", "PlainNet18", "ResNet50"])
 def test_shared_layers_and_head_together_are_the_classifier(builder, rng):
     """At 224 pixels the map has 14 x 14 cells, as a region has, so conv5_x computes what it does in the classifier."""
-    network = getattr(keras_resnet, builder)(classes=3, **SMALL)
+    network = getattr(keras_resnet, builder)(classes=3, **SHALLOW)
     backbone = from_network(network)
     images = rng.normal(size=(2, 224, 224, 3)).astype("float32") * 50
     features = backbone.shared(images)

@@ -120,7 +120,7 @@ def test_it_learns_and_its_file_gives_the_same(photos, classifier, tmp_path):
     model.compile(SGD(0.01))
     model.fit(
         detection_batches(photos, model.preprocessing, 4, model.image_size),
-        steps_per_epoch=150,
+        steps_per_epoch=75,  # trainings from four seeds found all of them by step 76
         shuffle=False,
         verbose=0,
     )

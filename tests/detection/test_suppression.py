@@ -12,7 +12,7 @@ def greedy(boxes, scores, overlap):
     """Places of the boxes that stay, best first."""
     kept = []
     for place in np.argsort(-scores, kind="stable"):
-        if all(iou(boxes[place][None], boxes[k][None])[0, 0] <= overlap for k in kept):
+        if not kept or iou(boxes[place][None], boxes[kept]).max() <= overlap:
             kept.append(int(place))
     return kept
 

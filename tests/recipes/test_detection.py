@@ -36,7 +36,7 @@ def trained(rectangles, classifier, tmp_path_factory):
     """A run of recipes/coco.py that a signal stopped and the same command finished: folder, arguments and output."""
     folder = tmp_path_factory.mktemp("runs")
     classifier.save(folder / "classifier.keras")
-    arguments = ["--model", folder / "classifier.keras", "--data", rectangles, *SMALL, "--epochs", 3]
+    arguments = ["--model", folder / "classifier.keras", "--data", rectangles, *SMALL, "--epochs", 2]
     arguments += ["--workdir", folder / "stopped"]
     with Program("recipes/coco.py", *arguments) as program:
         while not (folder / "stopped" / "checkpoints" / "step-000000003").exists() and program.poll() is None:
@@ -67,7 +67,7 @@ def test_a_stopped_run_is_bit_for_bit_one_that_was_not(trained):
 def test_a_run_s_folder_holds_results_curves_and_pictures(trained):
     folder, _, output = trained
     result = json.loads((folder / "stopped" / "result.json").read_text())
-    assert (result["steps"], result["val_examples"], result["settings"]["scheme"]) == (9, 6, "joint")
+    assert (result["steps"], result["val_examples"], result["settings"]["scheme"]) == (6, 6, "joint")
     assert 0 <= result["val_AP"] <= result["val_AP50"] <= 1
     assert "proposal recall at 300" in output
     assert "taken: 60 tensors" in output  # 12 convolutions with their normalization
@@ -273,7 +273,7 @@ def test_voc_trains_and_is_scored_by_its_own_rule_on_photos_it_has_not_seen(rect
             size = "<size><width>96</width><height>96</height><depth>3</depth></size>"
             (base / "Annotations" / f"{name}.xml").write_text(f"<annotation>{size}{objects}</annotation>")
     classifier.save(tmp_path / "classifier.keras")
-    arguments = ["--model", tmp_path / "classifier.keras", "--data", tmp_path / "devkit", *SMALL, "--steps", 4]
+    arguments = ["--model", tmp_path / "classifier.keras", "--data", tmp_path / "devkit", *SMALL, "--steps", 2]
     done = run("recipes/voc.py", *arguments, "--workdir", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "run" / "result.json").read_text())

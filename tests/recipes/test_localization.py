@@ -16,7 +16,7 @@ from keras_resnet.training.files.metrics_file import read_metrics
 pytestmark = pytest.mark.long
 
 SMALL = ["--image-size", 96, "--region-size", 32, "--proposals", 3, "--batch-size", 4, "--base-lr", 0.5]
-SMALL += ["--steps", 8, "--rcnn-steps", 6, "--save-every", 2]
+SMALL += ["--epochs", 2, "--rcnn-steps", 4, "--save-every", 2]  # two validations, then one after each step
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +91,7 @@ def test_evaluate_prints_an_ensemble_and_writes_submissions(trained, rectangles,
     rpn, rcnn = (folder / "whole" / stage / "last.keras" for stage in ("rpn", "rcnn"))
     networks = ["--rpn", rpn, "--rcnn", rcnn, folder / "whole" / "rcnn" / "best.keras"]
     flags = ["--classifier", folder / "classifier.keras", "--data", rectangles, "--proposals", 3, "--out", tmp_path]
+    flags += ["--scales", 96, 128]
     rows = ["--rows", "crop", "crop-rcnn", "ensemble", "--json", tmp_path / "rows.json"]
     done = run("tools/evaluate_localization.py", *networks, *flags, *rows)
     assert done.returncode == 0, done.stderr
@@ -100,7 +101,8 @@ def test_evaluate_prints_an_ensemble_and_writes_submissions(trained, rectangles,
     for row, answers in (("crop", 1), ("ensemble", 2)):
         lines = (tmp_path / row / "localization.txt").read_text().splitlines()
         assert [len(line.split()) for line in lines] == [5 * answers] * 6
-    done = run("tools/evaluate_localization.py", *networks, *flags, "--split", "train", "--rows", "crop")
+    flags = ["--data", rectangles, "--split", "train", "--first", 1]  # which the networks have learned from
+    done = run("tools/evaluate_localization.py", "--rpn", rpn, "--rcnn", rcnn, *flags, "--rows", "crop")
     assert done.returncode == 0, done.stderr
 
 

@@ -18,6 +18,26 @@ from keras_resnet.weights.torch_names import torch_layout, torchvision_key
 pytestmark = pytest.mark.long
 
 
+SHALLOW = """
+import dataclasses, functools, os, runpy, sys
+import graph_optimization, keras_resnet
+graph_optimization.leave_out()
+build = keras_resnet.build
+keras_resnet.build = lambda spec, **how: build(dataclasses.replace(spec, width=0.125, blocks=(1, 1, 1, 1)), **how)
+keras_resnet.ResNet20 = functools.partial(keras_resnet.ResNet20, blocks=(1, 1, 1))
+del sys.argv[0]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.fixture
+def shallow(tmp_path):
+    """A program that runs another one with networks of few blocks, narrow ones for detection."""
+    (tmp_path / "shallow.py").write_text(SHALLOW)
+    return tmp_path / "shallow.py"
+
+
 def test_input_benchmark_prints_a_table(photo_folder):
     small = ("--rounds", "1", "--seconds", "0.2", "--image-size", "32", "--batch-size", "8", "--shorter-side", "36")
     completed = run("tools/benchmark.py", "input", "--data", photo_folder / "train", *small)
@@ -28,6 +48,7 @@ def test_input_benchmark_prints_a_table(photo_folder):
     assert "| 12 | 12 |" in completed.stdout  # photos of 48 x 40 pixels
 
 
+@pytest.mark.slow
 def test_files_benchmark_opens_what_it_wrote_twice(tmp_path):
     completed = run("tools/benchmark.py", "files", "--files", "40", "--classes", "2", "--json", tmp_path / "files.json")
     assert completed.returncode == 0, completed.stderr
@@ -45,8 +66,8 @@ def test_records_benchmark_gives_the_share_of_checksums():
     assert 0 < float(share.strip(" %")) < 100
 
 
-def test_fit_benchmark_compares_strategies_and_counts_checkpoints():
-    completed = run("tools/benchmark.py", "fit", "--rounds", "1", "--steps", "1")
+def test_fit_benchmark_compares_strategies_and_counts_checkpoints(shallow):
+    completed = run(shallow, ROOT / "tools" / "benchmark.py", "fit", "--rounds", "1", "--steps", "1")
     assert completed.returncode == 0, completed.stderr
     assert "| MirroredStrategy, one replica |" in completed.stdout
     assert "with one every 200 steps" in completed.stdout
@@ -122,24 +143,12 @@ def test_scaling_model_prints_its_table_and_plot(tmp_path):
     assert (tmp_path / "scaling.png").stat().st_size > 10_000
 
 
-NARROW = """
-import dataclasses, os, runpy, sys
-import keras_resnet
-build = keras_resnet.build
-keras_resnet.build = lambda spec, **how: build(dataclasses.replace(spec, width=0.125), **how)
-del sys.argv[0]
-sys.path.insert(0, os.path.dirname(sys.argv[0]))
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-
-
 @pytest.mark.parametrize("heads", [["c4"], pytest.param(["c4", "fpn"], marks=pytest.mark.slow)])
-def test_detection_benchmark_prints_shares_and_ratios(heads, tmp_path):
+def test_detection_benchmark_prints_shares_and_ratios(heads, shallow):
     """A narrow network, because a head of full width at 300 regions takes long."""
-    (tmp_path / "narrow.py").write_text(NARROW)
     arguments = ["--model", "ResNet18", "--height", "64", "--width", "64", "--classes", "3", "--rounds", "1"]
     arguments += ["--head", *heads]
-    completed = run(tmp_path / "narrow.py", ROOT / "tools" / "benchmark.py", "detect", *arguments)
+    completed = run(shallow, ROOT / "tools" / "benchmark.py", "detect", *arguments)
     assert completed.returncode == 0, completed.stderr
     rows = dict(line.strip("| ").split(" | ", 1) for line in completed.stdout.splitlines() if line.startswith("| "))
     shares = ("training step", "RoI align, forward and backward", "proposals with suppression, and RoI align")

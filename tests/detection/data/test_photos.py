@@ -118,32 +118,33 @@ def test_another_size_than_the_file_s_is_named(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("as_shown", [False, True])
-def test_a_turned_photo_is_read_as_its_size_in_the_annotation_says(orientation, as_shown, tmp_path, capsys):
-    """Compared with Pillow's turning; where the size decides nothing, the stored picture is taken, with a warning."""
+def test_a_turned_photo_is_read_as_its_size_in_the_annotation_says(as_shown, tmp_path, capsys):
+    """A photo of each orientation is compared with Pillow's turning; where the size decides nothing, the stored picture
+    is taken, with a warning. In batches, the number of a photo's objects tells which one it is."""
     stored = np.zeros((50, 100, 3), np.uint8)
     stored[:20, :60, 0], stored[30:, 70:, 1] = 200, 200
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    for name in ("5.jpg", "8.jpg"):
-        Image.fromarray(stored).save(tmp_path / name, exif=exif, quality=95)
-    kept = [(tmp_path / name).read_bytes() for name in ("5.jpg", "8.jpg")]
-    sideways = orientation >= 5
-    height, width = (100, 50) if as_shown and sideways else (50, 100)
-    images = [{"id": i, "file_name": f"{i}.jpg", "height": height, "width": width} for i in (5, 8)]
-    path = coco(tmp_path, images=images, annotations=[annotation(1, 5, 3, [0, 0, 50, 50])])
-    for name, encoded in zip(("5.jpg", "8.jpg"), kept, strict=True):
-        (tmp_path / name).write_bytes(encoded)
-    data = open_coco(path, tmp_path)
-    expected = Image.open(tmp_path / "5.jpg")
-    expected = np.asarray(ImageOps.exif_transpose(expected) if as_shown and sideways else expected)
-    ((photo, image), _) = read_photos(data)
-    assert image.shape == (photo.height, photo.width, 3)
-    assert np.abs(image.astype(int) - expected).max() < 12  # decoders differ by rounding
-    assert ("keeps their size" in capsys.readouterr().err) == (orientation in (2, 3, 4))
-    for batch in detection_batches(data, Preprocessing(mean=[0, 0, 0]), 2, ImageSize(50, 100)).take(2):
-        assert batch[1].numpy().tolist() == [[width, height]] * 2
+    folder, images, annotations = tmp_path / "photos", [], []
+    folder.mkdir()
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(stored).save(folder / f"{orientation}.jpg", exif=exif, quality=95)
+        height, width = (100, 50) if as_shown and orientation >= 5 else (50, 100)
+        images.append({"id": orientation, "file_name": f"{orientation}.jpg", "height": height, "width": width})
+        open_coco(coco(tmp_path, images=images[-1:], annotations=[]), folder)
+        assert ("keeps their size" in capsys.readouterr().err) == (orientation in (2, 3, 4))
+        numbers = range(10 * orientation, 11 * orientation - 1)  # none for the first, which batches leave out
+        annotations += [annotation(number, orientation, 3, [0, 0, 50, 50]) for number in numbers]
+    data = open_coco(coco(tmp_path, images=images, annotations=annotations), folder)
+    for photo, image in read_photos(data):
+        expected = Image.open(photo.file)
+        expected = np.asarray(ImageOps.exif_transpose(expected) if as_shown and photo.id >= 5 else expected)
+        assert image.shape == (photo.height, photo.width, 3)
+        assert np.abs(image.astype(int) - expected).max() < 12  # decoders differ by rounding
+    batches = detection_batches(data, Preprocessing(mean=[0, 0, 0]), 1, ImageSize(50, 100)).take(16)
+    extents = {int((batch[3].numpy() == 1).sum()): batch[1].numpy().tolist() for batch in batches}
+    assert extents == {image["id"] - 1: [[image["width"], image["height"]]] for image in images[1:]}
 
 
 def test_a_file_that_is_not_json_is_refused(tmp_path):
