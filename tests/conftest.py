@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # here and in the processes that tests start: on any machine the
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")  # same sums, and workers that do not slow each other
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's, which wait for each other in loops on busy processors
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # bounds are those of processors, and devices are made of them
 
 import graph_optimization

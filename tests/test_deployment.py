@@ -27,6 +27,14 @@ def model(request):
     return network
 
 
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    """The network's SavedModel."""
+    folder = tmp_path_factory.mktemp("deployment") / "saved_model"
+    deployment.save_saved_model(model, folder)
+    return folder
+
+
 @pytest.fixture
 def images(rng):
     coarse = rng.integers(0, 256, (12, 4, 4, 3)).astype("uint8")
@@ -34,10 +42,8 @@ def images(rng):
 
 
 @pytest.mark.long
-def test_every_file_gives_the_model_s_logits(model, images, tmp_path):
+def test_every_file_gives_the_model_s_logits(model, saved, images, tmp_path):
     expected = evaluation.with_activation(model, None)(model.preprocessing(images)).numpy()
-    saved = tmp_path / "saved_model"
-    deployment.save_saved_model(model, saved)
     deployment.save_litert(saved, tmp_path / "m.tflite")
     deployment.save_litert(saved, tmp_path / "int8.tflite", images)
     deployment.save_onnx(model, tmp_path / "m.onnx")
@@ -55,6 +61,7 @@ def test_every_file_gives_the_model_s_logits(model, images, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("model", ["torch"], indirect=True)
 def test_a_network_of_mixed_precision_is_exported_in_float32(model, images, tmp_path):
     """LiteRT cannot convert bfloat16 at all."""
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -72,15 +79,14 @@ def test_a_network_of_mixed_precision_is_exported_in_float32(model, images, tmp_
 
 
 @pytest.mark.long
-def test_jpeg_bytes_become_named_classes(model, images, tmp_path):
-    deployment.save_saved_model(model, tmp_path / "saved")
+def test_jpeg_bytes_become_named_classes(model, saved, images, tmp_path):
     Image.fromarray(np.kron(images[0], np.ones((2, 3, 1), "uint8"))).save(tmp_path / "photo.jpg")
     encoded = (tmp_path / "photo.jpg").read_bytes()
-    answer = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"](jpeg=tf.constant([encoded] * 2))
+    answer = tf.saved_model.load(str(saved)).signatures["serving_default"](jpeg=tf.constant([encoded] * 2))
     view = augment.center_view(encoded, SIZE).numpy()
     expected = model(model.preprocessing(view[None])).numpy()[0]
     best = np.argsort(-expected)[:5]
-    classes, _ = deployment.run_served(tmp_path / "saved")([encoded])
+    classes, _ = deployment.run_served(saved)([encoded])
     np.testing.assert_array_equal(classes, [best])
     for row in range(2):
         np.testing.assert_array_equal(answer["classes"][row], best)
@@ -89,7 +95,7 @@ def test_jpeg_bytes_become_named_classes(model, images, tmp_path):
 
 
 def test_models_without_a_classifier_are_refused():
-    body = keras_resnet.ResNet18(include_top=False, input_shape=(SIZE, SIZE, 3), width=0.25)
+    body = keras_resnet.ResNet18(include_top=False, blocks=(1, 1, 1, 1), input_shape=(SIZE, SIZE, 3), width=0.25)
     body.preprocessing = TORCH
     with pytest.raises(InputError, match="has no classifier on top"):
         deployment.deployable(body)

@@ -26,10 +26,15 @@ def matrix_of(function, shape):
     return np.asarray(function(basis)).reshape(size, -1).T
 
 
-def jacobian(function, x):
-    """The Jacobian of ``function`` at one input ``[1, ...]``, one row per output, by TensorFlow's ``jacobian``."""
+def jacobians(function, x):
+    """The Jacobian of ``function`` at each input of ``x``, one row per output, by TensorFlow's ``batch_jacobian``."""
     x = tf.constant(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = tf.reshape(function(x), [-1])
-    return tape.jacobian(y, x).numpy().reshape(len(y), -1)
+        y = tf.reshape(function(x), [len(x), -1])
+    return tape.batch_jacobian(y, x).numpy().reshape(*y.shape, -1)
+
+
+def jacobian(function, x):
+    """The Jacobian of ``function`` at one input ``[1, ...]``."""
+    return jacobians(function, x)[0]

@@ -97,12 +97,14 @@ def _anonymous_memory() -> int:
 
 
 def _train(model, changes, batch_size, size, precision, steps) -> dict:
+    from keras_resnet.specs import change_spec, find_spec
+
+    spec = change_spec(find_spec(model), **changes)  # an unknown name is refused before the imports, which take seconds
     import keras
     import numpy as np
     import tensorflow as tf
 
     from keras_resnet.models import build
-    from keras_resnet.specs import change_spec, find_spec
     from keras_resnet.training.files.run_result import hardware
 
     gpu = bool(tf.config.list_physical_devices("GPU"))
@@ -110,7 +112,7 @@ def _train(model, changes, batch_size, size, precision, steps) -> dict:
     _steps(build(smallest), 2, 32, 1)  # loads libraries and starts thread pools
     before, watch = 0 if gpu else _anonymous_memory(), _Watch()
     keras.config.set_dtype_policy(precision)
-    network = build(change_spec(find_spec(model), **changes), input_shape=(size, size, 3))
+    network = build(spec, input_shape=(size, size, 3))
     watch.start()
     seconds = _steps(network, batch_size, size, steps)
     peak = watch.end()

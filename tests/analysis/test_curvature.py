@@ -51,9 +51,21 @@ def gradient64(model, images, labels, weights, training):
     return tape.gradient(loss, vector).numpy()
 
 
-@pytest.mark.parametrize("normalization", ["moving", "batch"])
-@pytest.mark.parametrize("changes", [{}, {"residual": False}, {"unroll": False, "blocks": (2, 2)}])
-def test_products_are_differences_of_gradients(rng, normalization, changes):
+LOOPED = {"unroll": False, "blocks": (2,), "filters": (2,)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "normalization"),
+    [
+        ({}, "moving"),
+        ({}, "batch"),
+        ({"residual": False}, "moving"),
+        ({"residual": False}, "batch"),
+        pytest.param(LOOPED, "moving", marks=pytest.mark.slow),
+        (LOOPED, "batch"),
+    ],
+)
+def test_products_are_differences_of_gradients(rng, changes, normalization):
     """Against central differences of a float64 network, which Keras' own normalization does not give in training."""
     model = tiny(rng, **changes)
     images, labels = batch(rng, model)
@@ -77,11 +89,12 @@ def quadratic(model, images, labels, training):
     return weights @ (up - down) / 2e-6
 
 
-@pytest.fixture
-def dense(rng):
-    """A loss on two batches, and its Hessian as a matrix."""
-    model = tiny(rng)
-    loss = analysis.Loss(model, *batch(rng, model, 8), "batch", batch_size=5)
+@pytest.fixture(scope="module")
+def dense(seed):
+    """A loss on one batch, and its Hessian as a matrix."""
+    rng = np.random.default_rng(seed)
+    model = tiny(rng, blocks=(1,), filters=(3,))
+    loss = analysis.Loss(model, *batch(rng, model, 8), "batch")
     return loss, np.stack([loss.product(row) for row in np.eye(loss.size)])
 
 
@@ -105,12 +118,15 @@ def test_eigenvalues_trace_and_density_are_those_of_the_dense_hessian(dense):
     assert np.abs(spectrum.density(grid, width) - smoothed).max() < 0.06 * smoothed.max()
 
 
-def test_batches_are_averaged_by_their_size(dense, rng):
-    loss, _ = dense
-    sizes = [len(y) for _, y in loss.batches]
+def test_batches_are_averaged_by_their_size(rng):
+    model = tiny(rng, blocks=(1,), filters=(3,))
+    loss = analysis.Loss(model, *batch(rng, model, 8), "batch", batch_size=5)
+    sizes, direction = [len(y) for _, y in loss.batches], rng.normal(size=loss.size)
     assert sizes == [5, 3]
-    parts = [analysis.Loss(loss.model, x.numpy(), y.numpy(), "batch").value() for x, y in loss.batches]
-    assert loss.value() == pytest.approx(np.average(parts, weights=sizes), rel=1e-5)
+    parts = [analysis.Loss(model, x.numpy(), y.numpy(), "batch") for x, y in loss.batches]
+    assert loss.value() == pytest.approx(np.average([part.value() for part in parts], weights=sizes), rel=1e-5)
+    products = np.average([part.product(direction) for part in parts], axis=0, weights=sizes)
+    np.testing.assert_allclose(loss.product(direction), products, atol=1e-5 * np.abs(products).max())
 
 
 def test_logits_give_the_loss_of_probabilities(rng):

@@ -33,7 +33,7 @@ def test_norms_by_layer_batch_and_stage(rng):
 
 @pytest.mark.long
 def test_loops_have_a_norm_for_each_block(rng):
-    looped = tiny(rng, blocks=(3, 3), unroll=False)
+    looped = tiny(rng, blocks=(3,), filters=(2,), unroll=False)
     images, labels = batch(rng, looped)
     one, other = (
         {e.weight: e.norms for e in analysis.gradient_norms(analysis.Loss(m, images, labels, "batch"))}

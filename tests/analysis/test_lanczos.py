@@ -26,8 +26,8 @@ def test_repeated_eigenvalues_end_a_probe_early():
 
 @pytest.mark.long
 def test_shares_and_quantiles(rng):
-    values = np.arange(1.0, 201)
-    distribution = spectrum(aslinearoperator(np.diag(values)), steps=200, probes=30)
-    assert distribution.below(100)[0] == pytest.approx(0.5, abs=0.05)
-    assert distribution.quantile(0.9) == pytest.approx(180, abs=8)
+    values = np.arange(1.0, 101)
+    distribution = spectrum(aslinearoperator(np.diag(values)), steps=100, probes=40)
+    assert distribution.below(50)[0] == pytest.approx(0.5, abs=0.05)
+    assert distribution.quantile(0.9) == pytest.approx(90, abs=4)
     assert distribution.moment(1) == pytest.approx(values.mean(), rel=0.05)

@@ -26,6 +26,9 @@ def test_files_are_jpegs_of_varying_size(tmp_path):
     assert len(sizes) > 40
     assert len(list((tmp_path / "train").iterdir())) == 10
     assert all(Image.open(file).format == "JPEG" for file in files)
+    written = open_data(str(tmp_path))
+    for split, count in ((written.train, 4), (written.validation, 2)):
+        np.testing.assert_array_equal(np.bincount([split.read(i)[1] for i in range(len(split))]), [count] * 10)
 
 
 def test_everything_but_the_shape_is_independent_of_the_class():
@@ -55,6 +58,7 @@ def test_a_linear_classifier_on_the_pixels_gets_more_than_half_wrong(pixels):
     assert min(errors) > 50
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_sizes_and_classes(own_cache):
     demo_set = open_data("demo")

@@ -12,6 +12,8 @@ from keras_resnet.data import augment, viewing
 
 LOSSLESS = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}
 EXIF_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
+DECODE = tf.function(augment.decode)  # as in a pipeline; traced once, since every photo is a string
+TRAINING_VIEW = tf.function(lambda photo, seed: augment.scale_crop_flip(photo, seed, 16))
 
 
 def picture():
@@ -53,7 +55,7 @@ def test_a_photo_is_turned_as_its_exif_data_say(kind, orientation):
     assert np.abs(pixels.astype(int) - expected).mean() < (2 if kind == "JPEG" else 1e-9)
     assert tuple(augment.image_shape(photo).numpy()) == pixels.shape
     assert viewing.viewed_size(photo)[:2] == pixels.shape[:2]
-    np.testing.assert_array_equal(tf.function(augment.decode)(tf.constant(photo)), pixels)  # in a pipeline too
+    np.testing.assert_array_equal(DECODE(tf.constant(photo)), pixels)  # in a pipeline too
     stored = augment.decode_stored(photo).numpy()
     assert tuple(augment.stored_shape(photo).numpy()) == stored.shape
     assert stored.shape[:2] == ((40, 60) if kind != "TIFF" else pixels.shape[:2])
@@ -76,7 +78,7 @@ def test_the_training_view_of_a_turned_photo_is_that_of_the_turned_pixels(orient
     upright = encoded(Image.fromarray(drawn_on_white(photo)), "PNG")
     for number in range(5):
         seed = tf.constant([3, number], tf.int64)
-        views = [augment.scale_crop_flip(picture, seed, 16).numpy() for picture in (photo, upright)]
+        views = [TRAINING_VIEW(tf.constant(picture), seed).numpy() for picture in (photo, upright)]
         assert np.abs(views[0] - views[1]).max() < 16
         assert np.abs(views[0] - views[1]).mean() < 4
 
@@ -111,7 +113,7 @@ def test_the_training_view_of_a_turned_photo_is_that_of_the_turned_pixels(orient
 def test_odd_photos_look_as_pillow_draws_them_on_white(image, kind, options):
     photo = encoded(image, kind, **options)
     np.testing.assert_array_equal(augment.decode(photo), drawn_on_white(photo))
-    np.testing.assert_array_equal(tf.function(augment.decode)(tf.constant(photo)), drawn_on_white(photo))
+    np.testing.assert_array_equal(DECODE(tf.constant(photo)), drawn_on_white(photo))
     assert augment.problem(photo) == ""
 
 

@@ -1,21 +1,17 @@
 """Features are written, asked and shown as a user does it."""
 
-import contextlib
 import json
 import shutil
-import subprocess
-import sys
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import write_photos
 from PIL import Image
-from programs import load_program, run
+from programs import run
+from tensorboard.program import TensorBoard
 
 import keras_resnet
 from keras_resnet.drawing import CELL, GAP
@@ -89,28 +85,22 @@ def test_tensorboards_projector_serves_the_features(written, tmp_path):
     assert status == 0, error
     assert text == f"17 photos: tensorboard --logdir {tmp_path / 'view'}, then Projector\n"
     assert Image.open(tmp_path / "view" / "photos.png").size == (5 * 48, 5 * 48)
-    (port,) = load_program("tools/launch_local.py").free_ports(1)
-    command = [str(Path(sys.executable).with_name("tensorboard")), "--logdir", tmp_path / "view", "--port", str(port)]
-    with subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL) as server:
-        try:
-            base, runs = f"http://localhost:{port}/data/plugin/projector", []
-            deadline = time.monotonic() + 120
-            while not runs and time.monotonic() < deadline:
-                with contextlib.suppress(urllib.error.URLError):
-                    runs = json.load(urllib.request.urlopen(f"{base}/runs"))
-                time.sleep(0.3)
-            assert runs == ["."]
-            (shown,) = json.load(urllib.request.urlopen(f"{base}/info?run=."))["embeddings"]
-            name = urllib.parse.quote(shown["tensorName"], safe="")
-            vectors = urllib.request.urlopen(f"{base}/tensor?run=.&name={name}").read()
-            with np.load(written / "f.npz") as file:
-                expected = file["features"].astype(np.float32)
-            np.testing.assert_allclose(np.frombuffer(vectors, np.float32).reshape(17, 64), expected, rtol=1e-3)
-            rows = urllib.request.urlopen(f"{base}/metadata?run=.&name={name}").read().decode().splitlines()
-            assert len(rows) == 18
-            assert rows[1].split("\t")[:2] == ["cat", "train"]
-        finally:
-            server.terminate()
+    board = TensorBoard()  # what the command tensorboard starts, here in a thread
+    board.configure(["tensorboard", "--logdir", str(tmp_path / "view"), "--port", "0", "--load_fast", "false"])
+    base, runs, deadline = f"{board.launch()}data/plugin/projector", [], time.monotonic() + 120
+    while not runs and time.monotonic() < deadline:
+        runs = json.load(urllib.request.urlopen(f"{base}/runs"))
+        time.sleep(0.1)
+    assert runs == ["."]
+    (shown,) = json.load(urllib.request.urlopen(f"{base}/info?run=."))["embeddings"]
+    name = urllib.parse.quote(shown["tensorName"], safe="")
+    vectors = urllib.request.urlopen(f"{base}/tensor?run=.&name={name}").read()
+    with np.load(written / "f.npz") as file:
+        expected = file["features"].astype(np.float32)
+    np.testing.assert_allclose(np.frombuffer(vectors, np.float32).reshape(17, 64), expected, rtol=1e-3)
+    rows = urllib.request.urlopen(f"{base}/metadata?run=.&name={name}").read().decode().splitlines()
+    assert len(rows) == 18
+    assert rows[1].split("\t")[:2] == ["cat", "train"]
 
 
 def test_another_network_than_the_features_are_of_is_refused(written, tmp_path):

@@ -257,8 +257,8 @@ def exported(real_data, tmp_path):
         last = model.get_layer("predictions")
         last.set_weights(change(*last.get_weights()))
         model.save(tmp_path / "random.keras")
-        where = ("--model", tmp_path / "random.keras", "--data", data, "--out", tmp_path / "out", *arguments)
-        status, text, error = tool("export", *where)
+        where = ("--model", tmp_path / "random.keras", "--data", data, "--out", tmp_path / "out", "--photos", 50)
+        status, text, error = tool("export", *where, *arguments)
         assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith("part-")] == []
         int8 = next((line for line in text.splitlines() if line.startswith("| model-int8")), "|||||")
         return status, text, error, int8.split("|")[5].strip()

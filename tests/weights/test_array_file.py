@@ -11,11 +11,12 @@ from keras_resnet import InputError, weights
 from keras_resnet.weights import CAFFE, named_arrays
 
 SUFFIXES = (".keras", ".weights.h5", ".safetensors", ".npz")
+SMALL = {"blocks": (1, 1), "filters": (2, 4), "input_shape": (8, 8, 3)}
 
 
 def described(**options):
     """A small network with random weights and all remembered attributes."""
-    options = {"input_shape": (32, 32, 3), "classes": 7, "width": 0.25, **options}
+    options = {"blocks": (1, 3, 1, 1), "input_shape": (32, 32, 3), "classes": 7, "width": 0.25, **options}
     model = keras_resnet.ResNet50(**options)
     randomize(model, np.random.default_rng(0))
     model.preprocessing, model.source, model.licence = CAFFE.at_crop(0.9), "a test", "CC0"
@@ -31,7 +32,7 @@ def test_what_is_written_is_read(suffix, unroll, tmp_path):
     path = tmp_path / "folder" / f"w{suffix}"
     weights.write(model, path)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-    again = keras_resnet.ResNet50(weights=path, input_shape=(32, 32, 3), classes=7)
+    again = keras_resnet.ResNet50(weights=path, blocks=(1, 3, 1, 1), input_shape=(32, 32, 3), classes=7)
     expected, got = named_arrays(model), named_arrays(again)
     assert expected.keys() == got.keys()
     assert all(np.array_equal(expected[name], got[name]) for name in expected)
@@ -65,7 +66,7 @@ def test_safetensors_have_torchvision_s_names_and_layouts(tmp_path):
 
 
 def test_a_folded_network_has_no_place_in_torchvision_s_layout(tmp_path):
-    folded = weights.fold_batch_norm(keras_resnet.ResNet18(width=0.25))
+    folded = weights.fold_batch_norm(keras_resnet.ResNet18(blocks=(1, 1, 1, 1), width=0.25))
     with pytest.raises(InputError, match="torchvision's ResNets have no place for conv1_conv/bias"):
         weights.write(folded, tmp_path / "w.safetensors")
     assert list(tmp_path.iterdir()) == []
@@ -73,14 +74,14 @@ def test_a_folded_network_has_no_place_in_torchvision_s_layout(tmp_path):
 
 def test_the_folder_of_a_user_who_is_not_known_is_refused():
     with pytest.raises(InputError, match=r"~nobody-of-this-name/w\.npz begins with the home folder of an unknown user"):
-        weights.write(keras_resnet.ResNet20(), "~nobody-of-this-name/w.npz")
+        weights.write(keras_resnet.ResNet20(**SMALL), "~nobody-of-this-name/w.npz")
 
 
 def test_unknown_places_and_suffixes_are_refused_and_leave_nothing(tmp_path):
     with pytest.raises(InputError, match="torchvision's ResNets have no place for conv2_block1_0_gate/kernel"):
-        weights.write(keras_resnet.ResNet20(shortcut="highway"), tmp_path / "w.safetensors")
+        weights.write(keras_resnet.ResNet20(shortcut="highway", **SMALL), tmp_path / "w.safetensors")
     with pytest.raises(InputError, match=r"its name must end in .keras, .weights.h5, .safetensors, .npz"):
-        weights.write(keras_resnet.ResNet20(), tmp_path / "w.pth")
+        weights.write(keras_resnet.ResNet20(**SMALL), tmp_path / "w.pth")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -88,7 +89,7 @@ def test_unknown_places_and_suffixes_are_refused_and_leave_nothing(tmp_path):
 @pytest.mark.parametrize("damage", ["empty", "text", "truncated"])
 def test_damaged_files_say_so(suffix, damage, tmp_path):
     path = tmp_path / f"w{suffix}"
-    weights.write(keras_resnet.ResNet20(), path)
+    weights.write(keras_resnet.ResNet20(**SMALL), path)
     content = path.read_bytes()
     path.write_bytes({"empty": b"", "text": b"hello\n" * 9, "truncated": content[: len(content) // 2]}[damage])
     with pytest.raises(InputError, match=f"w{suffix} is damaged or no"):
@@ -104,13 +105,13 @@ def test_pickles_in_npz_are_refused(tmp_path):
 @pytest.mark.parametrize("suffix", [".npz", ".weights.h5"])
 def test_weights_that_do_not_say_of_what_network_are_refused(suffix, tmp_path):
     """Without it, a stride in the 1x1 cannot be distinguished from one in the 3x3."""
-    model, path = keras_resnet.ResNet50(width=0.25), tmp_path / f"w{suffix}"
+    model, path = keras_resnet.ResNet50(blocks=(1, 1, 1, 1), width=0.25), tmp_path / f"w{suffix}"
     if suffix == ".npz":
         np.savez(path, **named_arrays(model))
     else:
         keras.Model(model.input, model.output).save_weights(path)
     with pytest.raises(InputError, match=f"w{suffix} does not say which network its weights belong to"):
-        keras_resnet.ResNet50(weights=path, width=0.25)
+        keras_resnet.ResNet50(weights=path, blocks=(1, 1, 1, 1), width=0.25)
 
 
 def test_a_description_of_unknown_fields_is_refused(tmp_path):

@@ -77,10 +77,15 @@ def state_of(model):
     return {torchvision_key(name): torch_layout(array) for name, array in arrays.items()}
 
 
+@pytest.fixture(scope="module")
+def state50():
+    return state_of(keras_resnet.ResNet50(classes=5, width=0.25))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
-def test_a_state_dict_strides_in_the_3x3_and_has_torch_s_preprocessing(wrapper, tmp_path, monkeypatch):
-    state = state_of(keras_resnet.ResNet50(classes=5))
+def test_a_state_dict_strides_in_the_3x3_and_has_torch_s_preprocessing(wrapper, state50, tmp_path, monkeypatch):
+    state = state50
     write_torch(tmp_path / "w.pth", {wrapper: state} if wrapper else state, monkeypatch, legacy=False)
     held = weights.read(tmp_path / "w.pth")
     assert (held.spec.name, held.spec.stride_in, held.spec.shortcut, held.classes) == ("ResNet50", "3x3", "B", 5)
