@@ -61,7 +61,7 @@ def test_every_file_gives_the_model_s_logits(model, saved, images, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("model", ["torch"], indirect=True)
+@pytest.mark.parametrize("model", ["torch", pytest.param("caffe", marks=pytest.mark.slow)], indirect=True)
 def test_a_network_of_mixed_precision_is_exported_in_float32(model, images, tmp_path):
     """LiteRT cannot convert bfloat16 at all."""
     keras.config.set_dtype_policy("mixed_bfloat16")

@@ -7,7 +7,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import graph_optimization
 import numpy as np
 
 from keras_resnet.detection import BENCHMARKS, PROTOCOLS, DetectionSettings, DetectionTask, load_detector, open_coco
@@ -17,7 +16,6 @@ from keras_resnet.weights import Preprocessing
 
 DETECTOR, PHOTOS, OUT = sys.argv[1:]
 strategy = choose_strategy()
-graph_optimization.leave_out()  # not earlier, because its operation fixes the devices
 photos = open_coco(Path(PHOTOS) / "val.json", Path(PHOTOS) / "val").first(5)
 with strategy.scope():
     model = load_detector(DETECTOR)

@@ -6,7 +6,6 @@ python train_on_devices.py detector|pyramid|rpn|rcnn one|mirrored CLASSIFIER PHO
 import sys
 from pathlib import Path
 
-import graph_optimization
 import keras
 import numpy as np
 import tensorflow as tf
@@ -57,7 +56,6 @@ if MODE == "mirrored":
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-graph_optimization.leave_out()  # not earlier, because its operation fixes the devices
 keras.utils.set_random_seed(0)
 photos = open_coco(Path(PHOTOS) / "train.json", Path(PHOTOS) / "train")
 reduced = localization.one_class(photos)
