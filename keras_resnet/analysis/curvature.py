@@ -18,20 +18,19 @@ from keras_resnet.evaluation import classifier_of
 from keras_resnet.layers import BatchNormalization, BlockLoop
 from keras_resnet.typing import Normalization, Tensor
 
-TINY = 1e-37  # the smallest probability whose logarithm is taken
 TOLERANCE = 1e-3  # relative, of eigenvalues
 
 
 def cross_entropy_of(model: keras.Model) -> Callable[[Tensor, Tensor], Tensor]:
     """The function from labels int ``[batch]`` and the outputs of ``model`` to cross-entropies ``[batch]``.
 
-    Outputs are logits or probabilities, depending on the activation of the classifier of ``model``.
+    Outputs are logits or probabilities, depending on the activation of the classifier of ``model``. Of probabilities
+    that a softmax has just given Keras takes the loss from its logits, so it is exact where these are hundreds apart.
     """
     are_logits = classifier_of(model).activation is keras.activations.linear
 
-    def cross_entropy(labels, outputs):
-        logits = outputs if are_logits else tf.math.log(tf.maximum(outputs, TINY))  # up to a constant
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    def cross_entropy(labels: Tensor, outputs: Tensor) -> Tensor:
+        return keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=are_logits)
 
     return cross_entropy
 
@@ -162,6 +161,8 @@ def _check_normalizations(model):
 def top_eigenvalues(loss: Loss, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The largest eigenvalues of the Hessian, in descending order, and their vectors ``[size, count]`` (ARPACK)."""
     start = np.random.default_rng(0).normal(size=loss.size)
+    if not loss.product(start).any():  # which ARPACK refuses
+        return np.zeros(count), np.eye(loss.size, count)
     values, vectors = eigsh(loss.hessian(), k=count, which="LA", tol=TOLERANCE, v0=start)
     return values[::-1], vectors[:, ::-1]
 

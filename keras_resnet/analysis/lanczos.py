@@ -71,7 +71,7 @@ def _lanczos(operator, start, steps):
         for _ in range(2):  # one orthogonalization is not enough in floating point
             product = product - basis[: step + 1].T @ (basis[: step + 1] @ product)
         size = np.linalg.norm(product)
-        if step + 1 == steps or size < 1e-6 * max(map(abs, diagonal)):  # the basis spans an invariant subspace
+        if step + 1 == steps or size <= 1e-6 * max(map(abs, diagonal)):  # the basis spans an invariant subspace
             break
         off.append(size)
         basis[step + 1] = product / size

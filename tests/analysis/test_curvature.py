@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.special
 from tiny_networks import batch, tiny
 
 import keras_resnet
@@ -137,6 +138,37 @@ def test_logits_give_the_loss_of_probabilities(rng):
     losses = [analysis.Loss(m, images, labels) for m in (model, probabilities)]
     assert losses[0].value() == pytest.approx(losses[1].value(), rel=1e-5)
     np.testing.assert_allclose(losses[0].gradient(), losses[1].gradient(), atol=1e-5)
+
+
+def test_a_loss_is_exact_where_softmax_saturates(rng):
+    """Logits that are hundreds apart, whose probabilities are 0 and 1 in float32, against those of the logits."""
+    logits, probabilities = tiny(rng, classifier_activation=None), tiny(rng)
+    kernel = logits.layers[-1].kernel
+    kernel.assign(1000 * kernel)
+    assign_arrays(probabilities, named_arrays(logits))
+    images, labels = batch(rng, logits)
+    scores = logits(images, training=False).numpy().astype(float)
+    apart = scipy.special.logsumexp(scores, axis=1) - scores[np.arange(len(labels)), labels]
+    assert apart.max() > 200
+    losses = [analysis.Loss(model, images, labels) for model in (logits, probabilities)]
+    assert [loss.value() for loss in losses] == pytest.approx([apart.mean()] * 2, rel=1e-5)
+    gradients = [loss.gradient() for loss in losses]
+    assert np.abs(gradients[0]).max() > 1
+    np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-3)
+
+
+def test_a_loss_without_curvature_has_eigenvalues_of_zero(rng):
+    """Where softmax saturates on the labels, each derivative of the loss is zero."""
+    model = tiny(rng, blocks=(1,), filters=(3,))
+    kernel = model.layers[-1].kernel
+    kernel.assign(1e6 * kernel)
+    images, _ = batch(rng, model)
+    loss = analysis.Loss(model, images, model(images, training=False).numpy().argmax(axis=1))
+    values, vectors = analysis.top_eigenvalues(loss, 2)
+    assert values.tolist() == [0, 0]
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(2))
+    assert analysis.trace(loss, probes=2) == (0, 0)
+    assert analysis.spectral_density(loss, probes=1).nodes.tolist() == [0]
 
 
 def test_wrong_second_derivatives_are_refused(rng):
