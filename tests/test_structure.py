@@ -6,6 +6,7 @@ import keras
 import pytest
 
 import keras_resnet
+from keras_resnet.analysis import shapes_alone
 from keras_resnet.analysis.parts import split
 from keras_resnet.structure import (
     Name,
@@ -42,7 +43,7 @@ NETWORKS = {  # its builder and options, the blocks in each stage, and the sides
 def known(request):
     """An unallocated network, its structure, and the paper's values."""
     builder, options, *paper = NETWORKS[request.param]
-    with keras.StatelessScope(initialize_variables=False):
+    with shapes_alone():
         model = getattr(keras_resnet, builder)(**options)
     return model, structure_of(model), paper
 

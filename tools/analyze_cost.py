@@ -86,7 +86,8 @@ class Cost(Instrument):
         keras.config.set_dtype_policy(self.precision)
         spec = change_spec(find_spec(name), **change)
         size = self.image_size or (224 if spec.stem == "imagenet" else 32)
-        network = keras_resnet.build(spec, input_shape=(size, size, 3))
+        with analysis.shapes_alone():
+            network = keras_resnet.build(spec, input_shape=(size, size, 3))
         layers, peak = analysis.layer_costs(network), analysis.peak(network, self.batch_size)
         row = {
             "image_size": size,

@@ -68,7 +68,9 @@ class Networks(Benchmark):
         table, bars = Table(work, COLUMNS), {}
         table.print_header()
         for spec in specs:
-            operations = 2e-9 * passes * keras_resnet.analysis.multiply_adds(keras_resnet.build(spec))
+            with keras_resnet.analysis.shapes_alone():
+                network = keras_resnet.build(spec)
+            operations = 2e-9 * passes * keras_resnet.analysis.multiply_adds(network)
             chosen = [name for name, networks in systems.items() if not networks or spec.name in networks]
             for precision in self.precisions:
                 rates = self._rates(work, [PEAK, *chosen], spec, precision)

@@ -8,6 +8,7 @@ default those of a DGX A100.
 """
 
 import functools
+import math
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -53,10 +54,10 @@ class Machine:
     @functools.cached_property
     def network(self) -> tuple[int, int]:
         """Operations to train on one image, and bytes of the float32 gradient."""
-        network = keras_resnet.build(find_spec(self.model))
-        return 2 * TRAINING_PASSES * analysis.multiply_adds(network), 4 * sum(
-            v.numpy().size for v in network.trainable_variables
-        )
+        with analysis.shapes_alone():
+            network = keras_resnet.build(find_spec(self.model))
+        size = sum(math.prod(variable.shape) for variable in network.trainable_variables)
+        return 2 * TRAINING_PASSES * analysis.multiply_adds(network), 4 * size
 
     def step(self, count: int, batch: int) -> dict[str, float]:
         """Seconds of a step on ``count`` accelerators with ``batch`` images each, and the cores and input it needs."""

@@ -4,7 +4,7 @@ from .block_jacobians import (
     jacobian_grams as jacobian_grams,
     singular_values as singular_values,
 )
-from .compute import multiply_adds as multiply_adds
+from .compute import multiply_adds as multiply_adds, shapes_alone as shapes_alone
 from .curvature import (
     Loss as Loss,
     spectral_density as spectral_density,

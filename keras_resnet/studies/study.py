@@ -1,5 +1,6 @@
 """The description of a study: arms that differ in one respect, and which of them are compared."""
 
+import math
 from dataclasses import dataclass, field
 
 import keras_resnet
@@ -29,8 +30,9 @@ class Arm:
     def cost(self, image_size: int | None = None) -> dict[str, int]:
         """Trainable ``parameters``, and ``multiply_adds`` for one image of this side, or of the paper's size."""
         spec = change_spec(find_spec(self.model), **parse_changes(self.change))
-        model = keras_resnet.build(spec, input_shape=(image_size, image_size, 3) if image_size else None)
-        parameters = sum(int(v.value.shape.num_elements()) for v in model.trainable_variables)
+        with keras_resnet.analysis.shapes_alone():
+            model = keras_resnet.build(spec, input_shape=(image_size, image_size, 3) if image_size else None)
+        parameters = sum(math.prod(variable.shape) for variable in model.trainable_variables)
         return {"parameters": parameters, "multiply_adds": keras_resnet.analysis.multiply_adds(model)}
 
 

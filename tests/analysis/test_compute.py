@@ -1,19 +1,30 @@
 """Multiply-adds beyond the paper's networks, whose counts tests/test_models.py checks."""
 
 import keras
+import numpy as np
 import pytest
 
 import keras_resnet
 from keras_resnet import InputError
-from keras_resnet.analysis import multiply_adds
+from keras_resnet.analysis import multiply_adds, shapes_alone
 
 
 @pytest.mark.long
 def test_vgg_equals_the_paper_s_reference():
     """Sec. 4.1: VGG-16 has 15.3 billion (convolutions only; 15.47 with its fully connected layers), VGG-19 19.6."""
-    with keras.StatelessScope(initialize_variables=False):  # shapes suffice
+    with shapes_alone():
         networks = [make(weights=None) for make in (keras.applications.VGG16, keras.applications.VGG19)]
     assert [multiply_adds(network) for network in networks] == pytest.approx([15.47e9, 19.63e9], rel=1e-3)
+
+
+def test_networks_are_counted_without_values_and_later_ones_have_theirs():
+    with shapes_alone():
+        counted = keras_resnet.ResNet20(blocks=(1, 1, 1))
+    built = keras_resnet.ResNet20(blocks=(1, 1, 1))
+    assert multiply_adds(counted) == multiply_adds(built)
+    assert [tuple(v.shape) for v in counted.weights] == [tuple(v.shape) for v in built.weights]
+    assert {v._value is None for v in counted.weights} == {True}  # also after other networks have been built
+    assert built(np.zeros((1, 32, 32, 3))).shape == (1, 10)
 
 
 def test_loops_count_every_block():

@@ -15,7 +15,7 @@ from keras_resnet.studies.study_run import _finished, _settings
 
 pytestmark = pytest.mark.long
 
-SMALL = ("width=0.25", "blocks=[1,1,1]")
+SMALL = ("blocks=[1]", "filters=[4]")
 STUDY = Study(
     "gates",
     "Do gates help?",
@@ -50,7 +50,7 @@ def test_the_result_has_every_arm_with_its_cost_and_runs(done):
     assert identity["val_error"]["mean"] == pytest.approx(sum(run["val_error"] for run in identity["runs"]) / 2)
     assert (never["runs"], never["val_error"]["mean"]) == ([], None)
     assert result["costed"]["ResNet34"]["multiply_adds"] == 3_663_761_408
-    whole, classifier = STUDY.arms[0].cost()["multiply_adds"], 16 * 10  # of 32 pixels; the arm's images have 24
+    whole, classifier = STUDY.arms[0].cost()["multiply_adds"], 4 * 10  # of 32 pixels; the arm's images have 24
     assert identity["multiply_adds"] - classifier == (whole - classifier) * 24**2 / 32**2
     assert [(c["first"], c["second"]) for c in result["comparisons"]] == [("gated", "identity")]
     assert (result["steps"], result["batch_size"], result["seeds"]) == (3, 4, 2)
