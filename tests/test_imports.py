@@ -57,6 +57,7 @@ def test_the_package_imports_nothing_heavy():
     assert imported(code) == []
 
 
+@pytest.mark.long
 def test_help_is_there_before_anything_heavy():
     commands = [[str(program), "--help"] for program in PROGRAMS]
     for program, (status, length, heavy) in zip(PROGRAMS, answers(commands), strict=True):
@@ -95,6 +96,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.long
 def test_a_refusal_is_there_before_anything_heavy(tmp_path):
     (tmp_path / "text.keras").write_text("no model")
     commands = [*REFUSED, f"tools/detect.py cat.jpg --model {tmp_path}/text.keras"]
@@ -102,6 +104,7 @@ def test_a_refusal_is_there_before_anything_heavy(tmp_path):
         assert (status, heavy) == (2, []), command
 
 
+@pytest.mark.long
 def test_the_folder_of_a_run_of_other_settings_is_refused_before_anything_heavy(photo_folder, tmp_path):
     """Of a finished run, and of one that has a checkpoint."""
     finished, begun = tmp_path / "finished", tmp_path / "begun"

@@ -9,6 +9,7 @@ from keras_resnet import InputError, load_model
 from keras_resnet.weights import TORCH
 
 
+@pytest.mark.long
 def test_a_name_builds_and_a_file_brings_all(tmp_path):
     assert load_model("ResNet20").name == load_model("resnet20").name == "ResNet20"
     model = keras_resnet.ResNet20(classes=3, input_shape=(24, 24, 3))
@@ -37,6 +38,7 @@ def test_what_is_not_there_is_named(named, words):
         load_model(named)
 
 
+@pytest.mark.long
 def test_a_name_and_weights_that_conflict_are_refused(tmp_path):
     keras_resnet.ResNet20().save(tmp_path / "m.keras")
     with pytest.raises(InputError, match=r"m.keras does not fit ResNet32: conv2_block4_1_conv/kernel is no such key"):
@@ -52,6 +54,7 @@ def test_code_in_a_keras_file_is_refused(tmp_path):
         load_model(tmp_path / "evil.keras")
 
 
+@pytest.mark.long
 def test_damage_is_named(tmp_path):
     path = tmp_path / "m.keras"
     keras_resnet.ResNet20().save(path)

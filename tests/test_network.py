@@ -87,6 +87,7 @@ def test_keras_alone_opens_a_file(file, opened):
     np.testing.assert_allclose(np.load(folder / f"{file}.npy"), model(images), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.long
 def test_keras_alone_opens_a_part_of_a_network(opened):
     models, folder, answers = opened
     expected = keras_resnet.pyramid(models["option-a"])(np.load(folder / "images.npy"))["C3"]
@@ -95,6 +96,7 @@ def test_keras_alone_opens_a_part_of_a_network(opened):
 
 
 @pytest.mark.parametrize("layer", IMPORTS_NEEDED)
+@pytest.mark.long
 def test_keras_alone_says_what_to_import_for_layers_it_lacks(layer, opened):
     _, _, answers = opened
     assert f"{layer}, which is known after `import keras_resnet`" in answers[f"{layer}.keras"]
@@ -102,6 +104,7 @@ def test_keras_alone_says_what_to_import_for_layers_it_lacks(layer, opened):
 
 
 @pytest.mark.parametrize("name", NETWORKS | IMPORTS_NEEDED)
+@pytest.mark.long
 def test_with_the_package_keras_gives_the_whole_network(name, opened):
     models, folder, _ = opened
     model, images = models[name], np.load(folder / "images.npy")
@@ -175,6 +178,7 @@ def test_a_compiled_network_keeps_its_optimizer(tmp_path, rng):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.long
 def test_a_file_of_an_earlier_version_opens(opened, tmp_path):
     """Its configuration has the description at the top, and option A was a layer of this package."""
     models, folder, _ = opened

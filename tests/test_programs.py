@@ -28,6 +28,7 @@ def started(*words, **how):
     return subprocess.run(command, env=environment, capture_output=True, text=True, **how)
 
 
+@pytest.mark.long
 def test_every_program_is_found_under_one_name():
     assert sorted(programs.programs().values()) == STARTED
     stems = [path.stem for path in STARTED]
@@ -137,6 +138,7 @@ def test_what_needs_a_checkout_says_so_in_an_installation(monkeypatch):
         programs.checkout("This")
 
 
+@pytest.mark.long
 def test_the_library_imports_neither_recipes_nor_tools():
     theirs = {path.stem for folder in ("recipes", "tools") for path in (ROOT / folder).rglob("*.py")}
     theirs |= {"recipes", "tools", "keras_resnet_recipes", "keras_resnet_tools"}

@@ -48,6 +48,7 @@ def known(request):
     return model, structure_of(model), paper
 
 
+@pytest.mark.long
 def test_blocks_and_their_outputs_are_those_of_table_1(known):
     model, structure, (blocks, sides, channels) = known
     assert [stage.name for stage in structure.stages] == ["conv2", "conv3", "conv4", "conv5"][: len(blocks)]

@@ -76,6 +76,7 @@ def logits_of(scores):
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "foreign", "folded"])
+@pytest.mark.long
 def test_a_cam_is_the_weighted_sum_of_the_last_maps_and_gives_the_logit(rng, kind):
     model = foreign(rng) if kind == "foreign" else tiny(rng, **KINDS.get(kind, {}))
     images, _ = batch(rng, model)
@@ -94,6 +95,7 @@ def test_a_cam_is_the_weighted_sum_of_the_last_maps_and_gives_the_logit(rng, kin
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.long
 def test_a_grad_cam_is_its_definition_at_any_block(rng, kind):
     model = tiny(rng, **KINDS[kind])
     images, _ = batch(rng, model, 2)
@@ -131,6 +133,7 @@ def test_a_grad_cam_of_another_network_is_at_any_layer(rng):
         np.testing.assert_allclose(activation, expected, rtol=1e-3, atol=1e-4 * expected.max())
 
 
+@pytest.mark.long
 def test_blocks_of_kerass_own_resnet_are_known_by_their_names(rng):
     model = keras.applications.ResNet50(weights=None, input_shape=(32, 32, 3), classes=4)
     images, _ = batch(rng, model, 2)
@@ -140,6 +143,7 @@ def test_blocks_of_kerass_own_resnet_are_known_by_their_names(rng):
 
 
 @pytest.mark.parametrize("kind", ["looped", "looped preactivation"])
+@pytest.mark.long
 def test_a_block_in_a_loop_is_the_block_of_the_unrolled_network(rng, kind):
     looped = tiny(rng, **KINDS[kind])
     unrolled = keras_resnet.convert(looped, unroll=True)
@@ -165,6 +169,7 @@ def test_at_the_last_block_grad_cam_is_the_positive_part_of_the_mean_cam(rng):
 @bfloat16_kernels
 @pytest.mark.parametrize("block", [None, "conv2_block2"])
 @pytest.mark.parametrize("unroll", [True, False])
+@pytest.mark.long
 def test_bfloat16_gives_nearly_the_same_map_in_float32(rng, unroll, block):
     exact = tiny(rng, blocks=(2, 2), unroll=unroll)
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -177,6 +182,7 @@ def test_bfloat16_gives_nearly_the_same_map_in_float32(rng, unroll, block):
     np.testing.assert_allclose(activation, expected, atol=0.05 * np.abs(expected).max())
 
 
+@pytest.mark.long
 def test_what_cannot_be_explained_is_refused(rng):
     model = tiny(rng)
     images, _ = batch(rng, model)

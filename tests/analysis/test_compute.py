@@ -27,10 +27,12 @@ def test_networks_are_counted_without_values_and_later_ones_have_theirs():
     assert built(np.zeros((1, 32, 32, 3))).shape == (1, 10)
 
 
+@pytest.mark.long
 def test_loops_count_every_block():
     assert multiply_adds(keras_resnet.ResNet56(unroll=False)) == multiply_adds(keras_resnet.ResNet56())
 
 
+@pytest.mark.long
 def test_dynamic_sizes_need_a_shape():
     model = keras_resnet.ResNet18(include_top=False)
     with pytest.raises(InputError, match=r"give input_shape=\(height, width, channels\)"):

@@ -11,6 +11,7 @@ from keras_resnet import analysis
 from keras_resnet.training import SGD, TrainingModel
 
 
+@pytest.mark.long
 def test_norms_by_layer_batch_and_stage(rng):
     model = tiny(rng)
     images, labels = batch(rng, model, 6)

@@ -15,6 +15,7 @@ def guesses_error(model, images, labels):
 
 
 @pytest.mark.parametrize("changes", [{}, {"placement": "full_preactivation"}, {"unroll": False}, {"shortcut": "B"}])
+@pytest.mark.long
 def test_deletion_leaves_the_shortcut(rng, changes):
     """A network with the branch's last scale, offset or kernel at zero gives the same outputs."""
     model = tiny(rng, blocks=(2, 2), **changes)
@@ -35,6 +36,7 @@ def test_deletion_leaves_the_shortcut(rng, changes):
         model.set_weights(before)
 
 
+@pytest.mark.long
 def test_loops_lose_the_same_blocks(rng):
     import keras_resnet
 
@@ -45,6 +47,7 @@ def test_loops_lose_the_same_blocks(rng):
     assert one.permute(3, seed=1) == other.permute(3, seed=1)
 
 
+@pytest.mark.long
 def test_several_deletions_and_orders(rng):
     model = tiny(rng, blocks=(3, 3))
     images, labels = batch(rng, model, 20)

@@ -26,6 +26,7 @@ def test_a_network_by_hand(rng):
     assert rows["conv1_conv"].output == maps
 
 
+@pytest.mark.long
 def test_rows_add_up_to_the_network():
     for name, stages in (("ResNet20", 3), ("ResNet50", 4), ("PlainNet34", 4)):
         model = getattr(keras_resnet, name)(blocks=(2,) + (1,) * (stages - 1))
@@ -67,6 +68,7 @@ def test_the_largest_batch_is_the_last_that_fits():
     assert analysis.largest_batch(model, 1000) == 0
 
 
+@pytest.mark.long
 def test_sizes_must_be_known():
     with pytest.raises(InputError, match="build it for one size"):
         analysis.layer_costs(keras_resnet.ResNet18(include_top=False))

@@ -29,6 +29,7 @@ def run(parts, images):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.long
 def test_the_chain_is_the_network(rng, kind):
     model = tiny(rng, **KINDS[kind])
     images, _ = batch(rng, model)
@@ -39,6 +40,7 @@ def test_the_chain_is_the_network(rng, kind):
     ]
 
 
+@pytest.mark.long
 def test_imagenet_networks_split_at_the_pool(rng):
     model = keras_resnet.ResNet50(input_shape=(32, 32, 3), width=0.125)
     images, _ = batch(rng, model, 2)

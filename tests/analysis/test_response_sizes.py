@@ -29,6 +29,7 @@ def test_each_response_is_taken_before_relu_and_addition(rng, placement):
     assert next(iter(responses)) == "conv1_conv"
 
 
+@pytest.mark.long
 def test_loops_have_the_responses_of_the_unrolled_network(rng):
     looped = tiny(rng, blocks=(3, 3), unroll=False)
     images, _ = batch(rng, looped)
@@ -37,6 +38,7 @@ def test_loops_have_the_responses_of_the_unrolled_network(rng):
     np.testing.assert_allclose([e.std for e in one], [e.std for e in other], rtol=1e-4)
 
 
+@pytest.mark.long
 def test_only_3x3_layers_respond(rng):
     model = keras_resnet.ResNet50(input_shape=(32, 32, 3), width=0.0625)
     responses = analysis.responses(model, batch(rng, model, 2)[0])

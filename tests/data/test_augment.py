@@ -97,6 +97,7 @@ def test_training_scale_and_position_are_uniform():
         np.testing.assert_allclose(quartiles, low + (high - low) * np.array([0.25, 0.5, 0.75]), atol=0.09)
 
 
+@pytest.mark.long
 def test_the_decoded_window_equals_the_crop_of_the_whole_image():
     """A JPEG, cropped while decoding, against the same pixels of the lossless file."""
     pixels = ramp(150, 130)
@@ -106,6 +107,7 @@ def test_the_decoded_window_equals_the_crop_of_the_whole_image():
         np.testing.assert_allclose(jpeg, png, atol=6)
 
 
+@pytest.mark.long
 def test_a_center_view_of_the_whole_image_is_what_networks_of_the_cifar_protocol_learn_from(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     for part in ("train", "val"):

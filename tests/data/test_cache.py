@@ -89,6 +89,7 @@ def test_several_processes_store_and_evict_at_the_same_time(tmp_path):
     assert sum(path.stat().st_size for path in (tmp_path / "keras_resnet").glob("*/*")) <= 5000
 
 
+@pytest.mark.long
 def test_splits_without_a_fingerprint_share_nothing():
     import tensorflow as tf
 

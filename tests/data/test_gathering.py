@@ -158,6 +158,7 @@ def test_one_class_is_refused(pets):
         open_data(str(pets))
 
 
+@pytest.mark.long
 def test_many_classes_are_summed_up(tmp_path):
     for number in range(30):
         (tmp_path / f"class {number:02d}").mkdir()

@@ -11,6 +11,7 @@ def views(split, size):
     return np.stack([augment.center_view(split.read(i)[0], size) for i in range(len(split))]).astype(np.float64)
 
 
+@pytest.mark.long
 def test_mean_and_colours_are_numpy_s(photo_folder):
     train = data.open_data(str(photo_folder)).train
     images = views(train, 32)

@@ -104,6 +104,7 @@ def test_reduction_by_whole_factors_averages_areas(tmp_path, rng):
 
 
 @pytest.mark.parametrize(("workers", "replicas"), [(1, 2), (2, 2), (2, 4)])
+@pytest.mark.long
 def test_shards_together_are_the_batches_of_one_device(workers, replicas, arrays):
     """In training example for example; in a test pass each example once, and the padding with weight 0."""
     whole = list(itertools.islice(data.cifar_batches(arrays, ZERO, 16, seed=1, start_step=2), 4))

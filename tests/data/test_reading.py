@@ -37,6 +37,7 @@ def levels(split, **options):
     return [(int(image[0, 0, 0]), int(label)) for batch in batches for image, label in zip(*batch, strict=True)]
 
 
+@pytest.mark.long
 def test_the_next_readable_photo_replaces_a_lost_one_with_its_own_label(split, capsys):
     lose(split, 99, COUNT - 1)
     with open(split.file(0), "wb") as file:
@@ -51,6 +52,7 @@ def test_the_next_readable_photo_replaces_a_lost_one_with_its_own_label(split, c
     assert f"replaces it; 3 of {COUNT} are lost" in messages
 
 
+@pytest.mark.long
 def test_a_photo_that_has_changed_and_decodes_is_read(split, capsys):
     Image.new("RGB", (8, 8), (7,) * 3).save(split.file(50))
     assert levels(split)[50] == (7, 0)
@@ -68,6 +70,7 @@ def test_replacements_do_not_depend_on_where_training_starts(split):
     np.testing.assert_array_equal(batches(13), whole[13:])
 
 
+@pytest.mark.long
 def test_more_than_one_percent_are_too_many(split):
     lose(split, 3, 4)
     levels(split)

@@ -98,6 +98,7 @@ def test_cifar10_is_split_as_in_the_paper(real_data):
     assert len({data.train.fingerprint, data.validation.fingerprint, data.test.fingerprint}) == 3
 
 
+@pytest.mark.long
 def test_cifar10_read_by_position_is_what_tfds_reads(real_data):
     """In the stored order, across the boundary of train and validation."""
     import tensorflow_datasets as tfds

@@ -71,6 +71,7 @@ def seeds(count):
     return [tf.constant([5, number], tf.int64) for number in range(count)]
 
 
+@pytest.mark.long
 def test_each_change_is_drawn_equally_often_with_a_random_strength(photo, monkeypatch):
     """Of 700 images, each is told by what its function is given."""
     drawn = []

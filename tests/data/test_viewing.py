@@ -47,6 +47,7 @@ def turned_photo(kind, orientation):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", EXIF_FORMATS)
+@pytest.mark.long
 def test_a_photo_is_turned_as_its_exif_data_say(kind, orientation):
     photo = turned_photo(kind, orientation)
     expected = drawn_on_white(photo)
@@ -72,6 +73,7 @@ def test_the_size_of_a_photo_takes_its_header_alone(kind):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.long
 def test_the_training_view_of_a_turned_photo_is_that_of_the_turned_pixels(orientation):
     """Its window is decoded from the stored picture alone, so the place must be turned back."""
     photo = turned_photo("JPEG", orientation)

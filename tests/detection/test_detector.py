@@ -130,6 +130,7 @@ def test_an_ensemble_joins_proposals_and_averages_scores(classifier, model, alon
     np.testing.assert_allclose(means, np.mean(singles, axis=0), rtol=1e-4)
 
 
+@pytest.mark.long
 def test_flip_averages_a_region_with_its_mirror_image_in_the_mirrored_photo(model, alone, image):
     plain, flipping = alone.members[0], Detector([model], Options(flip=True)).members[0]
     regions = np.array([[5.0, 10, 40, 50], [60, 20, 90, 95]])
@@ -159,6 +160,7 @@ def test_refinement_pools_again_joins_suppresses_and_votes(model, alone, image):
         np.testing.assert_allclose(box, np.average(boxes[voters], axis=0, weights=scores[voters]), rtol=1e-3, atol=0.05)
 
 
+@pytest.mark.long
 def test_multi_scale_merges_two_adjacent_scales_by_maxout(model, image):
     regions = np.array([[5.0, 10, 40, 50], [0, 0, 96, 96], [30, 30, 38, 39]])
     pyramid = Detector([model], Options(scales=(48, 80, 144))).members[0]

@@ -67,6 +67,7 @@ def test_fit_brings_the_losses_down(photos, detector):
     assert np.isfinite(history["loss"]).all()
 
 
+@pytest.mark.long
 def test_anchors_of_any_map_are_the_generator_s(detector):
     model = detector()
     anchors, scores, deltas = model.anchor_scores(tf.zeros([2, 5, 7, 32]))
@@ -85,6 +86,7 @@ def test_scores_and_deltas_of_an_anchor_come_from_its_cell(rng, detector):
     np.testing.assert_array_equal(flat_deltas.numpy().reshape(6, 6, 6, 4)[2, 3, 1], deltas[0, 2, 3, 4:8])
 
 
+@pytest.mark.long
 def test_padding_changes_no_proposal_and_contains_none(rng, detector):
     """The same map with zeros behind it, as convolutions pad it themselves, whose anchors have the highest scores."""
     model = detector()
@@ -156,6 +158,7 @@ def test_a_file_of_an_earlier_version_loads(tmp_path, detector):
         assert set(weights) == {"head", "layers", "vars"}
 
 
+@pytest.mark.long
 def test_a_configuration_without_a_value_takes_the_default(detector):
     config = detector().get_config()
     for name in ("smallest", "pooling", "learn"):
@@ -237,6 +240,7 @@ def test_mixed_precision_keeps_boxes_and_scores_in_float32(photos, detector):
     assert model.propose(features, extents)[0].dtype == tf.float32
 
 
+@pytest.mark.long
 def test_wrong_arguments_are_named(detector):
     with pytest.raises(InputError, match="pooling 'mean' must be one of align, max"):
         detector(pooling="mean")

@@ -46,6 +46,7 @@ def make_model(classifier, **changes):
 
 
 @pytest.mark.parametrize("sides", [(96, 128), (100, 37)])
+@pytest.mark.long
 def test_the_maps_are_those_of_a_loop_over_the_pyramid(sides, model, rng):
     """From C5 downwards: a 1 x 1 convolution, plus the map above with every cell doubled, then a 3 x 3 convolution."""
     images = rng.normal(size=(1, *sides, 3)).astype("float32") * 50

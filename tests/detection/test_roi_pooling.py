@@ -133,6 +133,7 @@ def test_max_pooling_equals_fast_r_cnn_s_loop_in_value_and_gradient(size, rng):
 
 
 @pytest.mark.parametrize("size", [7, 14])
+@pytest.mark.long
 def test_bins_of_max_pooling_are_the_same_in_a_graph(size, rng):
     """TensorFlow's optimizer of graphs turns a division by a constant into a product, which is not always equal."""
     sides = np.arange(1, 57, dtype="float32")

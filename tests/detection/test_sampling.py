@@ -101,6 +101,7 @@ def test_regions_are_chosen_by_the_rules(scene, count, rng):
             np.testing.assert_array_equal(targets[image, place], boxes[image, answers[i]])
 
 
+@pytest.mark.long
 def test_both_run_in_a_graph_of_unknown_sizes(scene, rng):
     boxes, statuses, extents = scene
     anchors = make_anchors(20, 20, 16, scales=(2, 4, 8)).reshape(-1, 4)

@@ -50,6 +50,7 @@ def test_the_table_of_many_classes_has_those_of_lowest_recall(rng):
     assert [float(row[2].split()[0]) for row in rows] == pytest.approx(recalls[:20], abs=0.051)
 
 
+@pytest.mark.long
 def test_the_matrix_of_many_classes_is_written_in_the_order_of_the_picture(rng, tmp_path):
     names = tuple(f"class {number}" for number in range(40))
     class_report = report(rng, names, 2000)

@@ -36,6 +36,7 @@ def test_dense_scores_at_the_model_s_own_size_are_the_model_s(make, rng):
     assert all(layer.output.shape[1:3] == model.get_layer(layer.name).output.shape[1:3] for layer in model.layers[:9])
 
 
+@pytest.mark.long
 def test_dense_scores_average_the_classifier_over_positions(rng):
     model = calm(keras_resnet.ResNet18(blocks=(1, 1, 1, 1), width=0.25, classes=10, input_shape=(64, 64, 3)), rng)
     images = rng.normal(size=(2, 96, 128, 3)).astype("float32")

@@ -62,6 +62,7 @@ def test_a_network_whose_error_is_not_finite_is_named(rng):
         evaluate(model, batches, 10, "4 images of val")
 
 
+@pytest.mark.long
 def test_evaluate_weights_each_example_alike(rng):
     model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     kernel = model.get_layer("predictions").kernel
@@ -82,6 +83,7 @@ def test_a_class_count_that_differs_from_the_head_is_named():
         evaluate(model, None, 10)
 
 
+@pytest.mark.long
 def test_metrics_are_saved_with_a_model(tmp_path):
     model = keras_resnet.ResNet20(blocks=(1, 1, 1))
     model.compile(loss="sparse_categorical_crossentropy", metrics=[ErrorRate(), TopKErrorRate(3)], jit_compile=False)

@@ -45,6 +45,7 @@ def test_loops_equal_the_unrolled_network(rng):
         np.testing.assert_allclose(arrays[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
+@pytest.mark.long
 def test_one_batch_makes_testing_equal_to_training(rng):
     model = keras_resnet.ResNet20(blocks=(1, 1, 1), classifier_activation=None)
     images = tf.constant(rng.normal(size=(16, 32, 32, 3)), tf.float32)
@@ -52,6 +53,7 @@ def test_one_batch_makes_testing_equal_to_training(rng):
     np.testing.assert_allclose(model(images, training=False), model(images, training=True), rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.long
 def test_a_batch_that_is_not_finite_is_left_out_unless_all_are(rng):
     model = keras_resnet.ResNet20(blocks=(1, 1, 1), filters=(4, 8, 8), input_shape=(8, 8, 3))
     good = [(rng.normal(size=(4, 8, 8, 3)).astype("float32"),) for _ in range(2)]

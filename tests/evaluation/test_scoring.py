@@ -130,6 +130,7 @@ def test_scores_are_kept_and_belong_to_weights_view_and_photos(photos, model, tm
 
 
 @pytest.mark.parametrize("view", [View(), View("10-crop"), View("multi-scale", (32, 40))])
+@pytest.mark.long
 def test_probabilities_that_are_not_finite_name_the_model_and_the_photos(photos, model, view, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     bias = model.get_layer("predictions").bias

@@ -42,6 +42,7 @@ def test_a_messy_folder_as_a_user_inspects_it(real_data, tmp_path):
     assert page.count("<script") == page.count("<script>") == 1  # that sorts tables
 
 
+@pytest.mark.long
 def test_copies_in_both_parts_and_with_two_labels_are_said_first(photo_folder):
     shutil.copyfile(photo_folder / "train" / "cat" / "2.JPEG", photo_folder / "val" / "dog" / "9.JPEG")
     inspection = inspect_photos(open_data(str(photo_folder)))
@@ -51,6 +52,7 @@ def test_copies_in_both_parts_and_with_two_labels_are_said_first(photo_folder):
     )
 
 
+@pytest.mark.long
 def test_names_of_files_are_escaped(photo_folder, tmp_path):
     (photo_folder / "train" / "cat").rename(photo_folder / "train" / "<b>cat")
     (photo_folder / "val" / "cat").rename(photo_folder / "val" / "<b>cat")

@@ -57,6 +57,7 @@ def test_boxes_are_merged_by_a_vote_around_the_one_that_most_support(rng):
     assert merged(nothing, np.array([0.1, 0.3, 0.2]))[0].tolist() == [[5, 5, 5, 9]]
 
 
+@pytest.mark.long
 def test_proposals_are_the_best_of_all_views(rpn, picture):
     view = View("multi-scale", (96, 128), flips=True)
     (boxes, scores), _ = Localizer([rpn], view=view, proposals=12).proposals(picture, [1, 0])

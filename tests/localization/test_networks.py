@@ -82,6 +82,7 @@ def test_the_rpn_s_loss_is_numpy_s_over_eight_anchors_of_its_class(rpn, photos):
         np.testing.assert_allclose(losses[image], parts[image].numpy().sum(), rtol=1e-6)
 
 
+@pytest.mark.long
 def test_only_the_image_s_class_learns(rpn, photos):
     images, boxes, status, classes, seeds = next(iter(crop_batches(photos, rpn.preprocessing, 4, 96)))
     with tf.GradientTape() as tape:

@@ -92,6 +92,7 @@ def test_the_page_is_whole_and_self_contained(runs, tmp_path):
     assert "cannot decide" in text
 
 
+@pytest.mark.long
 def test_a_run_shows_which_classes_fail_worst_first(tmp_path):
     write_run(tmp_path / "one", "ResNet20", 0, 13.0)
     path = tmp_path / "one" / "result.json"
@@ -203,6 +204,7 @@ def test_the_tool_says_what_it_found(runs):
     assert (runs / "report.html").exists()
 
 
+@pytest.mark.long
 def test_a_folder_without_results_ends_in_a_sentence(tmp_path):
     completed = run("tools/report.py", tmp_path)
     assert completed.returncode == 2

@@ -83,6 +83,7 @@ def block_values(model):
     return np.sqrt(np.linalg.eigvalsh(gram @ np.eye(gram.shape[0])))
 
 
+@pytest.mark.long
 def test_blocks_of_this_package_obey_the_bound():
     """With ReLU the Jacobian of a block is I + W2 D W1, D diagonal of 0 and 1: the bound needs norms alone."""
     values = block_values(network(0.2))

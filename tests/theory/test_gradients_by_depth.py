@@ -48,6 +48,7 @@ def test_plain_with_normalization_explodes(rng):
     assert middle(factors) == pytest.approx((np.pi / (np.pi - 1)) ** 2, rel=0.15)
 
 
+@pytest.mark.long
 def test_plain_with_another_offset_explodes_faster(rng):
     """Companion: 2.15 takes half of the ReLUs to be open, as at offset 0; at -1 a sixth is."""
 
@@ -65,6 +66,7 @@ PAPER_S_AND_PREACTIVATION = pytest.mark.parametrize("placement", ["original", "f
 
 
 @PAPER_S_AND_PREACTIVATION
+@pytest.mark.long
 def test_residual_without_normalization_doubles_at_each_block(rng, placement):
     """Each branch contributes as much as its input: a factor of 2 per block, 2^L in all."""
     factors = growth(rng, 8, "moving", placement=placement)

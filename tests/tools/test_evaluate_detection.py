@@ -34,6 +34,7 @@ def files(models, tmp_path_factory):
     return tuple(folder / f"{number}.keras" for number in range(len(models)))
 
 
+@pytest.mark.long
 def test_each_row_of_table_9_has_what_the_row_above_has(tool, models):
     """The paper's Table 9: + box refinement, + context, + multi-scale testing; the ensemble has all three."""
     first, plain, second = models

@@ -62,6 +62,7 @@ def test_a_signal_is_passed_on_to_all(launched):
 
 
 @pytest.mark.parametrize("failing", [0, 1])
+@pytest.mark.long
 def test_a_worker_that_waits_for_a_failed_one_is_killed(failing, launched):
     with launched(failing) as process:
         output, _ = process.communicate()

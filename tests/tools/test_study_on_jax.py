@@ -134,6 +134,7 @@ def test_incomplete_damaged_and_unfitting_files_are_refused(packed, tmp_path):
         read_images((tmp_path / "other.npz",), 32)
 
 
+@pytest.mark.long
 def test_what_runs_on_tensorflow_alone_is_refused():
     completed = run("tools/study_on_jax.py", "degradation", "--images", "cifar10-0.npz")
     assert completed.returncode == 2

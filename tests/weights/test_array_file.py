@@ -103,6 +103,7 @@ def test_pickles_in_npz_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".weights.h5"])
+@pytest.mark.long
 def test_weights_that_do_not_say_of_what_network_are_refused(suffix, tmp_path):
     """Without it, a stride in the 1x1 cannot be distinguished from one in the 3x3."""
     model, path = keras_resnet.ResNet50(blocks=(1, 1, 1, 1), width=0.25), tmp_path / f"w{suffix}"

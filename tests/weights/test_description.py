@@ -85,6 +85,7 @@ def test_torch_finds_no_tensor_more_than_its_own(tmp_path):
     assert names[0] == names[1]
 
 
+@pytest.mark.long
 def test_the_other_ways_of_keras_keep_it_too(tmp_path):
     model = network()
     model.save(tmp_path / "m.keras")
@@ -170,6 +171,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("suffix", [".keras", ".npz", ".weights.h5"])
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.long
 def test_what_cannot_be_a_mean_image_is_refused(fault, suffix, tmp_path):
     path = tmp_path / f"w{suffix}"
     weights.write(network(), path)

@@ -93,12 +93,14 @@ def test_the_deep_networks_too(depth, rng, tmp_path):
     assert difference(load(tmp_path / "w.h5", depth), model, rng) < 1e-4
 
 
+@pytest.mark.long
 def test_another_epsilon_keeps_the_outputs(resnet50, rng):
     ours = load(weights.from_model(resnet50), bn_epsilon=1e-3)
     assert ours.spec.bn_epsilon == 1e-3
     assert difference(ours, resnet50, rng) < 1e-4
 
 
+@pytest.mark.long
 def test_without_top_the_classifier_is_left_out(resnet50):
     body = keras_resnet.ResNet50(include_top=False, weights=weights.from_model(resnet50))
     assert body.output_shape == (None, None, None, 2048)

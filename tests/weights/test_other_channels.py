@@ -27,12 +27,14 @@ def adapted(path, channels):
     return keras_resnet.ResNet20(weights=path, input_shape=(32, 32, channels), channels="adapt", **SMALL)
 
 
+@pytest.mark.long
 def test_a_grey_image_gets_the_answer_of_the_same_image_repeated_three_times(trained, rng):
     path, model = trained
     grey, x = adapted(path, 1), rng.normal(size=(5, 32, 32, 1)).astype("float32")
     np.testing.assert_allclose(grey.predict(x, verbose=0), model.predict(np.repeat(x, 3, -1), verbose=0), atol=1e-5)
 
 
+@pytest.mark.long
 def test_a_grey_photo_too_where_the_preprocessing_treats_channels_alike(trained, rng):
     _, model = trained
     stored = weights.from_model(model)
@@ -46,6 +48,7 @@ def test_a_grey_photo_too_where_the_preprocessing_treats_channels_alike(trained,
 
 
 @pytest.mark.parametrize("channels", [2, 4, 6, 7])
+@pytest.mark.long
 def test_more_channels_repeat_and_rescale_the_kernel(trained, channels, rng):
     """timm's adapt_input_conv: the kernel repeated, cut to length, times 3 / channels."""
     path, model = trained
@@ -64,6 +67,7 @@ def test_more_channels_repeat_and_rescale_the_kernel(trained, channels, rng):
 
 
 @pytest.mark.parametrize(("channels", "words"), [(1, "1 channel: summed"), (4, "4 channels: its three repeated")])
+@pytest.mark.long
 def test_the_description_says_so_and_is_kept(trained, channels, words, tmp_path):
     path, _ = trained
     made = adapted(path, channels)

@@ -72,6 +72,7 @@ def state_dict(depth, rng, **changes):
 
 
 @pytest.mark.parametrize(("depth", "options"), [(32, {}), (44, {"shortcut": "B"})])
+@pytest.mark.long
 def test_any_depth_and_projections_load(depth, options, rng, tmp_path, monkeypatch):
     state = state_dict(depth, rng, **options)
     write_torch(tmp_path / "w.pth", {"state_dict": state}, monkeypatch, legacy=False)
@@ -138,6 +139,7 @@ def test_conflicting_fields_are_refused_naming_both(rng, tmp_path, monkeypatch):
         assert all(word in str(caught.value) for word in words)
 
 
+@pytest.mark.long
 def test_without_top_the_classifier_is_left_out(rng, tmp_path, monkeypatch):
     write_torch(tmp_path / "w.th", state_dict(20, rng, classes=7), monkeypatch, legacy=True)
     model = keras_resnet.ResNet20(include_top=False, weights=tmp_path / "w.th")

@@ -94,6 +94,7 @@ def test_a_state_dict_strides_in_the_3x3_and_has_torch_s_preprocessing(wrapper, 
         keras_resnet.ResNet50(weights=held, stride_in="1x1", classes=5)
 
 
+@pytest.mark.long
 def test_relatives_of_other_shapes_are_refused(tmp_path, monkeypatch):
     state = state_of(keras_resnet.ResNet18(classes=5))
     grouped = state | {"layer1.0.conv1.weight": state["layer1.0.conv1.weight"][:, :2]}

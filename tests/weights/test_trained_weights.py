@@ -10,6 +10,7 @@ from keras_resnet.specs import SPECS
 
 
 @pytest.mark.parametrize("name", ["ResNet18", "ResNet50", "ResNet20", "PlainNet20"])
+@pytest.mark.long
 def test_the_network_is_told_from_its_weights(name):
     model = keras_resnet.build(SPECS[name])
     assert weights.from_model(model).spec == SPECS[name]
@@ -31,6 +32,7 @@ def test_networks_of_other_channels_load_with_theirs(tmp_path):
         keras_resnet.ResNet20(weights=tmp_path / "grey.npz", input_shape=(32, 32, 3))
 
 
+@pytest.mark.long
 def test_fields_left_unset_follow_and_others_conflict():
     model = keras_resnet.ResNet20(placement="full_preactivation", shortcut="B")
     randomize(model, np.random.default_rng(0))

@@ -33,6 +33,7 @@ def photos(tmp_path):
     return open_coco(tmp_path / "set.json", tmp_path)
 
 
+@pytest.mark.long
 def test_boxes_are_where_the_white_is_resized_and_mirrored(photos):
     mirrored = []
     for batch in detection_batches(photos, PLAIN, 2, ImageSize(120, 200)).take(12):

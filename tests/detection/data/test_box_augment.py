@@ -61,6 +61,7 @@ def test_boxes_at_the_edges_leave_nothing_to_cut():
     np.testing.assert_array_equal(moved, boxes)
 
 
+@pytest.mark.long
 def test_the_scale_is_within_its_range_and_does_not_favour_enlarging():
     image, boxes = picture([(20, 10, 40, 30)], 200, 300)
     height = tf.function(lambda seed: tf.shape(scale_jitter(image, boxes, seed)[0])[0], autograph=False)

@@ -86,6 +86,7 @@ def test_scoring_a_validation_part_opens_no_other(rectangles, tmp_path):
         sets.part("train")
 
 
+@pytest.mark.long
 def test_files_that_do_not_decode_are_named_and_left_out_or_end_in_one_sentence(rectangles, tmp_path, capsys):
     images = tmp_path / "images"
     shutil.copytree(rectangles / "train", images)
@@ -104,6 +105,7 @@ def test_files_that_do_not_decode_are_named_and_left_out_or_end_in_one_sentence(
         list(read_photos(data))
 
 
+@pytest.mark.long
 def test_a_photo_that_does_not_decode_is_left_out_of_a_joined_set_too(rectangles, tmp_path, capsys):
     """ImageNet DET's val1 and train, as its recipe joins them."""
     parts = []
@@ -150,6 +152,7 @@ def heights(boxes):
     return tuple(sorted(map(tuple, boxes[:, 1::2].tolist())))
 
 
+@pytest.mark.long
 def test_lost_photos_are_replaced_in_training_and_missed_in_validation(rectangles, tmp_path, capsys):
     """The next photo with objects replaces one; a step is the same wherever training starts."""
     shutil.copytree(rectangles / "train", tmp_path / "train")

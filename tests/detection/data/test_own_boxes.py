@@ -279,6 +279,7 @@ WRONG_YAML = {
 
 
 @pytest.mark.parametrize("text", WRONG_YAML)
+@pytest.mark.long
 def test_wrong_files_of_ultralytics_are_named_and_run_nothing(text, tmp_path):
     folder = ultralytics(tmp_path / "data")
     photo(folder / "images" / "empty" / "z.jpg")

@@ -1,6 +1,7 @@
 """The rendered detection set: it is reproducible, needs no repairs, and its boxes are where the shapes are."""
 
 import numpy as np
+import pytest
 
 from keras_resnet.data.demo import CLASSES
 from keras_resnet.detection import open_coco
@@ -34,6 +35,7 @@ def test_shapes_are_brighter_than_their_surroundings():
     assert np.mean(inside) > np.mean(elsewhere) + 20
 
 
+@pytest.mark.long
 def test_half_of_the_objects_of_the_set_of_small_ones_are_small_for_coco():
     shares = []
     for radii in rendered_scenes.SETS.values():

@@ -63,6 +63,7 @@ def some(rng, data):
     return rng.permutation(len(data))[: rng.integers(len(data) // 2, len(data)) + 1].tolist()
 
 
+@pytest.mark.long
 def test_nested_selections_in_any_order(source, rng):
     parts, encoded = source
     for data in parts:

@@ -45,6 +45,7 @@ def test_records_are_read_for_their_objects_once(tfds_rectangles, monkeypatch):
             np.testing.assert_array_equal(getattr(one.objects, field), getattr(other.objects, field))
 
 
+@pytest.mark.long
 def test_joined_parts_make_batches(tfds_rectangles):
     folder, _ = tfds_rectangles
     joined = join([open_tfds_detection(name, "train", folder) for name in ("coco_like", "voc_like")])

@@ -57,6 +57,7 @@ def hard_set(seed):
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.1])
+@pytest.mark.long
 def test_mean_ap_equals_that_of_pycocotools(photos, noise):
     detections = guesses(photos, noise)
     scores = coco_scores(photos.dataset, detections, list(photos.categories))

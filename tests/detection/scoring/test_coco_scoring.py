@@ -95,6 +95,7 @@ def test_files_have_the_servers_formats(tmp_path):
     ]
 
 
+@pytest.mark.long
 def test_the_true_boxes_of_real_photos_are_perfect(real_data):
     truth = json.loads((real_data("coco128") / "instances.json").read_text())
     categories = [category["id"] for category in truth["categories"]]

@@ -166,6 +166,7 @@ def pyramid_file(classifier, tmp_path_factory):
 
 
 @pytest.mark.parametrize("given", [{}, {"head": "c4"}, {"pooling": "align"}, {"head": "fpn", "pooling": "max"}])
+@pytest.mark.long
 def test_only_what_is_left_out_follows_it(given, pyramid_file):
     settings = like_finished(DetectionSettings(model=str(pyramid_file), **given))
     expected = {"head": "fpn", "pooling": "max"} | given
