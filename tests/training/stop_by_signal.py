@@ -2,7 +2,7 @@
 
 python stop_by_signal.py MOMENT SIGNAL recipes/imagenet.py ARGUMENTS...
 
-MOMENT is import (while the library is imported), begin (before data is opened) or end (in the last recalibration).
+MOMENT is import (while the library is imported), begin (before data is opened) or end (before the final answers).
 """
 
 import os
@@ -29,15 +29,9 @@ if moment == "import":
 else:
     from keras_resnet import data, training
 
-    open_data, recalibrate = data.open_data, training.Classification.recalibrate
-
-    def stop_at_the_end(self, model, state, stopping=lambda: False):
-        if state.validated == state.step:
-            send()
-        recalibrate(self, model, state, stopping)
-
+    open_data, evaluate = data.open_data, training.Classification.evaluate
     if moment == "begin":
         data.open_data = lambda *arguments: (send(), open_data(*arguments))[1]
     else:
-        training.Classification.recalibrate = stop_at_the_end
+        training.Classification.evaluate = lambda *arguments: (send(), evaluate(*arguments))[1]
 runpy.run_path(sys.argv[0], run_name="__main__")

@@ -36,7 +36,7 @@ def test_before_training(moment, number, status, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_stopped_in_its_last_recalibration_is_finished_by_the_same_command(photo_folder, tmp_path):
+def test_a_run_stopped_before_its_final_answers_is_finished_by_the_same_command(photo_folder, tmp_path):
     arguments = small(photo_folder, tmp_path / "run", "--steps", 2)
     done = run_stopped("end", "SIGTERM", *arguments)
     assert done.returncode == 143, done.stderr
