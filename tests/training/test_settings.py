@@ -19,6 +19,12 @@ from keras_resnet.training.flags import read_flags
 PRESET = {"model": "ResNet18", "batch_size": 32, "steps": 100, "image_size": 64, "base_lr": 0.2}
 
 
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path_factory, monkeypatch):
+    """The current folder of these tests, because a default workdir may hold a run where the tests are started."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
+
+
 def test_unset_settings_follow_the_preset():
     demo = resolve(Settings(), PRESET, "imagenet")
     assert (demo.model, demo.steps, demo.workdir) == ("ResNet18", 100, Path("runs/imagenet-demo-ResNet18-seed0"))
