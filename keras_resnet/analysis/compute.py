@@ -12,7 +12,10 @@ from keras_resnet.layers import BlockLoop
 
 @contextlib.contextmanager
 def shapes_alone() -> Iterator[None]:
-    """Let networks that are built in the block have shapes and no values: they are counted, in a fifth of the time."""
+    """Build networks within this context without values for their variables, in a fifth of the time.
+
+    They can be counted (:func:`multiply_adds`, :func:`~keras_resnet.analysis.layer_costs`) but not called.
+    """
     from keras.src.backend.common import global_state
 
     with keras.StatelessScope(initialize_variables=False):

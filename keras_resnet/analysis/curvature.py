@@ -24,8 +24,8 @@ TOLERANCE = 1e-3  # relative, of eigenvalues
 def cross_entropy_of(model: keras.Model) -> Callable[[Tensor, Tensor], Tensor]:
     """The function from labels int ``[batch]`` and the outputs of ``model`` to cross-entropies ``[batch]``.
 
-    Outputs are logits or probabilities, depending on the activation of the classifier of ``model``. Of probabilities
-    that a softmax has just given Keras takes the loss from its logits, so it is exact where these are hundreds apart.
+    Outputs are logits or probabilities, depending on the activation of the classifier of ``model``. For the output of a
+    softmax, Keras computes the loss from the logits beneath it, so it is exact where these are hundreds apart.
     """
     are_logits = classifier_of(model).activation is keras.activations.linear
 
@@ -159,7 +159,10 @@ def _check_normalizations(model):
 
 
 def top_eigenvalues(loss: Loss, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """The largest eigenvalues of the Hessian, in descending order, and their vectors ``[size, count]`` (ARPACK)."""
+    """The largest eigenvalues of the Hessian, in descending order, and their vectors ``[size, count]`` (ARPACK).
+
+    All are zero where every second derivative is, as where softmax saturates on the right classes.
+    """
     start = np.random.default_rng(0).normal(size=loss.size)
     if not loss.product(start).any():  # which ARPACK refuses
         return np.zeros(count), np.eye(loss.size, count)

@@ -155,7 +155,8 @@ def _column_maxima(features: Tensor) -> list[Tensor]:
 def _bins(first: Tensor, last: Tensor, size: int, limit: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The first cell of each bin and the one after its last, within the map, and the level of the covering blocks."""
     extents = tf.range(size + 1) * tf.maximum(last - first + 1, 1)[:, None]
-    down, up = extents[:, :-1] // size, -(-extents[:, 1:] // size)  # whole: graphs multiply floats by 1 / size
+    # in whole numbers, because a graph turns the quotient x / size into x * (1 / size), which rounds differently
+    down, up = extents[:, :-1] // size, -(-extents[:, 1:] // size)
     start, end = (tf.clip_by_value(first[:, None] + cells, 0, limit) for cells in (down, up))
     cells = tf.maximum(end - start, 1)
     level = sum(tf.cast(cells >= 1 << k, tf.int32) for k in range(1, LEVELS))

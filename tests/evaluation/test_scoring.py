@@ -102,9 +102,9 @@ def dense(model):
     ],
 )
 def test_multi_scale_is_each_photo_alone_at_each_scale(photos, model, dense, batch_size, flips):
-    scores, expected = evaluation.score(model, photos, View("multi-scale", (32, 61), flips), batch_size), []
+    scores, expected = evaluation.score(model, photos, View("multi-scale", (32, 40, 61), flips), batch_size), []
     for image in images_of(photos):
-        alone = [TORCH(at_shorter_side(image, side).numpy()[None]) for side in (32, 61)]
+        alone = [TORCH(at_shorter_side(image, side).numpy()[None]) for side in (32, 40, 61)]
         alone += [view[:, :, ::-1] for view in alone] if flips else []
         expected.append(np.mean([dense(view)[0] for view in alone], axis=0))
     np.testing.assert_allclose(scores.probabilities, expected, atol=1e-5)

@@ -156,7 +156,7 @@ def query(server, address):
 
 
 LEARNED = [  # further arguments, and the highest error in percent; chance is 90
-    pytest.param(("--epochs", 1, "--change", "blocks=[1,1,1]"), 85, id="1 epoch"),
+    pytest.param(("--epochs", 2, "--change", "blocks=[1,1,1]"), 80, id="2 epochs"),
     pytest.param((), 10, id="whole", marks=pytest.mark.slow),
 ]
 

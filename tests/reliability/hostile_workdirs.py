@@ -148,19 +148,8 @@ def program(script: str, *arguments: str) -> None:
     runpy.run_path(str(ROOT / script), run_name="__main__")
 
 
-SMALL = (
-    "--model",
-    "ResNet20",
-    "--change",
-    "blocks=[1]",
-    "filters=[8]",
-    "--image-size",
-    "32",
-    "--batch-size",
-    "4",
-    "--steps",
-    "2",
-)
+SMALL = ("--model", "ResNet20", "--change", "blocks=[1]", "filters=[8]", "--image-size", "32", "--batch-size", "4",
+         "--steps", "2")  # fmt: skip
 
 
 @functools.cache
