@@ -15,6 +15,7 @@ from keras_resnet.detection.scoring.coco_scoring import coco_evaluation, evaluat
 OVERLAPS = tuple(np.arange(0.5, 1.0, 0.05))  # COCO's
 RECALLS = np.linspace(0, 1, 101)
 DRAWS = 1000
+MOST_CELLS = 4_000_000  # of an array of samples by photos or by detections
 
 
 class Matches:
@@ -71,8 +72,8 @@ class Matches:
 
     def class_aps(self, times: np.ndarray | None = None) -> np.ndarray:
         """The AP of each of ``classes`` in such a sample, ``[classes with objects]``; NaN without objects in it."""
-        times = np.ones(self.photos, np.int32) if times is None else times.astype(np.int32)
-        return np.array([matched.ap(times) for matched in self.classes])
+        times = np.ones(self.photos) if times is None else times
+        return self._aps(times[None])[0]
 
     def draws(self) -> np.ndarray:
         """The mean APs ``[1000]`` of samples of the photos drawn with replacement, the same samples in each call."""
@@ -82,8 +83,18 @@ class Matches:
     def class_draws(self) -> np.ndarray:
         """The APs of the classes in the same samples, ``[1000, classes with objects]``."""
         rng = np.random.default_rng(0)
-        samples = (rng.integers(0, self.photos, self.photos) for _ in range(DRAWS))
-        return np.array([self.class_aps(np.bincount(sample, minlength=self.photos)) for sample in samples])
+        longest = max((len(ranking.photos) for matched in self.classes for ranking in matched.rankings), default=0)
+        together = max(1, MOST_CELLS // max(self.photos, longest, 1))
+        values = []
+        for start in range(0, DRAWS, together):
+            samples = (rng.integers(0, self.photos, self.photos) for _ in range(min(together, DRAWS - start)))
+            values.append(self._aps(np.stack([np.bincount(sample, minlength=self.photos) for sample in samples])))
+        return np.concatenate(values)
+
+    def _aps(self, times: np.ndarray) -> np.ndarray:
+        """The APs ``[samples, classes with objects]`` of samples with ``times`` ``[samples, photos]`` copies."""
+        times = times.astype(np.int32)
+        return np.array([matched.aps(times) for matched in self.classes]).reshape(-1, len(times)).T
 
 
 @dataclass(frozen=True)
@@ -115,19 +126,27 @@ class ClassMatches:
     counts: np.ndarray
     rankings: list[Ranking]
 
-    def ap(self, times: np.ndarray) -> float:
-        """The mean AP over the overlaps, of a sample with ``times`` copies of each photo; NaN without objects."""
-        total = self.counts @ times
-        if not total:
-            return float("nan")
-        values = []
+    def aps(self, times: np.ndarray) -> np.ndarray:
+        """The mean APs over the overlaps ``[samples]``, NaN without objects.
+
+        Args:
+            times: how often each sample has each photo, int32 ``[samples, photos]``.
+        """
+        totals = times @ self.counts
+        objects = np.maximum(totals, 1)[:, None]
+        needed = np.ceil(RECALLS * objects).astype(np.int64) - 1  # hits for each recall, or up to two fewer
+        for _ in range(2):
+            needed += needed / objects < RECALLS
+        rows = np.arange(len(times))[:, None]
+        offsets = rows * (totals.max(initial=0) + 1)  # make the samples one ascending row of numbers
+        values = np.zeros(len(times))
         for ranking in self.rankings:
-            weights = times[ranking.photos]
-            right, ranked = np.cumsum(weights[ranking.hits]), np.cumsum(weights)[ranking.hits]
-            precision = np.maximum.accumulate((right / np.maximum(ranked, 1))[::-1])[::-1]
-            reached = np.searchsorted(right / total, RECALLS, side="left")
-            values.append(np.append(precision, 0.0)[reached].mean())
-        return float(np.mean(values))
+            weights = times[:, ranking.photos]
+            right, ranked = np.cumsum(weights[:, ranking.hits], axis=1), np.cumsum(weights, axis=1)[:, ranking.hits]
+            precision = np.maximum.accumulate((right / np.maximum(ranked, 1))[:, ::-1], axis=1)[:, ::-1]
+            reached = np.searchsorted((right + offsets).ravel(), needed + offsets) - rows * len(ranking.hits)
+            values += np.pad(precision, ((0, 0), (0, 1)))[rows, reached].mean(axis=1)
+        return np.where(totals, values / len(self.rankings), np.nan)
 
 
 def _mean(values: np.ndarray) -> float:

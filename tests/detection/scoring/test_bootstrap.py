@@ -5,6 +5,7 @@ import pytest
 
 from keras_resnet.detection import Detections, Matches, Photo, Truths, coco_scores, interval, open_coco
 from keras_resnet.detection.data.photos import DetectionData
+from keras_resnet.detection.scoring.bootstrap import RECALLS, ClassMatches, Ranking
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,23 @@ def test_a_sample_of_photos_is_scored_like_a_set_of_them():
             (("images", "id"), ("annotations", "image_id"))}  # fmt: skip
     expected = coco_scores({**data.dataset, **part}, {i: detections[i] for i in chosen}, [3, 8])["AP50"]
     assert Matches(data, detections, (0.5,)).mean_ap(once) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("objects", [7, 29, 50, 100, 123, 300])
+def test_recalls_count_as_reached_where_the_scorer_s_quotients_reach_them(objects):
+    """pycocotools' own rule, ``searchsorted(hits / objects, recalls)``, for samples of several sizes in one call."""
+    times = np.array([[1], [2], [3], [10], [0]], np.int32)
+    hits = 3 * np.arange(objects)
+    ranking = Ranking(np.zeros(3 * objects, int), -np.arange(3.0 * objects), hits)
+    expected = []
+    for (copies,) in times[:-1]:
+        recalls = copies * np.arange(1, objects + 1) / (copies * objects)
+        precisions = np.arange(1, objects + 1) / (hits + 1)
+        precisions = [precisions[place:].max() for place in range(objects)]
+        expected.append(np.mean(np.array(precisions)[np.searchsorted(recalls, RECALLS, side="left")]))
+    aps = ClassMatches(0, np.array([objects], np.int32), [ranking]).aps(times)
+    np.testing.assert_allclose(aps[:-1], expected, rtol=1e-12)
+    assert np.isnan(aps[-1])
 
 
 def test_ignored_objects_of_data_without_a_coco_file_count_as_crowds():
