@@ -8,10 +8,9 @@ import tensorflow as tf
 
 from keras_resnet.detection.anchors import decode
 from keras_resnet.detection.boxes import Detections, area
-from keras_resnet.detection.data.batches import prepare_image
-from keras_resnet.detection.faster_rcnn import TEST_PROPOSALS, FasterRCNN
-from keras_resnet.detection.losses import BOX_WEIGHTS
-from keras_resnet.detection.suppression import DETECTION_OVERLAP, propose, suppress, vote
+from keras_resnet.detection.compiled_parts import compiled_parts
+from keras_resnet.detection.faster_rcnn import FasterRCNN
+from keras_resnet.detection.suppression import DETECTION_OVERLAP, suppress, vote
 from keras_resnet.detection.tiles import tiles_of, whole_objects
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.error_rates import NOT_FINITE
@@ -185,45 +184,11 @@ class _View:
 
 
 class _Member:
-    """One detector of an ensemble, its parts compiled for images of any size."""
+    """One detector of an ensemble."""
 
     def __init__(self, model: FasterRCNN, options: Options):
-        self.model, self.size = model, model.image_size
+        self.model, self.size, self.parts = model, model.image_size, compiled_parts(model)
         self.scales, self.mirrors = options.scales or (self.size.shorter,), (False, True) if options.flip else (False,)
-        maps = [tf.TensorSpec([1, None, None, output.shape[-1]]) for output in model.shared.outputs]
-        boxes, width = tf.TensorSpec([1, None, 4]), model.head.output.shape[-1]
-
-        images, number = tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([], tf.float32)
-
-        @tf.function(input_signature=[images, number, number], autograph=False)
-        def features(images: Tensor, shorter: Tensor, longer: Tensor) -> tuple[list[Tensor], Tensor]:
-            prepared = tf.map_fn(
-                lambda image: prepare_image(image, shorter, longer, model.preprocessing),
-                images,
-                fn_output_signature=tf.TensorSpec([None, None, 3]),
-            )
-            extents = tf.cast(tf.reverse(tf.shape(prepared)[1:3], [0]), tf.float32)[None]
-            outputs = tf.nest.flatten(model.shared(prepared, training=False))
-            return [tf.cast(output, tf.float32) for output in outputs], extents
-
-        @tf.function(input_signature=[maps, tf.TensorSpec([1, 2])], autograph=False)
-        def proposals(features: list[Tensor], extents: Tensor) -> tuple[Tensor, Tensor]:
-            levels = model.anchor_levels([tf.cast(level, model.shared.compute_dtype) for level in features])
-            boxes, _, valid = propose(levels, extents, TEST_PROPOSALS, model.proposals.smallest)
-            outputs = (part for level in levels for part in (level.scores, level.deltas))
-            finite = [tf.reduce_all(tf.math.is_finite(part)) for part in outputs]
-            return boxes[0][valid[0]], tf.reduce_all(finite)
-
-        @tf.function(input_signature=[maps, boxes], autograph=False)
-        def pooled(features: list[Tensor], boxes: Tensor) -> Tensor:
-            return model.region_features(features, boxes)[0]
-
-        @tf.function(input_signature=[tf.TensorSpec([None, width]), tf.TensorSpec([1, width])], autograph=False)
-        def outputs(region_features: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-            logits, deltas = model.score(region_features[None], context[None])
-            return tf.nn.softmax(logits)[0], deltas[0] * BOX_WEIGHTS
-
-        self.features, self.propose, self.pooled, self.outputs = features, proposals, pooled, outputs
 
     def views(self, images: np.ndarray, photos: Sequence[object]) -> list[list[_View]]:
         """Of each photo the view that proposals come from, then those in which regions are scored, scale by scale."""
@@ -232,7 +197,7 @@ class _Member:
         views: list[dict[tuple[int, bool], _View]] = [{} for _ in photos]
         for scale, mirrored in dict.fromkeys([first, *scored]):
             longer = round(self.size.longer * scale / self.size.shorter)
-            maps, extents = self.features(images[:, :, ::-1] if mirrored else images, scale, longer)
+            maps, extents = self.parts.features(images[:, :, ::-1] if mirrored else images, scale, longer)
             factor = np.tile(extents.numpy()[0] / [width, height], 2)
             for place, photo in enumerate(photos):
                 features = [level[place : place + 1] for level in maps]
@@ -241,7 +206,7 @@ class _Member:
 
     def proposals(self, views: list[_View]) -> np.ndarray:
         """At most 300 regions ``[n, 4]`` in pixels of the photo, best first."""
-        boxes, finite = self.propose(views[0].features, views[0].extents)
+        boxes, finite = self.parts.propose(views[0].features, views[0].extents)
         self._check(finite, views[0].photo)
         return boxes.numpy() / views[0].factor
 
@@ -259,20 +224,20 @@ class _Member:
         for mirrored in self.mirrors:
             pyramid = [view for view in views[1:] if view.mirrored == mirrored]
             features = self._pyramid_features(pyramid, regions)
-            probabilities, deltas = (outputs.numpy() for outputs in self.outputs(features[:-1], features[-1:]))
+            probabilities, deltas = (outputs.numpy() for outputs in self.parts.outputs(features[:-1], features[-1:]))
             self._check(np.isfinite(probabilities).all() and np.isfinite(deltas).all(), views[0].photo)
             yield probabilities, deltas * [-1, 1, 1, 1] if mirrored else deltas
 
     def _pyramid_features(self, pyramid: list[_View], regions: np.ndarray) -> Tensor:
         """Features ``[n, width]`` of regions, each the element-wise maximum of those at its two adjacent scales."""
         if len(pyramid) == 1:
-            return self.pooled(pyramid[0].features, pyramid[0].boxes(regions))
+            return self.parts.pooled(pyramid[0].features, pyramid[0].boxes(regions))
         lower = adjacent_scales(regions, [view.factor for view in pyramid], REGION_SIDE * self.size.shorter)
         merged = np.full((len(regions), self.model.head.output.shape[-1]), -np.inf, np.float32)
         for number, view in enumerate(pyramid):
             (places,) = np.nonzero((lower == number) | (lower == number - 1))
             if len(places):
-                features = self.pooled(view.features, view.boxes(regions[places])).numpy()
+                features = self.parts.pooled(view.features, view.boxes(regions[places])).numpy()
                 merged[places] = np.maximum(merged[places], features)
         return tf.constant(merged)
 

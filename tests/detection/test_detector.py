@@ -16,6 +16,7 @@ from keras_resnet.detection import (
     detection_batches,
     difference,
     iou,
+    load_detector,
     open_coco,
     pyramid_scales,
     read_photos,
@@ -43,7 +44,7 @@ def model(classifier):
 
 @pytest.fixture(scope="module")
 def alone(model):
-    """The plain detector of the model, whose graphs are traced once for all tests."""
+    """The plain detector of the model."""
     return Detector([model])
 
 
@@ -118,6 +119,24 @@ def test_an_ensemble_of_one_model_with_itself_is_that_model(model, alone, image)
 
 
 @pytest.mark.long
+def test_detectors_of_one_model_share_its_graphs_and_follow_its_weights(model, alone, image, tmp_path):
+    before, again = alone(image), Detector([model], Options(flip=True))
+    again(image)
+    parts = again.members[0].parts
+    for function in (parts.features, parts.propose, parts.pooled, parts.outputs):
+        assert function.experimental_get_tracing_count() == 1
+    kernel = model.box_predictor.get_layer("class_scores").kernel
+    weights = kernel.numpy()
+    kernel.assign(np.zeros_like(weights))
+    np.testing.assert_allclose(Detector([model])(image).scores, 1 / 3, rtol=1e-5)  # equal for all classes
+    kernel.assign(weights)
+    np.testing.assert_array_equal(alone(image).scores, before.scores)
+    model.save(tmp_path / "detector.keras")  # Keras saves nothing of the graphs
+    loaded = load_detector(tmp_path / "detector.keras")
+    np.testing.assert_allclose(Detector([loaded])(image).scores, before.scores, rtol=1e-5)
+
+
+@pytest.mark.long
 def test_an_ensemble_joins_proposals_and_averages_scores(classifier, model, alone, image):
     other = make_model(classifier, context=True)
     ensemble, detectors = Detector([model, other]), (alone, Detector([other]))
@@ -169,7 +188,8 @@ def test_multi_scale_merges_two_adjacent_scales_by_maxout(model, image):
     merged = pyramid._pyramid_features(views, regions).numpy()
     for number, low in enumerate(lower):
         pair = [
-            pyramid.pooled(view.features, view.boxes(regions[number : number + 1])) for view in views[low : low + 2]
+            pyramid.parts.pooled(view.features, view.boxes(regions[number : number + 1]))
+            for view in views[low : low + 2]
         ]
         np.testing.assert_allclose(
             merged[number], np.maximum(*(features.numpy()[0] for features in pair)), rtol=1e-5, atol=1e-6

@@ -55,7 +55,6 @@ class DetectionTask:
         pictures: the first photos of the last validation, with their detections.
         reports: the results by class of the detector that was scored last.
         warned: what was said after the first validation about proposals that reach too few objects.
-        detectors: those of the models that were scored, by the models' ids.
     """
 
     warm_up_epochs: ClassVar[float] = 0.0  # the backbone is trained already
@@ -74,7 +73,6 @@ class DetectionTask:
     pictures: list[np.ndarray] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
     reports: list[DetectionReport] = field(default_factory=list)
-    detectors: dict[int, Detector] = field(default_factory=dict)
 
     @property
     def reporter(self) -> DetectionReporter:
@@ -143,15 +141,9 @@ class DetectionTask:
 
         def validate(model: FasterRCNN, stopping: Callable[[], bool]) -> Metrics:
             self.pictures.clear()
-            return self.score(self._detector(model), part, strategy, stopping)
+            return self.score(Detector([model]), part, strategy, stopping)
 
         return validate
-
-    def _detector(self, model: FasterRCNN) -> Detector:
-        """That of the run's model, whose functions are traced once."""
-        if id(model) not in self.detectors:
-            self.detectors[id(model)] = Detector([model])
-        return self.detectors[id(model)]
 
     def score(
         self,
@@ -237,7 +229,7 @@ class DetectionTask:
         """The scores on all validation photos, as ``result.json`` has them."""
         if self.validation is None:
             return {"val_examples": None, "val_split": None}
-        strategy, detector = model.distribute_strategy, self._detector(model)
+        strategy, detector = model.distribute_strategy, Detector([model])
         detected = self.detect_all(detector, self.validation, strategy)
         assert detected is not None  # nothing stops it
         scores = self._scored(detector, self.validation, *detected)
