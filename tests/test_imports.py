@@ -72,11 +72,9 @@ REFUSED = [
     "recipes/coco.py --model a.keras --data /nope",
     "recipes/voc.py --model a.keras --anchor-scales 0",
     "recipes/localization.py --model a.keras --data /nope",
-    f"recipes/finetune.py --model {__file__} --data /nope",
     "recipes/studies/seeds.py --data /nope",
     "recipes/studies/seeds.py --seeds 0",
     "tools/evaluate.py --model a.keras --data demo --batch-size 0",
-    f"tools/evaluate.py --model {__file__} --data /nope",
     "tools/inspect_data.py /nope",
     "tools/classify.py cat.jpg --model nothing.keras",
     "tools/classify.py cat.jpg --model ResNet51",
@@ -98,8 +96,20 @@ REFUSED = [
 
 @pytest.mark.long
 def test_a_refusal_is_there_before_anything_heavy(tmp_path):
-    (tmp_path / "text.keras").write_text("no model")
-    commands = [*REFUSED, f"tools/detect.py cat.jpg --model {tmp_path}/text.keras"]
+    for suffix in (".keras", ".weights.h5", ".safetensors", ".npz", ".pth", ".txt"):
+        (tmp_path / f"text{suffix}").write_text("no model")
+    np.savez(tmp_path / "arrays.npz", kernel=np.zeros(3))
+    commands = [
+        *REFUSED,
+        f"recipes/finetune.py --model {tmp_path}/arrays.npz --data /nope",
+        f"tools/evaluate.py --model {tmp_path}/arrays.npz --data /nope",
+        f"tools/detect.py cat.jpg --model {tmp_path}/text.keras",
+        f"tools/classify.py cat.jpg --model {tmp_path}/text.weights.h5",
+        f"tools/evaluate.py --model ResNet50:{tmp_path}/text.npz --data demo",
+        f"recipes/finetune.py --model {tmp_path}/text.safetensors --data demo",
+        f"tools/find_mislabelled.py demo --model {tmp_path}/text.pth",
+        f"tools/analyze.py responses --model {tmp_path}/text.txt",
+    ]
     for command, (status, _, heavy) in zip(commands, answers([line.split() for line in commands]), strict=True):
         assert (status, heavy) == (2, []), command
 

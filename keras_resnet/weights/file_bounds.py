@@ -101,12 +101,6 @@ def check_file(path: Path, what: str, way_out: str) -> None:
         raise InputError(f"{named} cannot be read ({error.strerror}): check the file and its permissions.") from error
 
 
-def check_archive(path: Path) -> None:
-    """Raise :class:`InputError` unless the ``.keras`` file ``path`` is an archive."""
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path.name} is damaged or not a .keras file: save the model again with model.save.")
-
-
 def members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The members of a zip file by name; raises ValueError if they are not those of a weight file."""
     budget = Budget(path)

@@ -21,6 +21,7 @@ from keras_resnet.errors import InputError
 from keras_resnet.weights import file_bounds
 from keras_resnet.weights.description import MEAN_IMAGE, mean_image, of_config, with_mean_image
 from keras_resnet.weights.file_bounds import LAYER, LAYERS, TEXT, Budget, content, members, parse_json, reading, shown
+from keras_resnet.weights.first_bytes import check_first_bytes
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 DESCRIPTION, MEAN_FILE = "description", f"{MEAN_IMAGE}.npy"
@@ -71,7 +72,7 @@ def open_archive(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfil
         InputError: it is not an archive, has members outside its folder, or lacks the network or its weights.
         ValueError: the sizes of its members are not those of such a file.
     """
-    file_bounds.check_archive(path)
+    check_first_bytes(path)
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             member = PurePosixPath(name.replace("\\", "/"))
