@@ -5,6 +5,7 @@ As in ``conftest.py``, what takes long to import is imported where it is used.
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -32,6 +33,19 @@ def rectangles(tmp_path_factory):
         categories = [{"id": 3, "name": "red"}, {"id": 4, "name": "blue"}]
         content = {"images": images, "annotations": annotations, "categories": categories}
         (folder / f"{split}.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def renumbered(rectangles, tmp_path_factory):
+    """The same set, whose validation part gives the two categories each other's numbers."""
+    folder = tmp_path_factory.mktemp("renumbered") / "set"
+    shutil.copytree(rectangles, folder)
+    content = json.loads((folder / "val.json").read_text())
+    for entry in content["annotations"]:
+        entry["category_id"] = 7 - entry["category_id"]
+    content["categories"] = [{"id": 3, "name": "blue"}, {"id": 4, "name": "red"}]
+    (folder / "val.json").write_text(json.dumps(content))
     return folder
 
 

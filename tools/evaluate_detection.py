@@ -77,10 +77,9 @@ class EvaluateDetection:
         part = self.split or benchmark.part
         data = benchmark.open(self.data, self.data_dir, part)
         data = data if self.first is None else data.first(self.first)
-        if models[0].class_names != data.classes:
-            raise InputError(
-                f"{self.model[0]} finds other classes than {data.name} has: give the data it was trained for."
-            )
+        for path, model in zip(self.model, models, strict=True):
+            if model.class_names != data.classes:
+                raise InputError(f"{path} finds other classes than {data.name} has: give the data it was trained for.")
         if part != "train":
             for path, model in zip(self.model, models, strict=True):
                 detection.check_unseen(model.trained_on, data, str(path))

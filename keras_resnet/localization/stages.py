@@ -13,7 +13,7 @@ from keras_resnet.data.pipelines import Shard
 from keras_resnet.detection.backbone import from_network, preprocessing_of
 from keras_resnet.detection.data.detection_sets import DetectionSets
 from keras_resnet.detection.data.photo_files import check_unseen, content_hashes
-from keras_resnet.detection.data.photos import DetectionData
+from keras_resnet.detection.data.photos import DetectionData, check_same_classes
 from keras_resnet.detection.training.photo_reading import readable, with_files
 from keras_resnet.errors import InputError
 from keras_resnet.files import read_object, sha256_of, write_whole
@@ -56,6 +56,7 @@ def run_stages(settings: LocalizationSettings, sets: DetectionSets) -> None:
         raise InputError(f"{sets.name} has no val part to test on: add one, or give --stages rpn extract rcnn.")
     parts = {part: (data, readable(data)) for part, data in (("train", train), ("validation", sets.validation)) if data}
     if sets.validation is not None:
+        check_same_classes(train, sets.validation)
         check_unseen(content_hashes(with_files(*parts["train"])), sets.validation, f"A network of {train.name}")
     for stage in STAGES:
         if stage in settings.stages:

@@ -289,7 +289,7 @@ def test_voc_trains_and_is_scored_by_its_own_rule_on_photos_it_has_not_seen(rect
     assert not (tmp_path / "other").exists()
 
 
-def test_what_cannot_be_trained_is_refused_in_one_sentence(rectangles, tmp_path):
+def test_what_cannot_be_trained_is_refused_in_one_sentence(rectangles, renumbered, tmp_path):
     for arguments, words in (
         ([], "--model must name a trained classifier"),
         (["--model", "ResNet20"], "ResNet20 is a CIFAR network, of stride 4"),
@@ -299,6 +299,7 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence(rectangles, tmp_path)
             "--anchor-scales 0.0 must be values, each a finite number from 0.01",
         ),
         (["--model", "VGG16:none.h5"], "There is no weight file none.h5"),
+        (["--model", "ResNet18", "--data", renumbered], "Class 0 is red in train and blue in val"),
     ):
         done = run("recipes/coco.py", "--data", rectangles, *arguments, "--workdir", tmp_path / "run")
         assert (done.returncode, words in done.stderr.splitlines()[-1]) == (2, True), done.stderr[-500:]

@@ -121,13 +121,14 @@ def test_localize_draws_and_lists_the_answers(trained, rectangles, tmp_path):
     assert np.asarray(Image.open(tmp_path / "found" / f"{photos[0].stem}.png")).shape[2] == 3
 
 
-def test_what_cannot_be_used_is_refused_in_one_sentence(trained, rectangles, tmp_path):
+def test_what_cannot_be_used_is_refused_in_one_sentence(trained, rectangles, renumbered, tmp_path):
     folder, *_ = trained
     model = folder / "classifier.keras"
     for arguments, words in (
         ([], "--model must name a trained classifier"),
         (["--model", "ResNet20"], "ResNet20 is a CIFAR network"),
         (["--model", model, "--data", tmp_path], "holds no detection data in COCO's layout"),
+        (["--model", model, "--data", renumbered], "Class 0 is red in train and blue in val"),
         (["--model", model, "--stages", "rcnn"], "run the stage rpn first"),
         (["--model", model, "--proposals", 0], "--proposals 0 must be a whole number from 1 to 2,000"),
     ):

@@ -67,6 +67,15 @@ def test_chosen_rows_are_printed_under_the_baseline(tool, files, rectangles, tmp
 
 
 @pytest.mark.long
+def test_every_detector_must_have_the_classes_of_the_data(tool, classifier, files, rectangles, tmp_path):
+    """The row context is of the first one that has context, and need not be the first of all."""
+    other = tmp_path / "other.keras"
+    FasterRCNN(classifier, ["blue", "red"], PROPOSALS, RegionHead(context=True), ImageSize(48, 48)).save(other)
+    with pytest.raises(InputError, match=r"other.keras finds other classes than first 1 of val has"):
+        tool.EvaluateDetection(model=(files[1], other), data=str(rectangles), first=1).run()
+
+
+@pytest.mark.long
 def test_a_test_part_without_annotations_gives_submission_files(tool, files, rectangles, tmp_path, capsys):
     """The folder holds no other part, like COCO's test-dev."""
     folder = tmp_path / "data"

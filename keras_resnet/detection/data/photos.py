@@ -1,5 +1,6 @@
 """A detection data set: an index of photos with their objects, and a reader of the photos' bytes."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Protocol
 from keras_resnet.data.reading import Reader, read_regular
 from keras_resnet.data.viewing import turned
 from keras_resnet.detection.boxes import Truths
+from keras_resnet.errors import InputError
 from keras_resnet.typing import Tensor
 
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange the sides
@@ -139,8 +141,24 @@ class DetectionData:
         return picture if set(orientations) <= {1} else turned(picture, tf.constant(orientations)[position])
 
 
+def check_same_classes(first: DetectionData, second: DetectionData) -> None:
+    """Raise :class:`InputError` unless both parts have the same classes with the same numbers."""
+    for number, names in enumerate(itertools.zip_longest(first.classes, second.classes, fillvalue="missing")):
+        if names[0] != names[1]:
+            raise InputError(
+                f"Class {number} is {names[0]} in {first.name} and {names[1]} in {second.name}: give both the same "
+                "classes in the same order."
+            )
+
+
 def join(parts: Sequence[DetectionData]) -> DetectionData:
-    """Several parts of one benchmark as one, without COCO's annotations, whose ids each part has for itself."""
+    """Several parts of one benchmark as one, without COCO's annotations, whose ids each part has for itself.
+
+    Raises:
+        InputError: the parts have different classes.
+    """
+    for part in parts[1:]:
+        check_same_classes(parts[0], part)
     name, photos = "+".join(part.name for part in parts), tuple(photo for part in parts for photo in part.photos)
     return DetectionData(
         name,

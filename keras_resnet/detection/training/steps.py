@@ -10,7 +10,7 @@ import numpy as np
 from keras_resnet import training
 from keras_resnet.detection.backbone import Backbone, from_network, preprocessing_of, rebuild, vgg16
 from keras_resnet.detection.data.photo_files import check_unseen, content_hashes
-from keras_resnet.detection.data.photos import DetectionData
+from keras_resnet.detection.data.photos import DetectionData, check_same_classes
 from keras_resnet.detection.detector_file import load_detector
 from keras_resnet.detection.faster_rcnn import LEARNABLE, FasterRCNN, Learnable
 from keras_resnet.detection.scoring.benchmarks import BENCHMARKS
@@ -66,7 +66,8 @@ def train(
     ``validation`` there is no ``best.keras``, and ``last.keras`` is the result.
 
     Raises:
-        InputError: settings or data that cannot be used, such as training and validation photos in common.
+        InputError: settings or data that cannot be used, such as training and validation photos in common, or other
+            classes in one of the parts.
     """
     settings.check()
     if settings.overfit is not None:
@@ -75,6 +76,7 @@ def train(
     for part, purpose in zip(parts.values(), ("learn from", "validate by"), strict=False):
         if not part.annotated:
             raise InputError(f"{part.name} has no annotations to {purpose}: give photos with their objects.")
+        check_same_classes(train, part)
     finished = finished_detector(settings.model)
     if finished is None and settings.keep:
         raise InputError(f"--keep keeps parts of a finished detector, and {settings.model} is none: leave it out.")

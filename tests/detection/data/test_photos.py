@@ -17,6 +17,7 @@ from keras_resnet.detection import (
     open_voc,
     read_photos,
 )
+from keras_resnet.detection.data.photos import DetectionData, check_same_classes, join
 from keras_resnet.weights import Preprocessing
 
 
@@ -243,3 +244,19 @@ def test_lists_lead_nowhere_outside_their_folder(name, tmp_path):
 def test_missing_parts_of_voc_are_named(tmp_path):
     with pytest.raises(InputError, match=r"There is no .*VOC2012/ImageSets/Main/train.txt"):
         open_voc(voc(tmp_path, ""), (("VOC2012", "train"),))
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        (("blue", "red"), "Class 0 is red in train and blue in val"),
+        (("red",), "Class 1 is blue in train and missing in val"),
+        (("red", "blue", "green"), "Class 2 is missing in train and green in val"),
+    ],
+)
+def test_parts_with_other_classes_are_named_and_never_joined(classes, words):
+    train, val = DetectionData("train", ("red", "blue"), ()), DetectionData("val", classes, ())
+    for together in (lambda: check_same_classes(train, val), lambda: join([train, val])):
+        with pytest.raises(InputError, match=f"^{words}: give both the same classes in the same order.$"):
+            together()
+    check_same_classes(train, train)
