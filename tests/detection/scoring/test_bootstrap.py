@@ -1,9 +1,12 @@
 """The fast mean AP equals COCO's, and paired intervals tell better detectors from equal ones."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from keras_resnet.detection import Detections, Matches, Photo, Truths, coco_scores, interval, open_coco
+from keras_resnet.detection.data.coco_data import coco_content
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.scoring.bootstrap import RECALLS, ClassMatches, Ranking
 
@@ -73,6 +76,16 @@ def test_crowds_and_more_than_100_detections_count_as_in_pycocotools(seed):
     assert 0.02 < scores["AP"] < scores["AP50"] < 0.9
     assert Matches(data, detections).mean_ap() == pytest.approx(scores["AP"], abs=1e-12)
     assert Matches(data, detections, (0.5,)).mean_ap() == pytest.approx(scores["AP50"], abs=1e-12)
+
+
+@pytest.mark.parametrize("height", [50, 55, 60, 65, 70, 75, 80, 85, 90, 95])
+def test_an_overlap_that_equals_a_threshold_counts_as_in_pycocotools(height):
+    truth = Truths([[0, 0, 100, 100]], [0], [False])
+    photo = Photo(0, Path("0.jpg"), 100, 100, truth)
+    data = DetectionData("one", ("dog",), (photo,), (1,), coco_content([photo], ["dog"], ["0.jpg"]))
+    detections = {0: Detections([[0, 0, 100, height]], [0], [0.9])}
+    expected = coco_scores(data.dataset, detections, [1])["AP"]
+    assert Matches(data, detections).mean_ap() == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_sample_of_photos_is_scored_like_a_set_of_them():
