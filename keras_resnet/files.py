@@ -6,9 +6,11 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from itertools import count
 from pathlib import Path
+
+from keras_resnet.errors import InputError
 
 LARGEST_JSON = 2**26  # bytes; the largest that this package writes, a checkpoint's state.json, is below 1 MiB
 
@@ -22,6 +24,25 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_replaceable(target: Path, begins: str) -> None:
+    """Raise :class:`InputError` if there is a file ``target`` that does not begin as those that this package writes."""
+    try:
+        with open(target, "rb") as file:
+            written_here = file.read(len(begins.encode())) == begins.encode()
+    except FileNotFoundError:
+        return
+    if not written_here:
+        raise InputError(f"{target} is a file of something else and would be replaced: choose another place.")
+
+
+def check_not_read(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Raise :class:`InputError` if a file that will be written is one of the ``inputs``."""
+    read = {os.path.realpath(path) for path in inputs}
+    for target in targets:
+        if os.path.realpath(target) in read:
+            raise InputError(f"{target} is one of the photos and would be replaced by a drawing: choose another place.")
 
 
 def part_of(target: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import keras_resnet
 from keras_resnet import analysis, data, evaluation, weights
-from keras_resnet.analysis.instrument_result import write_result
+from keras_resnet.analysis.instrument_result import check_result, write_result
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import Folder, JsonFile, ModelName
 from keras_resnet.errors import InputError
@@ -46,6 +46,8 @@ class OnImages(Instrument):
 
     def load(self) -> dict:
         """(model, images, labels) of each model by name; the images are preprocessed as its weights expect."""
+        if self.out is not None:
+            check_result(self.out)
         dataset = data.open_data(self.data, self.data_dir)
         part = dataset.part(self.split)
         loaded = {}

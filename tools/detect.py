@@ -31,7 +31,7 @@ from keras_resnet.bounds import Between, Length, Pixels
 from keras_resnet.command_line import Folder, ModelFile, run_tool
 from keras_resnet.data.gathering import photos_at
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
+from keras_resnet.files import check_not_read, write_whole
 
 if TYPE_CHECKING:
     from keras_resnet.detection import Detections, Detector
@@ -72,7 +72,8 @@ class Detect:
         from keras_resnet.data import augment
         from keras_resnet.training.display.console import duration
 
-        files = _by_name(self.photos)
+        files = _by_name(self.photos, self.out)
+        check_not_read((self._picture(name) for name in files.values()), files)
         models = [detection.load_detector(path) for path in self.model]
         detector = detection.Detector(models, detection.Options(self.refine, self.scales, self.flip, self.tiles))
         thresholds = self._thresholds(detector)
@@ -108,6 +109,9 @@ class Detect:
             return stored
         return np.full(len(detector.classes), USUAL_SCORE if self.score is None else self.score)
 
+    def _picture(self, name: str) -> Path:
+        return self.out / f"{name}.png"
+
     def _written(
         self, name: str, path: Path, image: np.ndarray, detections: "Detections", classes: tuple[str, ...]
     ) -> dict[str, Any]:
@@ -115,7 +119,7 @@ class Detect:
         from keras_resnet import detection
 
         picture = Image.fromarray(detection.draw_detections(image, detections, classes, 0.0))
-        target = self.out / f"{name}.png"
+        target = self._picture(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, lambda part: picture.save(part, format="PNG"))
         height, width = image.shape[:2]
@@ -140,12 +144,17 @@ class Detect:
         return names
 
 
-def _by_name(places: tuple[Path, ...]) -> dict[Path, str]:
-    """All photos, each with the name that its results get: its path below its folder, without the suffix."""
+def _by_name(places: tuple[Path, ...], out: Path) -> dict[Path, str]:
+    """All photos, each with the name that its results get: its path below its folder, without the suffix.
+
+    Where ``out`` is below one of the folders, what is in it is left out: these are drawings of earlier photos.
+    """
+    below = [place for place in places if place.absolute() in out.absolute().parents]
     files = {
         file: str((file.relative_to(place) if file != place else Path(file.name)).with_suffix(""))
         for place in places
         for file in photos_at(place)
+        if place not in below or not file.absolute().is_relative_to(out.absolute())
     }
     names = list(files.values())
     if not files:

@@ -61,6 +61,8 @@ class Evaluate:
     """A file for the table as data, with the counts of wrong answers, the command, commit and machine."""
 
     def run(self) -> None:
+        if self.by_class is not None:
+            evaluation.check_folder(self.by_class)
         data = open_data(self.data, self.data_dir, self.division)
         view = evaluation.View(self.view, self.scales, self.flips)
         ensemble = evaluation.Ensemble(self.model, keras_resnet.load_model, view, self.batch_size)

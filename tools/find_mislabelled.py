@@ -52,6 +52,7 @@ class FindMislabelled:
         from keras_resnet.data.overview import PARTS, opened_parts
         from keras_resnet.evaluation.embeddings import joined
 
+        inspection.table_beside(self.out)
         data = open_data(self.data, self.data_dir)
         parts = opened_parts(data)
         model = keras_resnet.load_model(self.model)

@@ -34,6 +34,7 @@ class InspectData:
         from keras_resnet import inspection
         from keras_resnet.data import open_data
 
+        inspection.data_beside(self.out)
         sets = None
         if Path(self.data).expanduser().exists():  # a missing folder is refused before this loads TensorFlow
             from keras_resnet.detection.data import found_detection_sets

@@ -19,7 +19,7 @@ from tyro.conf import Positional
 from keras_resnet.bounds import Between
 from keras_resnet.command_line import Folder, ModelFile, ModelName, run_tool
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
+from keras_resnet.files import check_not_read, write_whole
 from keras_resnet.localization.defaults import PROPOSALS
 
 
@@ -53,6 +53,7 @@ class Localize:
         names = [path.stem for path in self.photos]
         if len(set(names)) < len(names):
             raise InputError(f"Several photos are called {max(names, key=names.count)}: give them one after the other.")
+        check_not_read((self.out / f"{name}.png" for name in names), self.photos)
         rpns = [localization.load_localizer(path, localization.LocalizationRPN) for path in self.rpn]
         rcnns = [localization.load_localizer(path, localization.LocalizationRCNN) for path in self.rcnn]
         classifiers = [load_model(model) for model in self.classifier]

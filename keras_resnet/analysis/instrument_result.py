@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.files import write_whole
+from keras_resnet.files import check_replaceable, write_whole
+
+BEGINS = '{\n "instrument": '
 
 
 def write_result(folder: Path, instrument: str, result: dict, origin: dict, copy: Path | None = None) -> None:
@@ -17,12 +19,21 @@ def write_result(folder: Path, instrument: str, result: dict, origin: dict, copy
         result: plain values and arrays.
         origin: the provenance, by :func:`keras_resnet.training.files.run_result.provenance`.
         copy: another file to write.
+
+    Raises:
+        InputError: the folder has the result of something else, such as a run's.
     """
+    check_result(folder)
     content = {"instrument": instrument, **result, **origin}
     text = json.dumps(content, indent=1, default=_plain)
     for target in (folder / "result.json", *([copy] if copy else [])):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, lambda path: path.write_text(text + "\n"))
+
+
+def check_result(folder: Path) -> None:
+    """Raise :class:`InputError` if ``folder`` has the result of something else, which an instrument would replace."""
+    check_replaceable(folder / "result.json", BEGINS)
 
 
 def _plain(value):

@@ -12,7 +12,7 @@ from .calibration import (
     fit_temperature as fit_temperature,
     reliability as reliability,
 )
-from .class_report import ClassReport as ClassReport, report_of as report_of
+from .class_report import ClassReport as ClassReport, check_folder as check_folder, report_of as report_of
 from .class_words import in_words as in_words
 from .classifier import (
     classifier_of as classifier_of,

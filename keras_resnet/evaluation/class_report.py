@@ -13,12 +13,15 @@ from keras_resnet import drawing, plots
 from keras_resnet.evaluation.by_class import ByClass, Confusion, Share, similar_order, write_matrix
 from keras_resnet.evaluation.calibration import Reliability, at_temperature, fit_temperature, reliability
 from keras_resnet.evaluation.scoring import Scores
+from keras_resnet.files import check_replaceable
 from keras_resnet.tables import Table
 
 CLASSES_CSV, MATRIX_CSV, MATRIX_PNG, RELIABILITY_PNG, PAIRS_PNG = (
     *("classes.csv", "confusion.csv"),
     *("confusion.png", "reliability.png", "confused.png"),
 )
+BOUNDS = [f"{kind}{bound}, %" for kind in ("recall", "precision") for bound in ("", " from", " to")]
+CSV_COLUMNS = ("class", "photos", "answers", "right", *BOUNDS)
 FILES = (CLASSES_CSV, MATRIX_CSV, MATRIX_PNG, RELIABILITY_PNG, PAIRS_PNG)
 MAX_NAMED = 30  # classes; more are ordered by similarity, and drawn without names
 SHOWN_CLASSES, SHOWN_PAIRS, DRAWN_PAIRS, SHOWN_PHOTOS = 20, 10, 5, drawing.PHOTOS_IN_A_ROW
@@ -127,14 +130,18 @@ class ClassReport:
         Image.fromarray(drawing.photo_grid(pictures, titles)).save(path, format="PNG")
 
     def _write_classes(self, path: Path) -> None:
-        bounds = [f"{kind}{bound}, %" for kind in ("recall", "precision") for bound in ("", " from", " to")]
         with path.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(["class", "photos", "answers", "right", *bounds])
+            rows.writerow(CSV_COLUMNS)
             for result in self.answers.results:
                 shares = [*_with_interval(result.recall), *_with_interval(result.precision)]
                 counts = [result.recall.total, result.precision.total, result.recall.count]
                 rows.writerow([result.name, *counts, *shares])
+
+
+def check_folder(folder: Path) -> None:
+    """Raise :class:`InputError` if ``folder`` has a table of classes of something else, which would be replaced."""
+    check_replaceable(folder / CLASSES_CSV, ",".join(CSV_COLUMNS[:4]))
 
 
 def report_of(scores: Scores, classes: Sequence[str], photos: Photos, validation: Scores | None = None) -> ClassReport:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from keras_resnet.files import write_whole
+from keras_resnet.files import check_replaceable, write_whole
 from keras_resnet.reporting.markup import document, fragment, html_list
 
 if TYPE_CHECKING:
@@ -48,11 +48,18 @@ def write_inspection(inspection: Inspection, page: Path) -> Path:
     text = document(f"The photos of {inspection.name}", f"{inspection.summary} {today}.", sections)
     content = {"name": inspection.name, "summary": inspection.summary, "advice": list(inspection.advice)}
     content |= inspection.content
+    data = data_beside(page)
     page.parent.mkdir(parents=True, exist_ok=True)
     write_whole(page, lambda file: file.write_text(text, encoding="utf-8"))
-    data = page.with_suffix(".json")
     plain = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     write_whole(data, lambda file: file.write_text(plain, encoding="utf-8"))
+    return data
+
+
+def data_beside(page: Path) -> Path:
+    """The JSON file of the inspection that ``page`` shows; raises :class:`InputError` if it is of something else."""
+    data = page.with_suffix(".json")
+    check_replaceable(data, '{\n "name": ')
     return data
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_resnet.evaluation.embeddings import Embeddings
 from keras_resnet.evaluation.label_quality import LabelRanking
-from keras_resnet.files import write_whole
+from keras_resnet.files import check_replaceable, write_whole
 from keras_resnet.inspection.inspection_page import encoded
 from keras_resnet.reporting.markup import document, figure, fragment, joined
 
@@ -43,9 +43,16 @@ def write_label_list(
     )
     body = joined([fragment("paragraph", words), fragment("sheet", figures)])
     text = document(f"Labels of {name} that look wrong", intro, [("labels", "The worst first", body)])
+    table = table_beside(page)
     write_whole(page, lambda file: file.write_text(text, encoding="utf-8"))
-    table = page.with_suffix(".csv")
     write_whole(table, lambda file: _write_rows(file, rows))
+    return table
+
+
+def table_beside(page: Path) -> Path:
+    """The CSV file of the list whose page is ``page``; raises :class:`InputError` if it is a file of something else."""
+    table = page.with_suffix(".csv")
+    check_replaceable(table, ",".join(COLUMNS))
     return table
 
 

@@ -1,0 +1,75 @@
+"""Tools replace what they wrote before, and no file of something else: neither their input nor a result of a run."""
+
+import json
+import zipfile
+
+import pytest
+from PIL import Image
+from programs import load_program, run
+
+from keras_resnet import InputError
+from keras_resnet.analysis.instrument_result import write_result
+from keras_resnet.files import check_not_read, check_replaceable
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two photos, a file that begins as a network does, and files that other programs wrote."""
+    for number in range(2):
+        Image.new("RGB", (32, 32)).save(tmp_path / f"{number}.png")
+    with zipfile.ZipFile(tmp_path / "network.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    (tmp_path / "mine.csv").write_text("file,label\n0.png,cat\n1.png,dog\n")
+    (tmp_path / "classes.csv").write_text("class,colour\ncat,red\n")
+    (tmp_path / "mine.json").write_text(json.dumps({"images": []}))
+    (tmp_path / "result.json").write_text(json.dumps({"val_error": 8.75}))
+    return tmp_path
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [
+        (["tools/find_mislabelled.py", "mine.csv", "--model", "network.keras", "--out", "mine.html"], "mine.csv"),
+        (["tools/inspect_data.py", ".", "--out", "mine.html"], "mine.json"),
+        (["tools/evaluate.py", "--model", "network.keras", "--data", "mine.csv", "--by-class", "."], "classes.csv"),
+        (["tools/analyze.py", "responses", "--model", "network.keras", "--data", "demo", "--out", "."], "result.json"),
+        (["tools/detect.py", ".", "--model", "network.keras", "--out", "."], "0.png"),
+        (["tools/detect.py", "1.png", "--model", "network.keras", "--out", "."], "1.png"),
+        (["tools/localize.py", "1.png", "--classifier", "ResNet18", "--rpn", "network.keras", "--out", "."], "1.png"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else value,
+)
+def test_a_file_of_something_else_is_named_and_stays(command, kept, folder):
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    done = run(*command, folder=folder)
+    line = done.stderr.splitlines()[-1]
+    assert (done.returncode, kept in line, line.endswith("choose another place.")) == (2, True, True), done.stderr
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_result_replaces_that_of_an_instrument_alone(folder):
+    with pytest.raises(InputError, match=r"result.json is a file of something else and would be replaced"):
+        write_result(folder, "responses", {}, {})
+    for value in (1, 2):
+        write_result(folder / "new", "responses", {"value": value}, {})
+    assert json.loads((folder / "new" / "result.json").read_text()) == {"instrument": "responses", "value": 2}
+
+
+def test_drawings_of_earlier_photos_are_no_photos(folder):
+    by_name, drawings = load_program("tools/detect.py")._by_name, folder / "detections"
+    drawings.mkdir()
+    Image.new("RGB", (32, 32)).save(drawings / "0.png")
+    assert list(by_name((folder,), drawings).values()) == ["0", "1"]
+    assert list(by_name((drawings,), folder).values()) == ["0"]
+
+
+def test_what_may_be_replaced(folder):
+    check_replaceable(folder / "nothing.csv", "place,path")
+    check_replaceable(folder / "mine.csv", "file,label")
+    with pytest.raises(InputError, match=r"mine.csv is a file of something else"):
+        check_replaceable(folder / "mine.csv", "place,path")
+    (folder / "link.png").symlink_to(folder / "0.png")
+    check_not_read([folder / "2.png"], [folder / "0.png"])
+    with pytest.raises(InputError, match=r"link.png is one of the photos"):
+        check_not_read([folder / "link.png"], [folder / "0.png"])
