@@ -75,7 +75,7 @@ class MakeRecords:
             stem: getattr(data_set, part).fingerprint for part, stem in records.PARTS.items() if getattr(data_set, part)
         }
         fresh = {
-            "classes": data_set.classes,
+            "classes": list(data_set.classes),
             "of": fingerprints,
             "megabytes": self.shard_megabytes,
             "shorter_side": self.shorter_side,
@@ -85,9 +85,11 @@ class MakeRecords:
         if not (self.out / records.MANIFEST).exists():
             return fresh
         before = records.read_manifest(self.out)
-        if any(before.get(key) != fresh[key] for key in ("of", "megabytes", "shorter_side")):
-            raise InputError(f"{self.out} holds shards of other images or of another size: give another --out.")
-        return before
+        if any(before.get(key) != fresh[key] for key in ("classes", "of", "megabytes", "shorter_side")):
+            raise InputError(
+                f"{self.out} holds shards of other images or of another size, or other class names: use another --out."
+            )
+        return before | {"complete": False}  # until all that is missing has been written
 
     def _write(self, manifest, stem, split) -> None:
         order = np.random.default_rng(0).permutation(len(split)).astype(np.int64)
@@ -123,7 +125,10 @@ class MakeRecords:
     def _verify(self) -> None:
         if not (self.out / records.MANIFEST).exists():
             raise InputError(f"There is no {self.out / records.MANIFEST}: make the shards first.")
-        shards = [shard for shards in records.read_manifest(self.out)["splits"].values() for shard in shards]
+        manifest = records.read_manifest(self.out)
+        if not manifest["complete"]:
+            raise InputError(f"The shards in {self.out} are not finished: run the same command without --verify.")
+        shards = [shard for shards in manifest["splits"].values() for shard in shards]
         bad = []
         for shard in tqdm.tqdm(shards, "verifying", unit=" shards"):
             path = self.out / shard["file"]

@@ -119,6 +119,40 @@ def test_a_stopped_command_continues_with_the_next_shard(photos, shards, tmp_pat
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {p.name: p.read_bytes() for p in shards.iterdir()}
 
 
+def test_a_repair_that_is_stopped_leaves_shards_that_are_not_finished(photos, shards, tmp_path):
+    """The last shard of training cannot be written, because a folder has its name."""
+    for path in shards.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    first, *_, last = sorted(tmp_path.glob("train-*"))
+    first.unlink()
+    last.unlink()
+    (last / "folder").mkdir(parents=True)
+    again = ("--data", photos, "--out", tmp_path, "--shard-megabytes", 1)
+    assert make(*again).returncode != 0
+    assert first.exists()
+    with pytest.raises(InputError, match="not finished"):
+        open_data(str(tmp_path))
+    done = make("--out", tmp_path, "--verify")
+    assert (done.returncode, "are not finished" in done.stderr) == (2, True)
+    (last / "folder").rmdir()
+    last.rmdir()
+    assert make(*again).returncode == 0
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {p.name: p.read_bytes() for p in shards.iterdir()}
+
+
+def test_shards_of_renamed_classes_are_not_taken_for_the_same(shards, tmp_path):
+    """A list of photos whose labels alone have changed."""
+    rows = [f"{number}.png,{'ab'[number % 2]}" for number in range(8)]
+    for number in range(8):
+        Image.new("RGB", (32, 32), (number * 30,) * 3).save(tmp_path / f"{number}.png")
+    flags = ("--data", tmp_path / "list.csv", "--out", tmp_path / "shards")
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
+    assert make(*flags).returncode == 0
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]).replace(",b", ",c"))
+    done = make(*flags)
+    assert (done.returncode, "or other class names" in done.stderr) == (2, True), done.stderr
+
+
 def test_shards_of_other_images_are_not_mixed_in(shards, photo_folder):
     done = make("--data", photo_folder, "--out", shards)
     assert done.returncode != 0
