@@ -27,8 +27,6 @@ from keras_resnet.localization.proposals import Proposals, extract
 from keras_resnet.localization.rows import Networks, Testing, print_rows
 from keras_resnet.localization.saved import load_localizer
 from keras_resnet.network import Network
-from keras_resnet.training.files.workdir import read_result
-from keras_resnet.training.settings import as_json
 from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief, together, worker_count, worker_index
 
@@ -77,8 +75,7 @@ class _Work:
 
     def train(self, settings: LocalizationSettings, prepare: Callable) -> None:
         """Run a training, unless it is finished."""
-        finished = read_result(settings.workdir)
-        if finished is None or finished["settings"] != json.loads(json.dumps(as_json(settings))):
+        if training.finished_result(settings) is None:
             training.run(settings, prepare)
 
     def earlier(self, stage: str):

@@ -21,12 +21,10 @@ from keras_resnet.studies.statistics import compare, mean_std
 from keras_resnet.studies.study import MEASURES, Arm, Study
 from keras_resnet.studies.study_settings import StudySettings
 from keras_resnet.training.cifar import CifarSettings, check_data, cifar_task
-from keras_resnet.training.files.agreement import differing
 from keras_resnet.training.files.metrics_file import read_metrics
 from keras_resnet.training.files.ownership import RUN, STUDY, check_owned, holds, mark
 from keras_resnet.training.files.run_result import provenance
-from keras_resnet.training.files.workdir import METRICS, RESULT, is_unmarked_run, read_result
-from keras_resnet.training.settings import as_json
+from keras_resnet.training.files.workdir import METRICS, RESULT, is_unmarked_run
 
 Runs: TypeAlias = dict[str, dict[int, dict]]  # by arm and seed
 RESULT_KEYS = (
@@ -135,11 +133,9 @@ def _trained(wanted: CifarSettings) -> dict:
 
 def _finished(wanted: CifarSettings) -> dict | None:
     """The run with these settings, if its folder holds a finished one."""
-    result = read_result(wanted.workdir)
+    result = training.finished_result(wanted)
     if result is None or not result.keys() >= set(RESULT_KEYS):
         return None
-    if differing(result["settings"], as_json(wanted), as_json(type(wanted)())):
-        return None  # training then refuses the other settings with a message
     return _with_curves(wanted, result)
 
 

@@ -9,7 +9,7 @@ from .own_photos import (
     loss_weights as loss_weights,
     open_photos as open_photos,
 )
-from .running import run as run
+from .running import finished_result as finished_result, run as run
 from .settings import RunSettings as RunSettings, Settings as Settings, command_line as command_line, resolve as resolve
 from .stepping import (
     SGD as SGD,

@@ -18,9 +18,9 @@ from keras_resnet.training.display import tensorboard
 from keras_resnet.training.display.console import Console, speed
 from keras_resnet.training.display.error_curves import Curves
 from keras_resnet.training.display.tracking import UNTRACKED, open_tracking
-from keras_resnet.training.files.agreement import LENGTHS
+from keras_resnet.training.files.agreement import LENGTHS, differing
 from keras_resnet.training.files.run_result import provenance
-from keras_resnet.training.files.workdir import BEST, CURVES, LAST, RESULT, Workdir
+from keras_resnet.training.files.workdir import BEST, CURVES, LAST, RESULT, Workdir, read_result
 from keras_resnet.training.final_weights import finalize
 from keras_resnet.training.settings import RunSettings, as_json, describe
 from keras_resnet.training.signals import StopSignals
@@ -100,6 +100,17 @@ def run(
                 tensorboard.settings(as_json(settings), result)
                 task.reporter.end(model, result["steps"], workdir)
             _report(task.reporter.result_lines(result), result, workdir)
+    return result
+
+
+def finished_result(settings: RunSettings) -> dict[str, Any] | None:
+    """The content of ``result.json`` if the run in ``settings.workdir`` has ended and has these settings; else None.
+
+    A run of other settings is left to :func:`run`, which lengthens or refuses it.
+    """
+    result = read_result(settings.workdir)
+    if result is None or differing(result["settings"], as_json(settings), as_json(type(settings)())):
+        return None
     return result
 
 

@@ -23,7 +23,6 @@ from keras_resnet.detection.training.protocols import Protocol
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
 from keras_resnet.specs import VGG16, split_name
-from keras_resnet.training.files.workdir import read_result
 from keras_resnet.training.workers import is_chief
 from keras_resnet.weights.preprocessing import CAFFE, Preprocessing
 
@@ -62,8 +61,9 @@ def train(
 ) -> dict[str, Any]:
     """Train the detector that ``settings`` describe, or continue to; returns the content of ``result.json``.
 
-    Each of the four steps has a folder of its own in the workdir, and finished ones are not repeated. Without
-    ``validation`` there is no ``best.keras``, and ``last.keras`` is the result.
+    Each of the four steps has a folder of its own in the workdir. Finished ones are not repeated, and none can be
+    lengthened, because the next one begins with its detector. Without ``validation`` there is no ``best.keras``, and
+    ``last.keras`` is the result.
 
     Raises:
         InputError: settings or data that cannot be used, such as training and validation photos in common, or other
@@ -120,14 +120,16 @@ def train(
         return training.run(settings, functools.partial(task, phase=Phase()))
     result: dict[str, Any] = {}
     for phase in PHASES:
-        folder = settings.workdir / phase.name
-        done = read_result(folder)
+        phase_settings = replace(
+            settings, workdir=settings.workdir / phase.name, batch_size=settings.batch_size * phase.images
+        )
+        done = training.finished_result(phase_settings)
         if done is not None:
             result = done
             continue
         print(f"step {phase.name}", flush=True)
-        phase_settings = replace(settings, workdir=folder, batch_size=settings.batch_size * phase.images)
-        result = training.run(phase_settings, functools.partial(task, phase=phase))
+        # a step that grew would leave the next one, which began with its detector, with an earlier detector's weights
+        result = training.run(phase_settings, functools.partial(task, phase=phase), growing=())
     return result
 
 

@@ -1,9 +1,15 @@
-"""The paper's schedules for any batch size and number of photos, and the four steps as a table."""
+"""The paper's schedules for any batch size and number of photos, and the four steps: their table and their folders."""
+
+import json
+from dataclasses import replace
 
 import pytest
 
-from keras_resnet.detection import PROTOCOLS
+from keras_resnet import InputError
+from keras_resnet.detection import PROTOCOLS, DetectionSettings, open_coco, train
 from keras_resnet.detection.training.steps import PHASES
+from keras_resnet.training.files.workdir import RESULT, SETTINGS, Workdir
+from keras_resnet.training.settings import as_json
 
 
 @pytest.mark.parametrize(
@@ -43,3 +49,33 @@ def test_the_four_steps_are_those_of_faster_r_cnn():
     assert [phase.start for phase in PHASES] == [None, None, PHASES[1].name, PHASES[2].name]
     assert [phase.proposals for phase in PHASES] == [None, PHASES[0].name, None, None]
     assert [phase.images for phase in PHASES] == [1, 2, 1, 2]
+
+
+@pytest.mark.long
+def test_finished_steps_are_taken_with_their_settings_alone(rectangles, classifier, tmp_path):
+    """As the four steps leave their folders; other settings and a longer run are refused, and nothing is touched."""
+    classifier.save(tmp_path / "classifier.keras")
+    settings = DetectionSettings(
+        model=str(tmp_path / "classifier.keras"), scheme="alternating", workdir=tmp_path / "run", head="c4",
+        pooling="align", batch_size=2, steps=1, base_lr=0.02, shorter_side=48, longer_side=48, regions=8,
+        anchor_scales=(1.5, 2.5), anchor_ratios=(1.0,), smallest=4.0,
+    )  # fmt: skip
+    for phase in PHASES:
+        of_phase = replace(settings, workdir=tmp_path / "run" / phase.name, batch_size=2 * phase.images)
+        workdir = Workdir(of_phase.workdir, as_json(of_phase))
+        workdir.write_json(RESULT, {"settings": as_json(of_phase), "step": phase.name})
+        workdir.close()
+    photos = open_coco(rectangles / "train.json", rectangles / "train")
+
+    def trained(**changes):
+        return train(replace(settings, **changes), photos, None, PROTOCOLS["coco"])
+
+    assert trained()["step"] == trained(save_every=7)["step"] == "4-regions"
+    for changes, words in (
+        ({"base_lr": 0.5}, "1-proposals holds a run of other settings (base_lr was 0.02 and is 0.5)"),
+        ({"steps": 1000}, "1-proposals holds a run of other settings (steps was 1 and is 1000)"),
+    ):
+        with pytest.raises(InputError) as refused:
+            trained(**changes)
+        assert words in str(refused.value)
+    assert json.loads((tmp_path / "run" / "1-proposals" / SETTINGS).read_text())["steps"] == 1
