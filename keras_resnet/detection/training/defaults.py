@@ -17,6 +17,7 @@ from keras_resnet.detection.detector_specs import (
     RegionHead,
 )
 from keras_resnet.detection.training.detection_settings import DetectionSettings
+from keras_resnet.detection.training.steps import PHASES
 from keras_resnet.errors import InputError
 from keras_resnet.training.files.workdir import SETTINGS, read_settings
 from keras_resnet.training.settings import resolve
@@ -37,7 +38,7 @@ def follow_photos(
 ) -> dict[str, Any]:
     """``preset`` with what is chosen for the photos of the training part, which is printed.
 
-    A run that goes on keeps what it began with, even if photos were added.
+    A run that goes on keeps what it, or the first of its four steps, began with, even if photos were added.
 
     Args:
         settings: as the command line gives them; what they state is taken as it is.
@@ -62,8 +63,10 @@ def follow_photos(
         size = _stated_size(settings, preset)
     other_size = (size.shorter, size.longer) != (preset["shorter_side"], preset["longer_side"])
     preset = preset | {"shorter_side": size.shorter, "longer_side": size.longer}
-    begun = resolve(settings, {}, recipe).workdir
-    if (begun / SETTINGS).is_file():
+    workdir = resolve(settings, {}, recipe).workdir
+    folders = (workdir, *(workdir / phase.name for phase in PHASES))  # a run's, or those of its four steps
+    begun = next((folder for folder in folders if (folder / SETTINGS).is_file()), None)
+    if begun is not None:
         earlier = read_settings(begun)
         kept = {name: earlier[name] for name in FITTED if earlier.get(name) is not None}
         return preset | {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}

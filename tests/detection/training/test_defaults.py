@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from run_folders import run_of
 
 from keras_resnet import InputError, training
 from keras_resnet.detection import PROTOCOLS, DetectionSettings, follow_photos, open_coco, paper_settings
 from keras_resnet.detection.training.before_training import boxes_overview, low_recall
-from keras_resnet.training.files.workdir import Workdir
+from keras_resnet.detection.training.steps import PHASES
 from keras_resnet.training.settings import as_json
 
 PAPER = paper_settings("c4")
@@ -68,9 +69,11 @@ def test_a_benchmark_keeps_the_paper_s_settings_until_its_photos_are_resized_dif
     assert asked["anchor_scales"] != PAPER["anchor_scales"]
 
 
-def test_a_run_that_goes_on_keeps_its_anchors_when_photos_were_added(settings, train):
+@pytest.mark.parametrize("step", ["", PHASES[0].name])
+def test_a_run_that_goes_on_keeps_its_anchors_when_photos_were_added(step, settings, train):
+    """So do the four steps, each of which begins with the detector of another: they keep the first one's anchors."""
     begun = training.resolve(settings, preset_of(settings, train.first(6)), "coco")
-    Workdir(begun.workdir, as_json(begun)).close()  # as the run leaves it
+    run_of(begun.workdir / step, as_json(replace(begun, workdir=begun.workdir / step)))
     assert training.resolve(settings, preset_of(settings, train), "coco") == begun
 
 
