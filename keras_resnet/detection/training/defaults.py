@@ -19,7 +19,7 @@ from keras_resnet.detection.detector_specs import (
 from keras_resnet.detection.training.detection_settings import DetectionSettings
 from keras_resnet.detection.training.steps import PHASES
 from keras_resnet.errors import InputError
-from keras_resnet.training.files.workdir import SETTINGS, read_settings
+from keras_resnet.training.files.workdir import begun_settings
 from keras_resnet.training.settings import resolve
 from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief
@@ -38,7 +38,8 @@ def follow_photos(
 ) -> dict[str, Any]:
     """``preset`` with what is chosen for the photos of the training part, which is printed.
 
-    A run that goes on keeps what it, or the first of its four steps, began with, even if photos were added.
+    A run that goes on keeps what it, or the first of its four steps, began with, even if photos were added. A run that
+    has not trained yet, and has at most a checkpoint of step 0, does not go on.
 
     Args:
         settings: as the command line gives them; what they state is taken as it is.
@@ -65,9 +66,8 @@ def follow_photos(
     preset = preset | {"shorter_side": size.shorter, "longer_side": size.longer}
     workdir = resolve(settings, {}, recipe).workdir
     folders = (workdir, *(workdir / phase.name for phase in PHASES))  # a run's, or those of its four steps
-    begun = next((folder for folder in folders if (folder / SETTINGS).is_file()), None)
-    if begun is not None:
-        earlier = read_settings(begun)
+    earlier = next(filter(None, map(begun_settings, folders)), None)
+    if earlier is not None:
         kept = {name: earlier[name] for name in FITTED if earlier.get(name) is not None}
         return preset | {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
     if fit_all:

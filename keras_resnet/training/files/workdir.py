@@ -66,6 +66,21 @@ def read_settings(folder: Path) -> dict:
         return saved
 
 
+def has_begun(folder: Path) -> bool:
+    """Whether the run in ``folder`` has trained: before it has, its settings bind nobody, and nothing of it is lost."""
+    if any(CheckpointFolder(folder / CHECKPOINTS).steps()) or any((folder / name).exists() for name in (RESULT, BEST)):
+        return True
+    return any(row["split"] == "validation" for row in read_metrics(folder / METRICS))
+
+
+def begun_settings(folder: Path) -> dict | None:
+    """The settings of the run in ``folder``; None if it has not begun, or they are lost."""
+    try:
+        return read_settings(folder) if has_begun(folder) else None
+    except InputError:
+        return None
+
+
 def is_unmarked_run(folder: Path) -> bool:
     """Whether a folder without a marker holds a run of an early version: an undamaged checkpoint or a result."""
     begun = CheckpointFolder(folder / CHECKPOINTS).about_run() is not None or read_result(folder) is not None
@@ -164,9 +179,7 @@ class Workdir:
     def _agree(self) -> None:
         """Check that the run in the folder, if one has begun, has these settings."""
         steps = self.checkpoints.steps()
-        begun = any(steps) or any((self.path / name).exists() for name in (RESULT, BEST))
-        begun = begun or any(row["split"] == "validation" for row in read_metrics(self.path / METRICS))
-        if not begun:  # nothing is lost: at most a step 0 of other settings
+        if not has_begun(self.path):  # nothing is lost: at most a step 0 of other settings
             self.checkpoints.clear()
             return
         before = self._earlier_settings()

@@ -77,6 +77,21 @@ def test_a_run_that_goes_on_keeps_its_anchors_when_photos_were_added(step, setti
     assert training.resolve(settings, preset_of(settings, train), "coco") == begun
 
 
+def test_a_trial_that_was_stopped_before_its_first_step_decides_nothing(settings, train):
+    """Its boxes were half as large as the objects, and its length was another one."""
+    halved = (replace(photo.objects, boxes=photo.objects.boxes / 2) for photo in train.photos)
+    photos = (replace(photo, objects=objects) for photo, objects in zip(train.photos, halved, strict=True))
+    wrong, short = replace(train, photos=tuple(photos)), replace(settings, steps=50)
+    trial = training.resolve(short, preset_of(short, wrong), "coco")
+    run_of(trial.workdir, as_json(trial), steps=[0])
+    corrected = training.resolve(settings, preset_of(settings, train), "coco")
+    elsewhere = replace(settings, workdir=settings.workdir.with_name("new"))
+    assert (trial.shorter_side, corrected.shorter_side, corrected.steps) == (254, 127, 600)
+    assert replace(corrected, workdir=elsewhere.workdir) == training.resolve(
+        elsewhere, preset_of(elsewhere, train), "coco"
+    )
+
+
 def test_the_overview_has_classes_sizes_and_what_will_go_wrong(settings, train):
     resolved = training.resolve(settings, preset_of(settings, train), "coco")
     text = boxes_overview(resolved, {"train": train, "validation": train.first(2)})
