@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 import tqdm
 
@@ -64,7 +65,7 @@ def extract(
     side = View("multi-scale").sides(network.size, STRIDE)[1]
     localizer = Localizer([network], view=View("multi-scale", (side,)), proposals=count)
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"network": _digest(network), "photos": _hash(content_hashes(data).tobytes()), "count": count}
+    about = {"network": weights_digest(network), "photos": _hash(content_hashes(data).tobytes()), "count": count}
     _describe(folder / MANIFEST, about, shard)
     starts = range(0, len(data), PHOTOS)
     assigned = starts[shard.index :: shard.workers]
@@ -138,7 +139,8 @@ def _file(folder: Path, start: int) -> Path:
     return folder / f"proposals-{start // PHOTOS:05d}.npy"
 
 
-def _digest(network: LocalizationRPN) -> str:
+def weights_digest(network: keras.Model) -> str:
+    """A hash of the network's weights, in hexadecimal."""
     return _hash(*(values.tobytes() for values in network.get_weights()))
 
 

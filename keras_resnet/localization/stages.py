@@ -23,10 +23,11 @@ from keras_resnet.localization.localization_settings import STAGES, Localization
 from keras_resnet.localization.localization_task import LocalizationTask
 from keras_resnet.localization.localizer import Localizer
 from keras_resnet.localization.networks import LocalizationRCNN, LocalizationRPN
-from keras_resnet.localization.proposals import Proposals, extract
+from keras_resnet.localization.proposals import MANIFEST, Proposals, extract, weights_digest
 from keras_resnet.localization.rows import Networks, Testing, print_rows
 from keras_resnet.localization.saved import load_localizer
 from keras_resnet.network import Network
+from keras_resnet.training.files.workdir import LEARNED_BOXES, has_begun
 from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief, together, worker_count, worker_index
 
@@ -122,8 +123,12 @@ def _rcnn(work: _Work) -> None:
     settings = replace(
         work.settings, workdir=work.folder / RCNN, stages=STAGES, steps=work.settings.rcnn_steps, epochs=None
     )
+    learned_boxes = read_object(work.folder / PROPOSALS / MANIFEST)
+    _check_rcnn(settings.workdir, learned_boxes)
 
     def prepare(settings: LocalizationSettings) -> LocalizationTask:
+        if is_chief(choose_strategy()) and not has_begun(settings.workdir):
+            _write_json(settings.workdir / LEARNED_BOXES, learned_boxes)
         size, preprocessing = settings.region_size, preprocessing_of(work.network)
         return LocalizationTask(
             settings,
@@ -140,17 +145,41 @@ def _rcnn(work: _Work) -> None:
     work.train(settings, prepare)
 
 
+def _check_rcnn(folder: Path, boxes: dict) -> None:
+    """Raise :class:`InputError` if the R-CNN in ``folder`` learned from other boxes than ``boxes`` describes.
+
+    Args:
+        folder: the R-CNN's.
+        boxes: the content of MANIFEST, or a part of it.
+    """
+    try:
+        before = read_object(folder / LEARNED_BOXES)
+    except (OSError, ValueError):  # an earlier version wrote none
+        return
+    if has_begun(folder) and any(before.get(key) != value for key, value in boxes.items()):
+        raise InputError(
+            f"The R-CNN in {folder} learned from the boxes of another RPN, of other photos, or of another number: "
+            "remove the folder, and the same command trains it again, or give another --workdir."
+        )
+
+
+def _write_json(path: Path, content: dict) -> None:
+    write_whole(path, lambda part: part.write_text(json.dumps(content, indent=1) + "\n"))
+
+
 def _test(work: _Work) -> None:
     path = work.folder / ROWS
     rpn, files = work.earlier(RPN), [work.folder / stage / LAST for stage in (RPN, RCNN)]
     hashes = {file.parent.name: sha256_of(file) for file in files if file.is_file()}  # clocks may go back
     if not is_chief(choose_strategy()) or _tested(path) == hashes:
         return
-    rcnns = [work.earlier(RCNN)] if files[1].is_file() else []
+    rcnns = []
+    if files[1].is_file():
+        _check_rcnn(files[1].parent, {"network": weights_digest(rpn)})
+        rcnns = [work.earlier(RCNN)]
     networks = Networks([rpn], rcnns, [work.network])
     print_rows(networks, work.sets.part("val"), Testing(count=work.settings.proposals, json=path))
-    content = read_object(path) | {TESTED: hashes}
-    write_whole(path, lambda part: part.write_text(json.dumps(content, indent=1) + "\n"))
+    _write_json(path, read_object(path) | {TESTED: hashes})
 
 
 def _tested(path: Path) -> dict | None:

@@ -74,6 +74,8 @@ def test_the_last_stage_prints_the_rows_it_can_and_keeps_them(trained):
     assert "| RPN + R-CNN, dense, five predicted classes | 10.6 |" in output
     result = json.loads((folder / "whole" / "rpn" / "result.json").read_text())
     assert (result["val_examples"], result["train_examples"]) == (6, 12)
+    boxes = [(folder / "whole" / stage / "proposals.json").read_text() for stage in ("proposals", "rcnn")]
+    assert json.loads(boxes[0]) == json.loads(boxes[1])
 
 
 def test_what_is_finished_is_not_done_again(trained):

@@ -36,8 +36,9 @@ MISTAKES, BOXES = "mistakes.png", "boxes.jpg"
 PRECISION_PNG, MISSED_JPG, FALSE_JPG = "precision-recall.png", "missed.jpg", "false.jpg"  # of a detector
 PICTURES = (MISTAKES, BOXES, PRECISION_PNG, MISSED_JPG, FALSE_JPG)
 TRACKING, CARD = "tracking.json", "README.md"  # written by display/tracking and tools/model_card
+LEARNED_BOXES = "proposals.json"  # whose boxes an R-CNN learns from, written by localization/stages
 FILES = (
-    *(MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PICTURES, TRACKING, CARD),
+    *(MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PICTURES, TRACKING, CARD, LEARNED_BOXES),
     *(*class_report.FILES, *PHOTOS.values()),
 )
 EVENTS = SPLITS  # TensorBoard's folders

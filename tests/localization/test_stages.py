@@ -1,0 +1,63 @@
+"""What the stages of localization take over from each other, and when they are done again."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+from run_folders import run_of
+
+from keras_resnet import InputError
+from keras_resnet.localization import LocalizationSettings, load_localizer, open_localization_sets, run_stages
+from keras_resnet.localization.localization_settings import STAGES
+from keras_resnet.training.files.workdir import RESULT, Workdir
+from keras_resnet.training.settings import as_json
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+def finished(rectangles, classifier, rpn, rcnn, tmp_path):
+    """The settings of a run, with its folder as the first three stages leave it; the networks are not trained."""
+    classifier.class_names = ("red", "blue")
+    classifier.save(tmp_path / "classifier.keras")
+    settings = LocalizationSettings(
+        model=str(tmp_path / "classifier.keras"), data=str(rectangles), workdir=tmp_path / "run", image_size=96,
+        region_size=64, proposals=3, batch_size=4, base_lr=0.5, epochs=1, rcnn_steps=1, schedule="cosine",
+        anchor_shares=(0.25, 0.5, 1.0), anchor_ratios=(0.5, 1.0, 2.0),
+    )  # fmt: skip
+    folder = tmp_path / "run" / "rpn"
+    folder.mkdir(parents=True)
+    rpn.save(folder / "last.keras")
+    again(settings, "extract")
+    of_rcnn = replace(settings, workdir=tmp_path / "run" / "rcnn", stages=STAGES, steps=1, epochs=None)
+    run_of(of_rcnn.workdir, as_json(of_rcnn), steps=[1])
+    workdir = Workdir(of_rcnn.workdir, as_json(of_rcnn))
+    workdir.write_json(RESULT, {"settings": as_json(of_rcnn)})
+    workdir.save_model("last.keras", rcnn)
+    workdir.close()
+    shutil.copy(tmp_path / "run" / "proposals" / "proposals.json", of_rcnn.workdir)
+    return settings
+
+
+def again(settings, *stages):
+    run_stages(replace(settings, stages=stages), open_localization_sets(settings.data))
+
+
+def test_an_r_cnn_does_not_go_on_with_the_boxes_of_another_rpn(finished):
+    """The RPN was lengthened, and its boxes extracted anew, for an R-CNN that is finished or has begun."""
+    again(finished, "rcnn")  # nothing
+    network = load_localizer(finished.workdir / "rpn" / "last.keras")
+    network.weights[0].assign(network.weights[0] + 0.01)
+    network.save(finished.workdir / "rpn" / "last.keras")
+    with pytest.raises(InputError, match="holds the proposals of another network"):
+        again(finished, "rcnn")
+    shutil.rmtree(finished.workdir / "proposals")
+    rcnn = finished.workdir / "rcnn"
+    boxes = (rcnn / "proposals.json").rename(finished.workdir / "kept.json")
+    again(finished, "rcnn")  # nothing, as in an earlier version, which kept no such file
+    boxes.rename(rcnn / "proposals.json")
+    for stage in ("rcnn", "rcnn", "test"):
+        with pytest.raises(InputError) as refused:
+            again(finished, stage)
+        assert f"The R-CNN in {rcnn} learned from the boxes of another RPN" in str(refused.value)
+        (rcnn / RESULT).unlink(missing_ok=True)  # then it is not finished, but has begun
