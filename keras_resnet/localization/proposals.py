@@ -144,6 +144,12 @@ def weights_digest(network: keras.Model) -> str:
     return _hash(*(values.tobytes() for values in network.get_weights()))
 
 
+def annotated_digest(data: DetectionData) -> str:
+    """A hash of the photos' contents, their classes and their boxes, in hexadecimal."""
+    objects = (part.tobytes() for photo in data.photos for part in (photo.objects.classes, photo.objects.boxes))
+    return _hash(content_hashes(data).tobytes(), *objects)
+
+
 def _hash(*parts: bytes) -> str:
     digest = hashlib.sha256()
     for part in parts:

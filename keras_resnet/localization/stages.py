@@ -23,7 +23,7 @@ from keras_resnet.localization.localization_settings import STAGES, Localization
 from keras_resnet.localization.localization_task import LocalizationTask
 from keras_resnet.localization.localizer import Localizer
 from keras_resnet.localization.networks import LocalizationRCNN, LocalizationRPN
-from keras_resnet.localization.proposals import MANIFEST, Proposals, extract, weights_digest
+from keras_resnet.localization.proposals import MANIFEST, Proposals, annotated_digest, extract, weights_digest
 from keras_resnet.localization.rows import Networks, Testing, print_rows
 from keras_resnet.localization.saved import load_localizer
 from keras_resnet.network import Network
@@ -32,7 +32,7 @@ from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief, together, worker_count, worker_index
 
 RPN, PROPOSALS, RCNN, ROWS = "rpn", "proposals", "rcnn", "rows.json"  # in the workdir
-LAST, TESTED = "last.keras", "networks"  # TESTED: a key of ROWS
+LAST, TESTED = "last.keras", "tested"  # TESTED: a key of ROWS
 OF_THE_RCNN: dict = dict.fromkeys(("region_size", "proposals", "rcnn_steps"))  # settings that the RPN is not told
 
 
@@ -169,21 +169,31 @@ def _write_json(path: Path, content: dict) -> None:
 
 def _test(work: _Work) -> None:
     path = work.folder / ROWS
-    rpn, files = work.earlier(RPN), [work.folder / stage / LAST for stage in (RPN, RCNN)]
-    hashes = {file.parent.name: sha256_of(file) for file in files if file.is_file()}  # clocks may go back
-    if not is_chief(choose_strategy()) or _tested(path) == hashes:
+    rpn, rcnn, data = work.earlier(RPN), work.folder / RCNN, work.sets.part("val")
+    if not is_chief(choose_strategy()):
+        return
+    tested = _to_test(work, data)
+    if _tested(path) == tested:
         return
     rcnns = []
-    if files[1].is_file():
-        _check_rcnn(files[1].parent, {"network": weights_digest(rpn)})
+    if (rcnn / LAST).is_file():
+        _check_rcnn(rcnn, {"network": weights_digest(rpn)})
         rcnns = [work.earlier(RCNN)]
     networks = Networks([rpn], rcnns, [work.network])
-    print_rows(networks, work.sets.part("val"), Testing(count=work.settings.proposals, json=path))
-    _write_json(path, read_object(path) | {TESTED: hashes})
+    print_rows(networks, data, Testing(count=work.settings.proposals, json=path))
+    _write_json(path, read_object(path) | {TESTED: tested})
+
+
+def _to_test(work: _Work, data: DetectionData) -> dict:
+    """On what the rows of ``data`` depend: the networks' files, the classifier, the photos, and the number of boxes."""
+    files = [work.folder / stage / LAST for stage in (RPN, RCNN)]
+    hashes = {file.parent.name: sha256_of(file) for file in files if file.is_file()}  # clocks may go back
+    hashes |= {"classifier": weights_digest(work.network), "photos": annotated_digest(data)}
+    return hashes | {"proposals": work.settings.proposals}
 
 
 def _tested(path: Path) -> dict | None:
-    """The hashes of the networks whose rows are in the file; None if there is no whole one."""
+    """On what the rows in the file depended, as :func:`_to_test` says; None if there is no whole one."""
     try:
         return read_object(path).get(TESTED)
     except (OSError, ValueError):

@@ -1,14 +1,17 @@
 """What the stages of localization take over from each other, and when they are done again."""
 
+import json
 import shutil
 from dataclasses import replace
 
+import keras
 import pytest
 from run_folders import run_of
 
 from keras_resnet import InputError
 from keras_resnet.localization import LocalizationSettings, load_localizer, open_localization_sets, run_stages
 from keras_resnet.localization.localization_settings import STAGES
+from keras_resnet.localization.stages import _to_test, _Work
 from keras_resnet.training.files.workdir import RESULT, Workdir
 from keras_resnet.training.settings import as_json
 
@@ -61,3 +64,27 @@ def test_an_r_cnn_does_not_go_on_with_the_boxes_of_another_rpn(finished):
             again(finished, stage)
         assert f"The R-CNN in {rcnn} learned from the boxes of another RPN" in str(refused.value)
         (rcnn / RESULT).unlink(missing_ok=True)  # then it is not finished, but has begun
+
+
+def test_the_rows_depend_on_networks_photos_and_numbers_of_boxes(classifier, photos, tmp_path):
+    other = keras.models.clone_model(classifier)
+    first = photos.photos[0]
+    moved = replace(first, objects=replace(first.objects, boxes=first.objects.boxes + 1))
+    settings = LocalizationSettings(workdir=tmp_path, proposals=3)
+    for stage in ("rpn", "rcnn"):
+        (tmp_path / stage).mkdir()
+        (tmp_path / stage / "last.keras").write_text(stage)
+
+    def depends(settings=settings, network=classifier, data=photos):
+        return json.dumps(_to_test(_Work(settings, network, {}, None), data))
+
+    different = {
+        depends(),
+        depends(network=other),
+        depends(replace(settings, proposals=9)),
+        depends(data=photos.first(11)),
+        depends(data=replace(photos, photos=(moved, *photos.photos[1:]))),
+    }
+    (tmp_path / "rcnn" / "last.keras").unlink()
+    different |= {depends(), depends()}
+    assert len(different) == 6
