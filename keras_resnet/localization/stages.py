@@ -59,14 +59,14 @@ def run_stages(settings: LocalizationSettings, sets: DetectionSets) -> None:
         check_unseen(content_hashes(with_files(*parts["train"])), sets.validation, f"A network of {train.name}")
     for stage in STAGES:
         if stage in settings.stages:
-            DO[stage](_Work(settings, network, parts, sets))
+            DO[stage](_Work(settings, network, parts))
 
 
 class _Work:
     """What the stages share."""
 
-    def __init__(self, settings: LocalizationSettings, network: Network, parts: dict, sets: DetectionSets):
-        self.settings, self.network, self.parts, self.sets = settings, network, parts, sets
+    def __init__(self, settings: LocalizationSettings, network: Network, parts: dict):
+        self.settings, self.network, self.parts = settings, network, parts
         self.folder = settings.workdir
 
     def part(self, name: str, settings: LocalizationSettings) -> DetectionData | None:
@@ -169,7 +169,7 @@ def _write_json(path: Path, content: dict) -> None:
 
 def _test(work: _Work) -> None:
     path = work.folder / ROWS
-    rpn, rcnn, data = work.earlier(RPN), work.folder / RCNN, work.sets.part("val")
+    rpn, rcnn, data = work.earlier(RPN), work.folder / RCNN, with_files(*work.parts["validation"])
     if not is_chief(choose_strategy()):
         return
     tested = _to_test(work, data)

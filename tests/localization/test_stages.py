@@ -66,6 +66,16 @@ def test_an_r_cnn_does_not_go_on_with_the_boxes_of_another_rpn(finished):
         (rcnn / RESULT).unlink(missing_ok=True)  # then it is not finished, but has begun
 
 
+def test_a_validation_photo_that_does_not_decode_is_left_out_of_the_test(finished, rectangles, tmp_path, capsys):
+    shutil.rmtree(finished.workdir / "rcnn")  # fewer rows
+    shutil.copytree(rectangles, tmp_path / "data")
+    photo = tmp_path / "data" / "val" / "3.png"
+    photo.write_bytes(photo.read_bytes()[:-400])
+    again(replace(finished, data=str(tmp_path / "data")), "test")
+    assert json.loads((finished.workdir / "rows.json").read_text())["photos"] == 5
+    assert f"left out {photo}: " in capsys.readouterr().err
+
+
 def test_the_rows_depend_on_networks_photos_and_numbers_of_boxes(classifier, photos, tmp_path):
     other = keras.models.clone_model(classifier)
     first = photos.photos[0]
@@ -76,7 +86,7 @@ def test_the_rows_depend_on_networks_photos_and_numbers_of_boxes(classifier, pho
         (tmp_path / stage / "last.keras").write_text(stage)
 
     def depends(settings=settings, network=classifier, data=photos):
-        return json.dumps(_to_test(_Work(settings, network, {}, None), data))
+        return json.dumps(_to_test(_Work(settings, network, {}), data))
 
     different = {
         depends(),
