@@ -39,9 +39,9 @@ def main(settings: detection.DetectionSettings) -> None:
     data = data if settings.overfit else detection.with_validation(data)
     protocol, train = detection.PROTOCOLS["coco"], data.part("train")
     settings = detection.like_finished(settings)
-    demo = data.name in DEMO_ANCHORS
+    demo = settings.data in DEMO_ANCHORS
     if demo:
-        anchors = {"anchor_scales": DEMO_ANCHORS[data.name][settings.head]}
+        anchors = {"anchor_scales": DEMO_ANCHORS[settings.data][settings.head]}
         preset = detection.paper_settings(settings.head) | DEMO | anchors
     else:
         preset = protocol.preset(settings.batch_size, settings.overfit or len(train), settings.head)

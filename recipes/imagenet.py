@@ -50,7 +50,7 @@ class Settings(training.PhotoSettings):
 
 def preset(settings: Settings, data_set: "data.Data") -> dict:
     """The values of settings left unset."""
-    demo = data_set.name == "demo"
+    demo = settings.data == "demo"
     chosen = dict(DEMO if demo else PAPER)
     if not demo and len(data_set.train) < MIN_STEPS * PAPER["batch_size"]:
         chosen["batch_size"] = SMALL_BATCH

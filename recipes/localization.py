@@ -32,7 +32,7 @@ DEMO = PRESET | {  # small pictures, few of them, on processors: minutes instead
 
 def main(settings: localization.LocalizationSettings) -> None:
     sets = localization.open_localization_sets(settings.data, settings.data_dir)
-    settings = training.resolve(settings, DEMO if sets.name == "demo" else PRESET, "localization")
+    settings = training.resolve(settings, DEMO if settings.data == "demo" else PRESET, "localization")
     localization.run_stages(settings, sets)
 
 

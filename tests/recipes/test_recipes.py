@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ import tensorflow as tf
 from conftest import ROOT, write_photos
 from PIL import Image
 from programs import load_program, run
+from run_folders import run_of
 from small_runs import IMAGENET, small
 
 import keras_resnet
@@ -40,6 +42,23 @@ def trained(tmp_path_factory):
 
 
 TRAINED = ("--epochs", 5, "--profile", 1, 2, "--precision", "mixed_bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changed"),
+    [
+        ("imagenet", "image_size was 32 and is 224"),
+        ("coco", "batch_size was 4 and is 2"),
+        ("localization", "image_size was 96 and is 224"),
+    ],
+)
+def test_a_folder_called_demo_is_not_the_built_in_set(recipe, changed, photo_folder, rectangles, tmp_path):
+    """As the message says with which a run with the preset of the demo set is refused."""
+    setting, number = changed.split()[0], int(changed.split()[2])
+    folder = shutil.copytree(photo_folder if recipe == "imagenet" else rectangles, tmp_path / "demo")
+    workdir = run_of(tmp_path / "run", {"model": "ResNet18", "data": str(folder), setting: number})
+    done = run(f"recipes/{recipe}.py", "--model", "ResNet18", "--data", folder, "--workdir", workdir)
+    assert (done.returncode, f"({changed})" in done.stderr.splitlines()[-1]) == (2, True), done.stderr
 
 
 def test_a_folder_of_photos_is_trained_on(trained):
