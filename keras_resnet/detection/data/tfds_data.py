@@ -19,11 +19,14 @@ from keras_resnet.detection.boxes import Truths
 from keras_resnet.detection.data.annotation_checks import BoxRepairs
 from keras_resnet.detection.data.coco_data import coco_entries
 from keras_resnet.detection.data.photos import DetectionData, Photo, PhotoBytes
+from keras_resnet.detection.data.voc_data import INCLUSIVE_FROM_1
 from keras_resnet.errors import InputError
 
 COCO_GAPS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)  # ids from 1 to 90 that COCO does not use; TFDS counts the others
 COCO_IDS = tuple(number for number in range(1, 91) if number not in COCO_GAPS)
 IGNORED_FLAGS = ("is_crowd", "is_difficult")
+SHIFTS = {"voc": INCLUSIVE_FROM_1}  # is added to the boxes of the data sets whose corners TFDS keeps as VOC counts them
+DECIMALS = 3  # of a pixel that float32 shares of a photo's sides keep
 
 Content = dict[str, Any]  # of a record, without its image
 
@@ -44,7 +47,7 @@ def open_tfds_detection(name: str, split: str, data_dir: Path | None = None) -> 
     """The photos and objects of a prepared TFDS data set, such as ``"coco/2017"`` or ``"voc/2007"``.
 
     All records are read once for their objects and sizes, which are then cached. Crowd regions and difficult objects
-    are ignored objects.
+    are ignored objects. VOC's boxes are those that :func:`~keras_resnet.detection.open_voc` gives.
 
     Args:
         name: of the data set.
@@ -72,7 +75,7 @@ def open_tfds_detection(name: str, split: str, data_dir: Path | None = None) -> 
     photos: list[Photo] = []
     entries: list[dict[str, Any]] = []
     for number, content in enumerate(_contents(records, shards, features)):
-        truths = _truths(content)
+        truths = _truths(content, SHIFTS.get(builder.name))
         photos.append(_photo(content, number, truths, repairs))
         entries += coco_entries(photos[-1].id, truths, categories, content["objects"].get("area"))
     repairs.report()
@@ -116,10 +119,12 @@ def _plain(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else np.asarray(value).tolist()
 
 
-def _truths(content: Content) -> Truths:
-    """The objects as stored; TFDS has boxes ``ymin, xmin, ymax, xmax`` as shares of the sides."""
+def _truths(content: Content, shift: tuple[int, ...] | None) -> Truths:
+    """The objects as stored, but for the shift; TFDS has boxes ``ymin, xmin, ymax, xmax`` as shares of the sides."""
     objects, (height, width) = content["objects"], content["sides"]
     boxes = np.array(objects["bbox"], np.float64).reshape(-1, 4)[:, [1, 0, 3, 2]] * [width, height, width, height]
+    if shift is not None:
+        boxes = np.round(boxes, DECIMALS) + shift  # rounded, so that 1 becomes 0 and not a little less
     ignored = next((objects[key] for key in IGNORED_FLAGS if key in objects), np.zeros(len(boxes)))
     return Truths(boxes, objects["label"], ignored)
 
