@@ -115,7 +115,7 @@ def open_coco(annotations: Path, images: Path) -> DetectionData:
 
 
 def coco_entries(
-    image: int | str, objects: Truths, categories: Sequence[int], areas: Iterable[float] | None = None
+    image: int | str, objects: Truths, categories: Sequence[int | str], areas: Iterable[float] | None = None
 ) -> list[Entry]:
     """The objects of an image as entries of the annotations in COCO's file, but for their ids.
 

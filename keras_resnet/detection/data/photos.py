@@ -90,7 +90,7 @@ class DetectionData:
     name: str
     classes: tuple[str, ...]
     photos: tuple[Photo, ...]
-    categories: tuple[int, ...] = ()
+    categories: tuple[int | str, ...] = ()
     dataset: dict[str, Any] | None = field(default=None, repr=False)
     annotated: bool = True
     in_records: bool = False

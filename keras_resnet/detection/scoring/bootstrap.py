@@ -46,7 +46,7 @@ class Matches:
             places = {photo.id: place for place, photo in enumerate(data.photos)}
             names = [str(photo.file) for photo in data.photos]
             dataset = coco_content(data.photos, data.classes, names)
-            categories = tuple(range(1, len(data.classes) + 1))
+            categories: Sequence[int | str] = range(1, len(data.classes) + 1)
             detections = {places.get(photo, photo): detected for photo, detected in detections.items()}
         else:
             dataset, categories = data.dataset, data.categories

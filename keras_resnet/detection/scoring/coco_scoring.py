@@ -3,7 +3,7 @@
 import contextlib
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keras_resnet.detection.boxes import DetectionsByPhoto
 from keras_resnet.detection.scoring.submission import coco_results
@@ -18,7 +18,7 @@ NAMES = (
 )
 
 
-def coco_scores(dataset: dict, detections: DetectionsByPhoto, categories: Sequence[int]) -> dict[str, float]:
+def coco_scores(dataset: dict, detections: DetectionsByPhoto, categories: Sequence[int | str]) -> dict[str, float]:
     """COCO's twelve scores, from 0 to 1 (-1 where no objects have that size), over all images of ``dataset``.
 
     Args:
@@ -37,31 +37,45 @@ def coco_scores(dataset: dict, detections: DetectionsByPhoto, categories: Sequen
     return dict(zip(NAMES, map(float, scorer.stats), strict=True))
 
 
-def coco_evaluation(dataset: dict, detections: DetectionsByPhoto, categories: Sequence[int]) -> "COCOeval":
+def coco_evaluation(dataset: dict, detections: DetectionsByPhoto, categories: Sequence[int | str]) -> "COCOeval":
     """A ``COCOeval`` of the detections, before it matches them; arguments and errors are :func:`coco_scores`'.
 
-    Annotations are renumbered from 1, because the scorer takes a match with the id 0 for no match.
+    Images, categories and annotations are numbered from 1 in the order of their ids, annotations in that of the list:
+    the scorer takes no names as ids, and a match with the id 0 for no match.
     """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    known = {image["id"] for image in dataset["images"]}
+    images, classes = _numbers(dataset["images"]), _numbers(dataset["categories"])
     for image in detections:
-        if image not in known:
+        if image not in images:
             raise InputError(f"There are detections of image {image!r}, which is not in the data set.")
-    numbered = [{**entry, "id": number} for number, entry in enumerate(dataset["annotations"], start=1)]
-    results = coco_results(detections, categories)
+    numbered = {
+        "images": [{**image, "id": images[image["id"]]} for image in dataset["images"]],
+        "categories": [{**category, "id": classes[category["id"]]} for category in dataset["categories"]],
+        "annotations": [
+            {**entry, "id": number, "image_id": images[entry["image_id"]], "category_id": classes[entry["category_id"]]}
+            for number, entry in enumerate(dataset["annotations"], start=1)
+        ],
+    }
+    by_number = {images[image]: detected for image, detected in detections.items()}
+    results = coco_results(by_number, [classes[category] for category in categories])
     with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
         truth = COCO()
-        truth.dataset = {**dataset, "annotations": numbered}
+        truth.dataset = numbered
         truth.createIndex()
         detected = truth.loadRes(results) if results else COCO()
         if not results:
-            detected.dataset = {**dataset, "annotations": []}
+            detected.dataset = {**numbered, "annotations": []}
             detected.createIndex()
         scorer = COCOeval(truth, detected, "bbox")
-    scorer.params.imgIds = sorted(known)
+    scorer.params.imgIds = list(images.values())
     return scorer
+
+
+def _numbers(entries: Sequence[dict[str, Any]]) -> dict[int | str, int]:
+    """A number from 1 on for the id of each entry, in the order of the ids."""
+    return {identifier: number for number, identifier in enumerate(sorted(entry["id"] for entry in entries), start=1)}
 
 
 def evaluate_quietly(scorer: "COCOeval") -> None:

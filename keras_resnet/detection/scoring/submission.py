@@ -10,17 +10,17 @@ from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.files import write_whole
 
 
-def coco_results(detections: DetectionsByPhoto, categories: Sequence[int]) -> list[dict[str, Any]]:
+def coco_results(detections: DetectionsByPhoto, categories: Sequence[int | str]) -> list[dict[str, Any]]:
     """COCO's result list: image, category, ``[x, y, width, height]`` and score of each detection.
 
     Args:
-        detections: of images whose ids are whole numbers.
-        categories: the category id of each class.
+        detections: by image id, a whole number or a name.
+        categories: the category id of each class, likewise.
     """
     return [
         {
-            "image_id": int(image),
-            "category_id": int(categories[number]),
+            "image_id": _plain(image),
+            "category_id": _plain(categories[number]),
             "bbox": [float(x1), float(y1), float(x2 - x1), float(y2 - y1)],
             "score": float(score),
         }
@@ -62,6 +62,11 @@ def write_voc(folder: Path, data: DetectionData, part: str, detections: Detectio
             for (x1, y1, x2, y2), _, score in detected.select(detected.classes == number)
         ]
         _write(folder / f"comp4_det_{part}_{name}.txt", "".join(lines))
+
+
+def _plain(identifier: Any) -> int | str:
+    """A whole number of any type, or a name, as JSON has it."""
+    return identifier if isinstance(identifier, str) else int(identifier)
 
 
 def _write(path: Path, text: str) -> None:

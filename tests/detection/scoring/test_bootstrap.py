@@ -1,5 +1,6 @@
 """The fast mean AP equals COCO's, and paired intervals tell better detectors from equal ones."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,18 @@ def test_an_overlap_that_equals_a_threshold_counts_as_in_pycocotools(height):
     detections = {0: Detections([[0, 0, 100, height]], [0], [0.9])}
     expected = coco_scores(data.dataset, detections, [1])["AP"]
     assert Matches(data, detections).mean_ap() == pytest.approx(expected, abs=1e-12)
+
+
+def test_photos_that_are_called_by_names_are_drawn_as_those_with_numbers():
+    """As TFDS' VOC calls them."""
+    data, detections = hard_set(0)
+    expected = Matches(data, detections, (0.5,))
+    images = [image | {"id": f"{image['id']:06d}"} for image in data.dataset["images"]]
+    entries = [entry | {"image_id": f"{entry['image_id']:06d}"} for entry in data.dataset["annotations"]]
+    named = replace(data, dataset=data.dataset | {"images": images, "annotations": entries})
+    matches = Matches(named, {f"{image:06d}": part for image, part in detections.items()}, (0.5,))
+    assert matches.mean_ap() == expected.mean_ap()
+    np.testing.assert_array_equal(matches.draws(), expected.draws())
 
 
 def test_a_sample_of_photos_is_scored_like_a_set_of_them():

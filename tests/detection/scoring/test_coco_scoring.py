@@ -72,6 +72,27 @@ def test_an_annotation_with_the_id_0_can_be_found():
     assert coco_scores(truth, {1: as_detections([10, 10, 50, 50])}, [7])["AP"] == pytest.approx(1.0)
 
 
+def test_names_as_ids_score_as_numbers_do(tmp_path):
+    """COCO's scorer takes numbers alone; files of other tools, and TFDS' VOC, have names."""
+    truth = dataset((1, BOX, 0), (2, BOX, 0), (2, [60, 60, 20, 20], 1))
+    detections = {1: as_detections([10, 10, 50, 42], [0, 0, 9, 9]), 2: as_detections([60, 60, 70, 70])}
+    expected = coco_scores(truth, detections, [7])
+    named = {
+        "images": [image | {"id": f"00000{image['id']}"} for image in truth["images"]],
+        "categories": [{"id": "a thing", "name": "thing"}],
+        "annotations": [
+            entry | {"id": f"box {entry['id']}", "image_id": f"00000{entry['image_id']}", "category_id": "a thing"}
+            for entry in truth["annotations"]
+        ],
+    }
+    by_name = {f"00000{image}": detected for image, detected in detections.items()}
+    assert coco_scores(named, by_name, ["a thing"]) == expected
+    assert 0 < expected["AP"] < 1
+    write_coco(tmp_path, DetectionData("part", ("thing",), (), ("a thing",)), "val", by_name)
+    first = json.loads((tmp_path / "detections_part_results.json").read_text())[0]
+    assert (first["image_id"], first["category_id"]) == ("000001", "a thing")
+
+
 def test_unknown_images_are_refused():
     with pytest.raises(InputError, match="detections of image 9, which is not in the data set"):
         coco_scores(dataset((1, BOX, 0)), {9: as_detections(BOX)}, [7])
