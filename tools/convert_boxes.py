@@ -22,8 +22,6 @@ from keras_resnet.files import write_whole
 if TYPE_CHECKING:
     from keras_resnet.detection import DetectionData
 
-MAY_NOT_TURN = (2, 3, 4)  # EXIF orientations that keep the size, by which COCO's files cannot tell what boxes refer to
-
 
 @dataclass(frozen=True)
 class ConvertBoxes:
@@ -53,8 +51,12 @@ class ConvertBoxes:
 
 
 def _check(part: "DetectionData") -> None:
+    """Raise :class:`InputError` if turning a photo keeps its size: COCO's files tell by the size alone."""
+    from keras_resnet.detection.data.photos import SIDEWAYS
+
     for photo in part.photos:
-        if photo.orientation in MAY_NOT_TURN:
+        exchanges_sides = photo.orientation in SIDEWAYS and photo.height != photo.width
+        if photo.orientation != 1 and not exchanges_sides:
             raise InputError(f"{photo.file} is turned by EXIF in a way that COCO's format cannot say: save it upright.")
 
 

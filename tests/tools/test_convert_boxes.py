@@ -39,11 +39,13 @@ def test_what_is_converted_is_what_was_read(turned, tmp_path):
     assert (again.returncode, "is not empty: give a new folder" in again.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(("orientation", "height"), [(3, 60), (6, 80)])
 @pytest.mark.long
-def test_what_coco_s_format_cannot_say_is_refused(turned, tmp_path):
+def test_what_coco_s_format_cannot_say_is_refused(turned, tmp_path, orientation, height):
+    """COCO's files tell by its size whether a photo is turned, which half a turn and a square photo keep."""
     exif = Image.Exif()
-    exif[0x0112] = 3
-    Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(turned / "images" / "0.JPG", exif=exif)
+    exif[0x0112] = orientation
+    Image.fromarray(np.zeros((height, 80, 3), np.uint8)).save(turned / "images" / "0.JPG", exif=exif)
     done = run("tools/convert_boxes.py", turned, "--out", tmp_path / "coco")
     assert (done.returncode, "save it upright" in done.stderr) == (2, True)
     assert not (tmp_path / "coco").exists()
