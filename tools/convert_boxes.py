@@ -4,14 +4,15 @@
     python tools/convert_boxes.py boxes.csv --out coco
 
 FOLDER is anything with boxes that recipes/coco.py takes as --data, or VOC's devkit. Photos are copied, and called by
-their numbers.
+their numbers. Of files in COCO's format everything else remains as it is, except that outlines are left out.
 """
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
@@ -46,8 +47,9 @@ class ConvertBoxes:
         for part in parts.values():
             _check(part)
         for name, part in parts.items():
-            objects = _write(name, part, self.out)
-            print(f"{self.out / name}.json: {len(part):,} photos, {objects:,} boxes of {len(part.classes):,} classes")
+            content = _write(name, part, self.out)
+            boxes = f"{len(content['annotations']):,} boxes" if part.annotated else "no annotations"
+            print(f"{self.out / name}.json: {len(part):,} photos, {boxes} of {len(part.classes):,} classes")
 
 
 def _check(part: "DetectionData") -> None:
@@ -60,18 +62,33 @@ def _check(part: "DetectionData") -> None:
             raise InputError(f"{photo.file} is turned by EXIF in a way that COCO's format cannot say: save it upright.")
 
 
-def _write(name: str, part: "DetectionData", out: Path) -> int:
-    """Write a part, and return how many boxes it has."""
-    from keras_resnet.detection.data.coco_data import coco_content
-
+def _write(name: str, part: "DetectionData", out: Path) -> dict[str, Any]:
+    """Write a part, and return the content of its file."""
     (out / name).mkdir(parents=True, exist_ok=True)
     names = [f"{place:06d}{photo.file.suffix.lower()}" for place, photo in enumerate(part.photos)]
     for photo, copy in zip(part.photos, names, strict=True):
         write_whole(out / name / copy, lambda path, photo=photo: shutil.copyfile(photo.file, path))
-    content = coco_content(part.photos, part.classes, names)
+    content = _content(part, names)
     text = json.dumps(content)
     write_whole(out / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
-    return len(content["annotations"])
+    return content
+
+
+def _content(part: "DetectionData", names: Sequence[str]) -> dict[str, Any]:
+    """The content of a COCO file of ``part``, whose photos are called ``names``.
+
+    That of a COCO file remains as it is, but for outlines: scores depend on the areas of masks, and on boxes as stored.
+    """
+    from keras_resnet.detection.data.coco_data import coco_content
+
+    if part.dataset is None:
+        return dict(coco_content(part.photos, part.classes, names))
+    called = {photo.id: name for photo, name in zip(part.photos, names, strict=True)}
+    images = [image | {"file_name": called[image["id"]]} for image in part.dataset["images"]]
+    content = part.dataset | {"images": images}
+    if not part.annotated:
+        del content["annotations"]
+    return content
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Boxes of other formats in COCO's, as a user converts them."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -37,6 +39,32 @@ def test_what_is_converted_is_what_was_read(turned, tmp_path):
         assert a.file.read_bytes() == b.file.read_bytes()
     again = run("tools/convert_boxes.py", turned, "--out", out)
     assert (again.returncode, "is not empty: give a new folder" in again.stderr) == (2, True)
+
+
+@pytest.mark.long
+def test_a_coco_file_scores_after_as_before(tmp_path):
+    """Areas are those of masks, an object without area counts as missed, and a part may keep its objects to itself."""
+    folder, out = tmp_path / "tool", tmp_path / "coco"
+    image = {"id": "photo-7", "file_name": "a b.png", "width": 80, "height": 60, "license": 3}
+    content = {"images": [image], "categories": [{"id": 5, "name": "cat"}, {"id": 9, "name": "dog"}]}
+    boxes = [([10, 10, 20, 20], 5, 1.0, 0), ([0, 0, 90, 50], 9, 20.5, 1), ([70, 50, 0, 5], 9, 0, 0)]
+    entries = [
+        {"id": number, "image_id": "photo-7", "category_id": category, "bbox": box, "area": area, "iscrowd": crowd}
+        for number, (box, category, area, crowd) in enumerate(boxes)
+    ]
+    for name, more in (("train", {"annotations": entries}), ("test", {})):
+        (folder / name).mkdir(parents=True)
+        Image.new("RGB", (80, 60)).save(folder / name / "a b.png")
+        (folder / f"{name}.json").write_text(json.dumps(content | more))
+    done = run("tools/convert_boxes.py", folder, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "train.json: 1 photos, 3 boxes of 2 classes" in done.stdout
+    assert "test.json: 1 photos, no annotations of 2 classes" in done.stdout
+    before, after = open_coco_sets(str(folder)), open_coco_sets(str(out))
+    assert after.train.dataset["annotations"] == before.train.dataset["annotations"] == entries
+    assert after.train.dataset["images"] == [image | {"file_name": "000000.png"}]
+    assert (after.train.categories, after.train.photos[0].id) == ((5, 9), "photo-7")
+    assert (after.train.annotated, after.test.annotated, len(after.test)) == (True, False, 1)
 
 
 @pytest.mark.parametrize(("orientation", "height"), [(3, 60), (6, 80)])
