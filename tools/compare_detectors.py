@@ -51,6 +51,8 @@ class CompareDetectors:
             raise InputError("Give settings of different names: compare_detectors.py NAME=FILE NAME=FILE ...")
         data = detection.open_coco_sets(self.data).part(self.split)
         data = data if self.first is None else data.first(self.first)
+        if not data.has_objects:
+            raise InputError(f"{data.name} has no objects to score by: give photos with their objects.")
         table = Table("comparison", ("setting", "score", "mean", f"over {next(iter(files))}", "single detectors"))
         table.print_header()
         baselines: dict[str, Estimate] = {}

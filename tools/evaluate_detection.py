@@ -9,7 +9,7 @@ context (the first detector trained with --context), multi-scale testing, flip, 
 ensemble (all detectors trained with --context, or all if there is none; without flip). Without a detector trained with
 --context the row context is left out. Each row shows AP by the benchmark's rule, COCO's AP50 with its bootstrap
 interval, its paired difference from the baseline, and the time per image. --out writes the benchmark's submission files
-for every row, and nothing else is possible with a test part without annotations.
+for every row, and nothing else is possible with photos without objects, such as a test part without annotations.
 """
 
 import time
@@ -83,15 +83,17 @@ class EvaluateDetection:
         if part != "train":
             for path, model in zip(self.model, models, strict=True):
                 detection.check_unseen(model.trained_on, data, str(path))
-        if not data.annotated and self.out is None:
-            raise InputError(f"{data.name} has no annotations to score by: give --out for its submission files.")
+        scored = data.has_objects
+        if not scored and self.out is None:
+            lacking = "objects" if data.annotated else "annotations"
+            raise InputError(f"{data.name} has no {lacking} to score by: give --out for its submission files.")
         scales = self.scales or detection.pyramid_scales(models[0])
         options = table_9(models, scales)
         impossible = [row for row in self.rows or () if row not in options]
         if impossible:
             raise InputError(f"The row {impossible[0]} needs more detectors in --model: see --help.")
         print(f"{data.name}: {len(data):,} photos; scales {' '.join(map(str, scales))}\n")
-        columns = benchmark.columns[:2] if data.annotated else ()
+        columns = benchmark.columns[:2] if scored else ()
         table = Table(
             "rows", ("row", *columns, *(("AP50 (95 % interval)", "AP50 over baseline") if columns else ()), "s/image")
         )
@@ -102,7 +104,7 @@ class EvaluateDetection:
             detections, seconds = detect(detection.Detector(*options[row]), data)
             rows.append({"row": row, "seconds": seconds})
             cells = []
-            if data.annotated:
+            if scored:
                 scores, matches = benchmark.score(data, detections), detection.Matches(data, detections, (0.5,))
                 estimate = matches.mean_ap(), matches.draws()
                 rows[-1] |= {"scores": scores} | compare(estimate, baseline)

@@ -1,6 +1,7 @@
 """Means of several detectors and paired differences, against the scores of each detector alone."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -52,10 +53,15 @@ def test_a_setting_is_the_mean_of_its_detectors(tool, classifier, rectangles, tm
     assert "| both | AP50 | " in capsys.readouterr().out
 
 
-def test_what_cannot_be_compared_is_refused(tool, tmp_path):
+def test_what_cannot_be_compared_is_refused(tool, rectangles, tmp_path):
     for settings, words in (
         ((), "Give settings of different names"),
         ((f"a={tmp_path}/nope.keras",), "There is no file for a="),
     ):
         with pytest.raises(InputError, match=words):
             tool.CompareDetectors(settings).run()
+    shutil.copytree(rectangles / "val", tmp_path / "val")
+    content = json.loads((rectangles / "val.json").read_text())
+    (tmp_path / "val.json").write_text(json.dumps(content | {"annotations": []}))
+    with pytest.raises(InputError, match="val has no objects to score by: give photos with their objects"):
+        tool.CompareDetectors((f"a={tmp_path}/val.json",), str(tmp_path)).run()

@@ -92,3 +92,18 @@ def test_a_test_part_without_annotations_gives_submission_files(tool, files, rec
     assert {row["category_id"] for row in detections} <= {3, 4}
     with pytest.raises(InputError, match="has no annotations to score by: give --out"):
         tool.EvaluateDetection(**flags).run()
+
+
+@pytest.mark.long
+def test_photos_without_objects_give_no_scores(tool, files, rectangles, tmp_path, capsys):
+    """COCO's scorer says -1 of them, which was printed as -100 percent."""
+    shutil.copytree(rectangles / "val", tmp_path / "val")
+    content = json.loads((rectangles / "val.json").read_text())
+    content["annotations"] = [entry for entry in content["annotations"] if entry["image_id"]]
+    (tmp_path / "val.json").write_text(json.dumps(content))
+    flags = {"model": files[1:2], "data": str(tmp_path), "first": 1, "rows": ("baseline",)}
+    with pytest.raises(InputError, match="first 1 of val has no objects to score by: give --out"):
+        tool.EvaluateDetection(**flags).run()
+    tool.EvaluateDetection(**flags, out=tmp_path / "out").run()
+    assert "AP" not in capsys.readouterr().out
+    assert list((tmp_path / "out" / "baseline").iterdir())

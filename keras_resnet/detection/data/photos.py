@@ -106,6 +106,11 @@ class DetectionData:
     def __len__(self) -> int:
         return len(self.photos)
 
+    @property
+    def has_objects(self) -> bool:
+        """Whether some photo shows an object that is not ignored, without which there is nothing to score by."""
+        return any((~photo.objects.ignored).any() for photo in self.photos)
+
     def select(self, positions: Sequence[int]) -> "DetectionData":
         """The photos at ``positions`` in this order, with their bytes and, once each, their COCO annotations.
 

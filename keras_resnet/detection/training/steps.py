@@ -20,6 +20,7 @@ from keras_resnet.detection.training.detection_task import DetectionTask
 from keras_resnet.detection.training.finished_detector import FinishedDetector, finished_detector
 from keras_resnet.detection.training.photo_reading import readable, with_files
 from keras_resnet.detection.training.protocols import Protocol
+from keras_resnet.detection.training.reporter import MONITORED
 from keras_resnet.errors import InputError
 from keras_resnet.loading import load_model
 from keras_resnet.specs import VGG16, split_name
@@ -77,6 +78,11 @@ def train(
         if not part.annotated:
             raise InputError(f"{part.name} has no annotations to {purpose}: give photos with their objects.")
         check_same_classes(train, part)
+    if validation is not None and not validation.first(MONITORED).has_objects:
+        raise InputError(
+            f"{validation.first(MONITORED).name} has no photo with an object to validate by: annotate some, or give "
+            "other data."
+        )
     finished = finished_detector(settings.model)
     if finished is None and settings.keep:
         raise InputError(f"--keep keeps parts of a finished detector, and {settings.model} is none: leave it out.")

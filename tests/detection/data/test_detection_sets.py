@@ -68,6 +68,20 @@ def test_parts_without_annotations_are_no_training_or_validation_parts(bare, pur
     assert not (tmp_path / "run").exists()
 
 
+def test_a_validation_part_without_objects_is_refused(rectangles, tmp_path):
+    """Crowds do not count. All networks would score alike on it, and the first would stay the best."""
+    shutil.copytree(rectangles, tmp_path / "data")
+    content = json.loads((rectangles / "val.json").read_text())
+    content["annotations"] = [entry | {"iscrowd": 1} for entry in content["annotations"]]
+    (tmp_path / "data" / "val.json").write_text(json.dumps(content))
+    sets = open_coco_sets(str(tmp_path / "data"))
+    assert (sets.validation.has_objects, sets.train.has_objects) == (False, True)
+    settings = DetectionSettings(model="ResNet18", workdir=tmp_path / "run")
+    with pytest.raises(InputError, match="val has no photo with an object to validate by: annotate some"):
+        train(settings, sets.train, sets.validation, PROTOCOLS["coco"])
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_without_detection_data_is_named(tmp_path):
     with pytest.raises(InputError, match=r"holds no detection data in COCO's layout, one of train\.json with train/"):
         open_coco_sets(str(tmp_path))
