@@ -121,10 +121,15 @@ def with_validation(sets: DetectionSets) -> DetectionSets:
 
     They are chosen by what their files hold, see :class:`~keras_resnet.data.dividing.Division`, class by class; a
     photo counts for the rarest class that it shows.
+
+    Raises:
+        InputError: no photo with an object can be held out, because no class has two different ones.
     """
     if "val" in sets.openers or "train" not in sets.openers:
         return sets
     whole = sets.part("train")
+    if not whole.has_objects:
+        return sets  # training refuses it by what it lacks
     counts = np.bincount(
         np.concatenate([photo.objects.classes for photo in whole.photos]), minlength=len(whole.classes)
     )
@@ -137,6 +142,11 @@ def with_validation(sets: DetectionSets) -> DetectionSets:
         part: replace(whole.select(np.flatnonzero(chosen).tolist()), name=name)
         for part, chosen, name in zip(("train", "val"), (~held_out, held_out), BY_SHARE.names(sets.name), strict=True)
     }
+    if not parts["val"].has_objects:
+        raise InputError(
+            f"{sets.name} has too few photos to hold some out for validation: annotate two different ones of each "
+            "class or more, or give a validation part."
+        )
     return DetectionSets(sets.name, {part: partial(parts.__getitem__, part) for part in parts})
 
 

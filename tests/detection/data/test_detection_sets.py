@@ -19,6 +19,7 @@ from keras_resnet.detection import (
     open_voc_sets,
     read_photos,
     train,
+    with_validation,
 )
 from keras_resnet.detection.data.photos import join
 from keras_resnet.detection.training.photo_reading import read_share, readable, with_files
@@ -80,6 +81,21 @@ def test_a_validation_part_without_objects_is_refused(rectangles, tmp_path):
     with pytest.raises(InputError, match="val has no photo with an object to validate by: annotate some"):
         train(settings, sets.train, sets.validation, PROTOCOLS["coco"])
     assert not (tmp_path / "run").exists()
+
+
+def test_photos_too_few_to_hold_some_out_are_refused(rectangles, tmp_path):
+    """One photo of each class, and three without objects, of which one would be held out."""
+    shutil.copytree(rectangles / "train", tmp_path / "train")
+    content = json.loads((rectangles / "train.json").read_text())
+    content["categories"] = [{"id": number, "name": str(number)} for number in range(12)]
+    box = {"bbox": [4, 4, 50, 50], "area": 2500, "iscrowd": 0}
+    content["annotations"] = [box | {"id": n, "image_id": n, "category_id": n} for n in range(9)]
+    (tmp_path / "train.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="too few photos to hold some out for validation: annotate two different"):
+        with_validation(open_coco_sets(str(tmp_path)))
+    del content["annotations"]
+    (tmp_path / "train.json").write_text(json.dumps(content))
+    assert with_validation(open_coco_sets(str(tmp_path))).validation is None
 
 
 def test_a_folder_without_detection_data_is_named(tmp_path):
