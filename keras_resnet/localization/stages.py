@@ -72,7 +72,9 @@ class _Work:
     def part(self, name: str, settings: LocalizationSettings) -> DetectionData | None:
         """A part as the run with ``settings`` began with it."""
         data, rows = self.parts.get(name, (None, None))
-        return data and with_files(data, None if rows is None else training.first_photos(settings.workdir, name, rows))
+        if data is None or rows is None:
+            return data
+        return with_files(data, training.first_photos(settings.workdir, name, rows, data.classes))
 
     def train(self, settings: LocalizationSettings, prepare: Callable) -> None:
         """Run a training, unless it is finished."""

@@ -348,10 +348,10 @@ def test_a_damaged_list_of_photos_is_written_again(tmp_path, capsys):
     checkpoint.mkdir(parents=True)
     (checkpoint / "state.json").touch()
     rows = np.array([(b"a/1.jpg", 0)], [("path", "S9"), ("directory", "i4")])
-    first_photos(tmp_path, "train", rows)
-    assert first_photos(tmp_path, "train", rows[:0]) == rows
+    first_photos(tmp_path, "train", rows, ("a",))
+    assert first_photos(tmp_path, "train", rows[:0], ("a",)) == rows
     capsys.readouterr()
     for content in (b"damaged", b""):
         (tmp_path / "photos-train.npz").write_bytes(content)
-        assert first_photos(tmp_path, "train", rows) is rows
+        assert first_photos(tmp_path, "train", rows, ("a",)) is rows
         assert "photos-train.npz is damaged: the run goes on with the photos" in capsys.readouterr().err

@@ -105,8 +105,10 @@ def train(
 
     def task(settings: DetectionSettings, phase: Phase) -> DetectionTask:
         def first_photos(name: str) -> DetectionData:
-            row = rows[name]
-            return with_files(parts[name], row if row is None else training.first_photos(settings.workdir, name, row))
+            part, row = parts[name], rows[name]
+            if row is None:
+                return part
+            return with_files(part, training.first_photos(settings.workdir, name, row, part.classes))
 
         return DetectionTask(
             first_photos("train"),

@@ -1,6 +1,11 @@
-"""The photos that a run began with, so that a continued run numbers its examples as before even if some are lost."""
+"""The photos that a run began with, so that a continued run numbers its examples as before even if some are lost.
+
+Their classes must stay as they were: the network that is trained knows classes by their numbers.
+"""
 
 import functools
+import itertools
+import os
 import sys
 import zipfile
 import zlib
@@ -10,47 +15,67 @@ from pathlib import Path
 import numpy as np
 
 from keras_resnet.data import Data
+from keras_resnet.data.splits import Split
+from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 from keras_resnet.training.files.checkpoints import CheckpointFolder
 from keras_resnet.training.files.workdir import CHECKPOINTS, PHOTOS
 from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief
 
-ROWS = "rows"
+ROWS, CLASSES = "rows", "classes"
+WAY_OUT = "give the labels that it began with, or another --workdir"
 
 
 def with_first_photos(data: Data, workdir: Path) -> Data:
     """``data`` with the photos that the run in ``workdir`` began with; those lost since are replaced when read.
 
     Only images in individual files need this: the numbers of records in shards do not change.
+
+    Raises:
+        InputError: when a part is opened whose photos or classes are now labelled otherwise.
     """
 
     def opened(part):
         split = getattr(data, part)
         if split is None or split.files is None:
             return split
-        return split.with_files(first_photos(workdir, part, split.files))
+        first = first_photos(workdir, part, split.files, data.classes)
+        together = [other for other in map(functools.partial(getattr, data), data.openers) if _same_place(other, split)]
+        _check_labels(workdir, first, np.concatenate([other.files for other in together]), data.classes)
+        return split.with_files(first)
 
     return replace(data, openers={part: functools.partial(opened, part) for part in data.openers})
 
 
-def first_photos(workdir: Path, part: str, now: np.ndarray) -> np.ndarray:
+def first_photos(workdir: Path, part: str, now: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
     """The rows of ``part`` that the run in ``workdir`` began with; a new run stores ``now`` there.
 
     Args:
         workdir: the run's folder, which this process has locked.
         part: ``"train"``, ``"validation"`` or ``"test"``.
         now: rows of :func:`keras_resnet.data.scan.images_in` for the photos that are readable now.
+        classes: class names, in the order of the labels.
+
+    Raises:
+        InputError: the run began with other classes.
     """
     path = workdir / PHOTOS[part]
     begun = any(
         CheckpointFolder(workdir / CHECKPOINTS).steps()
     )  # a checkpoint of step 0 is of a run that has not trained yet
-    first = _read(path, now) if begun else None
+    first, before = _read(path, now) if begun else (None, None)
     if first is None:
         if is_chief(choose_strategy()):
-            write_whole(path, lambda part_file: _write(part_file, now))
+            write_whole(path, lambda part_file: _write(part_file, now, classes))
         return now
+    if before is not None and before != classes:
+        pairs = enumerate(itertools.zip_longest(before, classes, fillvalue="missing"))
+        number, (was, now_is) = next((number, pair) for number, pair in pairs if pair[0] != pair[1])
+        raise InputError(
+            f"The run in {workdir} began with {len(before)} classes and its data now has {len(classes)}, of which "
+            f"class {number} was {was} and is {now_is}: {WAY_OUT}."
+        )
     lost, new = (np.setdiff1d(a["path"], b["path"]) for a, b in ((first, now), (now, first)))
     for count, example, what in (
         (len(lost), lost[:1], "have been lost since it began; the next readable photo replaces each as its turn comes"),
@@ -62,20 +87,42 @@ def first_photos(workdir: Path, part: str, now: np.ndarray) -> np.ndarray:
     return first
 
 
-def _write(path: Path, rows: np.ndarray) -> None:
+def _same_place(one: Split | None, other: Split) -> bool:
+    """Whether the paths of two parts are below the same folder, so that a photo may have moved from part to part."""
+    return one is not None and one.files is not None and one.folder == other.folder
+
+
+def _check_labels(workdir: Path, first: np.ndarray, now: np.ndarray, classes: tuple[str, ...]) -> None:
+    """Raise :class:`InputError` if photos of ``first`` are of another class ``now``."""
+    _, in_first, in_now = np.intersect1d(first["path"], now["path"], return_indices=True)
+    before, after = first[in_first], now[in_now]
+    changed = np.flatnonzero(before["directory"] != after["directory"])
+    if len(changed):
+        row = after[changed[0]]
+        raise InputError(
+            f"{len(changed):,} photos of the run in {workdir} have another label than when it began (the first is "
+            f"{os.fsdecode(row['path'])}, which is now {classes[row['directory']]}): {WAY_OUT}."
+        )
+
+
+def _write(path: Path, rows: np.ndarray, classes: tuple[str, ...]) -> None:
     with open(path, "wb") as file:
-        np.savez_compressed(file, **{ROWS: rows})  # type: ignore[arg-type]
+        np.savez_compressed(file, **{ROWS: rows, CLASSES: np.array(classes, str)})  # type: ignore[arg-type]
 
 
-def _read(path: Path, now: np.ndarray) -> np.ndarray | None:
+def _read(path: Path, now: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+    """The stored rows, None if they cannot be used, and class names, None if an earlier version wrote the file."""
+    classes = None
     try:
         with np.load(path, allow_pickle=False) as arrays:
             rows = arrays[ROWS]
+            if CLASSES in arrays:
+                classes = tuple(arrays[CLASSES].tolist())
     except FileNotFoundError:  # an earlier version wrote none
-        return None
+        return None, None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         rows = np.zeros(0)
     if rows.dtype.names != now.dtype.names or not len(rows):
         print(f"{path} is damaged: the run goes on with the photos that are there now", file=sys.stderr)
-        return None
-    return rows
+        return None, None
+    return rows, classes
