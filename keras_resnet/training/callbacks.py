@@ -92,21 +92,28 @@ class Windows(keras.callbacks.Callback):
 
 
 class LostPhotos(keras.callbacks.Callback):
-    """At the end of each window, ends the run on all workers if one of them could not read too many photos."""
+    """At the end of each window, ends the run if too many photos could not be read."""
 
     def __init__(self, context: RunContext):
         super().__init__()
-        parts = (context.task.train, context.task.validation)
-        self.readers = [part.reader for part in parts if part is not None and part.reader is not None]
-        self.state, self.calendar, self.together = context.state, context.calendar, context.workdir.together
+        self.context = context
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        if self.readers and self.calendar.ends_window(self.state.step):
-            self.together(self._check)
+        if self.context.calendar.ends_window(self.context.state.step):
+            check_photos(self.context)
 
-    def _check(self):
-        for reader in self.readers:
+
+def check_photos(context: RunContext) -> None:
+    """Raise :class:`InputError`, on all workers, if one of them could not read too many photos of a part."""
+    parts = [getattr(context.task, name, None) for name in ("train", "validation", "test")]  # only some tasks test
+    readers = [part.reader for part in parts if part is not None and part.reader is not None]
+
+    def check():
+        for reader in readers:
             reader.check()
+
+    if readers:
+        context.workdir.together(check)
 
 
 def check_finite(model: Step, state: State) -> None:
@@ -156,6 +163,7 @@ class Validation(keras.callbacks.Callback):
             values = self.evaluate(self.model, self._stopping)
             if self._stopping():
                 return
+            check_photos(self.context)
             infinite = not all(map(math.isfinite, values.values()))
             if total(self.model.distribute_strategy, np.array([infinite], np.int64)).any():
                 raise Diverged(self.state.step - 1, self.state.step)

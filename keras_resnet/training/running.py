@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_resnet import processor
 from keras_resnet.backends import needs_tensorflow
 from keras_resnet.errors import InputError
-from keras_resnet.training.callbacks import Diverged, LearningRate, LostPhotos, Saves, Validation, Windows
+from keras_resnet.training.callbacks import Diverged, LearningRate, LostPhotos, Saves, Validation, Windows, check_photos
 from keras_resnet.training.context import RunContext
 from keras_resnet.training.display import tensorboard
 from keras_resnet.training.display.console import Console, speed
@@ -261,6 +261,7 @@ def _result(model: Step, context: RunContext, rows: list[dict]) -> dict[str, Any
     settings, task, state = context.settings, context.task, context.state
     result = {"model": settings.model, "steps": state.step, "seed": settings.seed}
     result |= task.evaluate(model, state)
+    check_photos(context)
     rates = [row["images_per_second"] for row in rows if row["split"] == "train"]
     result["images_per_second"] = float(np.median(rates)) if rates else None
     result["seconds"], result["best_step"] = state.seconds, state.best_step if task.validation else None

@@ -292,12 +292,16 @@ def photos(tmp_path, rng):
     return tmp_path / "photos", tmp_path / "copy"
 
 
-def start_on(photos, workdir, lost=()):
-    """Train on ``photos`` with all augmentation, and delete the ``lost`` ones once the run has begun."""
+def start_on(photos, workdir, lost=(), test=None):
+    """Train on ``photos`` with all augmentation, and delete the ``lost`` ones once the run has begun.
+
+    ``test`` is a folder of photos to test on.
+    """
 
     def prepare(settings):
         photo_set = training.with_first_photos(data.open_data(str(photos)), settings.workdir)
         parts = {"train": photo_set.train, "validation": photo_set.validation}
+        parts |= {"test": data.folder_split(test, "test")[1]} if test else {}
         for path in lost:
             (photos / path).unlink()
 
@@ -341,6 +345,21 @@ def test_a_run_that_loses_too_many_photos_stops_with_a_sentence(photos, tmp_path
     lost = [f"train/a/{number:03d}.jpg" for number in range(0, 40, 4)]
     with pytest.raises(InputError, match=r"cannot be read: No such file or directory\. In all, \d+ of the 120 photos"):
         start_on(photos[0], tmp_path / "run", lost)
+
+
+def test_no_error_is_measured_on_what_is_left_of_the_photos(photos, tmp_path):
+    """Photos to validate with are lost while a run goes on and put back, then some of those to test with are."""
+    (folder, copy), run = photos, tmp_path / "run"
+    lost = [folder / "val" / "a" / f"{number:03d}.jpg" for number in (0, 4, 8)]
+    too_many = r"In all, 3 of the 100 photos of {} are lost, more than 1%: put them back, then run the same command"
+    with pytest.raises(InputError, match=too_many.format("val")):
+        start_on(folder, run, lost)
+    assert not (run / "best.keras").exists()
+    for path in lost:
+        shutil.copyfile(copy / path.relative_to(folder), path)
+    with pytest.raises(InputError, match=too_many.format("test")):
+        start_on(folder, run, [copy / path.relative_to(folder) for path in lost], test=copy / "val")
+    assert not (run / "result.json").exists()
 
 
 def test_a_damaged_list_of_photos_is_written_again(tmp_path, capsys):
