@@ -8,7 +8,7 @@ images: ResNet-20 8.75 %, 32 7.51, 44 7.17, 56 6.97, 110 6.43. DIR holds the dat
 """
 
 from keras_resnet import training
-from keras_resnet.training.cifar import PAPER, CifarSettings, check_data, cifar_task
+from keras_resnet.training.cifar import PAPER, CifarSettings, check_data, cifar_run
 
 DEMO = {**PAPER, "steps": 600}
 
@@ -16,7 +16,7 @@ DEMO = {**PAPER, "steps": 600}
 def main(settings: CifarSettings) -> None:
     preset = DEMO if settings.data == "demo" else PAPER
     check_data(settings)
-    training.run(training.resolve(settings, preset, "cifar10"), cifar_task)
+    training.run(training.resolve(settings, preset, "cifar10"), cifar_run)
 
 
 if __name__ == "__main__":

@@ -65,9 +65,10 @@ def prepare(settings: Settings, data_set: "data.Data") -> "training.Classificati
     """The task of training on ``data_set``, with the mean image of its training images subtracted."""
     data_set = training.with_first_photos(data_set, settings.workdir)
     size, batch, modern = settings.image_size, settings.batch_size, settings.recipe == "modern"
-    view = data.ImageNetView(Preprocessing(data.mean_image(data_set.train, size)), size, more=settings.augment)
+    mean = training.first_mean(settings.workdir, data_set.train, size)
+    view = data.ImageNetView(Preprocessing(mean), size, more=settings.augment)
     if settings.own_colours:
-        view = replace(view, colours=data.principal_colours(data_set.train, size))
+        view = replace(view, colours=training.first_colours(settings.workdir, data_set.train, size))
     finish = data.mix(len(data_set.classes)) if modern else None
     train = training.balanced(settings, data_set.train)
 

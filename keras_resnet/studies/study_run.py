@@ -20,7 +20,7 @@ from keras_resnet.studies.report import plan_sentence, report
 from keras_resnet.studies.statistics import compare, mean_std
 from keras_resnet.studies.study import MEASURES, Arm, Study
 from keras_resnet.studies.study_settings import StudySettings
-from keras_resnet.training.cifar import CifarSettings, check_data, cifar_task
+from keras_resnet.training.cifar import CifarSettings, check_data, cifar_run
 from keras_resnet.training.files.metrics_file import read_metrics
 from keras_resnet.training.files.ownership import RUN, STUDY, check_owned, holds, mark
 from keras_resnet.training.files.run_result import provenance
@@ -122,7 +122,7 @@ def _settings(arm: Arm, seed: int, settings: StudySettings) -> CifarSettings:
 
 def _trained(wanted: CifarSettings) -> dict:
     keras.backend.clear_session()
-    done = _with_curves(wanted, training.run(wanted, cifar_task, growing=()))
+    done = _with_curves(wanted, training.run(wanted, cifar_run, growing=()))
     if done is None:
         raise InputError(
             f"{wanted.workdir / METRICS} has lost the last points of its curves: move that folder away to train the "

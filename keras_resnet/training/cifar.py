@@ -74,6 +74,15 @@ def decoded(
     return data_set.classes, (train, validation, test), data.mean_image(train)
 
 
+def cifar_run(settings: CifarSettings) -> Classification:
+    """The task of the run in the workdir of ``settings``; raises :class:`InputError` if it began with other images."""
+    assert settings.workdir is not None  # resolved settings have one
+    task = cifar_task(settings)
+    parts = [part for part in (task.train, task.validation, task.test) if isinstance(part, data.ArraySplit)]
+    training.check_first_images(settings.workdir, parts)
+    return task
+
+
 def cifar_task(settings: CifarSettings) -> Classification:
     """The task of training on images decoded into memory, with the mean training image subtracted."""
     classes, (train, validation, test), mean = decoded(

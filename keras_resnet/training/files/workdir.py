@@ -32,6 +32,7 @@ from keras_resnet.training.stepping.step import Step
 
 METRICS, BEST, LAST, CURVES = "metrics.csv", "best.keras", "last.keras", "curves.png"
 PHOTOS = {part: f"photos-{part}.npz" for part in ("train", "validation", "test")}  # written by photo_lists
+FIRST_MEAN, FIRST_COLOURS, FIRST_IMAGES = "mean.npy", "colours.npy", "images.npy"  # written by first_values
 MISTAKES, BOXES = "mistakes.png", "boxes.jpg"
 PRECISION_PNG, MISSED_JPG, FALSE_JPG = "precision-recall.png", "missed.jpg", "false.jpg"  # of a detector
 PICTURES = (MISTAKES, BOXES, PRECISION_PNG, MISSED_JPG, FALSE_JPG)
@@ -39,7 +40,7 @@ TRACKING, CARD = "tracking.json", "README.md"  # written by display/tracking and
 LEARNED_BOXES = "proposals.json"  # whose boxes an R-CNN learns from, written by localization/stages
 FILES = (
     *(MARKER, SETTINGS, METRICS, RESULT, BEST, LAST, CURVES, *PICTURES, TRACKING, CARD, LEARNED_BOXES),
-    *(*class_report.FILES, *PHOTOS.values()),
+    *(*class_report.FILES, *PHOTOS.values(), FIRST_MEAN, FIRST_COLOURS, FIRST_IMAGES),
 )
 EVENTS = SPLITS  # TensorBoard's folders
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
