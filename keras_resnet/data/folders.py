@@ -146,7 +146,7 @@ def _split(folder: Path, name: str, files: np.ndarray) -> Split:
         len(files),
         lambda position: (reader.read(position), tf.gather(labels, position)),
         fingerprint_of([place, *fields]),
-        lambda position: place + os.fsdecode(paths[position]),
+        lambda position: os.path.join(folder, os.fsdecode(paths[position])),
         read_whole,
         reader,
         files,

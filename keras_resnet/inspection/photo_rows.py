@@ -1,7 +1,7 @@
 """All photos of all parts of a classification data set in one row, with what one look at each tells."""
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Photos:
     Fields:
         classes: class names.
         files: paths.
-        names: the same below their folder.
+        names: the same below their folder, or as a list of photos has them.
         parts: "train", "val" or "test" of each, text.
         labels: class numbers, int.
         facts: of the photos.
@@ -62,7 +62,7 @@ def photos_of(data: Data) -> Photos:
             raise InputError(f"{data.name} has no photos in files of their own: give a folder or a list of photos.")
         photos = [split.photo(position) for position in range(len(split))]
         files += photos
-        names += [str(Path(file).relative_to(split.folder)) for file in photos]
+        names += [os.fsdecode(path) for path in split.files["path"]]
         parts += [PARTS[part]] * len(split)
         labels.append(split.files["directory"])
         keys.append(content_keys(split.folder, split.files))

@@ -1,10 +1,14 @@
 """Lists of photos: what their lines may be, and the photos and labels that come of them."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from keras_resnet import InputError
 from keras_resnet.data import open_data
 from keras_resnet.data.overview import left_out_of
+from keras_resnet.inspection.photo_rows import photos_of
 
 
 @pytest.fixture
@@ -40,6 +44,21 @@ def test_a_column_split_divides(listed, name):
     lines = [tab.join((path, path.split("/")[1], part)) for path, part in zip(ALL, parts * 2, strict=True)]
     data = listed(tab.join(("path", "label", "split")), *lines, name=name)
     assert (len(data.train), len(data.validation), len(data.test)) == (8, 2, 2)
+
+
+def test_paths_may_be_absolute_or_lead_elsewhere(listed, photo_folder, tmp_path):
+    (tmp_path / "lists").mkdir()
+    lines = [f"{tmp_path}/photos/{path},{path[6:9]}" for path in ALL[:9]] + [f"../photos/{p},dog" for p in ALL[9:]]
+    data = listed("path,label", *lines, name="../lists/photos.csv")
+    for split in (data.train, data.validation):
+        for position in range(len(split)):
+            assert Path(split.photo(position)).read_bytes() == split.read(position)[0].numpy()
+    photos = photos_of(data)
+    assert {os.path.normpath(file) for file in photos.files} == {f"{photo_folder}/{path}" for path in ALL}
+    assert {name.removeprefix(f"{tmp_path}/") for name in photos.names} == {
+        f"photos/{path}" if place < 9 else f"../photos/{path}" for place, path in enumerate(ALL)
+    }
+    assert photos.facts.heights.min() > 0
 
 
 def test_missing_files_and_repeated_lines_are_left_out_and_said(listed, capsys):
