@@ -31,7 +31,7 @@ def images_in(folder: Path, directories: Sequence[str]) -> np.ndarray:
     """The images in ``directories`` of ``folder`` that decode; the others are named and counted on standard error.
 
     Results are cached by path, size and modification time, so only new or changed files are decoded again. A process
-    that had to wait for another's scan uses its results.
+    that had to wait for another's scan of the same files uses its results.
 
     Returns:
         One row per image, sorted by directory and name: ``path`` below ``folder``, bytes; ``directory``, int32, its
@@ -55,11 +55,7 @@ def whole_of(folder: Path, paths: Sequence[Paths], which: str = "") -> tuple[np.
         paths: for each ``directory``, of its images.
         which: tells this scan of the folder from others.
     """
-
-    def listed():
-        return np.concatenate([_rows(folder, names, number) for number, names in enumerate(paths)])
-
-    return _whole(folder, scan_file(folder, which), listed)
+    return _whole(folder, scan_file(folder, which), paths)
 
 
 def fetch_from(folder: Path, files: np.ndarray) -> Callable[[int], bytes]:
@@ -101,14 +97,15 @@ def scan_file(folder: Path, which: str = "") -> Path:
     return cache_folder() / "scans" / f"{name}.npy"
 
 
-def _whole(folder: Path, cache: Path, listed: Callable[[], np.ndarray]) -> tuple[np.ndarray, tuple[LeftOut, ...]]:
+def _whole(folder: Path, cache: Path, paths: Sequence[Paths]) -> tuple[np.ndarray, tuple[LeftOut, ...]]:
     before = _written(cache)
     with one_at_a_time(cache, f"checking {folder}"):
         known = _read(cache)
-        if known is not None and _written(cache) != before and (known["state"] != UNKNOWN).all():
+        if known is not None and _written(cache) != before and _is_complete(known, paths):
             files = known  # from the process that was waited for
         else:
-            files = _scan(folder, listed(), known, cache)
+            listed = np.concatenate([_rows(folder, names, number) for number, names in enumerate(paths)])
+            files = _scan(folder, listed, known, cache)
     bad = files[files["state"] == BAD]
     if not len(bad):
         return files, ()
@@ -121,6 +118,14 @@ def _whole(folder: Path, cache: Path, listed: Callable[[], np.ndarray]) -> tuple
         )
     left_out = LeftOut("photos that do not decode", len(bad), os.fsdecode(bad["path"][0]), bad=True)
     return files[files["state"] == GOOD], (left_out,)
+
+
+def _is_complete(known: np.ndarray, paths: Sequence[Paths]) -> bool:
+    """Whether a scan has ended, and is of ``paths``: the folder may be scanned as a part of another data set, too."""
+    numbers = np.repeat(np.arange(len(paths)), [len(names) for names in paths])
+    asked = [path for names in paths for path in names]
+    same = np.array_equal(known["directory"], numbers) and known["path"].tolist() == asked
+    return same and bool((known["state"] != UNKNOWN).all())
 
 
 def stamp(path: str) -> str:

@@ -139,6 +139,25 @@ def test_a_stopped_scan_continues(images, monkeypatch):
     assert sorted(decoded) == [f"{i:03d}.JPEG" for i in range(100, 200)]
 
 
+def test_a_scan_that_was_waited_for_may_be_of_another_list(images, monkeypatch):
+    """As if another process checked the folder as ``val`` of a set with one class more: only states are taken."""
+    names = [f"{i:03d}.JPEG".encode() for i in range(200)]
+    cats, dogs = names[:80], names[80:]
+    real = scan.one_at_a_time
+
+    def another_first(target, doing):
+        monkeypatch.setattr(scan, "one_at_a_time", real)
+        scan.whole_of(images, [[], cats, dogs[:-1]])
+        return real(target, doing)
+
+    monkeypatch.setattr(scan, "one_at_a_time", another_first)
+    decoded = count_decoded(monkeypatch)
+    rows, _ = scan.whole_of(images, [cats, dogs])
+    assert rows["path"].tolist() == names
+    assert rows["directory"].tolist() == [0] * 80 + [1] * 120
+    assert len(decoded) == 200
+
+
 def test_a_damaged_cache_is_rebuilt(images, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     scan.images_in(images, [""])
