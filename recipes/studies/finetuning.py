@@ -4,10 +4,12 @@
     python recipes/studies/finetuning.py --data DIR              from half of the classes of DIR to the other half
 
 Without --model a ResNet-18 of half width is trained on the first half of the classes. Each seed draws other training
-photos, and the other photos of these classes are the validation part, at most 200 a class.
+photos, and the other photos of these classes are the validation part, at most 200 a class. A workdir keeps the lists of
+its photos in lists/, and refuses to continue with others.
 """
 
 import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ import keras_resnet
 from keras_resnet import data, evaluation, studies, training
 from keras_resnet.bounds import Between
 from keras_resnet.errors import InputError
+from keras_resnet.files import write_whole
 from keras_resnet.specs import split_name
 
 QUESTION = "How should a network be fine-tuned on few photos?"
@@ -64,13 +67,24 @@ def by_class(split: "data.Split", classes: tuple[int, ...]) -> dict[int, list[st
 
 
 def write_list(path: Path, names: tuple[str, ...], parts: dict[str, dict[int, list[str]]]) -> str:
-    """Write a list of photos and return its path."""
+    """Write a list of photos and return its path.
+
+    Raises:
+        InputError: the workdir has this list with other photos, on which runs that would be reused were trained.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("path", "label", "split"))
-        for part, photos in parts.items():
-            rows.writerows((Path(p).absolute(), names[label], part) for label, paths in photos.items() for p in paths)
+    file = io.StringIO(newline="")
+    rows = csv.writer(file)
+    rows.writerow(("path", "label", "split"))
+    for part, photos in parts.items():
+        rows.writerows((Path(p).absolute(), names[label], part) for label, paths in photos.items() for p in paths)
+    content = file.getvalue().encode()
+    if path.exists() and path.read_bytes() != content:
+        raise InputError(
+            f"{path} is the list of a study of other photos: give the --data and --photos of that study, or another "
+            "--workdir."
+        )
+    write_whole(path, lambda part: part.write_bytes(content))
     return str(path)
 
 

@@ -1,6 +1,7 @@
 """Arms that are runs of a recipe: what is measured, compared and kept."""
 
 import json
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -76,3 +77,18 @@ def test_lists_of_few_photos_are_drawn_by_seed(tmp_path, photo_folder):
         assert not parts[0] & parts[1]
         chosen.append(parts[0])
     assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_a_study_does_not_continue_with_other_photos(tmp_path, photo_folder):
+    """Its runs name their list of photos by its path, so that a list of other photos would reuse them."""
+    from programs import load_program
+
+    from keras_resnet import data
+
+    program, opened = load_program(ROOT / "recipes" / "studies" / "finetuning.py"), data.open_data(str(photo_folder))
+    path = program.drawn(opened, (0, 1), program.Settings(workdir=tmp_path, photos=2), 0)
+    before = Path(path).read_bytes()
+    assert program.drawn(opened, (0, 1), program.Settings(workdir=tmp_path, photos=2), 0) == path
+    with pytest.raises(InputError, match=r"seed0.csv is the list of a study of other photos.*another --workdir"):
+        program.drawn(opened, (0, 1), program.Settings(workdir=tmp_path, photos=3), 0)
+    assert Path(path).read_bytes() == before
