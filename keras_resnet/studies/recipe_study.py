@@ -84,7 +84,10 @@ def compare_arms(
 
 
 def _compared(measured: Mapping[str, Mapping[int, Measures]], pairs: Sequence[tuple[str, str]]) -> dict:
-    """The means as one table, and the differences with their intervals as another and as numbers."""
+    """The means as one table, and the differences with their intervals as another and as numbers.
+
+    The intervals of all pairs and measures hold together.
+    """
     run = {name: by_seed for name, by_seed in measured.items() if by_seed}
     names = list(dict.fromkeys(key for by_seed in run.values() for values in by_seed.values() for key in values))
     means, differences = Table("arms", ("arm", *names, "runs")), Table("differences", ("difference", *names))
@@ -97,7 +100,7 @@ def _compared(measured: Mapping[str, Mapping[int, Measures]], pairs: Sequence[tu
         row = {}
         for key in names:
             one, other = ({seed: values[key] for seed, values in run[name].items()} for name in (first, second))
-            row[key] = compare(one, other, len(done))
+            row[key] = compare(one, other, len(done) * len(names))
         comparisons.append({"first": first, "second": second, **row})
         differences.rows.append((f"{first} - {second}", *(_difference(row[key]) for key in names)))
     return {"comparisons": comparisons, "tables": as_json([means, differences])}

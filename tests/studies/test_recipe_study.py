@@ -33,6 +33,15 @@ def test_arms_are_compared_by_their_errors(tmp_path, capsys):
     assert "command" in stored
 
 
+def test_the_intervals_of_all_pairs_and_measures_hold_together(tmp_path):
+    arms = {
+        name: lambda seed, by_seed=by_seed: {"error": by_seed[seed], "balanced error": 2 * by_seed[seed]}
+        for name, by_seed in ERRORS.items()
+    }
+    result = compare_arms("s", RecipeStudySettings(workdir=tmp_path), arms, PAIRS)
+    assert result["comparisons"][0]["error"] == compare(ERRORS["new"], ERRORS["old"], 4)
+
+
 def test_fewer_arms_and_seeds_can_be_asked_for(tmp_path):
     settings = RecipeStudySettings(workdir=tmp_path, arms=("third",), seeds=(2,))
     result = compare_arms("s", settings, arms_of(ERRORS), PAIRS)
