@@ -50,20 +50,23 @@ def run_study(study: Study, settings: StudySettings) -> dict:
         for name, by_seed in read_earlier(path, _result(study, settings, runs)).items():
             runs[name] |= by_seed
     _take(study, settings.workdir)
+    seeds = settings.seeds
 
     def write_result() -> dict:
+        _collect(study, settings, seeds, runs)  # other processes may have trained other arms meanwhile
         result = _result(study, settings, runs) | origin
         _write(settings.workdir / RESULT, result)
         return result
 
-    _train(study, settings, settings.seeds, runs, write_result)
+    _train(study, settings, seeds, runs, write_result)
     planned = plan(study, runs)
     if settings.most_seeds and planned is None:
         print("\nNo arm has two runs that differ, so their spread is unknown: give --seeds 2 or more.", flush=True)
     elif settings.most_seeds and planned:
         print(f"\n{plan_sentence(planned)}", flush=True)
         if planned["seeds"] and planned["seeds"] <= settings.most_seeds:
-            _train(study, settings, planned["seeds"], runs, write_result)
+            seeds = max(seeds, planned["seeds"])
+            _train(study, settings, seeds, runs, write_result)
         else:
             print(f"That is out of reach of --most-seeds {settings.most_seeds}: {settings.seeds} stay.", flush=True)
     result = write_result()
@@ -73,11 +76,16 @@ def run_study(study: Study, settings: StudySettings) -> dict:
     return result
 
 
-def _train(study: Study, settings: StudySettings, seeds: int, runs: Runs, write_result: Callable[[], object]) -> None:
-    """Add the runs of this many seeds to ``runs``: finished ones from the workdir, then missing ones by training."""
+def _collect(study: Study, settings: StudySettings, seeds: int, runs: Runs) -> None:
+    """Add the finished runs of this many seeds in the workdir to ``runs``."""
     for arm in study.arms:
         done = {seed: _finished(_settings(arm, seed, settings)) for seed in range(seeds) if seed not in runs[arm.name]}
         runs[arm.name] |= {seed: run for seed, run in done.items() if run}
+
+
+def _train(study: Study, settings: StudySettings, seeds: int, runs: Runs, write_result: Callable[[], object]) -> None:
+    """Add the runs of this many seeds to ``runs``: finished ones from the workdir, then missing ones by training."""
+    _collect(study, settings, seeds, runs)
     for seed in range(seeds):  # seed by seed, so that a stopped study has about as many runs of each arm
         for arm in study.arms:
             if seed not in runs[arm.name] and (not settings.arms or arm.name in settings.arms):

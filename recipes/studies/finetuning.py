@@ -142,7 +142,8 @@ def main(settings: Settings) -> None:
     arms[NOTHING] = error("imagenet", NOTHING, **new, **FROM_NOTHING)
     arms[PROBE] = lambda seed: {"error": probe_error(model, drawn(opened, classes, settings, seed))}
     pairs = [(name, "center") for name in arms if name != "center"]
-    about = {"question": QUESTION, "photos": settings.photos, "center": CENTER, "changes": ARMS, NOTHING: FROM_NOTHING}
+    about = {"question": QUESTION, "model": settings.model, "photos": settings.photos, "center": CENTER}
+    about |= {"changes": ARMS, NOTHING: FROM_NOTHING}
     studies.compare_arms("finetuning", settings, arms, pairs, **about)
 
 

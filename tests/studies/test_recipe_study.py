@@ -1,6 +1,7 @@
 """Arms that are runs of a recipe: what is measured, compared and kept."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,25 @@ def test_fewer_arms_and_seeds_can_be_asked_for(tmp_path):
     assert result["tables"]["arms"]["rows"] == [["third", "3.00", "1"]]
     with pytest.raises(InputError, match="--arms 'fourth'"):
         compare_arms("s", RecipeStudySettings(workdir=tmp_path, arms=("fourth",)), arms_of(ERRORS), PAIRS)
+
+
+def test_arms_and_seeds_of_earlier_calls_stay_in_the_result(tmp_path):
+    arms = arms_of(ERRORS)
+    for chosen, seeds in ((("new",), (0, 2)), (("old",), (0, 1, 2)), (("new",), (1,))):
+        settings = RecipeStudySettings(workdir=tmp_path, arms=chosen, seeds=seeds)
+        parts = compare_arms("s", settings, arms, PAIRS, question="Which?", photos=5)
+    other = tmp_path / "other"
+    settings = RecipeStudySettings(workdir=other, arms=("old", "new"))
+    whole = compare_arms("s", settings, arms, PAIRS, question="Which?", photos=5)
+    assert parts == whole
+    text = (tmp_path / "result.json").read_text()
+    for study, photos, words in (("s", 6, "photos was 5 and is 6"), ("t", 5, "instrument was s and is t")):
+        with pytest.raises(InputError, match=rf"other settings \({words}\).*another --workdir"):
+            compare_arms(study, replace(settings, workdir=tmp_path), arms, PAIRS, question="What?", photos=photos)
+    assert (tmp_path / "result.json").read_text() == text
+    (tmp_path / "result.json").write_text("mine")
+    with pytest.raises(InputError, match=r"not a valid result of the study .*move it away"):
+        compare_arms("s", replace(settings, workdir=tmp_path), arms, PAIRS, question="Which?", photos=5)
 
 
 @pytest.mark.long

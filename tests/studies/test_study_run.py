@@ -1,6 +1,9 @@
 """A study trains each arm and seed once, compares the arms, and continues where it stopped."""
 
 import json
+import shutil
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -87,6 +90,25 @@ def test_arms_of_earlier_calls_stay_in_the_result(done):
     settings, result = done
     again = run_study(STUDY, replace(settings, arms=("identity",)))
     assert again["arms"] == result["arms"]
+
+
+def test_runs_that_another_process_finishes_meanwhile_are_in_the_result(done, tmp_path):
+    """A thread puts them into the folder while this process trains another arm; it copies what a process has left."""
+    settings, result = done
+    workdir = tmp_path / "there"
+
+    def finish_elsewhere():
+        while not (workdir / "identity-seed0" / "settings.json").exists():
+            time.sleep(0.01)
+        shutil.copytree(settings.workdir / "gated-seed0", workdir / "gated-seed0")
+
+    other = threading.Thread(target=finish_elsewhere, daemon=True)
+    other.start()
+    alone = run_study(STUDY, replace(settings, workdir=workdir, seeds=1, arms=("identity",)))
+    other.join(60)
+    assert alone["arms"]["gated"]["runs"] == result["arms"]["gated"]["runs"][:1]
+    stored = json.loads((workdir / "result.json").read_text())
+    assert stored["arms"]["gated"]["runs"] == alone["arms"]["gated"]["runs"]
 
 
 def test_runs_of_other_machines_are_read_from_their_results(done, tmp_path, capsys):
