@@ -28,12 +28,9 @@ class Found:
         standard deviation (None for a single seed) of each error and average precision, by names such as ``val_error``
         and ``val_AP50``.
         """
-        from keras_resnet.training.files.agreement import MAY_CHANGE
-
         groups: dict[str, list] = {}
         for folder, result in self.runs.items():
-            shared = {key: value for key, value in result["settings"].items() if key not in ("seed", *MAY_CHANGE)}
-            groups.setdefault(json.dumps(shared, sort_keys=True), []).append((folder, result))
+            groups.setdefault(_settings_of(result, "seed"), []).append((folder, result))
         rows = []
         for members in groups.values():
             members.sort(key=lambda member: member[1]["seed"])
@@ -49,7 +46,10 @@ class Found:
 
 
 def collect(folder: Path) -> Found:
-    """All results below ``folder``. A file that cannot be read is reported on standard error and left out.
+    """All results below ``folder``.
+
+    A file that cannot be read is reported on standard error and left out, and so is a run with the settings and the
+    seed of another one, such as a copy, because a seed counts once.
 
     Raises:
         InputError: there is no such folder, or no result in it.
@@ -66,10 +66,24 @@ def collect(folder: Path) -> Found:
             print(f"{path} is left out: it is not a result of this package ({error})", file=sys.stderr)
             continue
         by_folder[path.parent] = result
-    results.runs = {path: run for path, run in results.runs.items() if path.parent not in results.studies}
+    runs: dict[str, Path] = {}
+    for path, run in results.runs.items():
+        if path.parent not in results.studies:
+            first = runs.setdefault(_settings_of(run), path)
+            if first != path:
+                print(f"{path} is left out: it is a run with the settings and the seed of {first}", file=sys.stderr)
+    results.runs = {path: results.runs[path] for path in runs.values()}
     if not (results.runs or results.studies or results.instruments):
         raise InputError(f"There is no result.json below {folder}: train something first, or give another folder.")
     return results
+
+
+def _settings_of(run: dict, *without: str) -> str:
+    """The settings of a run as text, without those that may change when it continues and those named."""
+    from keras_resnet.training.files.agreement import MAY_CHANGE
+
+    shared = {key: value for key, value in run["settings"].items() if key not in (*MAY_CHANGE, *without)}
+    return json.dumps(shared, sort_keys=True)
 
 
 def curves(folder: Path) -> list[dict]:

@@ -38,6 +38,8 @@ TABLE_9 = {  # rows of tools/evaluate_detection.py; each includes the options of
     "ensemble": "59.0 / 37.4",
 }
 IMAGES = {"cifar10": 64_000 * 128, "imagenet2012": 600_000 * 256}  # that the paper trains on (Sec. 4.2 and 3.4)
+IMAGE_SIZES = {"cifar10": 32, "imagenet2012": 224}  # of the paper's networks, in pixels
+ADDITIONS = ("change", "augmentation", "augment")  # settings that are empty in the paper's training
 MULTIPLY_ADDS = {18: "1.8", 34: "3.6", 50: "3.8", 101: "7.6", 152: "11.3"}
 
 
@@ -56,7 +58,13 @@ def paper_error(data: str, model: str, shortcut: str | None) -> str:
 
 
 def trained_as_published(settings: dict, steps: int) -> bool:
-    """Whether a run's error may stand beside the paper's: the same data, network, recipe and number of images."""
-    changed = settings.get("change") or settings.get("image_size") or settings.get("recipe", "paper") != "paper"
+    """Whether a run's error may stand beside the paper's: the same data, network, recipe and number of images.
+
+    Settings that an early version did not store count as the paper's.
+    """
+    data = settings["data"]
+    published = {"image_size": IMAGE_SIZES.get(data), "recipe": "paper", "loss": "softmax"}
+    changed = any((settings.get(name) or value) != value for name, value in published.items())
+    changed |= any(settings.get(name) for name in ADDITIONS) or isinstance(settings.get("train_images"), int)
     images = steps * (settings.get("batch_size") or 0)
-    return not changed and images >= IMAGES.get(settings["data"], float("inf"))
+    return not changed and images >= IMAGES.get(data, float("inf"))

@@ -1,5 +1,7 @@
 """Results are sorted by kind and grouped by settings, and damaged ones are reported."""
 
+import shutil
+
 import pytest
 from run_results import write_run
 
@@ -22,6 +24,18 @@ def test_seeds_are_grouped_and_studies_keep_their_runs(tmp_path):
     assert groups[0]["scores"]["val_error"] == (11.0, pytest.approx(2**0.5))
     assert groups[1]["scores"]["val_error"] == (9.0, None)
     assert "test_error" not in groups[0]["scores"]
+
+
+def test_a_seed_counts_once(tmp_path, capsys):
+    """A copied folder has the settings and the seed of the first."""
+    write_run(tmp_path / "a", "ResNet20", 0, 10.0)
+    write_run(tmp_path / "b", "ResNet20", 1, 12.0)
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    results = collect(tmp_path)
+    assert list(results.runs) == [tmp_path / "a", tmp_path / "b"]
+    assert results.groups()[0]["seeds"] == [0, 1]
+    expected = f"{tmp_path / 'copy'} is left out: it is a run with the settings and the seed of {tmp_path / 'a'}"
+    assert expected in capsys.readouterr().err
 
 
 def test_files_that_are_no_results_are_named_and_left_out(tmp_path, capsys):

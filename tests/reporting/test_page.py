@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from programs import run
+from conftest import ROOT
+from programs import load_program, run
 from run_results import write_run
 
 from keras_resnet import plots
@@ -16,7 +17,10 @@ from keras_resnet.data import ArraySplit
 from keras_resnet.detection import DetectionData, DetectionReport, Detections, Photo, Truths
 from keras_resnet.evaluation import Scores, report_of
 from keras_resnet.reporting import paper_error, write_page
+from keras_resnet.reporting.paper_values import trained_as_published
 from keras_resnet.studies import compare
+from keras_resnet.training.cifar import PAPER as CIFAR, CifarSettings
+from keras_resnet.training.settings import as_json
 
 ORIGIN = {"command": "python x.py", "commit": "0123456789abcdef", "hardware": "2 cores"}
 
@@ -194,6 +198,22 @@ def test_cifar_networks_are_compared_with_table_6():
     assert paper_error("cifar10", "ResNet110", None) == "6.43 (6.61 ± 0.16) (Table 6)"
     assert paper_error("cifar10", "ResNet20", "B") == paper_error("cifar10", "PlainNet20", None) == ""
     assert paper_error("imagenette", "ResNet50", None) == ""
+
+
+def test_runs_of_the_papers_presets_alone_stand_beside_its_values():
+    """A run stores its image size, also where that is the preset's."""
+    cifar = as_json(CifarSettings(data="cifar10", **CIFAR))
+    assert trained_as_published(cifar, 64_000)
+    assert trained_as_published(cifar | {"image_size": None, "train_images": "all"}, 64_000)
+    imagenet = load_program(ROOT / "recipes" / "imagenet.py")
+    photos = as_json(imagenet.Settings(data="imagenet2012", schedule="plateau", **imagenet.PAPER))
+    assert trained_as_published(photos, 600_000)
+    assert not trained_as_published(cifar, 63_999)
+    assert not trained_as_published(cifar | {"data": "demo"}, 64_000)
+    for change in ({"image_size": 16}, {"augmentation": "mixed"}, {"change": ["width=2"]}, {"train_images": 2000}):
+        assert not trained_as_published(cifar | change, 64_000)
+    for change in ({"image_size": 32}, {"recipe": "modern"}, {"loss": "binary"}, {"augment": ["trivial"]}):
+        assert not trained_as_published(photos | change, 600_000)
 
 
 @pytest.mark.long
