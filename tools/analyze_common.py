@@ -1,9 +1,11 @@
 """Flags and functions that the instruments' commands share: models, images, and result files."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 import keras_resnet
 from keras_resnet import analysis, data, evaluation, weights
@@ -42,26 +44,29 @@ class OnImages(Instrument):
     split: Literal["train", "val", "test"] = "val"
     """The part of the data."""
     images: Count = 256
-    """How many images to take, from the beginning of the part."""
+    """How many images to take, evenly spaced over the part, so that those sorted by class are of all classes."""
 
     def load(self) -> dict:
         """(model, images, labels) of each model by name; the images are preprocessed as its weights expect."""
         if self.out is not None:
             check_result(self.out)
         dataset = data.open_data(self.data, self.data_dir)
-        part = dataset.part(self.split)
+        chosen = _sampled(dataset.part(self.split), self.images)
         loaded = {}
         for name in self.model:
             model = keras_resnet.load_model(name)
             if getattr(model, "spec", None) is None:
                 raise InputError(f"{name} is not a network of keras_resnet: convert it with convert_weights.py.")
             model = analysis.in_float32(model)  # as derivatives need it
-            size, outputs, classes = evaluation.input_size(model), model.output_shape[-1], len(dataset.classes)
-            if outputs < classes:
+            size, untrained = evaluation.input_size(model), model.preprocessing is None and not model.class_names
+            if not untrained:
+                evaluation.check_model(model, dataset)
+            elif model.output_shape[-1] < len(dataset.classes):
+                outputs, classes = model.output_shape[-1], len(dataset.classes)
                 raise InputError(f"{name} has {outputs} classes and {dataset.name} {classes}: give other data.")
             # an untrained network gets the preprocessing that training would give it
             preprocessing = model.preprocessing or weights.Preprocessing(data.mean_image(dataset.train, size), crop=1.0)
-            batches = data.imagenet_batches(part, data.ImageNetView(preprocessing, size), self.images)
+            batches = data.imagenet_batches(chosen, data.ImageNetView(preprocessing, size), len(chosen))
             images, labels = (values.numpy() for values in next(iter(batches)))
             loaded[label_of(name, loaded)] = (model, images, labels)
         return loaded
@@ -73,6 +78,19 @@ class OnImages(Instrument):
         self.keep(folder, instrument, about | result, tables)
         print(f"result.json and figure.png in {folder}")
         return folder
+
+
+def sample(total: int, count: int) -> np.ndarray:
+    """At most ``count`` of ``total`` positions, evenly spaced and in random order: batches are of all classes."""
+    return np.random.default_rng(0).permutation(data.evenly_spaced(total, count))
+
+
+def _sampled(split: data.Split, count: int) -> data.Split:
+    """At most ``count`` images of ``split``, by :func:`sample`."""
+    import tensorflow as tf
+
+    positions, read = tf.constant(sample(len(split), count)), split.read_whole or split.read
+    return replace(split, size=len(positions), read=lambda at: read(tf.gather(positions, at)), read_whole=None)
 
 
 def label_of(name: str, taken) -> str:

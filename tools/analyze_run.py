@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from analyze_common import Instrument
+from analyze_common import Instrument, sample
 
 from keras_resnet import analysis, plots
 from keras_resnet.bounds import Count, Length, Positive
@@ -114,13 +114,14 @@ class Training(Instrument):
     workdir: Path
     """The folder of a run of recipes/cifar10.py or of a study."""
     images: Count = 256
-    """How many training images to use, without augmentation."""
+    """How many training images to use, evenly spaced, without augmentation."""
 
     def run(self) -> None:
         run = Run(self.workdir)
         model, train = run.model, run.task.train
-        images = np.asarray(run.task.preprocessing(train.images[: self.images]))
-        loss = analysis.Loss(model.network, images, train.labels[: self.images], "batch", batch_size=32)
+        chosen = sample(len(train), self.images)
+        images = np.asarray(run.task.preprocessing(train.images[chosen]))
+        loss = analysis.Loss(model.network, images, train.labels[chosen], "batch", batch_size=32)
         records, table = [], Table("training", ("step", *(f"gradient norm, {stage}" for stage in model.stages)))
         table.print_header()
         for state in run.at_checkpoints():

@@ -74,7 +74,9 @@ class Export:
         photos = _photos(model, validation, self.photos)
         logits = evaluation.with_activation(model, None)
         expected, speed = _measured(lambda images: logits(model.preprocessing(images)).numpy(), photos)
-        evaluation.check_finite(model.name, expected, map(validation.photo, _spread(validation, self.photos)))
+        evaluation.check_finite(
+            model.name, expected, map(validation.photo, data.evenly_spaced(len(validation), self.photos))
+        )
         self.out.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix="part-", dir=self.out.parent))
         try:
@@ -152,11 +154,6 @@ def _served_problems(model, saved_model, split) -> list[str]:
     return [f"saved_model differs by {difference:.1e} in its probabilities for encoded photos"]
 
 
-def _spread(split, count) -> np.ndarray:
-    """``count`` positions spread over the split, or all if there are fewer."""
-    return np.unique(np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64))
-
-
 def _photos(model, split, count) -> np.ndarray:
     """Center views of ``count`` photos spread over the split, uint8 ``[count, size, size, 3]``."""
     import tensorflow as tf
@@ -169,7 +166,7 @@ def _photos(model, split, count) -> np.ndarray:
         view = data.augment.center_view(split.read(position)[0], size, crop)
         return tf.cast(tf.round(tf.clip_by_value(view, 0, 255)), tf.uint8)
 
-    dataset = parallel_map(tf.data.Dataset.from_tensor_slices(_spread(split, count)), load)
+    dataset = parallel_map(tf.data.Dataset.from_tensor_slices(data.evenly_spaced(len(split), count)), load)
     return np.stack(list(dataset.as_numpy_iterator()))
 
 

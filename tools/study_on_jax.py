@@ -28,6 +28,7 @@ from pack_images import Images, Packed, read_images
 
 from keras_resnet.bounds import Between, Length, Positive
 from keras_resnet.command_line import run_tool
+from keras_resnet.data.splits import evenly_spaced
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.files import read_object, write_whole
 from keras_resnet.programs import folder_of
@@ -154,7 +155,7 @@ def _taken(path: Path) -> Iterator[bool]:
 def _spread(part: Images, count: int) -> Images:
     if count > len(part.labels):
         raise InputError(f"The packed images are {len(part.labels)} for training, not {count}: ask for fewer.")
-    chosen = np.linspace(0, len(part.labels) - 1, count).round().astype(np.int64)
+    chosen = evenly_spaced(len(part.labels), count)
     return Images(part.images[chosen], part.labels[chosen])
 
 

@@ -15,4 +15,4 @@ from .pipelines import (
     training_batches as training_batches,
 )
 from .sources import open_data as open_data
-from .splits import Data as Data, Split as Split
+from .splits import Data as Data, Split as Split, evenly_spaced as evenly_spaced

@@ -9,7 +9,7 @@ from keras_resnet.data import augment
 from keras_resnet.data.cache import cached
 from keras_resnet.data.parallel import parallel_map
 from keras_resnet.data.pipelines import ArraySplit
-from keras_resnet.data.splits import Split
+from keras_resnet.data.splits import Split, evenly_spaced
 
 SAMPLE = 10_000  # images; with a deviation of 70 levels, the standard error of a mean over them is 0.7
 
@@ -58,7 +58,7 @@ def _sample_size(split) -> int:
 
 
 def _center_views(split, size):
-    positions = np.linspace(0, len(split) - 1, _sample_size(split)).round().astype(np.int64)
+    positions = evenly_spaced(len(split), SAMPLE)
     views = parallel_map(
         tf.data.Dataset.from_tensor_slices(positions),
         lambda position: augment.center_view(split.read(position)[0], size),

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_resnet.data import augment
 from keras_resnet.data.mixing import Finish
 from keras_resnet.data.parallel import AHEAD, parallel_map
-from keras_resnet.data.splits import Split
+from keras_resnet.data.splits import Split, evenly_spaced
 from keras_resnet.errors import InputError
 from keras_resnet.typing import Tensor
 from keras_resnet.weights.preprocessing import Preprocessing
@@ -73,7 +73,7 @@ def decode_all(split: Split, size: int = 32, count: int | None = None) -> ArrayS
     name, positions = split.name, np.arange(len(split))
     if count is not None:
         check_count(split, count)
-        name, positions = f"{count:,} of {name}", np.linspace(0, len(split) - 1, count).round().astype(np.int64)
+        name, positions = f"{count:,} of {name}", evenly_spaced(len(split), count)
     batches = parallel_map(tf.data.Dataset.from_tensor_slices(positions), load).batch(1024)
     images, labels = zip(*batches.as_numpy_iterator(), strict=True)
     return ArraySplit(name, np.concatenate(images), np.concatenate(labels))

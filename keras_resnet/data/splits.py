@@ -130,6 +130,11 @@ class Data:
         return split
 
 
+def evenly_spaced(total: int, count: int) -> np.ndarray:
+    """At most ``count`` of ``total`` positions, int64, evenly spaced: sorted images are then of all classes."""
+    return np.linspace(0, total - 1, min(count, total)).round().astype(np.int64)
+
+
 def fingerprint_of(parts: Iterable[str | bytes]) -> str:
     """A short hash of ``parts``, strings or bytes."""
     digest = hashlib.sha256()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_resnet.data.splits import evenly_spaced
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.embeddings import Embeddings
 
@@ -23,7 +24,7 @@ def write_projector(embeddings: Embeddings, folder: Path) -> int:
     """
     from tensorboard.plugins import projector
 
-    chosen = np.unique(np.linspace(0, len(embeddings) - 1, min(len(embeddings), MAX_POINTS)).round().astype(int))
+    chosen = evenly_spaced(len(embeddings), MAX_POINTS)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

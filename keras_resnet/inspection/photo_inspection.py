@@ -10,6 +10,7 @@ from PIL import Image
 from keras_resnet import plots
 from keras_resnet.data import Data, augment
 from keras_resnet.data.reading import read_regular
+from keras_resnet.data.splits import evenly_spaced
 from keras_resnet.inspection.facts import PhotoFacts, small_picture
 from keras_resnet.inspection.inspection_page import Inspection, jpeg
 from keras_resnet.inspection.photo_advice import advice_on
@@ -98,7 +99,7 @@ def _sheets(photos: Photos) -> "Markup":
     shown = [fragment("paragraph", words)]
     for label in order:
         of_class = np.flatnonzero(photos.labels == label)
-        chosen = of_class[np.linspace(0, len(of_class) - 1, min(IN_A_SHEET, len(of_class))).round().astype(int)]
+        chosen = of_class[evenly_spaced(len(of_class), IN_A_SHEET)]
         contents = [read_regular(photos.files[i])[0] for i in chosen]
         whole = [small_picture(content, SIDE) for content in contents]
         views = [_training_view(content, number) for number, content in enumerate(contents)]

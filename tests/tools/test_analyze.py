@@ -1,13 +1,17 @@
 """The instruments' commands, as a user runs them on photos."""
 
+import contextlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
-from programs import run
+from programs import load_program, run
 
 import keras_resnet
+from keras_resnet import InputError
+from keras_resnet.weights import CAFFE
 
 pytestmark = pytest.mark.long
 
@@ -48,6 +52,38 @@ def test_each_instrument_writes_its_result_and_figure(networks, photo_folder, tm
         assert {"command", "commit", "hardware", "models"} <= result.keys()
         assert Image.open(out / "figure.png").size[0] > 400
         assert "residual" in completed.stdout
+
+
+def test_images_are_of_all_classes_and_in_no_order(networks, photo_folder):
+    """The photos are sorted by class: the first six of the training part are cats."""
+    instrument = load_program("tools/analyze_common.py").OnImages(
+        model=(str(networks[0]),), data=str(photo_folder), split="train", images=6
+    )
+    ((_, images, labels),) = instrument.load().values()
+    assert images.shape == (6, 32, 32, 3)
+    assert sorted(labels) == [0, 0, 0, 1, 1, 1]
+    assert sorted(labels) != labels.tolist() != sorted(labels, reverse=True)
+    instrument = replace(instrument, images=100)
+    assert [len(labels) for _, _, labels in instrument.load().values()] == [12]
+
+
+def test_trained_networks_need_the_data_s_classes(tmp_path, photo_folder):
+    """An untrained one may have more outputs, and one without class names is of any classes of that number."""
+    analyze_common = load_program("tools/analyze_common.py")
+    for classes, names, words in (
+        (2, ("bee", "dog"), "was trained on other classes than .* has \\(bee for cat\\)"),
+        (10, None, "gives 10 scores and the data has 2 classes"),
+        (2, None, None),
+        (2, ("cat", "dog"), None),
+    ):
+        model = keras_resnet.ResNet20(blocks=(1, 1), filters=(4, 8), classes=classes)
+        model.preprocessing, model.class_names = CAFFE, names
+        model.save(tmp_path / "trained.keras")
+        instrument = analyze_common.OnImages(model=(str(tmp_path / "trained.keras"),), data=str(photo_folder), images=2)
+        with pytest.raises(InputError, match=words) if words else contextlib.nullcontext():
+            instrument.load()
+    untrained = analyze_common.OnImages(model=("ResNet20",), data=str(photo_folder), images=2)
+    assert "ResNet20" in untrained.load()
 
 
 def test_cost_of_shortcuts_side_by_side(tmp_path):
