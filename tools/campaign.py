@@ -7,8 +7,8 @@
 Each line of queue.txt is NAME: COMMAND, such as ``resnet20: python recipes/cifar10.py --workdir runs/resnet20``; lines
 that begin with # are skipped. Commands run at the lowest priority. SIGTERM and Ctrl-C are passed to the running
 command, which saves a checkpoint; the same call continues it. The result.json that a command writes to its --workdir or
---out is copied to --results as NAME.json. Logs, times and locks are in queue.txt.d beside the list, so that several
-machines that share it take different entries.
+--out is copied to --results as NAME.json; those of commands that were done before are copied too if they are not in it.
+Logs, times and locks are in queue.txt.d beside the list, so that several machines that share it take different entries.
 """
 
 import contextlib
@@ -56,8 +56,15 @@ class Campaign:
     def run(self) -> None:
         entries, state = read_queue(self.queue), self.queue.with_name(f"{self.queue.name}.d")
         if self.show:
-            print("\n".join(status_line(state, name) for name in entries))
+            print("\n".join(status_line(state, name, words) for name, words in entries.items()))
             return
+        for name, words in entries.items():
+            if done_otherwise(state, name, words):
+                before = read_state(state, name)["command"]
+                raise InputError(
+                    f"{name} of {self.queue} is done with another command ({before!s:.200}): "
+                    f"give this command another name, or remove {state / name}.json to run it again."
+                )
         state.mkdir(exist_ok=True)
         if self.cores:
             os.sched_setaffinity(0, self.cores)
@@ -70,6 +77,8 @@ class Campaign:
                     continue
                 if read_state(state, name).get("status") != 0:
                     self._run_entry(name, words, folder, state)
+                elif self.results and not (self.results / f"{name}.json").exists():
+                    self._copy_result(name, words, folder)
 
     def _run_entry(self, name: str, words: list[str], folder: Path, state: Path) -> None:
         before, start = read_state(state, name).get("seconds", 0.0), time.monotonic()
@@ -85,13 +94,17 @@ class Campaign:
             status, stop = wait(child)
         content = {"status": status, "seconds": before + time.monotonic() - start, "command": shlex.join(words)}
         write_whole(state / f"{name}.json", lambda part: part.write_text(json.dumps(content)))
-        print(status_line(state, name, ended=True), flush=True)
-        result = result_file(words, folder)
-        if status == 0 and self.results and result:
-            self.results.mkdir(parents=True, exist_ok=True)
-            write_whole(self.results / f"{name}.json", lambda part: shutil.copyfile(result, part))
+        print(status_line(state, name, words, ended=True), flush=True)
+        if status == 0:
+            self._copy_result(name, words, folder)
         if stop or status in STOPPED:
             sys.exit(128 + (stop or abs(status) % 128))
+
+    def _copy_result(self, name: str, words: list[str], folder: Path) -> None:
+        result = result_file(words, folder)
+        if self.results and result:
+            self.results.mkdir(parents=True, exist_ok=True)
+            write_whole(self.results / f"{name}.json", lambda part: shutil.copyfile(result, part))
 
 
 def read_queue(path: Path) -> dict[str, list[str]]:
@@ -155,11 +168,19 @@ def read_state(state: Path, name: str) -> dict:
         return {}
 
 
-def status_line(state: Path, name: str, ended: bool = False) -> str:
+def done_otherwise(state: Path, name: str, words: list[str]) -> bool:
+    """Whether the entry is done with another command than ``words``."""
+    last, command = read_state(state, name), shlex.join(words)
+    return last.get("status") == 0 and last.get("command", command) != command
+
+
+def status_line(state: Path, name: str, command: list[str], ended: bool = False) -> str:
     """The name of an entry, its status, and the hours it took; ``ended`` if this process still holds its lock."""
     last = read_state(state, name)
     status = last.get("status")
     words = "left" if status is None else "done" if status == 0 else "stopped" if status in STOPPED else "failed"
+    if done_otherwise(state, name, command):
+        words = "done with another command"
     if not ended and _is_locked(state / f"{name}.lock"):
         words = "running"
     log = f", see {state / name}.log" if words == "failed" else ""

@@ -57,6 +57,38 @@ def test_commands_run_in_order_and_results_are_copied(queue, tmp_path):
 
 
 @pytest.mark.long
+def test_results_of_entries_that_were_done_before_are_copied(queue, tmp_path):
+    assert campaign(queue).returncode == 0
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "two.json").write_text('"kept"')
+    completed = campaign(queue, "--results", tmp_path / "results")
+    assert [line.split(",")[0] for line in completed.stdout.splitlines()] == ["bad: failed"]
+    assert (tmp_path / "results" / "one.json").read_text() == "{}"
+    assert (tmp_path / "results" / "two.json").read_text() == '"kept"'
+
+
+@pytest.mark.long
+def test_a_changed_command_does_not_count_as_done(tmp_path):
+    """One that has failed may be corrected."""
+    queue = tmp_path / "queue.txt"
+    queue.write_text("one: python -c 'print(100)'\nbad: python -c 'raise SystemExit(3)'\n")
+    campaign(queue)
+    queue.write_text("one: python -c 'print(100)'\nbad: python -c 'print(1)'\n")
+    assert campaign(queue).stdout.startswith("bad: done,")
+    queue.write_text("new: python -c 'print(2)'\none: python -c 'print(64000)'\n")
+    assert "one: done with another command, 0.00 h" in campaign(queue, "--show").stdout
+    refused = campaign(queue)
+    assert refused.returncode == 2
+    expected = (
+        f"is done with another command (python -c 'print(100)'): give this command another name, or remove {queue}.d"
+    )
+    assert expected in refused.stderr
+    assert not (tmp_path / "queue.txt.d" / "new.log").exists()
+    (tmp_path / "queue.txt.d" / "one.json").unlink()
+    assert [line.split(",")[0] for line in campaign(queue).stdout.splitlines()] == ["new: done", "one: done"]
+
+
+@pytest.mark.long
 def test_a_stopped_queue_continues_and_other_processes_take_other_entries(tmp_path):
     (tmp_path / "stops.py").write_text(STOPS)
     queue = tmp_path / "queue.txt"
