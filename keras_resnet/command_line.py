@@ -54,7 +54,8 @@ def run_tools(tools: dict[str, type[Tool]], description: str) -> None:
     """Like :func:`run_tool`, for a program of several tools: the first word of the command line chooses one."""
     import tyro
 
-    _run(lambda: tyro.extras.subcommand_cli_from_dict(dict(tools), description=description))
+    without_prefix = (tyro.conf.OmitArgPrefixes,)
+    _run(lambda: tyro.extras.subcommand_cli_from_dict(dict(tools), description=description, config=without_prefix))
 
 
 def check_output(flag: str, path: Path | None, *suffixes: str) -> None:

@@ -12,6 +12,7 @@ from keras_resnet import analysis, data, evaluation, weights
 from keras_resnet.analysis.instrument_result import check_result, write_result
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import Folder, JsonFile, ModelName
+from keras_resnet.data.dividing import BY_SHARE, Division
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, as_json
 from keras_resnet.training.files.run_result import provenance
@@ -43,6 +44,8 @@ class OnImages(Instrument):
     """The folder of prepared TFDS data sets."""
     split: Literal["train", "val", "test"] = "val"
     """The part of the data."""
+    division: Division = BY_SHARE
+    """How photos without a split are divided: as the model's own run divided them."""
     images: Count = 256
     """How many images to take, evenly spaced over the part, so that those sorted by class are of all classes."""
 
@@ -50,7 +53,7 @@ class OnImages(Instrument):
         """(model, images, labels) of each model by name; the images are preprocessed as its weights expect."""
         if self.out is not None:
             check_result(self.out)
-        dataset = data.open_data(self.data, self.data_dir)
+        dataset = data.open_data(self.data, self.data_dir, self.division)
         chosen = _sampled(dataset.part(self.split), self.images)
         loaded = {}
         for name in self.model:

@@ -25,6 +25,7 @@ from keras_resnet import drawing
 from keras_resnet.backends import inference
 from keras_resnet.bounds import Between, Count, Length
 from keras_resnet.command_line import Folder, JsonFile, ModelName, Output, PngFile, run_tools
+from keras_resnet.data.dividing import BY_SHARE, Division
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 from keras_resnet.tables import Table, write_tables
@@ -48,6 +49,8 @@ class Write:
     """The folder of prepared TFDS data sets."""
     split: Parts = ("train", "val")
     """The parts of the data."""
+    division: Division = BY_SHARE
+    """How photos without a split are divided: as the model's own run divided them."""
     batch_size: Count = 32
     """Images in one forward pass."""
 
@@ -55,7 +58,7 @@ class Write:
         from keras_resnet.data import open_data
         from keras_resnet.evaluation import embeddings
 
-        data, model = open_data(self.data, self.data_dir), keras_resnet.load_model(self.model)
+        data, model = open_data(self.data, self.data_dir, self.division), keras_resnet.load_model(self.model)
         parts = [(part, data.part(part)) for part in dict.fromkeys(self.split)]
         rows = [embeddings.embed_split(model, split, part, self.batch_size) for part, split in parts]
         made = embeddings.joined(rows, data.classes, self.model)

@@ -21,6 +21,7 @@ import keras_resnet
 from keras_resnet import data, deployment, evaluation
 from keras_resnet.bounds import Count
 from keras_resnet.command_line import Folder, JsonFile, ModelName, run_tool
+from keras_resnet.data.dividing import BY_SHARE, Division
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table, write_tables
 
@@ -48,6 +49,8 @@ class Export:
     """The folder to write."""
     data_dir: Path | None = None
     """The folder of prepared TFDS data sets."""
+    division: Division = BY_SHARE
+    """How photos without a split are divided: as the model's own run divided them."""
     formats: tuple[Literal["saved-model", "litert", "litert-int8", "onnx"], ...] = tuple(FILES)
     """The files to write."""
     photos: Count = 200
@@ -62,7 +65,7 @@ class Export:
         model = deployment.in_float32(loaded)
         if model is not loaded:
             print(f"{model.name} has mixed precision: it is exported and compared in float32")
-        dataset = data.open_data(self.data, self.data_dir)
+        dataset = data.open_data(self.data, self.data_dir, self.division)
         validation = dataset.validation
         evaluation.check_model(model, dataset)
         if "litert-int8" in self.formats and min(self.photos, len(validation)) < MIN_PHOTOS:

@@ -14,7 +14,9 @@ from programs import run
 from tensorboard.program import TensorBoard
 
 import keras_resnet
+from keras_resnet.data import Division, open_data
 from keras_resnet.drawing import CELL, GAP
+from keras_resnet.evaluation.embeddings import read_embeddings
 from keras_resnet.weights import TORCH
 
 pytestmark = pytest.mark.long
@@ -54,6 +56,17 @@ def test_the_most_alike_and_the_same_file_are_named_and_drawn(written, tmp_path)
     assert [row["photo"] for row in answer["same"]] == [str(photo), str(copy)]
     assert [row["photo"] for row in answer["nearest"]] == [line.split()[-1] for line in lines[3:]]
     assert Image.open(tmp_path / "near.png").size[0] == 4 * (CELL + GAP) + GAP
+
+
+def test_parts_are_those_of_the_model_s_own_run(written, tmp_path):
+    """Photos without a split: of fold 2 of 3, the run has not trained on four."""
+    photos, flags = written / "photos" / "train", ("--folds", 3, "--fold", 2, "--out", tmp_path / "f.npz")
+    status, _, error = embed("write", "--model", written / "m.keras", "--data", photos, *flags)
+    assert status == 0, error
+    split = open_data(str(photos), None, Division(folds=3, fold=2)).validation
+    stored = read_embeddings(tmp_path / "f.npz")
+    assert stored.of_part("val").photos.tolist() == [split.file(at) for at in range(4)]
+    assert len(stored.of_part("train")) == 8
 
 
 def test_copies_across_parts_and_classes_are_counted(written):

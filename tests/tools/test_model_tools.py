@@ -215,6 +215,14 @@ def test_scores_that_are_not_finite_are_no_answer(saved, photo_folder, tmp_path,
     assert not (tmp_path / "out").exists()
 
 
+def test_export_takes_the_division_of_the_model_s_own_run(saved, photo_folder, tmp_path):
+    """Of 12 photos without a split, the second of three folds is for comparison."""
+    flags = ("--model", saved, "--data", photo_folder / "train", "--out", tmp_path / "out", "--formats", "litert-int8")
+    status, _, error = tool("export", *flags, "--folds", 3, "--fold", 2)
+    assert status == 2
+    assert "--photos 200 of the 4 validation photos of train are too few" in error
+
+
 def test_export_compares_on_the_photos_there_are_and_refuses_too_few(saved, photo_folder, tmp_path):
     """With fewer than 20 photos, a single difference would be more than the 5 % allowed."""
     model = keras_resnet.load_model(str(saved))
