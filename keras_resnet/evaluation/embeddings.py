@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ARRAYS = {"features": 2, "labels": 1, "parts": 1, "photos": 1, "hashes": 1, "classes": 1, "model": 0}  # and their axes
 NEIGHBOURS = 5  # that vote
 COPIES = 0.9  # cosine of whitened features: re-encoded or halved photos are above, others below (docs/own_photos.md)
+ROUNDING = 1e-6  # of a cosine in float32
 PHOTOS_A_COMPONENT, FEWEST_COMPONENTS = 10, 16
 ITERATIONS = 1000  # of the linear probe, at most
 
@@ -171,7 +172,7 @@ def near_copies(embeddings: Embeddings, similarity: float = COPIES) -> list[tupl
     from sklearn.neighbors import NearestNeighbors
 
     index = NearestNeighbors(metric="cosine", algorithm="brute").fit(_whitening(embeddings)(embeddings.features))
-    distances, positions = index.radius_neighbors(radius=1 - similarity)  # each photo's, but not itself
+    distances, positions = index.radius_neighbors(radius=1 - similarity + ROUNDING)  # each photo's, but not itself
     pairs = [
         (first, int(second), 1 - float(distance))
         for first, (others, apart) in enumerate(zip(positions, distances, strict=True))
@@ -188,7 +189,7 @@ def near_copies_of(embeddings: Embeddings, features: np.ndarray, similarity: flo
     whitened = _whitening(embeddings)
     similarities = cosine_similarity(whitened(features), whitened(embeddings.features))
     order = np.argsort(-similarities, axis=1, kind="stable")
-    return [places[alike[places] >= similarity] for places, alike in zip(order, similarities, strict=True)]
+    return [places[alike[places] >= similarity - ROUNDING] for places, alike in zip(order, similarities, strict=True)]
 
 
 def _whitening(embeddings: Embeddings) -> Callable[[np.ndarray], np.ndarray]:

@@ -119,6 +119,16 @@ def test_encodings_of_one_picture_are_near_copies_and_pictures_of_one_class_are_
     assert [places.tolist() for places in near_copies_of(whole, features[60:])] == [[number] for number in range(10)]
 
 
+def test_copies_of_the_same_bytes_are_of_similarity_1(rng):
+    """A cosine in float32 may be a little below 1 for equal features."""
+    features = rng.normal(size=(50, 64)).astype(np.float16)
+    both = embeddings(np.concatenate([features, features]), np.zeros(100))
+    assert sorted(pair[:2] for pair in near_copies(both, 1.0)) == [(number, 50 + number) for number in range(50)]
+    assert [places.tolist() for places in near_copies_of(embeddings(features, np.zeros(50)), features, 1.0)] == [
+        [number] for number in range(50)
+    ]
+
+
 def test_a_file_of_something_else_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"nothing.npz cannot be read \(No such file or directory\): write it with"):
         read_embeddings(tmp_path / "nothing.npz")
