@@ -147,11 +147,14 @@ def _last_detector(settings: DetectionSettings, phase: str) -> FasterRCNN:
 
 
 def _take_over(model: FasterRCNN, settings: DetectionSettings, phase: Phase) -> None:
-    """Give ``model`` the weights of the step that ``phase`` continues."""
+    """Give ``model`` the weights of the step that ``phase`` continues; ``model.transfer`` says which."""
     assert phase.start is not None
     earlier = _last_detector(settings, phase.start)
-    for part in ("shared", "head", "box_predictor", *(() if phase.fresh else ("rpn",))):
+    taken = ("shared", "head", "box_predictor", *(() if phase.fresh else ("rpn",)))
+    for part in taken:
         getattr(model, part).set_weights(getattr(earlier, part).get_weights())
+    lines = (f"step {phase.start} -> step {phase.name}", f"taken: {', '.join(taken)}")
+    model.transfer = "\n".join((*lines, f"new: {'rpn' if phase.fresh else 'nothing'}"))
 
 
 def _backbone(settings: DetectionSettings) -> tuple[Callable[[], Backbone], Preprocessing]:

@@ -3,11 +3,21 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from keras_resnet import InputError
-from keras_resnet.detection import PROTOCOLS, DetectionSettings, open_coco, train
-from keras_resnet.detection.training.steps import PHASES
+from keras_resnet.detection import (
+    PROTOCOLS,
+    DetectionSettings,
+    FasterRCNN,
+    ImageSize,
+    Proposals,
+    RegionHead,
+    open_coco,
+    train,
+)
+from keras_resnet.detection.training.steps import PHASES, _take_over
 from keras_resnet.training.files.workdir import RESULT, SETTINGS, Workdir
 from keras_resnet.training.settings import as_json
 
@@ -79,3 +89,22 @@ def test_finished_steps_are_taken_with_their_settings_alone(rectangles, classifi
             trained(**changes)
         assert words in str(refused.value)
     assert json.loads((tmp_path / "run" / "1-proposals" / SETTINGS).read_text())["steps"] == 1
+
+
+@pytest.mark.long
+def test_a_step_says_what_it_has_from_the_step_before(classifier, tmp_path):
+    """The third has a new proposal network and the layers of the second; the fourth has all of the third."""
+    parts = Proposals((2.0, 4.0), smallest=4.0), RegionHead(regions=8), ImageSize(96, 96)
+    earlier, model = (FasterRCNN(classifier, ["red", "blue"], *parts) for _ in range(2))
+    for phase, taken, new in (
+        (PHASES[2], ["shared", "head", "box_predictor"], "rpn"),
+        (PHASES[3], ["shared", "head", "box_predictor", "rpn"], "nothing"),
+    ):
+        (tmp_path / phase.start).mkdir()
+        earlier.save(tmp_path / phase.start / "last.keras")
+        _take_over(model, DetectionSettings(workdir=tmp_path / phase.name), phase)
+        lines = [f"step {phase.start} -> step {phase.name}", f"taken: {', '.join(taken)}", f"new: {new}"]
+        assert model.transfer.splitlines() == lines
+        for name in ("shared", "head", "box_predictor", "rpn"):
+            pairs = zip(getattr(model, name).weights, getattr(earlier, name).weights, strict=True)
+            assert all(np.array_equal(ours, theirs) for ours, theirs in pairs) == (name in taken)
