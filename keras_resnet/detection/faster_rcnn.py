@@ -92,7 +92,7 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
             backbone = backbones.from_network(backbone, head=head or "c4")
         elif head not in (None, backbone.head_name):
             raise InputError(f"The backbone has the head {backbone.head_name}, not {head}: leave out head.")
-        super().__init__(name=f"FasterRCNN_{backbone.name}")
+        super().__init__(name=f"FasterRCNN_{backbone.name}", autocast=False)  # extents in bfloat16 lose pixels
         self.head_name, self.strides = backbone.head_name, backbone.strides
         self.pooled_maps = backbone.pooled_maps
         proposals = proposals or DEFAULT_PROPOSALS[self.head_name]

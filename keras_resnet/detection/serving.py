@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -16,10 +17,15 @@ from keras_resnet.typing import Tensor
 
 
 def folded(detector: FasterRCNN) -> FasterRCNN:
-    """A copy of ``detector`` without the normalizations that follow a convolution, for inference."""
-    copy = FasterRCNN.from_config(detector.get_config())
-    copy.set_weights(detector.get_weights())
-    copy.shared, copy.head = weights.fold_batch_norm(copy.shared), weights.fold_batch_norm(copy.head)
+    """A copy of ``detector`` without the normalizations that follow a convolution, in float32, for inference."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")  # which every runtime has
+    try:
+        copy = FasterRCNN.from_config(detector.get_config())
+        copy.set_weights(detector.get_weights())
+        copy.shared, copy.head = weights.fold_batch_norm(copy.shared), weights.fold_batch_norm(copy.head)
+    finally:
+        keras.config.set_dtype_policy(policy)
     return copy
 
 
@@ -28,7 +34,8 @@ def save_detector(detector: FasterRCNN, folder: Path) -> None:
 
     Its signature ``serving_default`` takes ``jpeg``, the bytes of a JPEG or PNG file, a string, and gives ``boxes``
     float32 ``[n, 4]``, ``x1, y1, x2, y2`` in pixels of the photo as it is stored; ``classes`` int32 ``[n]`` and their
-    ``names``; and ``scores`` float32 ``[n]``; at most 100, best first. Batch normalization is folded.
+    ``names``; and ``scores`` float32 ``[n]``; at most 100, best first. Batch normalization is folded, and the layers
+    compute in float32.
     """
     model, names, size = folded(detector), tf.constant(detector.class_names), detector.image_size
 

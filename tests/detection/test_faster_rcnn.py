@@ -13,9 +13,19 @@ from conftest import bfloat16_kernels, randomize
 
 import keras_resnet
 from keras_resnet import InputError, training
-from keras_resnet.detection import FasterRCNN, ImageSize, Proposals, RegionHead, detection_batches, load_detector
+from keras_resnet.detection import (
+    Detector,
+    FasterRCNN,
+    ImageSize,
+    Proposals,
+    RegionHead,
+    detection_batches,
+    load_detector,
+    read_photos,
+)
 from keras_resnet.detection.anchors import make_anchors
 from keras_resnet.detection.backbone import preprocessing_of
+from keras_resnet.detection.data.batches import prepare_image
 from keras_resnet.detection.data.coco_data import open_coco
 from keras_resnet.detection.data.rendered_scenes import write
 from keras_resnet.detection.faster_rcnn import LEARNABLE
@@ -238,6 +248,27 @@ def test_mixed_precision_keeps_boxes_and_scores_in_float32(photos, detector):
     assert {tensor.dtype for tensor in model.anchor_scores(features)} == {tf.float32}
     assert {tensor.dtype for tensor in model.score(model.region_features(features, batch[2]), None)} == {tf.float32}
     assert model.propose(features, extents)[0].dtype == tf.float32
+
+
+@pytest.mark.long
+@bfloat16_kernels
+def test_calls_in_mixed_precision_give_the_detector_s_boxes(photos, network):
+    """Keras casts a model's inputs, and widths and heights of a photo are not exact in bfloat16."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    size = ImageSize(301, 501)
+    model = FasterRCNN(network, 3, PROPOSALS, image_size=size)
+    randomize(model.box_predictor, np.random.default_rng(0))
+    _, image = next(read_photos(photos))
+    prepared = prepare_image(tf.constant(image), size.shorter, size.longer, model.preprocessing)
+    extents = np.array(prepared.shape[1::-1], np.float32)
+    outputs = model((prepared[None], extents[None]))
+    assert {tensor.dtype for name, tensor in outputs.items() if name != "valid"} == {tf.float32}
+    boxes = outputs["boxes"][0].numpy() / np.tile(extents / image.shape[1::-1], 2)
+    detections = Detector([model])(image)
+    assert len(detections.boxes) > 5
+    for box, number, score in detections:
+        same = np.flatnonzero(np.abs(boxes[:, number] - box).max(axis=1) < 0.05)
+        assert np.abs(outputs["probabilities"].numpy()[0, same, number + 1] - score).min(initial=1) < 1e-3
 
 
 @pytest.mark.long

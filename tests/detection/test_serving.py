@@ -1,5 +1,6 @@
 """A SavedModel and an ONNX file of a detector give the detector's boxes, and are not kept if they do not."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -71,6 +72,17 @@ def test_exported_detectors_give_the_detector_s_boxes(kind, head, classifier, ph
     boxes, scores = difference(*sure)
     assert boxes < 0.1
     assert scores < 1e-3
+
+
+@pytest.mark.long
+def test_exported_detectors_compute_in_float32(classifier):
+    """ONNX's runtime has no convolutions in bfloat16."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = make_model(classifier, "c4")
+    copy = folded(model)
+    layers = [layer for part in (copy.shared, copy.rpn, copy.head, copy.box_predictor) for layer in part.layers]
+    assert {layer.compute_dtype for layer in layers} == {"float32"}
+    assert (model.shared.output.dtype, keras.config.dtype_policy().name) == ("bfloat16", "mixed_bfloat16")
 
 
 @pytest.mark.parametrize("size", [3, 7])
