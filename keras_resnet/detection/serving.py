@@ -81,10 +81,15 @@ def run_detector(folder: Path) -> Callable[[bytes], Detections]:
 def difference(first: Detections, second: Detections) -> tuple[float, float]:
     """The largest difference of a box, in pixels, and of a score between two results that should be equal.
 
-    Detections are compared in order of class and score; both are infinite if classes or numbers differ.
+    Each detection is compared with the nearest one of its class that is left: their order says little where scores are
+    almost equal. Both are infinite if classes or numbers differ.
     """
-    ordered = [part.select(np.lexsort((-part.scores, part.classes))) for part in (first, second)]
-    if not np.array_equal(ordered[0].classes, ordered[1].classes):
+    if not np.array_equal(np.sort(first.classes), np.sort(second.classes)):
         return np.inf, np.inf
-    boxes, scores = (np.abs(getattr(ordered[0], name) - getattr(ordered[1], name)) for name in ("boxes", "scores"))
-    return float(boxes.max(initial=0.0)), float(scores.max(initial=0.0))
+    left, boxes, scores = np.ones(len(second.classes), bool), 0.0, 0.0
+    for box, number, score in first:
+        distances = np.abs(second.boxes - box).max(axis=1)
+        nearest = int(np.where(left & (second.classes == number), distances, np.inf).argmin())
+        left[nearest] = False
+        boxes, scores = max(boxes, distances[nearest]), max(scores, abs(second.scores[nearest] - score))
+    return float(boxes), float(scores)

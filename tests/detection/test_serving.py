@@ -103,7 +103,18 @@ def test_pooling_by_maxima_has_no_onnx_file(classifier, tmp_path):
         save_onnx(model, tmp_path / "model.onnx")
 
 
-def test_differences_are_of_equal_classes_in_order_of_score():
+def test_differences_are_of_boxes_of_one_class_wherever_they_rank():
+    boxes = [[0, 0, 4, 4], [60, 0, 70, 9], [0, 0.25, 4, 4]]
+    first, second = (Detections(boxes, [0, 0, 1], scores) for scores in ([1, 0.9999999, 0.5], [0.9999999, 1, 0.5]))
+    distance, score = difference(first, second)
+    assert (distance, score) == (0.0, pytest.approx(1e-7))
+    swapped = Detections(boxes, [0, 0, 1], [0.5, 1, 0.5])
+    assert difference(first, swapped) == (0.0, 0.5)
+    moved = Detections([boxes[1], boxes[1], boxes[2]], [0, 0, 1], [1, 1, 0.5])
+    assert difference(first, moved)[0] == difference(moved, first)[0] == 66.0
+
+
+def test_differences_are_of_equal_classes():
     first = Detections([[0, 0, 4, 4], [1, 1, 5, 5]], [0, 1], [0.5, 0.9])
     second = Detections([[1, 1, 5, 5.5], [0, 0, 4, 4]], [1, 0], [0.9, 0.25])
     assert difference(first, second) == (0.5, 0.25)
