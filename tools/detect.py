@@ -30,6 +30,7 @@ from tyro.conf import Positional
 from keras_resnet.bounds import Between, Length, Pixels
 from keras_resnet.command_line import Folder, ModelFile, run_tool
 from keras_resnet.data.gathering import photos_at
+from keras_resnet.data.reading import read_text
 from keras_resnet.errors import InputError
 from keras_resnet.files import check_not_read, write_whole
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 Format = Literal["json", "csv", "yolo"]
 COLUMNS = ("path", "class", "xmin", "ymin", "xmax", "ymax", "score", "width", "height")
+CLASSES = "classes.txt"
 USUAL_SCORE = 0.5
 SHOWN = 10  # classes whose least scores are listed
 PATIENCE = 10.0  # seconds between lines of progress; with each the boxes so far are written
@@ -76,6 +78,7 @@ class Detect:
         check_not_read((self._picture(name) for name in files.values()), files)
         models = [detection.load_detector(path) for path in self.model]
         detector = detection.Detector(models, detection.Options(self.refine, self.scales, self.flip, self.tiles))
+        self._check_labels(detector.classes)
         thresholds = self._thresholds(detector)
         answers: list[dict[str, Any]] = []
         start = shown = time.perf_counter()
@@ -98,6 +101,12 @@ class Detect:
             )
         names = self._write(answers, detector.classes)
         print(f"{' and '.join(['pictures', *names])} in {self.out}")
+
+    def _check_labels(self, classes: tuple[str, ...]) -> None:
+        """Raise :class:`InputError` if --out has labels whose class numbers mean other classes."""
+        file = self.out / CLASSES
+        if "yolo" in self.formats and file.exists() and read_text(file) != _listed(classes):
+            raise InputError(f"{file} has other classes, by which labels/ beside it is numbered: give a new --out.")
 
     def _thresholds(self, detector: "Detector") -> np.ndarray:
         """The least score of each class, which is said."""
@@ -139,7 +148,7 @@ class Detect:
             write_whole(self.out / "detections.csv", lambda part: _write_csv(part, rows))
             names.append("detections.csv")
         if "yolo" in self.formats:
-            _write_text(self.out / "classes.txt", "".join(f"{name}\n" for name in classes))
+            _write_text(self.out / CLASSES, _listed(classes))
             names.append("labels/ with classes.txt")
         return names
 
@@ -178,6 +187,11 @@ def _objects(detections: "Detections", classes: tuple[str, ...]) -> list[dict[st
         {"class": classes[number], "score": round(float(score), 4), "box": [round(float(n), 1) for n in box]}
         for box, number, score in detections
     ]
+
+
+def _listed(classes: tuple[str, ...]) -> str:
+    """The content of YOLO's list of classes, in the order of their numbers."""
+    return "".join(f"{name}\n" for name in classes)
 
 
 def _yolo_lines(detections: "Detections", width: int, height: int) -> str:

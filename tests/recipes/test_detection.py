@@ -13,9 +13,14 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from keras_resnet import InputError
 from keras_resnet.detection import (
     DetectionReport,
     Detector,
+    FasterRCNN,
+    ImageSize,
+    Proposals,
+    RegionHead,
     content_hashes,
     load_detector,
     open_coco,
@@ -175,6 +180,22 @@ def test_a_detect_that_is_killed_has_written_the_boxes_so_far(trained, rectangle
         tool.Detect(tuple(photos), (trained[0] / "stopped" / "last.keras",), tmp_path).run()
     answers = json.loads((tmp_path / "detections.json").read_text())
     assert [answer["photo"] for answer in answers] == [str(photos[0])]
+
+
+def test_labels_are_not_mixed_with_those_of_other_classes(classifier, rectangles, tmp_path):
+    """Their numbers would mean other classes by the new classes.txt; the same classes may be added to."""
+    tool = load_program("tools/detect.py")
+    photos, out = sorted((rectangles / "val").iterdir())[:2], tmp_path / "found"
+    for first, second in (("red", "blue"), ("blue", "red")):
+        parts = Proposals((1.5, 2.5), smallest=4.0), RegionHead(), ImageSize(96, 96)
+        FasterRCNN(classifier, [first, second], *parts).save(tmp_path / f"{first}.keras")
+    for photo in photos:
+        tool.Detect((photo,), (tmp_path / "red.keras",), out, ("yolo",)).run()
+    before = {file: file.stat().st_mtime_ns for file in out.rglob("*")}
+    with pytest.raises(InputError, match=r"found/classes\.txt has other classes, by which labels/ beside it"):
+        tool.Detect((photos[0],), (tmp_path / "blue.keras",), out, ("yolo",)).run()
+    assert {file: file.stat().st_mtime_ns for file in out.rglob("*")} == before
+    assert len(list((out / "labels").iterdir())) == 2
 
 
 def test_a_detector_is_not_taken_for_a_classifier(trained, rectangles):
