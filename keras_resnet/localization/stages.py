@@ -14,7 +14,7 @@ from keras_resnet.detection.backbone import from_network, preprocessing_of
 from keras_resnet.detection.data.detection_sets import DetectionSets
 from keras_resnet.detection.data.photo_files import check_unseen, content_hashes
 from keras_resnet.detection.data.photos import DetectionData, check_same_classes
-from keras_resnet.detection.training.photo_reading import readable, with_files
+from keras_resnet.detection.training.photo_reading import as_begun, readable, with_files
 from keras_resnet.errors import InputError
 from keras_resnet.files import read_object, sha256_of, write_whole
 from keras_resnet.loading import load_model
@@ -71,10 +71,10 @@ class _Work:
 
     def part(self, name: str, settings: LocalizationSettings) -> DetectionData | None:
         """A part as the run with ``settings`` began with it."""
-        data, rows = self.parts.get(name, (None, None))
-        if data is None or rows is None:
-            return data
-        return with_files(data, training.first_photos(settings.workdir, name, rows, data.classes))
+        if name not in self.parts:
+            return None
+        data, rows = self.parts[name]
+        return as_begun(data, rows, settings.workdir, name)
 
     def train(self, settings: LocalizationSettings, prepare: Callable) -> None:
         """Run a training, unless it is finished."""

@@ -14,6 +14,7 @@ from keras_resnet.data.reading import Reader
 from keras_resnet.data.scan import fetch_from, listed_images
 from keras_resnet.detection.data.photos import DetectionData, Photo
 from keras_resnet.errors import InputError
+from keras_resnet.training.files.photo_lists import Listed, first_photos
 
 
 def read_photos(data: DetectionData) -> Iterator[tuple[Photo, np.ndarray]]:
@@ -77,14 +78,36 @@ def with_files(data: DetectionData, rows: np.ndarray | None) -> DetectionData:
     """``data`` with only the photos of ``rows``, decoded again if their files change; all of ``data`` if None."""
     if rows is None:
         return data
-    folder = _folder(data)
+    folder, paths = _folder(data), _paths(data)
     row_by_path = {path: row for row, path in enumerate(rows["path"].tolist())}
-    paths = [os.fsencode(os.path.relpath(photo.file, folder)) for photo in data.photos]
     positions = [position for position, path in enumerate(paths) if path in row_by_path]
     fetch = fetch_from(folder, rows[[row_by_path[paths[position]] for position in positions]])
     part = data if len(positions) == len(data) else data.select(positions)
     return replace(part, reader=Reader(data.name, len(positions), fetch))
 
 
+def as_begun(data: DetectionData, rows: np.ndarray | None, workdir: Path, part: str) -> DetectionData:
+    """``data`` with the photos that the run in ``workdir`` began with.
+
+    Args:
+        data: the part as it is now.
+        rows: of :func:`readable`.
+        workdir: the run's folder, which this process has locked.
+        part: ``"train"`` or ``"validation"``.
+
+    Raises:
+        InputError: the run began with a photo that ``data`` does not list.
+    """
+    if rows is None:
+        return data
+    return with_files(data, first_photos(workdir, part, rows, data.classes, Listed(_folder(data), _paths(data))))
+
+
+def _paths(data: DetectionData) -> list[bytes]:
+    """The photos' files below their common folder."""
+    folder = _folder(data)
+    return [os.fsencode(os.path.relpath(photo.file, folder)) for photo in data.photos]
+
+
 def _folder(data: DetectionData) -> Path:
-    return Path(os.path.commonpath([photo.file.parent for photo in data.photos]))
+    return Path(os.path.commonpath([os.path.abspath(photo.file.parent) for photo in data.photos]))

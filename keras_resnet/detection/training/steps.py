@@ -18,7 +18,7 @@ from keras_resnet.detection.training.before_training import boxes_overview
 from keras_resnet.detection.training.detection_settings import DetectionSettings
 from keras_resnet.detection.training.detection_task import DetectionTask
 from keras_resnet.detection.training.finished_detector import FinishedDetector, finished_detector
-from keras_resnet.detection.training.photo_reading import readable, with_files
+from keras_resnet.detection.training.photo_reading import as_begun, readable, with_files
 from keras_resnet.detection.training.protocols import Protocol
 from keras_resnet.detection.training.reporter import MONITORED
 from keras_resnet.errors import InputError
@@ -104,15 +104,10 @@ def train(
         print(boxes_overview(settings, parts), flush=True)
 
     def task(settings: DetectionSettings, phase: Phase) -> DetectionTask:
-        def first_photos(name: str) -> DetectionData:
-            part, row = parts[name], rows[name]
-            if row is None:
-                return part
-            return with_files(part, training.first_photos(settings.workdir, name, row, part.classes))
-
+        begun = {name: as_begun(part, rows[name], settings.workdir, name) for name, part in parts.items()}
         return DetectionTask(
-            first_photos("train"),
-            first_photos("validation") if "validation" in parts else None,
+            begun["train"],
+            begun.get("validation"),
             BENCHMARKS[protocol.benchmark],
             settings,
             backbone,

@@ -9,7 +9,8 @@ import os
 import sys
 import zipfile
 import zlib
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,9 @@ from keras_resnet.training.files.checkpoints import CheckpointFolder
 from keras_resnet.training.files.workdir import CHECKPOINTS, PHOTOS
 from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief
+from keras_resnet.wording import counted
 
-ROWS, CLASSES = "rows", "classes"
+ROWS, CLASSES, FOLDER = "rows", "classes", "folder"
 WAY_OUT = "give the labels that it began with, or another --workdir"
 
 
@@ -48,7 +50,22 @@ def with_first_photos(data: Data, workdir: Path) -> Data:
     return replace(data, openers={part: functools.partial(opened, part) for part in data.openers})
 
 
-def first_photos(workdir: Path, part: str, now: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+@dataclass(frozen=True)
+class Listed:
+    """All photos of a part whose labels do not follow from their paths.
+
+    Fields:
+        folder: their common folder, which another one may take the place of when photos are added.
+        paths: of the photos below it.
+    """
+
+    folder: Path
+    paths: Sequence[bytes]
+
+
+def first_photos(
+    workdir: Path, part: str, now: np.ndarray, classes: tuple[str, ...], listed: Listed | None = None
+) -> np.ndarray:
     """The rows of ``part`` that the run in ``workdir`` began with; a new run stores ``now`` there.
 
     Args:
@@ -56,18 +73,20 @@ def first_photos(workdir: Path, part: str, now: np.ndarray, classes: tuple[str, 
         part: ``"train"``, ``"validation"`` or ``"test"``.
         now: rows of :func:`keras_resnet.data.scan.images_in` for the photos that are readable now.
         classes: class names, in the order of the labels.
+        listed: all photos of the part, below whose folder are the paths of ``now``; None if any path will do.
 
     Raises:
-        InputError: the run began with other classes.
+        InputError: the run began with other classes, or with a photo that is not among ``listed``, so that its place
+            cannot be kept.
     """
     path = workdir / PHOTOS[part]
     begun = any(
         CheckpointFolder(workdir / CHECKPOINTS).steps()
     )  # a checkpoint of step 0 is of a run that has not trained yet
-    first, before = _read(path, now) if begun else (None, None)
+    first, before = _read(path, now, listed) if begun else (None, None)
     if first is None:
         if is_chief(choose_strategy()):
-            write_whole(path, lambda part_file: _write(part_file, now, classes))
+            write_whole(path, lambda part_file: _write(part_file, now, classes, listed))
         return now
     if before is not None and before != classes:
         pairs = enumerate(itertools.zip_longest(before, classes, fillvalue="missing"))
@@ -75,6 +94,13 @@ def first_photos(workdir: Path, part: str, now: np.ndarray, classes: tuple[str, 
         raise InputError(
             f"The run in {workdir} began with {len(before)} classes and its data now has {len(classes)}, of which "
             f"class {number} was {was} and is {now_is}: {WAY_OUT}."
+        )
+    gone = np.zeros(0) if listed is None else np.setdiff1d(first["path"], listed.paths)
+    if len(gone):
+        raise InputError(
+            f"The run in {workdir} began with {counted(len(gone), 'photo')} that {part} no longer lists, such as "
+            f"{gone[0].decode(errors='backslashreplace')}, and would go on with other batches: put back the photos and "
+            "annotations that it began with, or give another --workdir."
         )
     lost, new = (np.setdiff1d(a["path"], b["path"]) for a, b in ((first, now), (now, first)))
     for count, example, what in (
@@ -105,19 +131,22 @@ def _check_labels(workdir: Path, first: np.ndarray, now: np.ndarray, classes: tu
         )
 
 
-def _write(path: Path, rows: np.ndarray, classes: tuple[str, ...]) -> None:
+def _write(path: Path, rows: np.ndarray, classes: tuple[str, ...], listed: Listed | None) -> None:
+    folder = {} if listed is None else {FOLDER: np.array(os.fsencode(listed.folder))}
     with open(path, "wb") as file:
-        np.savez_compressed(file, **{ROWS: rows, CLASSES: np.array(classes, str)})  # type: ignore[arg-type]
+        np.savez_compressed(file, **{ROWS: rows, CLASSES: np.array(classes, str)} | folder)  # type: ignore[arg-type]
 
 
-def _read(path: Path, now: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+def _read(path: Path, now: np.ndarray, listed: Listed | None) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     """The stored rows, None if they cannot be used, and class names, None if an earlier version wrote the file."""
-    classes = None
+    classes = folder = None
     try:
         with np.load(path, allow_pickle=False) as arrays:
             rows = arrays[ROWS]
             if CLASSES in arrays:
                 classes = tuple(arrays[CLASSES].tolist())
+            if FOLDER in arrays:
+                folder = bytes(arrays[FOLDER])
     except FileNotFoundError:  # an earlier version wrote none
         return None, None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
@@ -125,4 +154,19 @@ def _read(path: Path, now: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ..
     if rows.dtype.names != now.dtype.names or not len(rows):
         print(f"{path} is damaged: the run goes on with the photos that are there now", file=sys.stderr)
         return None, None
-    return rows, classes
+    return rows if listed is None or folder is None else _below(listed, rows, folder), classes
+
+
+def _below(listed: Listed, rows: np.ndarray, before: bytes) -> np.ndarray:
+    """``rows`` whose paths were below the folder ``before``, with paths below that of ``listed``.
+
+    Those of data that were moved, so that ``listed`` has none of them, stay as they are.
+    """
+    folder = os.fsencode(listed.folder)
+    paths = [os.path.relpath(os.path.join(before, path), folder) for path in rows["path"].tolist()]
+    if folder == before or not set(paths) & set(listed.paths):
+        return rows
+    types = {name: rows.dtype[name] for name in rows.dtype.names or ()} | {"path": f"S{max(map(len, paths))}"}
+    renamed = rows.astype(list(types.items()))
+    renamed["path"] = paths
+    return renamed
