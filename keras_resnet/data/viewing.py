@@ -16,11 +16,14 @@ TOO_LARGE = (
     f"it has more than {MAX_PILLOW_PIXELS:,} pixels, which only a JPEG or an opaque PNG may have: make it smaller"
 )
 ORIENTATION = 0x0112  # of EXIF
-EXIF_WITHIN = 512  # bytes of a JPEG, where its EXIF data begin
-CHUNKS_WITHIN = 4096  # bytes of a PNG, where it says that it is transparent, or has EXIF data
+JPEG_HEAD, PNG_HEAD = 512, 4096  # bytes, in which most files say all before their pixels; of the others Python reads on
 EXIF = b"Exif\0\0"
+APP1, ENDS_HEADER, WITHOUT_LENGTH = 0xE1, (0xD9, 0xDA), (0x01, *range(0xD0, 0xD8))  # markers of a JPEG
+MAX_SEGMENTS = 4096  # before its pixels; only a file made to waste time has more
 TURNED_BY_EXIF = ("JPEG", "MPO", "PNG", "WEBP")  # Pillow turns TIFF itself as it decodes
 JPEG_WITH_EXIF = r"\C*Exif\x00\x00\C*"  # RE2: \C is any byte
+JPEG_WITH_FRAME = r"\C*\x00[\x0b\x11\x14]\x08\C{4}[\x01\x03\x04]\C*"  # its length, bits, sides and channels
+PNG_WITH_PIXELS = r"\CPNG\C*IDAT\C*"
 TRANSPARENT_PNG = r"\CPNG\C{21}[\x04\x06]\C*|\CPNG\C*tRNS\C*"  # by its colour type, or by one colour
 ODD_PNG = TRANSPARENT_PNG + r"|\CPNG\C*eXIf\C*"
 OTHER_FORMATS = {  # the first bytes of what is often among photos, from the byte given on, and what it is
@@ -76,12 +79,13 @@ def stored_window(window: Tensor, extent: Tensor, orientation: Tensor) -> Tensor
 def is_shown_as_stored(encoded: Tensor) -> Tensor:
     """Whether TensorFlow alone decodes these bytes as a viewer shows them, without a turn; costs next to nothing.
 
-    They are a JPEG without EXIF data, or a PNG without these and without transparency.
+    They are a JPEG without EXIF data, or a PNG without these and without transparency, whose first bytes say all that
+    comes before the pixels: false where that takes more bytes.
     """
     import tensorflow as tf
 
-    with_exif = tf.strings.regex_full_match(tf.strings.substr(encoded, 0, EXIF_WITHIN), JPEG_WITH_EXIF)
-    return tf.where(tf.io.is_jpeg(encoded), ~with_exif, _is_png_without(ODD_PNG, encoded))
+    jpeg = _says(tf.strings.substr(encoded, 0, JPEG_HEAD), JPEG_WITH_FRAME, JPEG_WITH_EXIF)
+    return tf.where(tf.io.is_jpeg(encoded), jpeg, _is_png_without(ODD_PNG, encoded))
 
 
 def orientation(encoded: Tensor) -> Tensor:
@@ -102,23 +106,55 @@ def orientation_of(encoded: bytes) -> np.int32:
     """As :func:`exif_orientation`, of the bytes themselves."""
     try:
         if encoded.startswith(JPEG):  # without a look at the rest of the file, which may be damaged
-            place = encoded.find(EXIF, 0, EXIF_WITHIN)
+            data = _exif_of_jpeg(encoded)
+            if not data:
+                return np.int32(1)
             exif = Image.Exif()
-            exif.load(encoded[place:] if place >= 0 else b"")
+            exif.load(data)
         else:
-            with Image.open(io.BytesIO(encoded)) as picture:
-                exif = picture.getexif() if picture.format in TURNED_BY_EXIF else Image.Exif()
+            with Image.open(io.BytesIO(encoded)) as picture:  # of a PNG, Pillow's own method would decode the pixels
+                exif = Image.Image.getexif(picture) if picture.format in TURNED_BY_EXIF else Image.Exif()
         orientation = exif.get(ORIENTATION, 1)
         return np.int32(orientation if orientation in range(1, 9) else 1)
     except Exception:  # whatever damaged data lead to
         return np.int32(1)
 
 
+def _exif_of_jpeg(encoded: bytes) -> bytes:
+    """The first EXIF data before the pixels of a JPEG, empty if there are none."""
+    place = 2
+    for _ in range(MAX_SEGMENTS):
+        if encoded[place : place + 1] != b"\xff" or len(encoded) < place + 4:
+            break
+        marker, length = encoded[place + 1], int.from_bytes(encoded[place + 2 : place + 4], "big")
+        if marker in ENDS_HEADER:
+            break
+        if marker == APP1 and encoded.startswith(EXIF, place + 4):
+            return encoded[place + 4 : place + 2 + length]
+        place += 1 if marker == 0xFF else 2 if marker in WITHOUT_LENGTH else 2 + length
+    return b""
+
+
 def is_plain(encoded: Tensor) -> Tensor:
     """Whether TensorFlow decodes these bytes as a viewer shows them but for their turn: a JPEG, or an opaque PNG."""
     import tensorflow as tf
 
-    return tf.io.is_jpeg(encoded) | _is_png_without(TRANSPARENT_PNG, encoded)
+    def by_python():
+        return tf.ensure_shape(on_bytes(is_opaque_png, encoded, tf.bool), [])
+
+    said = tf.io.is_jpeg(encoded) | _is_png_without(TRANSPARENT_PNG, encoded)
+    return tf.cond(said, lambda: tf.constant(True), by_python)
+
+
+def is_opaque_png(encoded: bytes) -> np.bool_:
+    """Whether the bytes are a PNG without transparency, as far as its header can be read."""
+    if not encoded.startswith(PNG):
+        return np.bool_(False)
+    try:
+        with Image.open(io.BytesIO(encoded)) as picture:
+            return np.bool_(not picture.has_transparency_data)
+    except Exception:  # whatever damaged data lead to; TensorFlow's decoder refuses them
+        return np.bool_(True)
 
 
 def pixels_of(encoded: bytes) -> np.ndarray:
@@ -203,5 +239,12 @@ def on_bytes(function: Callable[[bytes], Any], encoded: Tensor, dtype: Any) -> T
 def _is_png_without(pattern, encoded):
     import tensorflow as tf
 
-    head = tf.strings.substr(encoded, 0, CHUNKS_WITHIN)
-    return (tf.strings.substr(head, 0, len(PNG)) == PNG) & ~tf.strings.regex_full_match(head, pattern)
+    head = tf.strings.substr(encoded, 0, PNG_HEAD)
+    return (tf.strings.substr(head, 0, len(PNG)) == PNG) & _says(head, PNG_WITH_PIXELS, pattern)
+
+
+def _says(head, pattern, other):
+    """Whether the first bytes of a file match ``pattern`` and not ``other``."""
+    import tensorflow as tf
+
+    return tf.strings.regex_full_match(head, pattern) & ~tf.strings.regex_full_match(head, other)

@@ -131,6 +131,43 @@ def test_a_photo_without_turn_or_transparency_is_decoded_by_tensorflow_alone_bit
     photo = encoded(picture(), kind)
     np.testing.assert_array_equal(augment.decode(photo), tf.io.decode_image(photo, channels=3))
     assert bool(viewing.is_plain(photo))
+    assert bool(viewing.is_shown_as_stored(photo))
+
+
+NOISE = bytes(np.random.default_rng(0).integers(0, 256, 9000, np.uint8))  # which PNG cannot compress
+
+
+def after_a_long_header(photo: bytes) -> bytes:
+    """A JPEG whose first segment is long, as that of a colour profile is."""
+    return photo[:2] + b"\xff\xe2" + (len(NOISE) + 2).to_bytes(2, "big") + NOISE + photo[2:]
+
+
+@pytest.mark.long
+def test_a_long_header_hides_neither_turn_nor_transparency():
+    exif = Image.Exif()
+    exif[viewing.ORIENTATION] = 6
+    photos = [
+        after_a_long_header(turned_photo("JPEG", 6)),
+        encoded(picture(), "PNG", exif=exif, icc_profile=NOISE),
+        encoded(picture().convert("P"), "PNG", transparency=bytes(256), icc_profile=NOISE),
+    ]
+    assert all(photo.find(name) > 9000 for photo, name in zip(photos, (b"Exif", b"eXIf", b"tRNS"), strict=True))
+    for photo in photos:
+        expected = drawn_on_white(photo)
+        pixels = augment.decode(photo).numpy()
+        assert pixels.shape == expected.shape
+        assert np.abs(pixels.astype(int) - expected).mean() < 2
+        np.testing.assert_array_equal(DECODE(tf.constant(photo)), pixels)
+        assert tuple(augment.image_shape(photo).numpy()) == pixels.shape
+        assert viewing.viewed_size(photo)[:2] == pixels.shape[:2]
+
+
+@pytest.mark.parametrize("photo", [after_a_long_header(encoded(picture(), "JPEG")),
+                                   encoded(picture(), "PNG", icc_profile=NOISE)], ids=["JPEG", "PNG"])  # fmt: skip
+def test_a_photo_of_a_long_header_is_decoded_by_tensorflow_too(photo):
+    np.testing.assert_array_equal(augment.decode(photo), tf.io.decode_image(photo, channels=3))
+    assert bool(viewing.is_plain(photo))
+    assert int(viewing.orientation(photo)) == 1
 
 
 @pytest.mark.parametrize(
@@ -175,3 +212,8 @@ def test_damaged_exif_data_turn_nothing():
     ):
         assert viewing.orientation_of(damaged) == 1
         assert augment.decode(damaged).shape == (40, 60, 3)
+
+
+def test_a_jpeg_of_nothing_but_markers_is_soon_given_up():
+    for filling in (b"\xff", b"\xff\xd0", b"\xff\xe2\0\0"):
+        assert viewing.orientation_of(viewing.JPEG + filling * 10_000_000) == 1
