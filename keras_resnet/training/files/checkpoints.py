@@ -39,9 +39,9 @@ METRIC_PREFIX = "running "  # of the names of the metrics' values in the file
 class CheckpointFolder:
     """Folders such as ``step-000000200/`` with ``variables.npz`` and ``state.json``.
 
-    The newest few are kept, and every ``keep_every``-th step. A checkpoint is written under another name, flushed to
-    the disk and then renamed, so a process killed at any moment leaves earlier checkpoints intact. Anything without the
-    name of a checkpoint is left alone.
+    The newest few up to the run's step are kept, and every ``keep_every``-th step. A checkpoint is written under
+    another name, flushed to the disk and then renamed, so a process killed at any moment leaves earlier checkpoints
+    intact. Anything without the name of a checkpoint is left alone.
     """
 
     def __init__(self, path: Path, keep_every: int | None = None):
@@ -97,13 +97,13 @@ class CheckpointFolder:
         except OSError as error:
             with contextlib.suppress(OSError):
                 _remove(part)
-            steps = self.steps()
+            steps = self._up_to(state["step"])
             remaining = f"the one of step {steps[-1]} is intact" if steps else "there is none before it"
             raise InputError(
                 f"The checkpoint of step {state['step']} cannot be written to {self.path} ({error.strerror}); "
                 f"{remaining}: {remedy(error)}, then run the same command again."
             ) from error
-        for old in self.steps()[:-NEWEST_KEPT]:
+        for old in self._up_to(state["step"])[:-NEWEST_KEPT]:
             if not (self.keep_every and old % self.keep_every == 0):
                 with contextlib.suppress(OSError):
                     _remove(self._at(old))
@@ -151,6 +151,10 @@ class CheckpointFolder:
         names = (re.fullmatch("step-([0-9]+)", entry.name) for entry in self.path.glob("step-*"))
         steps = {int(name[1]) for name in names if name and len(name[1]) < 20}
         return sorted(step for step in steps if any((self._at(step) / file).exists() for file in (VALUES, STATE)))
+
+    def _up_to(self, step: int) -> list[int]:
+        """The steps up to ``step``, where the run is: later ones are damaged, or it would have gone on from them."""
+        return [saved for saved in self.steps() if saved <= step]
 
     def _at(self, step: int) -> Path:
         return self.path / f"step-{step:09d}"

@@ -1,6 +1,7 @@
 """A damaged checkpoint is skipped, and a failed save leaves the earlier ones."""
 
 import json
+import os
 import resource
 import shutil
 import signal
@@ -38,6 +39,25 @@ def test_checkpoints_kept_every_so_many_steps_stay(tmp_path):
     for step in range(0, 100, 10):
         folder.save({"a": np.zeros(1)}, {"step": step})
     assert folder.steps() == [0, 20, 40, 60, 70, 80, 90]
+
+
+def test_damaged_checkpoints_of_later_steps_do_not_count_among_the_newest(tmp_path):
+    """With those kept every so many steps a run may go back behind three damaged ones."""
+    folder = CheckpointFolder(tmp_path / "checkpoints", keep_every=100)
+    folder.prepare()
+    for step in (100, 300, 350, 400):
+        folder.save({"a": np.zeros(1)}, {"step": step})
+    for step in (300, 350, 400):
+        (folder.path / f"step-000000{step}" / "state.json").write_text("{}")
+    assert folder.newest()[1] == {"step": 100}
+    folder.save({"a": np.zeros(1)}, {"step": 150})
+    for step, kept in ((170, [100, 150, 170]), (190, [100, 150, 170, 190]), (210, [100, 170, 190, 210])):
+        folder.save({"a": np.zeros(1)}, {"step": step})
+        assert folder.steps() == [*kept, 300, 350, 400]
+        assert folder.newest()[1] == {"step": step}
+    (folder.path / f"part-{os.getpid()}").touch()  # in the way of the new checkpoint
+    with pytest.raises(InputError, match=r"step 290 cannot be written .* the one of step 210 is intact"):
+        folder.save({"a": np.zeros(1)}, {"step": 290})
 
 
 @pytest.mark.parametrize("file", ["variables.npz", "state.json"])
