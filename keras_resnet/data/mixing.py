@@ -46,7 +46,11 @@ def _blend(values, weight):
 
 
 def mix(classes: int) -> Finish:
-    """A function of (batch, seed) that smooths labels, then applies mixup or CutMix, each to half of the batches."""
+    """A function of (batch, seed) that smooths labels, then applies mixup or CutMix, each to half of the batches.
+
+    Of several devices each mixes its share of a batch for itself, see
+    :func:`keras_resnet.data.pipelines.training_batches`.
+    """
 
     def finish(batch, seed):
         images, labels = batch

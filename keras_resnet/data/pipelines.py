@@ -111,6 +111,9 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Endless shuffled batches; the shards' batches together are those of a single device, example for example.
 
+    With ``finish`` this is true of the examples that go into it: each device finishes its share for itself, so that
+    another number of devices mixes other neighbours.
+
     Args:
         view: from (position, image seed) to an example, a tensor or a structure of tensors.
         count: number of positions.
@@ -118,7 +121,8 @@ def training_batches(
         seed: determines the order and the image seeds.
         start_step: the step to start from.
         shard: the share of this worker.
-        finish: a function of (batch, seed) that changes whole batches.
+        finish: a function that changes a device's whole share of a batch, from the share and the seed of its first
+            example.
     """
     stream = shuffled_positions(count, seed, start_step * batch_size)
     if shard.workers > 1:
