@@ -80,6 +80,6 @@ def _read(path: Path, shape: tuple[int | None, ...]) -> np.ndarray | None:
     except (OSError, ValueError, EOFError):
         values = np.zeros(0)
     if len(values.shape) != len(shape) or any(n not in (None, m) for n, m in zip(shape, values.shape, strict=True)):
-        print(f"{path} is damaged: it is made again from the data that are there now", file=sys.stderr)
+        print(f"{path} is damaged: it is made again from the present data", file=sys.stderr)
         return None
     return values
