@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
 import re
@@ -9,8 +10,12 @@ import sys
 from collections.abc import Callable, Collection, Iterable
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keras_resnet.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LARGEST_JSON = 2**26  # bytes; the largest that this package writes, a checkpoint's state.json, is below 1 MiB
 
@@ -24,6 +29,14 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def save_array(path: Path, values: "np.ndarray") -> None:
+    """Write a ``.npy`` file; raises OSError that says why it cannot, which ``np.save`` to a file does not say."""
+    import numpy as np  # the package imports nothing heavy
+
+    np.save(content := io.BytesIO(), values)
+    path.write_bytes(content.getbuffer())
 
 
 def check_replaceable(target: Path, begins: str) -> None:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_resnet.errors import InputError
+from keras_resnet.files import save_array
 from keras_resnet.structure import Stage, structure_of
 from keras_resnet.typing import Tensor
 from keras_resnet.weights import description, file_bounds as bounds, values
@@ -71,7 +72,7 @@ class Network(keras.Model):
     def save_assets(self, folder: str | Path) -> None:
         """Write the mean image of the preprocessing, if it has one."""
         if self.preprocessing and self.preprocessing.mean.ndim == 3:
-            np.save(Path(folder, MEAN_FILE), self.preprocessing.mean)
+            save_array(Path(folder, MEAN_FILE), self.preprocessing.mean)
 
     def load_assets(self, folder: str | Path) -> None:
         """Read the mean image that :meth:`save_assets` wrote; files of earlier versions have none."""

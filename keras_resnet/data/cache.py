@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from keras_resnet.files import write_whole
+from keras_resnet.files import save_array, write_whole
 
 FOLDERS = ("scores", "statistics", "records", "scans", "tfds", "photos", "contents")  # of the cache
 MAX_BYTES = 4 * 2**30  # in all; then the least recently used files go. Scores of ImageNet's 50,000 photos take 0.2e9
@@ -54,7 +54,7 @@ def cached(name: str, compute: Callable[[], np.ndarray], *makers: Maker) -> np.n
     value = compute()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda part: np.save(part, value))
+        write_whole(path, lambda part: save_array(part, value))
         evict()
     except OSError:
         pass

@@ -14,7 +14,7 @@ from keras_resnet.data.cache import cache_folder, evict
 from keras_resnet.data.reading import list_folder
 from keras_resnet.data.splits import DATA_FORMS, LeftOut, fingerprint_of
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
+from keras_resnet.files import save_array, write_whole
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
 RAW_SUFFIXES = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2")
@@ -222,12 +222,7 @@ def _keep_keys(kept: Path, known: np.ndarray, files: np.ndarray, keys: np.ndarra
         rows = np.concatenate([rows, known[~np.isin(known["path"], files["path"])]])
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, lambda part: _save(part, np.sort(rows, order="path")))
+        write_whole(kept, lambda part: save_array(part, np.sort(rows, order="path")))
         evict()
     except OSError:
         pass
-
-
-def _save(path: Path, rows: np.ndarray) -> None:
-    with open(path, "wb") as file:  # np.save adds a suffix to a path without one
-        np.save(file, rows)

@@ -18,6 +18,7 @@ from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.reading import read_regular
 from keras_resnet.data.splits import LeftOut, fingerprint_of
 from keras_resnet.errors import InputError
+from keras_resnet.files import save_array
 
 MAX_BAD_SHARE = 0.2  # of the photos of a folder
 MAX_LISTED = 20
@@ -221,7 +222,7 @@ def _save(cache: Path, files: np.ndarray, last: bool) -> None:
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         part = cache.with_suffix(f".{os.getpid()}.npy")
-        np.save(part, files)
+        save_array(part, files)
         os.replace(part, cache)
         evict()
     except OSError as error:

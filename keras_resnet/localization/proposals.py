@@ -19,7 +19,7 @@ from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.training.photo_reading import read_photos
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.views import View
-from keras_resnet.files import read_object, write_whole
+from keras_resnet.files import read_object, save_array, write_whole
 from keras_resnet.localization.batches import WHOLE
 from keras_resnet.localization.localizer import Localizer
 from keras_resnet.localization.networks import STRIDE, LocalizationRPN
@@ -76,7 +76,7 @@ def extract(
             path, part = _file(folder, start), data.select(range(start, min(start + PHOTOS, len(data))))
             if _stored(path, len(part)) is None:
                 boxes = _of_all(localizer, part)
-                write_whole(path, functools.partial(_save, boxes=boxes))
+                write_whole(path, functools.partial(save_array, values=boxes))
             progress.update(PHOTOS)
 
     def read() -> Proposals:
@@ -128,11 +128,6 @@ def _stored(path: Path, photos: int) -> np.ndarray | None:
         return None
     good = boxes.dtype == np.float32 and boxes.ndim == 3 and boxes.shape[0] == photos and boxes.shape[2] == 4
     return boxes if good else None
-
-
-def _save(path: Path, boxes: np.ndarray) -> None:
-    with open(path, "wb") as file:
-        np.save(file, boxes)
 
 
 def _file(folder: Path, start: int) -> Path:

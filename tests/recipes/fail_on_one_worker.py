@@ -2,7 +2,7 @@
 
 python fail_on_one_worker.py WORKER FAILURE recipes/imagenet.py ARGUMENTS...
 
-FAILURE is full (a disk that refuses files above 10,000 bytes, such as checkpoints), unlockable (a file system without
+FAILURE is full (a disk that refuses files above 20,000 bytes, such as checkpoints), unlockable (a file system without
 locks), unreadable (missing data) or infinite (images that are not finite).
 """
 
@@ -19,7 +19,7 @@ worker, failure, *arguments = sys.argv[1:]
 if json.loads(os.environ["TF_CONFIG"])["task"]["index"] == int(worker):
     if failure == "full":
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
     elif failure == "unlockable":
 
         def flock(file, operation):

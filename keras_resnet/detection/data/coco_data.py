@@ -165,6 +165,8 @@ def _content(path: Path) -> dict[str, list[Entry]]:
             continue
         if not isinstance(entries, list):
             raise InputError(f"{path} is not in COCO's format: it has no list of {part}.")
+        if part == "images" and not entries:
+            raise InputError(f"{path} lists no images: give a file that lists photos, with their objects.")
         for number, entry in enumerate(entries):
             _check_entry(path, part, number, entry, checks)
         counts = Counter(entry["id"] for entry in entries)

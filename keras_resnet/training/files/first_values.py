@@ -9,7 +9,7 @@ import numpy as np
 from keras_resnet.data import ArraySplit, Split, mean_image, principal_colours
 from keras_resnet.data.augment import Colours
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
+from keras_resnet.files import save_array, write_whole
 from keras_resnet.training.files.checkpoints import CheckpointFolder
 from keras_resnet.training.files.workdir import CHECKPOINTS, FIRST_COLOURS, FIRST_IMAGES, FIRST_MEAN
 from keras_resnet.training.strategy import choose_strategy
@@ -63,13 +63,8 @@ def _first(path: Path, shape: tuple[int | None, ...], compute: Callable[[], np.n
     if first is None:
         first = compute()
         if is_chief(choose_strategy()):
-            write_whole(path, lambda part: _write(part, first))
+            write_whole(path, lambda part: save_array(part, first))
     return first
-
-
-def _write(path: Path, values: np.ndarray) -> None:
-    with open(path, "wb") as file:  # np.save would add a suffix to a path
-        np.save(file, values)
 
 
 def _read(path: Path, shape: tuple[int | None, ...]) -> np.ndarray | None:

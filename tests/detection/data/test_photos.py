@@ -90,6 +90,7 @@ def test_boxes_are_clipped_and_counted(tmp_path, capsys):
             {"images": [{"id": 5, "file_name": "no.jpg", "height": 1, "width": 1}]},
             "lists 1 images that are missing: .*no.jpg",
         ),
+        ({"images": []}, "lists no images: give a file that lists photos"),
     ],
 )
 def test_other_content_than_coco_s_is_refused(changes, words, tmp_path):
