@@ -43,11 +43,11 @@ def check_replaceable(target: Path, begins: str) -> None:
     """Raise :class:`InputError` if there is a file ``target`` that does not begin as those that this package writes."""
     try:
         with open(target, "rb") as file:
-            written_here = file.read(len(begins.encode())) == begins.encode()
+            is_ours = file.read(len(begins.encode())) == begins.encode()
     except FileNotFoundError:
         return
-    if not written_here:
-        raise InputError(f"{target} is a file of something else and would be replaced: choose another place.")
+    if not is_ours:
+        raise InputError(f"{target} was not written by this program and would be replaced: choose another place.")
 
 
 def check_not_read(targets: Iterable[Path], inputs: Iterable[Path]) -> None:

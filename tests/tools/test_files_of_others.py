@@ -49,7 +49,7 @@ def test_a_file_of_something_else_is_named_and_stays(command, kept, folder):
 
 
 def test_a_result_replaces_that_of_an_instrument_alone(folder):
-    with pytest.raises(InputError, match=r"result.json is a file of something else and would be replaced"):
+    with pytest.raises(InputError, match=r"result.json was not written by this program and would be replaced"):
         write_result(folder, "responses", {}, {})
     for value in (1, 2):
         write_result(folder / "new", "responses", {"value": value}, {})
@@ -67,7 +67,7 @@ def test_drawings_of_earlier_photos_are_no_photos(folder):
 def test_what_may_be_replaced(folder):
     check_replaceable(folder / "nothing.csv", "place,path")
     check_replaceable(folder / "mine.csv", "file,label")
-    with pytest.raises(InputError, match=r"mine.csv is a file of something else"):
+    with pytest.raises(InputError, match=r"mine.csv was not written by this program"):
         check_replaceable(folder / "mine.csv", "place,path")
     (folder / "link.png").symlink_to(folder / "0.png")
     check_not_read([folder / "2.png"], [folder / "0.png"])
