@@ -80,8 +80,7 @@ class ExportDetector:
         """Raise :class:`InputError` if results that should be equal are not."""
         from keras_resnet import detection
 
-        sure = [one.select(one.scores >= self.score) for one in (expected, actual)]
-        boxes, scores = detection.difference(*sure)
+        boxes, scores = detection.difference(*detection.above_a_gap(expected, actual, self.score, SCORE))
         if boxes > PIXELS or scores > SCORE:
             raise InputError(
                 f"{where} has boxes that differ by {boxes:.2g} pixels and scores by {scores:.1g}: nothing was kept."

@@ -50,7 +50,12 @@ from .scoring import (
     write_det as write_det,
     write_voc as write_voc,
 )
-from .serving import difference as difference, run_detector as run_detector, save_detector as save_detector
+from .serving import (
+    above_a_gap as above_a_gap,
+    difference as difference,
+    run_detector as run_detector,
+    save_detector as save_detector,
+)
 from .training import (
     PROTOCOLS as PROTOCOLS,
     DetectionSettings as DetectionSettings,

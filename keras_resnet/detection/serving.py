@@ -78,6 +78,18 @@ def run_detector(folder: Path) -> Callable[[bytes], Detections]:
     return detect
 
 
+def above_a_gap(first: Detections, second: Detections, least: float, gap: float) -> tuple[Detections, Detections]:
+    """The detections of two results that should be equal, from ``least`` on or from a little below it.
+
+    The threshold is the highest one from which all scores are at least ``gap`` away, so that a score beside ``least``
+    does not count in one result alone.
+    """
+    for score in np.sort(np.concatenate([first.scores, second.scores]))[::-1]:
+        if abs(score - least) < gap:
+            least = score - gap
+    return first.select(first.scores >= least), second.select(second.scores >= least)
+
+
 def difference(first: Detections, second: Detections) -> tuple[float, float]:
     """The largest difference of a box, in pixels, and of a score between two results that should be equal.
 

@@ -14,6 +14,7 @@ from keras_resnet.detection import (
     ImageSize,
     Proposals,
     RegionHead,
+    above_a_gap,
     difference,
     open_coco,
     read_photos,
@@ -120,6 +121,19 @@ def test_differences_are_of_equal_classes():
     assert difference(first, second) == (0.5, 0.25)
     assert difference(first, first.select([0])) == (np.inf, np.inf)
     assert difference(first.select([]), first.select([])) == (0.0, 0.0)
+
+
+def test_a_score_beside_the_threshold_counts_in_both_results_or_in_none():
+    boxes = np.tile([[0, 0, 4, 4]], (5, 1))
+    first = Detections(boxes, [0, 0, 0, 0, 0], [0.9, 0.10001, 0.0995, 0.0992, 0.05])
+    second = Detections(boxes, [0, 0, 0, 0, 0], [0.9, 0.09999, 0.0995, 0.0992, 0.05])
+    assert difference(*(one.select(one.scores >= 0.1) for one in (first, second))) == (np.inf, np.inf)
+    sure = above_a_gap(first, second, 0.1, 1e-3)
+    assert [len(one.scores) for one in sure] == [4, 4]
+    assert difference(*sure)[1] == pytest.approx(2e-5)
+    lost = second.select([0, 1, 2, 4])
+    assert difference(*above_a_gap(first, lost, 0.1, 1e-3)) == (np.inf, np.inf)
+    assert [len(one.scores) for one in above_a_gap(first, second, 0.5, 1e-3)] == [1, 1]
 
 
 @pytest.mark.long
