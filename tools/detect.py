@@ -92,14 +92,14 @@ class Detect:
                 print(f"{path}: {summary}", flush=True)
             now, done = time.perf_counter(), len(answers)
             if now - shown >= PATIENCE:
-                self._write(answers, detector.classes)
+                self._write(answers)
                 shown, left = now, duration((now - start) / done * (len(files) - done))
                 print(f"{done:,} of {len(files):,} photos, {left} left", file=sys.stderr, flush=True)
         if not answers:
             raise InputError(
                 f"None of the {len(files):,} files is a photo that decodes: give JPEG, PNG or other photos."
             )
-        names = self._write(answers, detector.classes)
+        names = self._write(answers)
         print(f"{' and '.join(['pictures', *names])} in {self.out}")
 
     def _check_labels(self, classes: tuple[str, ...]) -> None:
@@ -134,11 +134,13 @@ class Detect:
         height, width = image.shape[:2]
         objects = _objects(detections, classes)
         if "yolo" in self.formats:
+            if not (self.out / CLASSES).exists():  # before the first labels, which mean nothing without it
+                _write_text(self.out / CLASSES, _listed(classes))
             _write_text(self.out / "labels" / f"{name}.txt", _yolo_lines(detections, width, height))
         return {"photo": str(path), "width": width, "height": height, "objects": objects}
 
-    def _write(self, answers: list[dict[str, Any]], classes: tuple[str, ...]) -> list[str]:
-        """Write the boxes of all photos; returns the names of the files."""
+    def _write(self, answers: list[dict[str, Any]]) -> list[str]:
+        """Write the boxes of all photos, but for the labels; returns the names of the files."""
         names = []
         if "json" in self.formats:
             _write_text(self.out / "detections.json", json.dumps(answers, indent=1))
@@ -148,7 +150,6 @@ class Detect:
             write_whole(self.out / "detections.csv", lambda part: _write_csv(part, rows))
             names.append("detections.csv")
         if "yolo" in self.formats:
-            _write_text(self.out / CLASSES, _listed(classes))
             names.append("labels/ with classes.txt")
         return names
 

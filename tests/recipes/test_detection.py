@@ -165,9 +165,11 @@ def test_detect_takes_a_folder_of_frames_in_order_and_writes_what_the_recipes_re
             assert names == [one["class"] for one in answer["objects"]]
 
 
-def test_a_detect_that_is_killed_has_written_the_boxes_so_far(trained, rectangles, tmp_path, monkeypatch):
+@pytest.mark.parametrize("patience", [0.0, 1000.0])
+def test_a_detect_that_is_killed_has_written_the_boxes_so_far(trained, rectangles, tmp_path, monkeypatch, patience):
+    """Of YOLO's files the list of classes comes first: without it the numbers in labels/ mean nothing."""
     tool = load_program("tools/detect.py")
-    monkeypatch.setattr(tool, "PATIENCE", 0.0)
+    monkeypatch.setattr(tool, "PATIENCE", patience)
     together = tool._together
 
     def killed_after_one(decoded, most):
@@ -177,9 +179,12 @@ def test_a_detect_that_is_killed_has_written_the_boxes_so_far(trained, rectangle
     monkeypatch.setattr(tool, "_together", killed_after_one)
     photos = sorted((rectangles / "val").iterdir())[:2]
     with pytest.raises(KeyboardInterrupt):
-        tool.Detect(tuple(photos), (trained[0] / "stopped" / "last.keras",), tmp_path).run()
-    answers = json.loads((tmp_path / "detections.json").read_text())
-    assert [answer["photo"] for answer in answers] == [str(photos[0])]
+        tool.Detect(tuple(photos), (trained[0] / "stopped" / "last.keras",), tmp_path, ("json", "yolo")).run()
+    assert (tmp_path / "classes.txt").read_text() == "red\nblue\n"
+    assert [file.stem for file in (tmp_path / "labels").iterdir()] == [photos[0].stem]
+    if not patience:
+        answers = json.loads((tmp_path / "detections.json").read_text())
+        assert [answer["photo"] for answer in answers] == [str(photos[0])]
 
 
 def test_labels_are_not_mixed_with_those_of_other_classes(classifier, rectangles, tmp_path):
