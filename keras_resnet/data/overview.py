@@ -77,26 +77,27 @@ def remarks(data: Data, counts: dict[str, np.ndarray]) -> list[str]:
     few = [data.classes[i] for i in np.flatnonzero(counts["train"] == 1)]
     if few:
         sentences.append(f"train has one photo of {_named(few)}")
-    both = copies_in_both(data)
-    if both is None:
-        sentences.append(
-            f"more than {MAX_COMPARED:,} photos of a part have the size of a file of the other: whether photos are in "
-            "both was not looked at; tools/inspect_data.py does"
-        )
-    elif both:
-        sentences.append(
-            f"{counted(len(both), 'photo')} of val {are(len(both))} in train too, such as {both[0]}: the error will "
-            "look lower than it is; tools/inspect_data.py lists them"
-        )
+    for name, both in ((name, copies_in_training(data, name)) for name in ("validation", "test")):
+        if both is None:
+            sentences.append(
+                f"more than {MAX_COMPARED:,} photos of train or {PARTS[name]} have the size of a file of the other: "
+                "whether photos are in both was not checked; tools/inspect_data.py does"
+            )
+        elif both:
+            sentences.append(
+                f"{counted(len(both), 'photo')} of {PARTS[name]} {are(len(both))} in train too, such as {both[0]}: the "
+                "error will look lower than it is; tools/inspect_data.py lists them"
+            )
     return sentences
 
 
-def copies_in_both(data: Data) -> list[str] | None:
-    """The validation photos whose files are in the training part too.
+def copies_in_training(data: Data, name: str) -> list[str] | None:
+    """The photos of the part called ``name`` whose files are in the training part too.
 
     Contents are compared where sizes are equal; None if a part has more than ``MAX_COMPARED`` such photos.
     """
-    parts = [(s.folder, s.files) for s in (data.train, data.validation) if s.folder is not None and s.files is not None]
+    part = getattr(data, name)
+    parts = [(s.folder, s.files) for s in (data.train, part) if s and s.folder is not None and s.files is not None]
     if len(parts) < 2:
         return []
     keys = []
@@ -105,8 +106,8 @@ def copies_in_both(data: Data) -> list[str] | None:
         if len(same_size) > MAX_COMPARED:
             return None
         keys.append((same_size, content_keys(folder, files[same_size])))
-    (_, of_train), (positions, of_validation) = keys
-    return [data.validation.photo(int(i)) for i in positions[np.isin(of_validation, of_train)]]
+    (_, of_train), (positions, of_part) = keys
+    return [part.photo(int(i)) for i in positions[np.isin(of_part, of_train)]]
 
 
 def _table(data: Data, counts: dict[str, np.ndarray]) -> str:

@@ -144,12 +144,25 @@ def test_a_class_without_validation_photos_and_copies_in_both_parts_are_said(pho
     text = overview(open_data(str(photo_folder)))
     assert "val has no photo of dog: how often that is recognised stays unknown" in text
     assert f"1 photo of val is in train too, such as {photo_folder / 'val' / 'cat' / '9.JPEG'}" in text
+    assert "photo of test" not in text
+
+
+def test_copies_of_training_photos_in_the_test_part_are_said(photo_folder):
+    shutil.copyfile(photo_folder / "train" / "cat" / "2.JPEG", photo_folder / "copy.JPEG")
+    rows = [
+        f"{file.relative_to(photo_folder)},{file.parts[-2]},{file.parts[-3]}" for file in photo_folder.glob("*/*/*")
+    ]
+    table = photo_folder / "photos.csv"
+    table.write_text("\n".join(["path,label,split", *rows, "copy.JPEG,cat,test"]))
+    text = overview(open_data(str(table)))
+    assert f"1 photo of test is in train too, such as {photo_folder / 'copy.JPEG'}" in text
+    assert "photo of val" not in text
 
 
 def test_copies_that_were_not_looked_for_are_said(photo_folder, monkeypatch):
     monkeypatch.setattr(sys.modules["keras_resnet.data.overview"], "MAX_COMPARED", 0)
     shutil.copyfile(photo_folder / "train" / "cat" / "2.JPEG", photo_folder / "val" / "cat" / "9.JPEG")
-    assert "whether photos are in both was not looked at" in overview(open_data(str(photo_folder)))
+    assert "whether photos are in both was not checked" in overview(open_data(str(photo_folder)))
 
 
 def test_one_class_is_refused(pets):
