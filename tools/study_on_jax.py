@@ -30,7 +30,7 @@ from keras_resnet.bounds import Between, Length, Positive
 from keras_resnet.command_line import run_tool
 from keras_resnet.data.splits import evenly_spaced
 from keras_resnet.errors import InputError, one_of
-from keras_resnet.files import read_object, write_whole
+from keras_resnet.files import check_replaceable, read_object, write_whole
 from keras_resnet.programs import folder_of
 from keras_resnet.studies import Arm, Study, StudySettings
 
@@ -41,6 +41,7 @@ STUDIES = folder_of("recipes") / "studies"
 KNOWN_SETTINGS = ("weight_decay", "warm_up")  # of an arm
 OF_THE_STUDY_ALONE = ("data_dir", "earlier", "most_seeds")
 RESULT = "result.json"
+BEGINS = '{\n "study": '  # a result of this program
 AT_ONCE = 512  # steps in one call of the device
 VALIDATIONS = 40  # of a run
 
@@ -87,6 +88,7 @@ class StudyOnJax(StudySettings):
             unknown = ", ".join(name for name in arm.settings if name not in KNOWN_SETTINGS)
             if unknown:
                 raise InputError(f"Arm {arm.name} sets {unknown}, which runs on TensorFlow alone: choose --arms.")
+        check_replaceable(settings.workdir / RESULT, BEGINS)
         settings.workdir.mkdir(parents=True, exist_ok=True)
         for arm in study.arms:
             _check_runs(settings, arm)

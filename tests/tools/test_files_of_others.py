@@ -36,13 +36,15 @@ def folder(tmp_path):
         (["tools/analyze.py", "responses", "--model", "network.keras", "--data", "demo", "--out", "."], "result.json"),
         (["tools/detect.py", ".", "--model", "network.keras", "--out", "."], "0.png"),
         (["tools/detect.py", "1.png", "--model", "network.keras", "--out", "."], "1.png"),
+        (["tools/study_on_jax.py", "degradation", "--images", "none.npz", "--workdir", "."], "result.json"),
         (["tools/localize.py", "1.png", "--classifier", "ResNet18", "--rpn", "network.keras", "--out", "."], "1.png"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else value,
 )
 def test_a_file_of_something_else_is_named_and_stays(command, kept, folder):
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    done = run(*command, folder=folder)
+    environment = {"KERAS_BACKEND": "jax"} if "jax" in command[0] else {}
+    done = run(*command, folder=folder, environment=environment)
     line = done.stderr.splitlines()[-1]
     assert (done.returncode, kept in line, line.endswith("choose another place.")) == (2, True, True), done.stderr
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
