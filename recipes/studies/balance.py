@@ -38,16 +38,19 @@ class Settings(studies.RecipeStudySettings):
 def errors(result: dict, rare: str) -> dict[str, float]:
     """All photos' error, the balanced one, and that of the class ``rare``, in percent."""
     by_class = result["val_by_class"]
-    recalls = {row["class"]: 100 * row["right"] / row["photos"] for row in by_class["classes"]}
+    of_rare = next(row for row in by_class["classes"] if row["class"] == rare)
     values = {"error": result["val_error"], "balanced error": by_class["balanced_error"]}
-    return values | {"error of the rarest class": 100 - recalls[rare]}
+    return values | {"error of the rarest class": 100 - 100 * of_rare["right"] / of_rare["photos"]}
 
 
 def main(settings: Settings) -> None:
     settings = settings.named("balance")
     opened = data.open_data(settings.data)
     counts = np.bincount(opened.train.files["directory"], minlength=len(opened.classes))
-    rare = opened.classes[int(counts.argmin())]
+    rarest = int(counts.argmin())
+    rare = opened.classes[rarest]
+    if rarest not in opened.validation.files["directory"]:
+        raise InputError(f"{opened.name} has no validation photo of {rare}, its rarest class: add some of that class.")
     common = {"data": settings.data, "model": settings.model, "image_size": settings.image_size}
     common["steps"] = settings.steps
 

@@ -7,6 +7,7 @@ from conftest import ROOT
 from programs import load_program, run
 
 import keras_resnet
+from keras_resnet.errors import InputError
 from keras_resnet.training.cifar import CifarSettings
 from keras_resnet.weights import CAFFE, write
 
@@ -108,3 +109,13 @@ def test_the_study_of_balance_looks_at_the_rarest_class(trained, photo_folder, t
         expected = {"error": of_run["val_error"], "balanced error": of_run["val_by_class"]["balanced_error"]}
         expected["error of the rarest class"] = 100 * (1 - dog["right"] / dog["photos"])
         assert result["measured"][balance]["0"] == pytest.approx(expected)
+
+
+def test_the_study_of_balance_needs_validation_photos_of_the_rarest_class(photo_folder, tmp_path):
+    program, photos = PROGRAMS["balance"], sorted((photo_folder / "train" / "dog").iterdir())
+    for photo in [*photos[1:], *(photo_folder / "val" / "dog").iterdir()]:
+        photo.unlink()
+    settings = program.Settings(data=str(photo_folder), workdir=tmp_path / "study", model="ResNet20:none.npz")
+    with pytest.raises(InputError, match="has no validation photo of dog, its rarest class"):
+        program.main(settings)
+    assert not (tmp_path / "study").exists()
