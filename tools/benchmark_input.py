@@ -85,7 +85,7 @@ class Input(Benchmark):
     def _write_smaller(self, split: Split, position: int, folder: Path) -> float | None:
         """Write a photo at the shorter side, and return the mean difference of a crop; None if the file is the same."""
         encoded, label = split.read(position)
-        smaller = data.augment.at_most(encoded, self.shorter_side)
+        smaller = data.decoding.at_most(encoded, self.shorter_side)
         path = folder / f"{int(label):04}" / f"{position}.JPEG"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(smaller.numpy())
@@ -112,7 +112,7 @@ def naive_training_view(encoded, seed, size: int):
     """The same augmentation in the obvious order: decode all, resize all, crop, flip, colour."""
     import tensorflow as tf
 
-    image = tf.cast(data.augment.decode(encoded), tf.float32)
+    image = tf.cast(data.decoding.decode(encoded), tf.float32)
     extent = tf.cast(tf.shape(image)[:2], tf.float32)
     scale = tf.random.stateless_uniform([], data.augment.fold(seed, 0), *data.augment.SCALES)
     target = tf.cast(tf.round(extent * scale * size / tf.reduce_min(extent)), tf.int32)

@@ -59,7 +59,7 @@ class Views(Benchmark):
         features = keras_resnet.build(model.spec, include_top=False)
         counts, total = {}, 0
         for position in range(len(split)):
-            image = data.augment.decode(split.read(position)[0])
+            image = data.decoding.decode(split.read(position)[0])
             for side in view.sides(size, model.spec.stride):
                 shape = tuple(evaluation.at_shorter_side(image, side).shape)
                 counts[shape] = counts.get(shape) or multiply_adds(features, shape)

@@ -60,7 +60,7 @@ class Classify:
     """A file for the answers: a line for each photo and class, with its rank and probability."""
 
     def run(self) -> None:
-        from keras_resnet.data import augment
+        from keras_resnet.data import decoding
 
         files = [file for path in self.photos for file in photos_at(path)]
         if not files:
@@ -69,7 +69,7 @@ class Classify:
         answer = self._answerer(model)
         answers, pictures, explained = [], [], []
         for first in range(0, len(files), BATCH):
-            photos = dict(augment.readable_photos(files[first : first + BATCH]))
+            photos = dict(decoding.readable_photos(files[first : first + BATCH]))
             for (path, photo), best in zip(photos.items(), answer(photos), strict=True):
                 print("\n".join([str(path), *(f"  {score:7.2%}  {name}" for name, score in best)]), flush=True)
                 classes = [{"class": name, "probability": score} for name, score in best]
@@ -163,9 +163,9 @@ class Classify:
 
 def _picture(photo: bytes) -> np.ndarray:
     """The whole photo in a small size."""
-    from keras_resnet.data import augment
+    from keras_resnet.data import decoding
 
-    picture = Image.fromarray(augment.decode(photo).numpy())
+    picture = Image.fromarray(decoding.decode(photo).numpy())
     picture.thumbnail((DRAWN_SIDE, DRAWN_SIDE))
     return np.asarray(picture)
 

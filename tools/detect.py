@@ -71,7 +71,7 @@ class Detect:
 
     def run(self) -> None:
         from keras_resnet import detection
-        from keras_resnet.data import augment
+        from keras_resnet.data import decoding
         from keras_resnet.training.display.console import duration
 
         files = _by_name(self.photos, self.out)
@@ -82,7 +82,7 @@ class Detect:
         thresholds = self._thresholds(detector)
         answers: list[dict[str, Any]] = []
         start = shown = time.perf_counter()
-        decoded = ((path, detection.decode_upright(photo)) for path, photo in augment.readable_photos(files))
+        decoded = ((path, detection.decode_upright(photo)) for path, photo in decoding.readable_photos(files))
         for paths, images in _together(decoded, detection.TOGETHER):
             detected = detector.detect_together(images, paths)
             for path, image, detections in zip(paths, images, detected, strict=True):

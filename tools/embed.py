@@ -83,11 +83,11 @@ class Near:
     """A file for the answers."""
 
     def run(self) -> None:
-        from keras_resnet.data import augment
+        from keras_resnet.data import augment, decoding
         from keras_resnet.evaluation import embeddings, input_size
 
         stored = embeddings.read_embeddings(self.features)
-        encoded = [augment.read_photo(path) for path in self.photos]
+        encoded = [decoding.read_photo(path) for path in self.photos]
         model = keras_resnet.load_model(stored.model)
         views = [augment.center_view(photo, input_size(model), model.preprocessing.crop).numpy() for photo in encoded]
         queries = inference(embeddings.embedder(model))(model.preprocessing(np.stack(views)))

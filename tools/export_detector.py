@@ -47,14 +47,14 @@ class ExportDetector:
 
     def run(self) -> None:
         from keras_resnet import detection
-        from keras_resnet.data import augment
+        from keras_resnet.data import decoding
 
         if self.out.exists():
             raise InputError(f"{self.out} exists already: choose another --out, or remove it.")
         if not self.photos:
             raise InputError("Give at least one photo to compare on: export_detector.py PHOTO ... --model MODEL.")
         model = detection.load_detector(self.model)
-        detector, photos = detection.Detector([model]), [augment.read_photo(path) for path in self.photos]
+        detector, photos = detection.Detector([model]), [decoding.read_photo(path) for path in self.photos]
         self.out.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix="part-", dir=self.out.parent))
         try:
@@ -66,7 +66,7 @@ class ExportDetector:
                 detection.save_onnx(model, part / ONNX)
                 exported[ONNX] = detection.run_onnx(part / ONNX)
             for path, photo in zip(self.photos, photos, strict=True):
-                expected = detector(augment.decode_stored(photo).numpy(), path)
+                expected = detector(decoding.decode_stored(photo).numpy(), path)
                 for name, served in exported.items():
                     self._compare(f"In {path} {name}", expected, served(photo))
                 count += int((expected.scores >= self.score).sum())

@@ -44,7 +44,7 @@ class Localize:
 
     def run(self) -> None:
         from keras_resnet import detection, localization
-        from keras_resnet.data import augment
+        from keras_resnet.data import decoding
         from keras_resnet.evaluation import View
         from keras_resnet.loading import load_model
 
@@ -60,7 +60,7 @@ class Localize:
         view = View("multi-scale", flips=True) if self.dense else View()
         localizer = localization.Localizer(rpns, rcnns, view, self.proposals)
         for path in self.photos:
-            augment.read_photo(path)  # refuses, before anything is written
+            decoding.read_photo(path)  # refuses, before anything is written
         data = localization.photo_data(self.photos, localizer.class_names)
         probable = localization.probabilities(classifiers, data)
         self.out.mkdir(parents=True, exist_ok=True)

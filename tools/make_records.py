@@ -65,7 +65,7 @@ class MakeRecords:
 
         def read(position):
             encoded, label = split.read(position)
-            return data.augment.at_most(encoded, self.shorter_side), label
+            return data.decoding.at_most(encoded, self.shorter_side), label
 
         return replace(split, read=read)
 

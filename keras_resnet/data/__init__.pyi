@@ -1,4 +1,4 @@
-from . import augment as augment
+from . import augment as augment, decoding as decoding
 from .augment import ImageNetView as ImageNetView
 from .dividing import Division as Division
 from .folders import folder_split as folder_split

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.data import augment
+from keras_resnet.data import augment, decoding
 from keras_resnet.data.mixing import Finish
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.splits import Split, evenly_spaced
@@ -68,7 +68,7 @@ def decode_all(split: Split, size: int = 32, count: int | None = None) -> ArrayS
 
     def load(position):
         encoded, label = split.read(position)
-        return tf.cast(augment.resize_whole(augment.decode(encoded), size), tf.uint8), label
+        return tf.cast(augment.resize_whole(decoding.decode(encoded), size), tf.uint8), label
 
     name, positions = split.name, np.arange(len(split))
     if count is not None:

@@ -64,7 +64,7 @@ def fetch_from(folder: Path, files: np.ndarray) -> Callable[[int], bytes]:
 
     It raises :class:`InputError` if the file cannot be read, or has changed and no longer decodes.
     """
-    from keras_resnet.data import augment
+    from keras_resnet.data import decoding
 
     known = np.stack([files["size"], files["modified"]], axis=1)
 
@@ -72,7 +72,7 @@ def fetch_from(folder: Path, files: np.ndarray) -> Callable[[int], bytes]:
         path = _full(folder, files["path"][position])
         encoded, now = read_regular(path)
         if now != tuple(known[position]):
-            problem = augment.problem(encoded)
+            problem = decoding.problem(encoded)
             if problem:
                 raise InputError(f"{path} no longer decodes: {problem}.")
             known[position] = now
@@ -92,7 +92,7 @@ def listed_images(folder: Path, paths: list[str]) -> np.ndarray:
 
 def scan_file(folder: Path, which: str = "") -> Path:
     """The file that caches the scan of ``folder``, or of the list of its files with fingerprint ``which``."""
-    from keras_resnet.data.augment import decode
+    from keras_resnet.data.decoding import decode
 
     name = f"{fingerprint_of([str(folder.resolve()), which])}-{version_of(decode)}"
     return cache_folder() / "scans" / f"{name}.npy"
@@ -179,10 +179,10 @@ def _decode(folder, files, cache) -> None:
 
 def _problem(path: str) -> str:
     """What is wrong with an image file, or an empty string."""
-    from keras_resnet.data import augment
+    from keras_resnet.data import decoding
 
     try:
-        return augment.problem(read_regular(path)[0])
+        return decoding.problem(read_regular(path)[0])
     except InputError as error:
         return str(error).removeprefix(path).strip(" .")
 

@@ -83,10 +83,10 @@ class Split:
         """The image at ``position`` as a picture with sides of at most 300 pixels, uint8 ``[height, width, 3]``."""
         from PIL import Image
 
-        from keras_resnet.data import augment
+        from keras_resnet.data import decoding
 
         encoded, _ = (self.read_whole or self.read)(position)
-        image = Image.fromarray(augment.decode(encoded).numpy())
+        image = Image.fromarray(decoding.decode(encoded).numpy())
         image.thumbnail((MAX_SIDE, MAX_SIDE))
         return np.asarray(image)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.data.augment import decode_stored
+from keras_resnet.data.decoding import decode_stored
 from keras_resnet.detection.boxes import Detections
 from keras_resnet.detection.data.batches import resize_image
 from keras_resnet.detection.detector import MAX_DETECTIONS, MIN_SCORE

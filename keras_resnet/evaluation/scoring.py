@@ -11,7 +11,7 @@ import tensorflow as tf
 import tqdm
 
 from keras_resnet.backends import inference
-from keras_resnet.data import augment
+from keras_resnet.data import decoding
 from keras_resnet.data.cache import cached
 from keras_resnet.data.parallel import AHEAD, parallel_map
 from keras_resnet.data.splits import Data, Split
@@ -130,7 +130,7 @@ def _multi_scale(model, split, view, batch_size):
 
     def load(position):
         encoded, label = split.read(position)
-        image = augment.decode(encoded)
+        image = decoding.decode(encoded)
         return position, label, tuple(at_shorter_side(image, side) for side in sides)
 
     def flush(shape):

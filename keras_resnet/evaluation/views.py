@@ -5,7 +5,7 @@ from typing import get_args
 
 import tensorflow as tf
 
-from keras_resnet.data import augment
+from keras_resnet.data import augment, decoding
 from keras_resnet.errors import InputError, one_of
 from keras_resnet.typing import Tensor, ViewName
 from keras_resnet.weights.preprocessing import CENTER_CROP
@@ -72,6 +72,6 @@ def at_shorter_side(image: Tensor, side: int) -> Tensor:
 def square_views(encoded: Tensor, view: View, size: int, crop: float) -> Tensor:
     """The views of an encoded photo for the view "center" or "10-crop", float32 RGB ``[views, size, size, 3]``."""
     if view.name == "10-crop":
-        return ten_crops(augment.decode(encoded), size)
+        return ten_crops(decoding.decode(encoded), size)
     image = augment.center_view(encoded, size, crop)
     return tf.stack([image, tf.reverse(image, [1])] if view.flips else [image])

@@ -84,10 +84,10 @@ class ModelCard:
 ```python
 import keras
 import keras_resnet  # without it the model has no preprocessing and class_names
-from keras_resnet.data import augment
+from keras_resnet.data import augment, decoding
 
 model = keras.saving.load_model("hf://USER/{self.name}")
-photo = augment.center_view(augment.read_photo("photo.jpg"), {self.network.input_shape[1]}, model.preprocessing.crop)
+photo = augment.center_view(decoding.read_photo("photo.jpg"), {self.network.input_shape[1]}, model.preprocessing.crop)
 scores = model.predict(model.preprocessing(photo)[None])
 print(model.class_names[scores[0].argmax()])
 ```"""

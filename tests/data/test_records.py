@@ -10,7 +10,7 @@ from PIL import Image
 from programs import run
 
 from keras_resnet import InputError
-from keras_resnet.data import augment, open_data, records
+from keras_resnet.data import decoding, open_data, records
 from keras_resnet.data.records import masked_crc
 from keras_resnet.errors import in_our_words
 
@@ -58,10 +58,10 @@ def test_shards_of_smaller_photos_hold_the_same_labels_in_the_same_order(photos,
     done = make("--data", photos, "--out", tmp_path / "s", "--shard-megabytes", 1, "--shorter-side", 48)
     assert done.returncode == 0, done.stderr
     small, whole = open_data(str(tmp_path / "s")).validation, open_data(str(shards)).validation
-    assert min(augment.image_shape(whole.read(0)[0])[:2]) > 48
+    assert min(decoding.image_shape(whole.read(0)[0])[:2]) > 48
     for position in range(len(whole)):
         encoded, label = small.read(position)
-        assert min(augment.image_shape(encoded)[:2]) == 48
+        assert min(decoding.image_shape(encoded)[:2]) == 48
         assert int(label) == int(whole.read(position)[1])
     again = make("--data", photos, "--out", tmp_path / "s", "--shard-megabytes", 1)
     assert again.returncode == 2

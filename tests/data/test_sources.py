@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_resnet import InputError
-from keras_resnet.data import augment, open_data
+from keras_resnet.data import decoding, open_data
 
 
 def test_a_folder_gives_sorted_classes_and_its_files(photo_folder):
@@ -109,5 +109,5 @@ def test_cifar10_read_by_position_is_what_tfds_reads(real_data):
     for i, example in enumerate(stored):
         split, position = (data.train, 44_990 + i) if i < 10 else (data.validation, i - 10)
         encoded, label = split.read(position)
-        np.testing.assert_array_equal(augment.decode(encoded), example["image"])
+        np.testing.assert_array_equal(decoding.decode(encoded), example["image"])
         assert int(label) == int(example["label"])

@@ -8,11 +8,11 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from keras_resnet import InputError
-from keras_resnet.data import augment, viewing
+from keras_resnet.data import augment, decoding, viewing
 
 LOSSLESS = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}
 EXIF_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
-DECODE = tf.function(augment.decode)  # as in a pipeline; traced once, since every photo is a string
+DECODE = tf.function(decoding.decode)  # as in a pipeline; traced once, since every photo is a string
 TRAINING_VIEW = tf.function(lambda photo, seed: augment.scale_crop_flip(photo, seed, 16))
 
 
@@ -51,14 +51,14 @@ def turned_photo(kind, orientation):
 def test_a_photo_is_turned_as_its_exif_data_say(kind, orientation):
     photo = turned_photo(kind, orientation)
     expected = drawn_on_white(photo)
-    pixels = augment.decode(photo).numpy()
+    pixels = decoding.decode(photo).numpy()
     assert pixels.shape == expected.shape
     assert np.abs(pixels.astype(int) - expected).mean() < (2 if kind == "JPEG" else 1e-9)
-    assert tuple(augment.image_shape(photo).numpy()) == pixels.shape
+    assert tuple(decoding.image_shape(photo).numpy()) == pixels.shape
     assert viewing.viewed_size(photo)[:2] == pixels.shape[:2]
     np.testing.assert_array_equal(DECODE(tf.constant(photo)), pixels)  # in a pipeline too
-    stored = augment.decode_stored(photo).numpy()
-    assert tuple(augment.stored_shape(photo).numpy()) == stored.shape
+    stored = decoding.decode_stored(photo).numpy()
+    assert tuple(decoding.stored_shape(photo).numpy()) == stored.shape
     assert stored.shape[:2] == ((40, 60) if kind != "TIFF" else pixels.shape[:2])
 
 
@@ -67,9 +67,9 @@ def test_the_size_of_a_photo_takes_its_header_alone(kind):
     """So that a training view decodes it once."""
     photo = encoded(picture(), kind)
     beginning = photo[: -len(photo) // 4]
-    assert tuple(augment.stored_shape(beginning).numpy()) == (40, 60, 3)
+    assert tuple(decoding.stored_shape(beginning).numpy()) == (40, 60, 3)
     with pytest.raises((tf.errors.InvalidArgumentError, InputError)):
-        augment.decode(beginning)
+        decoding.decode(beginning)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -114,22 +114,22 @@ def test_the_training_view_of_a_turned_photo_is_that_of_the_turned_pixels(orient
 )
 def test_odd_photos_look_as_pillow_draws_them_on_white(image, kind, options):
     photo = encoded(image, kind, **options)
-    np.testing.assert_array_equal(augment.decode(photo), drawn_on_white(photo))
+    np.testing.assert_array_equal(decoding.decode(photo), drawn_on_white(photo))
     np.testing.assert_array_equal(DECODE(tf.constant(photo)), drawn_on_white(photo))
-    assert augment.problem(photo) == ""
+    assert decoding.problem(photo) == ""
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_sixteen_bits_become_their_upper_eight(kind):
     grey = np.linspace(0, 2**16 - 1, 600).reshape(20, 30).astype(np.uint16)
-    pixels = augment.decode(encoded(Image.fromarray(grey), kind)).numpy()
+    pixels = decoding.decode(encoded(Image.fromarray(grey), kind)).numpy()
     np.testing.assert_array_equal(pixels, np.repeat((grey >> 8)[:, :, None], 3, axis=2))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_photo_without_turn_or_transparency_is_decoded_by_tensorflow_alone_bit_for_bit(kind):
     photo = encoded(picture(), kind)
-    np.testing.assert_array_equal(augment.decode(photo), tf.io.decode_image(photo, channels=3))
+    np.testing.assert_array_equal(decoding.decode(photo), tf.io.decode_image(photo, channels=3))
     assert bool(viewing.is_plain(photo))
     assert bool(viewing.is_shown_as_stored(photo))
 
@@ -154,18 +154,18 @@ def test_a_long_header_hides_neither_turn_nor_transparency():
     assert all(photo.find(name) > 9000 for photo, name in zip(photos, (b"Exif", b"eXIf", b"tRNS"), strict=True))
     for photo in photos:
         expected = drawn_on_white(photo)
-        pixels = augment.decode(photo).numpy()
+        pixels = decoding.decode(photo).numpy()
         assert pixels.shape == expected.shape
         assert np.abs(pixels.astype(int) - expected).mean() < 2
         np.testing.assert_array_equal(DECODE(tf.constant(photo)), pixels)
-        assert tuple(augment.image_shape(photo).numpy()) == pixels.shape
+        assert tuple(decoding.image_shape(photo).numpy()) == pixels.shape
         assert viewing.viewed_size(photo)[:2] == pixels.shape[:2]
 
 
 @pytest.mark.parametrize("photo", [after_a_long_header(encoded(picture(), "JPEG")),
                                    encoded(picture(), "PNG", icc_profile=NOISE)], ids=["JPEG", "PNG"])  # fmt: skip
 def test_a_photo_of_a_long_header_is_decoded_by_tensorflow_too(photo):
-    np.testing.assert_array_equal(augment.decode(photo), tf.io.decode_image(photo, channels=3))
+    np.testing.assert_array_equal(decoding.decode(photo), tf.io.decode_image(photo, channels=3))
     assert bool(viewing.is_plain(photo))
     assert int(viewing.orientation(photo)) == 1
 
@@ -187,10 +187,10 @@ def test_a_photo_of_a_long_header_is_decoded_by_tensorflow_too(photo):
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_in_words(content, words):
-    assert augment.problem(content).startswith(words)
+    assert decoding.problem(content).startswith(words)
     if content:
         with pytest.raises((tf.errors.OpError, InputError)):
-            augment.decode(content)
+            decoding.decode(content)
 
 
 @pytest.mark.long
@@ -198,9 +198,9 @@ def test_what_is_wrong_with_a_file_is_said_in_words(content, words):
 def test_a_small_file_of_too_many_pixels_for_pillow_is_refused_by_its_header(kind, mode, side):
     photo = encoded(Image.new(mode, (side, side)), kind)
     assert len(photo) < 2**20
-    assert augment.problem(photo).startswith(("it has more than 50,000,000 pixels", augment.TOO_LARGE))
+    assert decoding.problem(photo).startswith(("it has more than 50,000,000 pixels", decoding.TOO_LARGE))
     with pytest.raises((tf.errors.OpError, InputError), match="it has more than"):
-        augment.decode(photo)
+        decoding.decode(photo)
 
 
 def test_damaged_exif_data_turn_nothing():
@@ -211,7 +211,7 @@ def test_damaged_exif_data_turn_nothing():
         photo.replace(b"\x01\x12\x00\x03", b"\x01\x12\0\0"),
     ):
         assert viewing.orientation_of(damaged) == 1
-        assert augment.decode(damaged).shape == (40, 60, 3)
+        assert decoding.decode(damaged).shape == (40, 60, 3)
 
 
 def test_a_jpeg_of_nothing_but_markers_is_soon_given_up():

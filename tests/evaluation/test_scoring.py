@@ -7,7 +7,7 @@ from PIL import Image
 
 import keras_resnet
 from keras_resnet import InputError, data, evaluation
-from keras_resnet.data import augment
+from keras_resnet.data import augment, decoding
 from keras_resnet.evaluation import Estimate, Scores, View
 from keras_resnet.evaluation.views import SCALES, at_shorter_side, ten_crops
 from keras_resnet.weights import TORCH
@@ -35,7 +35,7 @@ def photos(tmp_path):
 
 
 def images_of(split):
-    return [augment.decode(split.read(position)[0]) for position in range(len(split))]
+    return [decoding.decode(split.read(position)[0]) for position in range(len(split))]
 
 
 def test_ten_crops_are_the_corners_the_center_and_their_mirrors(rng):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_resnet.data.augment import MAX_PIXELS
+from keras_resnet.data.decoding import MAX_PIXELS
 from keras_resnet.data.reading import read_json
 from keras_resnet.detection.boxes import Truths, area
 from keras_resnet.detection.data.annotation_checks import (

@@ -134,7 +134,7 @@ def decode_upright(encoded: bytes) -> np.ndarray:
     Raises:
         tf.errors.InvalidArgumentError: it is none, or is damaged.
     """
-    from keras_resnet.data.augment import decode
+    from keras_resnet.data.decoding import decode
 
     return decode(encoded).numpy()
 

@@ -139,7 +139,7 @@ class DetectionData:
         """As :meth:`picture`, from the photo's bytes, a scalar string."""
         import tensorflow as tf
 
-        from keras_resnet.data.augment import decode_stored
+        from keras_resnet.data.decoding import decode_stored
 
         picture = decode_stored(encoded)
         orientations = [photo.orientation for photo in self.photos]

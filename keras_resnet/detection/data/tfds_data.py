@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_resnet.data import augment
+from keras_resnet.data import decoding
 from keras_resnet.data.cache import cache_folder, cached
 from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.reading import Reader
@@ -100,7 +100,7 @@ def _contents(records: Split, shards: Sequence[Path], features: Any) -> list[Con
         wanted = ("bbox", "label", "area", *IGNORED_FLAGS)
         objects = {key: example["objects"][key] for key in wanted if key in example["objects"]}
         rest = {key: example[key] for key in ("image/id", "image/filename") if key in example}
-        return rest | {"sides": augment.stored_shape(example["image"])[:2], "objects": objects}
+        return rest | {"sides": decoding.stored_shape(example["image"])[:2], "objects": objects}
 
     def read() -> np.ndarray:
         contents = parallel_map(tf.data.TFRecordDataset(list(map(str, shards))), content)

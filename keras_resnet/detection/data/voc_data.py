@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.augment import MAX_PIXELS
+from keras_resnet.data.decoding import MAX_PIXELS
 from keras_resnet.data.reading import read_regular, read_text
 from keras_resnet.detection.boxes import Truths
 from keras_resnet.detection.data.annotation_checks import BoxRepairs, check_files, check_reachable, path_below

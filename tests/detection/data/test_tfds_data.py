@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_resnet import InputError
-from keras_resnet.data import augment
+from keras_resnet.data import decoding
 from keras_resnet.detection import ImageSize, detection_batches, open_tfds_detection, open_voc
 from keras_resnet.detection.data.photos import join
 from keras_resnet.weights import Preprocessing
@@ -24,7 +24,7 @@ def test_objects_are_those_that_were_stored(tfds_rectangles, name):
         np.testing.assert_allclose(other.objects.boxes, photo.objects.boxes, atol=1e-4)
         np.testing.assert_array_equal(other.objects.classes, photo.objects.classes)
         assert other.objects.ignored.tolist() == [number == 1 for number in range(len(photo.objects.boxes))]
-        image = augment.decode(opened.reader.fetch(place)).numpy().astype(int)
+        image = decoding.decode(opened.reader.fetch(place)).numpy().astype(int)
         assert np.abs(image - np.asarray(Image.open(photo.file)).astype(int)).mean() < 12
         assert other.id == (photo.id + 100 if name == "coco_like" else str(photo.id))
     if name == "coco_like":
