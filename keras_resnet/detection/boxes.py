@@ -84,11 +84,21 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     It is 0 where both boxes are empty.
     """
-    corner = np.maximum(a[:, None, :2], b[None, :, :2])
-    extent = np.maximum(np.minimum(a[:, None, 2:], b[None, :, 2:]) - corner, 0)
-    shared = extent.prod(axis=2)
+    shared = _shared(a, b)
     union = area(a)[:, None] + area(b)[None] - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def covered(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The share of each box of ``a`` ``[n, 4]`` that each of ``b`` ``[m, 4]`` covers, ``[n, m]``; 0 of an empty box."""
+    shared, areas = _shared(a, b), area(a)[:, None]
+    return np.divide(shared, areas, out=np.zeros_like(shared), where=areas > 0)
+
+
+def _shared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The areas ``[n, m]`` in which boxes ``a`` and ``b`` overlap."""
+    corner = np.maximum(a[:, None, :2], b[None, :, :2])
+    return np.maximum(np.minimum(a[:, None, 2:], b[None, :, 2:]) - corner, 0).prod(axis=2)
 
 
 def area(boxes: Tensor) -> Tensor:

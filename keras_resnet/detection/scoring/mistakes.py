@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_resnet.detection.boxes import Detections, DetectionsByPhoto, Truths, area, iou
+from keras_resnet.detection.boxes import Detections, DetectionsByPhoto, Truths, area, covered, iou
 from keras_resnet.detection.data.photos import DetectionData
 
-OVERLAP = 0.5  # from which a box is one of an object
+OVERLAP = 0.5  # from which a box is one of an object, and the share of it from which it is one of an ignored object
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def mistakes(data: DetectionData, detections: DetectionsByPhoto, thresholds: np.
     """Compare the ``detections`` that score at least their class's threshold, ``[classes]``, with the objects.
 
     In descending order of score, each box takes the object of its class that it overlaps most, by at least a half; then
-    boxes that took none take objects of other classes in the same way, which are confusions. Boxes on ignored objects
-    count for nothing.
+    boxes that took none take objects of other classes in the same way, which are confusions. Boxes of which an ignored
+    object of their class covers half count for nothing, however much larger it is, as in COCO's scorer.
     """
     none = len(data.classes)
     matrix = np.zeros((none + 1, none + 1), np.int64)
@@ -84,6 +84,7 @@ NOTHING, IGNORED = -1, -2  # what a box finds besides objects
 def _match(detected: Detections, truth: Truths) -> tuple[np.ndarray, list[int]]:
     """The place of the object that each detection takes, ``NOTHING`` or ``IGNORED``; and places of those not taken."""
     overlaps = iou(detected.boxes, truth.boxes)
+    in_ignored = truth.ignored & (covered(detected.boxes, truth.boxes) >= OVERLAP)
     taken = np.full(len(detected.boxes), NOTHING)
     free = ~truth.ignored
     for same_class in (True, False):
@@ -95,6 +96,6 @@ def _match(detected: Detections, truth: Truths) -> tuple[np.ndarray, list[int]]:
             if best != NOTHING and row[best] >= OVERLAP:
                 taken[place] = best
                 free[best] = False
-            elif same_class and (truth.ignored & (row >= OVERLAP) & (truth.classes == detected.classes[place])).any():
+            elif same_class and (in_ignored[place] & (truth.classes == detected.classes[place])).any():
                 taken[place] = IGNORED
     return taken, np.flatnonzero(free).tolist()

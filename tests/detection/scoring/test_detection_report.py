@@ -105,6 +105,19 @@ def test_each_box_is_right_a_confusion_a_false_one_or_not_counted():
     assert [(row.label, row.score) for row in result.missed] == [(2, 0.16)]
 
 
+def test_boxes_in_a_crowd_count_for_nothing_as_in_cocos_scorer():
+    """Small ones in it and one that it covers by half do not count; one that it covers by a quarter is false."""
+    alone, crowd = [0, 0, 20, 20], [20, 40, 100, 100]
+    data = part_of(Truths([alone, crowd], [0, 0], [False, True]))
+    inside = [[20 + 10 * place, 50, 30 + 10 * place, 90] for place in range(8)]
+    boxes = [alone, *inside, [0, 80, 40, 100], [14, 80, 22, 100]]
+    report = DetectionReport(data, {0: Detections(boxes, [0] * 11, [0.9] * 11)})
+    ranking = report.matches.classes[0].rankings[0]
+    assert (len(ranking.scores), ranking.hits.tolist()) == (2, [0])
+    assert report.mistakes.matrix[:, 0].tolist() == [1, 0, 0, 1]
+    assert report.as_json()["classes"][0]["precision"][0] == 50.0
+
+
 def test_a_box_of_the_right_class_takes_an_object_before_a_surer_one_of_another():
     data = part_of(Truths([[0, 0, 20, 20]], [0]))
     detections = {0: Detections([[0, 0, 20, 20], [0, 0, 19, 20]], [1, 0], [0.9, 0.4])}
