@@ -68,7 +68,7 @@ class Matches:
 
     def mean_ap(self, times: np.ndarray | None = None) -> float:
         """The mean AP, from 0 to 1, of a sample with ``times`` ``[photos]`` copies of each photo, by default one."""
-        return _mean(self.class_aps(times))
+        return float(np.nan_to_num(_mean(self.class_aps(times))))
 
     def class_aps(self, times: np.ndarray | None = None) -> np.ndarray:
         """The AP of each of ``classes`` in such a sample, ``[classes with objects]``; NaN without objects in it."""
@@ -76,7 +76,10 @@ class Matches:
         return self._aps(times[None])[0]
 
     def draws(self) -> np.ndarray:
-        """The mean APs ``[1000]`` of samples of the photos drawn with replacement, the same samples in each call."""
+        """The mean APs ``[1000]`` of samples of the photos drawn with replacement, the same samples in each call.
+
+        They are NaN for samples without objects, of which :func:`interval` makes no use.
+        """
         return np.array([_mean(values) for values in self.class_draws])
 
     @cached_property
@@ -150,7 +153,8 @@ class ClassMatches:
 
 
 def _mean(values: np.ndarray) -> float:
-    return 0.0 if np.isnan(values).all() else float(np.nanmean(values))
+    """The mean of the APs of the classes that a sample has objects of; NaN without any."""
+    return float("nan") if np.isnan(values).all() else float(np.nanmean(values))
 
 
 def _rankings(evaluated: list[tuple[int, dict[str, Any]]]) -> list[Ranking]:
@@ -170,9 +174,11 @@ def _rankings(evaluated: list[tuple[int, dict[str, Any]]]) -> list[Ranking]:
 
 
 def interval(draws: np.ndarray) -> tuple[float, float]:
-    """The percentile interval that holds 95 % of the values of :meth:`Matches.draws`.
+    """The percentile interval that holds 95 % of the values of :meth:`Matches.draws`, NaN not among them.
 
-    The difference between two detectors' draws is paired, because both are of the same samples.
+    The difference between two detectors' draws is paired, because both are of the same samples. It is 0 to 0 where no
+    sample has objects.
     """
-    low, high = np.percentile(draws, [2.5, 97.5])
+    drawn = draws[~np.isnan(draws)]
+    low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (0.0, 0.0)
     return float(low), float(high)

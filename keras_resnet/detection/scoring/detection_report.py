@@ -196,7 +196,7 @@ def _highest_f1(scores: np.ndarray, hits: np.ndarray, objects: int) -> float:
 
 
 def _percents(value: float, draws: np.ndarray) -> list[float]:
-    return [100 * float(value), *(100 * bound for bound in interval(draws[~np.isnan(draws)]))]
+    return [100 * float(value), *(100 * bound for bound in interval(draws))]
 
 
 def _with_interval(share: Share) -> list[float | None]:

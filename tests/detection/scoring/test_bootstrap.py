@@ -155,6 +155,20 @@ def test_ignored_objects_of_data_without_a_coco_file_count_as_crowds():
     assert Matches(data, {"000001": detections}).mean_ap() == pytest.approx(1.0)
 
 
+def test_samples_without_objects_do_not_count_in_an_interval():
+    """One photo in twenty has an object, which is found: a third of the samples have no AP, and the others one of 1."""
+    photos = tuple(
+        Photo(place, Path(f"{place}.jpg"), 100, 100, Truths([[0, 0, 9, 9]] * (place == 0), [0] * (place == 0)))
+        for place in range(20)
+    )
+    matches = Matches(DetectionData("part", ("dog",), photos), {0: Detections([[0, 0, 9, 9]], [0], [0.9])}, (0.5,))
+    draws = matches.draws()
+    assert 0.3 < np.isnan(draws).mean() < 0.4
+    assert interval(draws) == (1.0, 1.0)
+    assert interval(draws - draws) == (0.0, 0.0)
+    assert matches.mean_ap(np.arange(20)) == 0.0  # without the photo with the object
+
+
 @pytest.mark.slow
 @pytest.mark.long
 def test_intervals_contain_the_value_and_tell_better_from_equal(photos):
