@@ -5,13 +5,13 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from keras_resnet import InputError
 from keras_resnet.data import augment, decoding, viewing
 
 LOSSLESS = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}
-EXIF_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
+EXIF_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", *(("AVIF",) if features.check("avif") else ()))
 DECODE = tf.function(decoding.decode)  # as in a pipeline; traced once, since every photo is a string
 TRAINING_VIEW = tf.function(lambda photo, seed: augment.scale_crop_flip(photo, seed, 16))
 
