@@ -21,10 +21,14 @@ GROUP_SEED = 2_000_000  # keeps the draws of groups apart from those of photos
 
 
 def resized_sides(height: Tensor, width: Tensor, shorter: float, longer: float) -> tuple[Tensor, Tensor]:
-    """The height and width, int32, of an image resized to a shorter side of ``shorter``, at most ``longer`` long."""
+    """The height and width, int32, of an image resized to a shorter side of ``shorter``, at most ``longer`` long.
+
+    They are 1 at least, to which the shorter side of a photo that is a mere line would be rounded down to 0.
+    """
     height, width = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
     scale = tf.minimum(shorter / tf.minimum(height, width), longer / tf.maximum(height, width))
-    return tf.cast(tf.round(scale * height), tf.int32), tf.cast(tf.round(scale * width), tf.int32)
+    height, width = (tf.maximum(tf.round(scale * side), 1.0) for side in (height, width))
+    return tf.cast(height, tf.int32), tf.cast(width, tf.int32)
 
 
 def resize_image(image: Tensor, shorter: float, longer: float) -> Tensor:

@@ -80,7 +80,8 @@ def test_batches_of_like_aspect_ratio_hold_every_example_of_their_run_once():
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "expected"), [(375, 500, (600, 800)), (500, 375, (800, 600)), (300, 900, (333, 1000))]
+    ("height", "width", "expected"),
+    [(375, 500, (600, 800)), (500, 375, (800, 600)), (300, 900, (333, 1000)), (2, 5000, (1, 1000))],
 )
 def test_the_shorter_side_is_600_unless_the_longer_passes_1000(height, width, expected):
     assert tuple(int(side) for side in resized_sides(height, width, 600, 1000)) == expected
