@@ -1,6 +1,7 @@
 """YOLO's text files: a line of class and box for each object, and data.yaml, which names parts and classes.
 
-The layouts are those that Ultralytics documents and that Roboflow, CVAT and Label Studio export.
+The layouts are those that Ultralytics documents and that Roboflow, CVAT and Label Studio export. Of poses, which are
+told by ``kpt_shape`` in data.yaml, the boxes count.
 """
 
 import itertools
@@ -27,6 +28,7 @@ MAX_BYTES = 2**20  # of a configuration
 MAX_CLASSES = 100_000
 MAX_DEPTH = 32  # of folders below that of a part
 ROUNDED = 1.01  # the largest share of a side that is a mistake of rounding
+BOX_WORDS = 5  # of a line: class and box, before the points of a pose
 FORMAT = "a class number, then the box's centre x, centre y, width and height as shares of the sides, from 0 to 1"
 
 
@@ -64,7 +66,7 @@ def open_yolo_parts(file: Path) -> dict[str, Callable[[], DetectionData]]:
         places = [_place(file, content.get("path"), item, part != "test") for item in entries]
         existing = [place for place in places if place is not None]  # Roboflow names test/ even where there is none
         if existing:
-            parts[part] = partial(_open_part, part, file, classes, existing)
+            parts[part] = partial(_open_part, part, file, classes, existing, "kpt_shape" in content)
     if not parts:
         raise InputError(f"{file} names no photos: it needs a line such as train: images/train.")
     return parts
@@ -129,7 +131,9 @@ def _place(file: Path, root: Any, entry: Any, needed: bool) -> Path | None:
     return None
 
 
-def _open_part(part: str, file: Path, classes: tuple[str, ...], places: list[Path]) -> DetectionData:
+def _open_part(
+    part: str, file: Path, classes: tuple[str, ...], places: list[Path], poses: bool = False
+) -> DetectionData:
     listed_photos = itertools.chain.from_iterable(map(_photos, places))
     photos = list(dict.fromkeys(itertools.islice(listed_photos, MAX_PHOTOS + 1)))
     if not photos:
@@ -141,7 +145,7 @@ def _open_part(part: str, file: Path, classes: tuple[str, ...], places: list[Pat
             f"No photo of {places[0]} has its boxes, which belong into such files as {labels[0]}: put them there."
         )
     listed = [
-        _annotated(photo, label, len(classes) if exists else 0)
+        _annotated(photo, label, len(classes) if exists else 0, poses)
         for photo, label, exists in zip(photos, labels, with_labels, strict=True)
     ]
     return own_data(part, file, classes, listed)
@@ -172,11 +176,11 @@ def _label_file(photo: Path) -> Path:
     return Path(LABELS.join(os.path.abspath(photo).rsplit(IMAGES, 1))).with_suffix(".txt")
 
 
-def _annotated(photo: Path, label: Path, classes: int) -> Annotated:
+def _annotated(photo: Path, label: Path, classes: int, poses: bool) -> Annotated:
     """A photo with the boxes of its file; without ``classes`` it has no such file, and no objects."""
     lines = read_text(label).splitlines() if classes else []
     rows = [
-        _object(f"{label}, line {number}", line.split(), classes)
+        _object(f"{label}, line {number}", line.split()[: BOX_WORDS if poses else None], classes)
         for number, line in enumerate(lines, 1)
         if line.strip()
     ]

@@ -210,6 +210,16 @@ def test_a_task_of_cvat_is_one_part(tmp_path):
     assert contents(open_coco_sets(str(tmp_path)).train) == OBJECTS["train"]
 
 
+@pytest.mark.parametrize(("shape", "points"), [("[2, 2]", "0.1 0.2 0.9 0.8"), ("[2, 3]", "0.1 0.2 1 0.9 0.8 0")])
+def test_the_points_of_a_pose_do_not_change_its_box(shape, points, tmp_path):
+    photo(tmp_path / "images" / "train" / "a.jpg")
+    (tmp_path / "labels" / "train").mkdir(parents=True)
+    (tmp_path / "labels" / "train" / "a.txt").write_text(f"0 0.5 0.5 0.25 0.5 {points}\n")
+    (tmp_path / "data.yaml").write_text(f"train: images/train\nkpt_shape: {shape}\nnames: [person]\n")
+    (only,) = open_coco_sets(str(tmp_path)).train.photos
+    assert only.objects.boxes.tolist() == [[30, 15, 50, 45]]
+
+
 def test_outlines_become_the_boxes_around_them(tmp_path):
     """As Ultralytics takes a polygon's corners; an oriented box has four."""
     folder = ultralytics(tmp_path)
