@@ -26,6 +26,7 @@ from keras_resnet.backends import inference
 from keras_resnet.bounds import Between, Count, Length
 from keras_resnet.command_line import Folder, JsonFile, ModelName, Output, PngFile, run_tools
 from keras_resnet.data.dividing import BY_SHARE, Division
+from keras_resnet.data.reading import read_regular
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 from keras_resnet.tables import Table, write_tables
@@ -223,10 +224,11 @@ def _lines(answer: dict) -> list[str]:
 
 def _picture(path: Path) -> np.ndarray:
     """The whole photo in a small size; white if it is not a file, as in record shards."""
+    from keras_resnet.data.augment import decode
+
     if not path.is_file():
         return np.full((1, 1, 3), 255, np.uint8)
-    with Image.open(path) as photo:
-        picture = photo.convert("RGB")
+    picture = Image.fromarray(decode(read_regular(path)[0]).numpy())
     picture.thumbnail((PICTURE, PICTURE))
     return np.asarray(picture)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_resnet.data.reading import read_regular
 from keras_resnet.data.splits import evenly_spaced
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.embeddings import Embeddings
@@ -46,13 +47,13 @@ def write_projector(embeddings: Embeddings, folder: Path) -> int:
 
 def _write_sprite(files: list[Path], path: Path) -> int:
     """Write the photos row by row on a square sheet, as the projector reads it; returns the side of each."""
+    from keras_resnet.data.augment import decode
+
     in_a_row = int(np.ceil(np.sqrt(len(files))))
     side = min(THUMBNAIL, MAX_SPRITE // in_a_row)
     sheet = Image.new("RGB", (in_a_row * side, in_a_row * side))
     for number, file in enumerate(files):
-        with Image.open(file) as photo:
-            sheet.paste(
-                photo.convert("RGB").resize((side, side)), (number % in_a_row * side, number // in_a_row * side)
-            )
+        photo = Image.fromarray(decode(read_regular(file)[0]).numpy())
+        sheet.paste(photo.resize((side, side)), (number % in_a_row * side, number // in_a_row * side))
     sheet.save(path)
     return side
