@@ -178,8 +178,11 @@ def content_keys(folder: Path, files: np.ndarray) -> np.ndarray:
     if fresh.any():
         paths = (os.path.join(folder, os.fsdecode(path)) for path in files["path"][fresh])
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            keys[fresh] = np.fromiter(threads.map(_key, paths), np.uint64, int(fresh.sum()))
-        _keep_keys(kept, known, files, keys)
+            found = list(threads.map(_key, paths))
+        keys[fresh] = [key for key, _ in found]
+        whole = np.ones(len(files), bool)
+        whole[fresh] = [is_whole for _, is_whole in found]
+        _keep_keys(kept, known, files[whole], keys[whole])
     return keys
 
 
@@ -192,8 +195,9 @@ def content_of(path: str) -> str:
         return path
 
 
-def _key(path: str) -> int:
-    digest = hashlib.sha256()
+def _key(path: str) -> tuple[int, bool]:
+    """The key of a file, and whether it could be read; if not, the key is its path's."""
+    digest, is_whole = hashlib.sha256(), True
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -202,7 +206,8 @@ def _key(path: str) -> int:
             digest.update(file.read(ENDS))
     except OSError:  # it was lost since the scan: what reads it next says so
         digest.update(os.fsencode(path))
-    return int.from_bytes(digest.digest()[:8], "little")
+        is_whole = False
+    return int.from_bytes(digest.digest()[:8], "little"), is_whole
 
 
 def _read_keys(kept: Path) -> np.ndarray:

@@ -31,8 +31,9 @@ FIELDS = ("path", "directory", "size", "modified", "state")
 def images_in(folder: Path, directories: Sequence[str]) -> np.ndarray:
     """The images in ``directories`` of ``folder`` that decode; the others are named and counted on standard error.
 
-    Results are cached by path, size and modification time, so only new or changed files are decoded again. A process
-    that had to wait for another's scan of the same files uses its results.
+    Results are cached by path, size and modification time, so only new or changed files are decoded again, and those
+    that did not decode: a file becomes readable without a change of its own. A process that had to wait for another's
+    scan of the same files uses its results.
 
     Returns:
         One row per image, sorted by directory and name: ``path`` below ``folder``, bytes; ``directory``, int32, its
@@ -136,13 +137,13 @@ def stamp(path: str) -> str:
 
 
 def _scan(folder, files, known, cache) -> np.ndarray:
-    """``files`` with their states, taken from the ``known`` scan for files that have not changed."""
+    """``files`` with their states, taken from the ``known`` scan for good files that have not changed."""
     if known is not None and len(known):
         order = np.argsort(known["path"], kind="stable")
         places = np.searchsorted(known["path"], files["path"], sorter=order)
         before = known[order[np.minimum(places, len(known) - 1)]]
         same = np.all([before[field] == files[field] for field in ("path", "size", "modified")], axis=0)
-        files["state"][same] = before["state"][same]
+        files["state"][same & (before["state"] == GOOD)] = GOOD  # a bad one may only have lacked a permission
     _decode(folder, files, cache)
     return files
 

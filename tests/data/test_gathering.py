@@ -116,6 +116,16 @@ def test_keys_are_equal_for_copies_alone_and_are_kept(pets, monkeypatch):
     assert read == ["new.png"]
 
 
+def test_the_key_of_a_photo_that_cannot_be_read_is_not_kept(pets):
+    files, lost = images_in(pets, ["cat", "dog"]), pets / "cat" / "3.JPEG"
+    lost.rename(pets / "moved")
+    without = gathering.content_keys(pets, files)
+    (pets / "moved").rename(lost)
+    keys = gathering.content_keys(pets, files)
+    assert files["path"][without != keys].tolist() == [b"cat/3.JPEG"]
+    assert keys[files["path"] == b"cat/3.JPEG"].tolist() == [gathering._key(str(lost))[0]]
+
+
 def test_photos_that_differ_in_their_middle_alone_are_no_copies_by_their_whole_content(tmp_path):
     content = np.random.default_rng(0).integers(0, 256, 30_000).astype(np.uint8)
     for name, middle in (("a.bin", 0), ("b.bin", 1), ("c.bin", 0)):

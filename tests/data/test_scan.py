@@ -121,6 +121,17 @@ def test_only_new_and_changed_files_are_decoded_again(images, monkeypatch):
     assert names(good) == [*(f"{i:03d}.JPEG" for i in range(200) if i not in (3, 4)), "a new one.JPEG"]
 
 
+def test_a_photo_that_becomes_good_without_a_change_of_its_file_is_no_longer_left_out(images, capsys):
+    """As one does that may be read again; here its bytes change, and neither their number nor the time."""
+    path = images / "007.JPEG"
+    whole, times = path.read_bytes(), (10**18, 10**18)
+    for content, left_out in ((b"x" * len(whole), 1), (whole, 0)):
+        path.write_bytes(content)
+        os.utime(path, ns=times)
+        assert len(scan.images_in(images, [""])) == 200 - left_out
+        assert ("007.JPEG" in capsys.readouterr().err) == bool(left_out)
+
+
 def test_a_stopped_scan_continues(images, monkeypatch):
     monkeypatch.setattr(scan, "SAVE_INTERVAL", 50)
     real, decoded = scan._problem, []

@@ -28,7 +28,8 @@ NO_HASH = 0  # of a file that cannot be read
 def examine_files(files: Sequence[Path]) -> np.ndarray:
     """The height, width and EXIF orientation of each stored picture, and its file's hash.
 
-    The files are read once; the result is cached until one of them changes.
+    The files are read once; the result is cached until one of them changes. Those that could not be read are tried
+    again.
 
     Returns:
         uint64 ``[files, 4]``. Height and width are 0 for a file that is not a picture; hashes are 64 bits of SHA-256.
@@ -41,7 +42,10 @@ def examine_files(files: Sequence[Path]) -> np.ndarray:
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             return np.array(list(threads.map(_examine, files)), np.uint64).reshape(-1, 4)
 
-    return cached(f"photos/{digest.hexdigest()[:32]}", examine, _examine, _size_and_orientation, _hash)
+    examined = cached(f"photos/{digest.hexdigest()[:32]}", examine, _examine, _size_and_orientation, _hash)
+    for place in np.flatnonzero(examined[:, HASH_COLUMN] == NO_HASH).tolist():
+        examined[place] = _examine(files[place])
+    return examined
 
 
 def with_orientations(photos: Sequence[Photo], source: Path, tolerated: float = 0.0) -> tuple[Photo, ...]:

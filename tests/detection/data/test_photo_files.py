@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from keras_resnet import InputError
 from keras_resnet.detection import FasterRCNN, check_unseen, content_hashes, decode_upright, load_detector, open_coco
+from keras_resnet.detection.data import photo_files
 from keras_resnet.detection.data.photo_files import examine_files
 
 
@@ -28,6 +29,18 @@ def test_sizes_orientations_and_contents_are_those_of_the_files(tmp_path):
     assert [int(value).to_bytes(8, "little") for value in facts[:, 3]] == expected
     Image.new("RGB", (10, 30)).save(files[0])
     assert examine_files(files)[0, :2].tolist() == [30, 10]
+
+
+def test_what_could_not_be_read_is_examined_again(tmp_path, monkeypatch):
+    Image.new("RGB", (40, 20)).save(tmp_path / "a.png")
+
+    def refuse(path):
+        raise InputError(f"{path} cannot be read: Permission denied.")
+
+    with monkeypatch.context() as closed:  # permissions do not stop everybody who runs this test
+        closed.setattr(photo_files, "read_regular", refuse)
+        assert examine_files([tmp_path / "a.png"]).tolist() == [[0, 0, 1, 0]]
+    assert examine_files([tmp_path / "a.png"])[0, :2].tolist() == [20, 40]
 
 
 @pytest.mark.parametrize("orientation", range(10))
