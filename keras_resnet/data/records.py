@@ -74,6 +74,7 @@ def record_split(name: str, shards: list[Path], parse: Callable, first: int = 0,
         fingerprint_of([*files, str(first), str(last)]),
         read_whole=lambda position: parsed(reader.read_whole(position)[0]),
         reader=reader,
+        content=fingerprint_of([places[:, 2].tobytes()]),
     )
 
 

@@ -56,6 +56,8 @@ class Split:
         draw: a position and the example's number in the run, scalar int64 tensors, to the position that is read in
             training instead; None to read each once an epoch.
         folder: under which the paths of ``files`` are.
+        content: for images in records, the same wherever their shards lie, and another one for other images or another
+            order.
         left_out: what was found beside these images and is not used, and why.
     """
 
@@ -70,6 +72,7 @@ class Split:
     with_files: Callable[[np.ndarray], "Split"] | None = field(default=None, repr=False)
     draw: Callable | None = None
     folder: Path | None = None
+    content: str = ""
     left_out: tuple[LeftOut, ...] = ()
 
     def __len__(self) -> int:

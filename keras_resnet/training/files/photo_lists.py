@@ -1,6 +1,7 @@
 """The photos that a run began with, so that a continued run numbers its examples as before even if some are lost.
 
-Their classes must stay as they were: the network that is trained knows classes by their numbers.
+Their classes must stay as they were: the network that is trained knows classes by their numbers. So must records, whose
+numbers are all that is known of them.
 """
 
 import functools
@@ -25,21 +26,24 @@ from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief
 from keras_resnet.wording import counted
 
-ROWS, CLASSES, FOLDER = "rows", "classes", "folder"
+ROWS, CLASSES, FOLDER, CONTENT = "rows", "classes", "folder", "content"
+DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 WAY_OUT = "give the labels that it began with, or another --workdir"
 
 
 def with_first_photos(data: Data, workdir: Path) -> Data:
     """``data`` with the photos that the run in ``workdir`` began with; those lost since are replaced when read.
 
-    Only images in individual files need this: the numbers of records in shards do not change.
+    Only images in individual files can be lost one by one: records must be those that the run began with.
 
     Raises:
-        InputError: when a part is opened whose photos or classes are now labelled otherwise.
+        InputError: when a part is opened whose photos or classes are labelled otherwise, or whose records are others.
     """
 
     def opened(part):
         split = getattr(data, part)
+        if split is not None and split.content:
+            _check_records(workdir, part, split.content, data.classes)
         if split is None or split.files is None:
             return split
         first = first_photos(workdir, part, split.files, data.classes)
@@ -80,21 +84,13 @@ def first_photos(
             cannot be kept.
     """
     path = workdir / PHOTOS[part]
-    begun = any(
-        CheckpointFolder(workdir / CHECKPOINTS).steps()
-    )  # a checkpoint of step 0 is of a run that has not trained yet
-    first, before = _read(path, now, listed) if begun else (None, None)
+    first, before = _read(path, now, listed) if _has_begun(workdir) else (None, None)
     if first is None:
-        if is_chief(choose_strategy()):
-            write_whole(path, lambda part_file: _write(part_file, now, classes, listed))
+        folder = {} if listed is None else {FOLDER: np.array(os.fsencode(listed.folder))}
+        _write(path, {ROWS: now, CLASSES: np.array(classes, str)} | folder)
         return now
-    if before is not None and before != classes:
-        pairs = enumerate(itertools.zip_longest(before, classes, fillvalue="missing"))
-        number, (was, now_is) = next((number, pair) for number, pair in pairs if pair[0] != pair[1])
-        raise InputError(
-            f"The run in {workdir} began with {len(before)} classes and its data now has {len(classes)}, of which "
-            f"class {number} was {was} and is {now_is}: {WAY_OUT}."
-        )
+    if before is not None:
+        _check_classes(workdir, before, classes)
     gone = np.zeros(0) if listed is None else np.setdiff1d(first["path"], listed.paths)
     if len(gone):
         raise InputError(
@@ -111,6 +107,43 @@ def first_photos(
             name = example[0].decode(errors="backslashreplace")
             print(f"{count:,} {part} photos of the run in {workdir} {what} (the first is {name})", file=sys.stderr)
     return first
+
+
+def _has_begun(workdir: Path) -> bool:
+    """Whether the run has trained: a checkpoint of step 0 is of one that has not."""
+    return any(CheckpointFolder(workdir / CHECKPOINTS).steps())
+
+
+def _check_records(workdir: Path, part: str, content: str, classes: tuple[str, ...]) -> None:
+    """Raise :class:`InputError` if the run began with other records or classes; a new run stores them."""
+    path = workdir / PHOTOS[part]
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            before = dict(arrays)
+    except DAMAGED:  # an earlier version wrote none
+        before = {}
+    if not (before and _has_begun(workdir)):
+        _write(path, {CONTENT: np.array(content), CLASSES: np.array(classes, str)})
+        return
+    if CLASSES in before:
+        _check_classes(workdir, tuple(before[CLASSES].tolist()), classes)
+    if before.get(CONTENT) != content:
+        raise InputError(
+            f"The records of {part} are not those that the run in {workdir} began with, and it would go on with other "
+            "images: give the earlier ones, or another --workdir."
+        )
+
+
+def _check_classes(workdir: Path, before: tuple[str, ...], classes: tuple[str, ...]) -> None:
+    """Raise :class:`InputError` if the run began with other ``classes``."""
+    if before == classes:
+        return
+    pairs = enumerate(itertools.zip_longest(before, classes, fillvalue="missing"))
+    number, (was, now_is) = next((number, pair) for number, pair in pairs if pair[0] != pair[1])
+    raise InputError(
+        f"The run in {workdir} began with {len(before)} classes and its data now has {len(classes)}, of which "
+        f"class {number} was {was} and is {now_is}: {WAY_OUT}."
+    )
 
 
 def _same_place(one: Split | None, other: Split) -> bool:
@@ -131,10 +164,15 @@ def _check_labels(workdir: Path, first: np.ndarray, now: np.ndarray, classes: tu
         )
 
 
-def _write(path: Path, rows: np.ndarray, classes: tuple[str, ...], listed: Listed | None) -> None:
-    folder = {} if listed is None else {FOLDER: np.array(os.fsencode(listed.folder))}
-    with open(path, "wb") as file:
-        np.savez_compressed(file, **{ROWS: rows, CLASSES: np.array(classes, str)} | folder)  # type: ignore[arg-type]
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write a list as ``path``, which only the chief does."""
+
+    def save(part: Path) -> None:
+        with open(part, "wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+    if is_chief(choose_strategy()):
+        write_whole(path, save)
 
 
 def _read(path: Path, now: np.ndarray, listed: Listed | None) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
@@ -149,7 +187,7 @@ def _read(path: Path, now: np.ndarray, listed: Listed | None) -> tuple[np.ndarra
                 folder = bytes(arrays[FOLDER])
     except FileNotFoundError:  # an earlier version wrote none
         return None, None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    except DAMAGED:
         rows = np.zeros(0)
     if rows.dtype.names != now.dtype.names or not len(rows):
         print(f"{path} is damaged: the run goes on with the photos that are there now", file=sys.stderr)

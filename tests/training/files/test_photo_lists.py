@@ -1,7 +1,10 @@
 """The labels of a continued run are those that it began with."""
 
+import shutil
+
 import numpy as np
 import pytest
+from programs import load_program
 
 from keras_resnet import InputError
 from keras_resnet.data import open_data
@@ -57,3 +60,33 @@ def test_a_continued_run_refuses_corrected_labels(named, begun, tmp_path):
         labels[number] = "dog"
         with pytest.raises(InputError, match=rf"^1 photos .*the first is train/cat/{number}.JPEG, which is now dog"):
             begun(labels)
+
+
+def test_a_continued_run_refuses_other_records(photo_folder, tmp_path):
+    workdir, begun = tmp_path / "run", tmp_path / "run" / "checkpoints" / "step-000000001"
+    make_records, (first, other) = load_program("tools/make_records.py").MakeRecords, "ab"
+
+    def opened(records):
+        data = with_first_photos(open_data(str(tmp_path / records)), workdir)
+        return [len(getattr(data, part)) for part in PARTS]
+
+    make_records(tmp_path / first, str(photo_folder)).run()
+    workdir.mkdir()
+    opened(first)
+    (photo_folder / "train" / "cat" / "0.JPEG").unlink()
+    make_records(tmp_path / other, str(photo_folder)).run()
+    opened(other)  # nothing has been trained yet
+    begun.mkdir(parents=True)
+    (begun / "state.json").touch()
+    with pytest.raises(InputError, match=r"^The records of train are not those .* or another --workdir\.$"):
+        opened(first)
+    shutil.copytree(tmp_path / other, tmp_path / "moved")
+    assert opened("moved") == opened(other)
+    for part in ("train", "val"):
+        (photo_folder / part / "cat").rename(photo_folder / part / "zebra")
+    make_records(tmp_path / "renamed", str(photo_folder)).run()
+    with pytest.raises(InputError, match="class 0 was cat and is dog"):
+        opened("renamed")
+    for part in PARTS:
+        (workdir / f"photos-{part}.npz").unlink()
+    opened("renamed")  # of an earlier version, which wrote none
