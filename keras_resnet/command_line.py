@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -156,4 +157,6 @@ def _run(read: Callable[[], Tool]) -> None:
 
 def _cannot_be_used(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}: make sure that it exists, that you may use it and that it has room."
+    number = re.search(r"errno = (\d+)", str(error))  # in the lines of text that h5py's errors are
+    said = os.strerror(int(number[1])) if number else error.strerror or error
+    return f"{where}{said}: make sure that it exists, that you may use it and that it has room."

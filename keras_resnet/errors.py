@@ -1,6 +1,8 @@
 """The exception for mistakes that the user can correct, and how its messages are put together."""
 
 import contextlib
+import errno
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -39,7 +41,8 @@ def in_our_words() -> Iterator[None]:
     """Turn TensorFlow's errors for unusable data in a pipeline into :class:`InputError`, within a ``with`` block.
 
     The message is that of the :class:`InputError` that TensorFlow wrapped, or else TensorFlow's own, such as that for
-    a photo that does not decode. A worker that lost another one says that.
+    a photo that does not decode. A worker that lost another one says that. What the operating system said, such as that
+    a disk is full, becomes an OSError.
     """
     try:
         yield
@@ -53,8 +56,17 @@ def in_our_words() -> Iterator[None]:
             ) from error
         if wrapped := re.search(rf"{InputError.__name__}: (.+)", str(error)):
             raise InputError(wrapped[1]) from error
+        if said := system_error(error):
+            raise said from error
         reason = re.search(r"in user-defined function passed to \w+.* with iterator: [\w:\[\]]+: (.+)", str(error))
         if reason is None:
             raise
         words = reason[1].split("}} ")[-1].split(" [Op:")[0][:300]
         raise InputError(f"An example of the data cannot be used: {words}") from error
+
+
+def system_error(error: Exception) -> OSError | None:
+    """The error of the operating system in the text of one of TensorFlow's, ``PATH; WORDS``; None without one."""
+    numbers = {os.strerror(number): number for number in errno.errorcode}
+    said = re.search(rf"(\S+); ({'|'.join(map(re.escape, numbers))})", str(error))
+    return OSError(numbers[said[2]], said[2], said[1]) if said else None

@@ -48,7 +48,7 @@ def write_safetensors(path: Path, arrays: dict[str, np.ndarray], description: di
     if image is not None:
         np.save(buffer := io.BytesIO(), image)
         metadata[MEAN] = base64.b64encode(buffer.getvalue()).decode()
-    safetensors.numpy.save_file(tensors, path, metadata=metadata)
+    path.write_bytes(safetensors.numpy.save(tensors, metadata))  # an OSError says why it cannot, save_file's does not
 
 
 def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict]:

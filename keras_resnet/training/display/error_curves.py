@@ -1,15 +1,12 @@
 """The curves of a run: ``metrics.csv`` and TensorBoard scalars."""
 
 import contextlib
-import errno
-import os
-import re
 import time
 from collections.abc import Iterator
 
 import tensorflow as tf
 
-from keras_resnet.errors import InputError
+from keras_resnet.errors import InputError, system_error
 from keras_resnet.files import remedy
 from keras_resnet.training.context import RunContext
 from keras_resnet.training.display import tensorboard
@@ -45,13 +42,12 @@ class Curves:
                 yield
                 self.writers[split].flush()
         except tf.errors.OpError as error:
-            failed = re.search(r"events\.out\.tfevents\S*; (.+)", str(error))
-            if failed is None:
+            said = system_error(error)
+            if said is None or "events.out.tfevents" not in said.filename:
                 raise
-            number = next((number for number in errno.errorcode if os.strerror(number) == failed[1]), errno.EIO)
             raise InputError(
-                f"{self.workdir.path / split} cannot be written ({failed[1]}); the checkpoints are intact: "
-                f"{remedy(OSError(number, failed[1]))}, then run the same command again."
+                f"{self.workdir.path / split} cannot be written ({said.strerror}); the checkpoints are intact: "
+                f"{remedy(said)}, then run the same command again."
             ) from error
 
     def go_back(self) -> None:
