@@ -14,7 +14,7 @@ from keras_resnet.data.dividing import BY_SHARE, Division
 from keras_resnet.data.gathering import ClassFolders, class_folders, content_keys, is_image
 from keras_resnet.data.photo_table import WRITE, read_photo_table
 from keras_resnet.data.reading import Reader, list_folder, read_regular, read_text
-from keras_resnet.data.scan import fetch_from, whole_of
+from keras_resnet.data.scan import MAX_BAD_SHARE, fetch_from, whole_of
 from keras_resnet.data.splits import DATA_FORMS, Data, LeftOut, Split, fingerprint_of
 from keras_resnet.errors import InputError
 
@@ -72,6 +72,13 @@ def open_table(file: Path, division: Division = BY_SHARE) -> Data:
     def opened(part: str) -> Split:
         files, left_out = readable()
         of_part = np.array([table.parts[os.fsdecode(path)] == part for path in files["path"]], bool)
+        listed = list(table.parts.values()).count(part)
+        bad = listed - int(of_part.sum())
+        if bad > MAX_BAD_SHARE * listed:
+            raise InputError(
+                f"{bad} of {listed} photos of the split {part} in {file} do not decode, more than {MAX_BAD_SHARE:.0%}: "
+                "repair or remove them."
+            )
         split = _split(file.parent, part, files[of_part])
         return replace(split, left_out=left_out) if part == "train" else split
 

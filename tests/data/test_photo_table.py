@@ -73,6 +73,21 @@ def test_missing_files_and_repeated_lines_are_left_out_and_said(listed, capsys):
     assert "gone.jpg: cannot be read: No such file or directory" in capsys.readouterr().err
 
 
+def test_a_fifth_of_each_part_may_not_decode(listed):
+    """Of the whole list it is one in twelve."""
+    train = [f"{path},{path[6:9]},train" for path in ALL[:5] + ALL[6:11]]
+    data = listed("path,label,split", *train, f"{ALL[5]},cat,val", "gone.jpg,dog,val")
+    assert len(data.train) == 10
+    with pytest.raises(
+        InputError, match=r"1 of 2 photos of the split validation in .*photos.csv do not decode, more than 20%: repair"
+    ):
+        len(data.validation)
+    data = listed("path,label,split", *train, f"{ALL[5]},cat,val", "gone.jpg,dog,test")
+    assert (len(data.train), len(data.validation)) == (10, 1)
+    with pytest.raises(InputError, match="1 of 1 photos of the split test"):
+        len(data.test)
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
