@@ -76,6 +76,7 @@ class Detect:
 
         files = _by_name(self.photos, self.out)
         check_not_read((self._picture(name) for name in files.values()), files)
+        self._check_labels_are_ours(files.values())
         models = [detection.load_detector(path) for path in self.model]
         detector = detection.Detector(models, detection.Options(self.refine, self.scales, self.flip, self.tiles))
         self._check_labels(detector.classes)
@@ -102,6 +103,14 @@ class Detect:
         names = self._write(answers)
         print(f"{' and '.join(['pictures', *names])} in {self.out}")
 
+    def _check_labels_are_ours(self, names: Iterable[str]) -> None:
+        """Raise :class:`InputError` if labels would be replaced without a drawing, which is written before ours."""
+        for name in names if "yolo" in self.formats else ():
+            if self._labels(name).exists() and not self._picture(name).exists():
+                raise InputError(
+                    f"{self._labels(name)} was not written by this program and would be replaced: choose another place."
+                )
+
     def _check_labels(self, classes: tuple[str, ...]) -> None:
         """Raise :class:`InputError` if --out has labels whose class numbers mean other classes."""
         file = self.out / CLASSES
@@ -121,6 +130,9 @@ class Detect:
     def _picture(self, name: str) -> Path:
         return self.out / f"{name}.png"
 
+    def _labels(self, name: str) -> Path:
+        return self.out / "labels" / f"{name}.txt"
+
     def _written(
         self, name: str, path: Path, image: np.ndarray, detections: "Detections", classes: tuple[str, ...]
     ) -> dict[str, Any]:
@@ -136,7 +148,7 @@ class Detect:
         if "yolo" in self.formats:
             if not (self.out / CLASSES).exists():  # before the first labels, which mean nothing without it
                 _write_text(self.out / CLASSES, _listed(classes))
-            _write_text(self.out / "labels" / f"{name}.txt", _yolo_lines(detections, width, height))
+            _write_text(self._labels(name), _yolo_lines(detections, width, height))
         return {"photo": str(path), "width": width, "height": height, "objects": objects}
 
     def _write(self, answers: list[dict[str, Any]]) -> list[str]:

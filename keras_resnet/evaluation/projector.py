@@ -9,10 +9,12 @@ from keras_resnet.data.reading import read_regular
 from keras_resnet.data.splits import evenly_spaced
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.embeddings import Embeddings
+from keras_resnet.files import check_replaceable
 
 MAX_POINTS = 10_000
 THUMBNAIL, MAX_SPRITE = 48, 8192  # pixels: a photo's side, and that of the sheet of all photos
-VECTORS, METADATA, SPRITE = "features.tsv", "metadata.tsv", "photos.png"
+VECTORS, METADATA, SPRITE, CONFIG = "features.tsv", "metadata.tsv", "photos.png", "projector_config.pbtxt"
+COLUMNS = "class\tpart\tphoto"  # of METADATA, which is written first and so tells whose the other files are
 
 
 def write_projector(embeddings: Embeddings, folder: Path) -> int:
@@ -21,19 +23,20 @@ def write_projector(embeddings: Embeddings, folder: Path) -> int:
     Of more than 10,000 photos, 10,000 evenly spaced ones are shown, as pictures if all of them are files.
 
     Raises:
-        InputError: the folder cannot be created.
+        InputError: the folder cannot be created, or has files of something else that would be replaced.
     """
     from tensorboard.plugins import projector
 
+    _check_folder(folder)
     chosen = evenly_spaced(len(embeddings), MAX_POINTS)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be made ({error.strerror}): choose another folder.") from error
-    np.savetxt(folder / VECTORS, embeddings.features[chosen].astype(np.float32), "%.4g", "\t")
     rows = [(embeddings.classes[embeddings.labels[i]], embeddings.parts[i], embeddings.photos[i]) for i in chosen]
     lines = ["\t".join(str(cell).replace("\t", " ").replace("\n", " ") for cell in row) for row in rows]
-    (folder / METADATA).write_text("\n".join(["class\tpart\tphoto", *lines]) + "\n", encoding="utf-8")
+    (folder / METADATA).write_text("\n".join([COLUMNS, *lines]) + "\n", encoding="utf-8")
+    np.savetxt(folder / VECTORS, embeddings.features[chosen].astype(np.float32), "%.4g", "\t")
     config = projector.ProjectorConfig()
     shown = config.embeddings.add(tensor_name=embeddings.model, tensor_path=VECTORS, metadata_path=METADATA)
     files = [Path(str(embeddings.photos[i])) for i in chosen]
@@ -43,6 +46,13 @@ def write_projector(embeddings: Embeddings, folder: Path) -> int:
         shown.sprite.single_image_dim.extend([side, side])
     projector.visualize_embeddings(str(folder), config)
     return len(chosen)
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise :class:`InputError` if ``folder`` has files of something else that a view would replace."""
+    whole = (folder / METADATA).exists()
+    for name in (METADATA,) if whole else (VECTORS, SPRITE, CONFIG):
+        check_replaceable(folder / name, COLUMNS)
 
 
 def _write_sprite(files: list[Path], path: Path) -> int:

@@ -3,12 +3,15 @@
 import json
 import zipfile
 
+import numpy as np
 import pytest
 from PIL import Image
 from programs import load_program, run
 
 from keras_resnet import InputError
 from keras_resnet.analysis.instrument_result import write_result
+from keras_resnet.evaluation.embeddings import Embeddings
+from keras_resnet.evaluation.projector import write_projector
 from keras_resnet.files import check_not_read, check_replaceable
 
 
@@ -56,6 +59,37 @@ def test_a_result_replaces_that_of_an_instrument_alone(folder):
     for value in (1, 2):
         write_result(folder / "new", "responses", {"value": value}, {})
     assert json.loads((folder / "new" / "result.json").read_text()) == {"instrument": "responses", "value": 2}
+
+
+def test_labels_that_were_made_by_hand_are_not_replaced_by_detections(folder):
+    """In a YOLO folder, whose labels are where the tool would write its own; what it wrote itself has a drawing."""
+    detect = load_program("tools/detect.py").Detect
+    (folder / "labels").mkdir()
+    (folder / "labels" / "1.txt").write_text("0 0.5 0.5 0.25 0.25\n")
+    (folder / "images").mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "images" / "1.png")
+    (folder / "1.png").unlink()
+    tool = detect((folder / "images",), (folder / "network.keras",), folder, ("json", "yolo"))
+    with pytest.raises(InputError, match=r"labels/1.txt was not written by this program .* choose another place"):
+        tool.run()
+    assert (folder / "labels" / "1.txt").read_text() == "0 0.5 0.5 0.25 0.25\n"
+    Image.new("RGB", (32, 32)).save(folder / "1.png")
+    tool._check_labels_are_ours(["1"])
+    detect((folder / "images",), (folder / "network.keras",), folder, ("json",))._check_labels_are_ours(["1"])
+
+
+@pytest.mark.parametrize("name", ["metadata.tsv", "photos.png", "features.tsv", "projector_config.pbtxt"])
+def test_a_view_for_the_projector_replaces_an_earlier_view_alone(name, tmp_path):
+    made = Embeddings(
+        np.eye(2, dtype=np.float16), np.arange(2), *(np.array(["train", "val"]) for _ in range(4)), model="m.keras"
+    )
+    view, mine = tmp_path / "view", tmp_path / "mine"
+    assert [write_projector(made, view) for _ in range(2)] == [2, 2]
+    mine.mkdir()
+    (mine / name).write_text("a file of something else")
+    with pytest.raises(InputError, match=f"{name} was not written by this program and would be replaced"):
+        write_projector(made, mine)
+    assert [(path.name, path.read_text()) for path in mine.iterdir()] == [(name, "a file of something else")]
 
 
 def test_drawings_of_earlier_photos_are_no_photos(folder):
