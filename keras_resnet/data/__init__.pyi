@@ -4,7 +4,7 @@ from .dividing import Division as Division
 from .folders import folder_split as folder_split
 from .image_statistics import mean_image as mean_image, principal_colours as principal_colours
 from .mixing import mix as mix
-from .overview import check_strictly as check_strictly, overview as overview
+from .overview import check_in_files as check_in_files, check_strictly as check_strictly, overview as overview
 from .pipelines import (
     ArraySplit as ArraySplit,
     Shard as Shard,

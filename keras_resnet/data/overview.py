@@ -33,6 +33,15 @@ def opened_parts(data: Data) -> dict[str, Split]:
     return parts
 
 
+def check_in_files(data: Data) -> None:
+    """Raise :class:`InputError` unless the photos of all parts are in files of their own, as those of records are not.
+
+    Parts that cannot be used are refused as by :func:`opened_parts`.
+    """
+    if any(split.files is None for split in opened_parts(data).values()):
+        raise InputError(f"{data.name} has no photos in files of their own: give a folder or a list of photos.")
+
+
 def left_out_of(data: Data) -> tuple[LeftOut, ...]:
     """What was found in ``data`` and is not used."""
     return joined([*(files for part in opened_parts(data).values() for files in part.left_out), *data.left_out])

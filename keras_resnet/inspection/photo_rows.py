@@ -7,9 +7,8 @@ import numpy as np
 
 from keras_resnet.data import Data
 from keras_resnet.data.gathering import content_keys
-from keras_resnet.data.overview import PARTS, counts_of, left_out_of, opened_parts
+from keras_resnet.data.overview import PARTS, check_in_files, counts_of, left_out_of, opened_parts
 from keras_resnet.data.splits import LeftOut
-from keras_resnet.errors import InputError
 from keras_resnet.inspection.copies import Copies, find_copies
 from keras_resnet.inspection.facts import PhotoFacts, facts_of
 
@@ -52,14 +51,15 @@ def photos_of(data: Data) -> Photos:
     Raises:
         InputError: its parts cannot be used, or are not photos in files of their own.
     """
+    check_in_files(data)
     splits = opened_parts(data)
     files: list[str] = []
     names: list[str] = []
     parts: list[str] = []
     labels, keys = [], []
     for part, split in splits.items():
-        if split.files is None or split.folder is None:
-            raise InputError(f"{data.name} has no photos in files of their own: give a folder or a list of photos.")
+        assert split.files is not None
+        assert split.folder is not None
         photos = [split.photo(position) for position in range(len(split))]
         files += photos
         names += [os.fsdecode(path) for path in split.files["path"]]

@@ -46,6 +46,7 @@ def errors(result: dict, rare: str) -> dict[str, float]:
 def main(settings: Settings) -> None:
     settings = settings.named("balance")
     opened = data.open_data(settings.data)
+    data.check_in_files(opened)
     counts = np.bincount(opened.train.files["directory"], minlength=len(opened.classes))
     rarest = int(counts.argmin())
     rare = opened.classes[rarest]

@@ -121,6 +121,7 @@ def probe_error(model: str, photos: str) -> float:
 def main(settings: Settings) -> None:
     settings = settings.named("finetuning")
     opened = data.open_data(settings.data)
+    data.check_in_files(opened)
     classes = tuple(range(len(opened.classes)))
     new = HALF_WIDTH
     if settings.model is None:

@@ -7,7 +7,7 @@ from conftest import ROOT
 from programs import load_program, run
 
 import keras_resnet
-from keras_resnet.errors import InputError
+from keras_resnet import InputError
 from keras_resnet.training.cifar import CifarSettings
 from keras_resnet.weights import CAFFE, write
 
@@ -90,6 +90,22 @@ def test_the_study_of_fine_tuning_needs_a_name_and_judges_a_probe(trained, photo
     wrong = run(*study, "--model", "trained.keras")
     assert wrong.returncode == 2
     assert "--model must be NAME:WEIGHTS" in wrong.stderr
+
+
+@pytest.mark.parametrize("name", ["finetuning", "balance"])
+def test_studies_of_single_photos_refuse_records(name, photo_folder, tmp_path):
+    records, study = tmp_path / "records", PROGRAMS[name]
+    load_program("tools/make_records.py").MakeRecords(records, str(photo_folder)).run()
+    settings = study.Settings(data=str(records), model="ResNet20:a.npz", workdir=tmp_path / "study")
+    with pytest.raises(InputError, match="records has no photos in files of their own: give a folder or a list"):
+        study.main(settings)
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_class_without_validation_photos_is_none_of_the_errors_of_balance():
+    rows = [{"class": "cat", "right": 0, "photos": 0}, {"class": "dog", "right": 3, "photos": 4}]
+    result = {"val_error": 25.0, "val_by_class": {"classes": rows, "balanced_error": 25.0}}
+    assert PROGRAMS["balance"].errors(result, "dog")["error of the rarest class"] == 25.0
 
 
 @pytest.mark.slow
