@@ -35,6 +35,8 @@ class View:
         one_of("view", self.name, VIEWS)
         if self.scales is not None and self.name != "multi-scale":
             raise InputError(f"scales are for the view multi-scale: the view {self.name} has a single size.")
+        if self.flips and self.name == "10-crop":
+            raise InputError("flips are for the views center and multi-scale: 10-crop has mirror images already.")
 
     def sides(self, size: int, stride: int) -> tuple[int, ...]:
         """The shorter sides of ``"multi-scale"`` for a model of ``size`` pixels with this total ``stride``."""

@@ -60,6 +60,8 @@ def test_the_scales_are_the_paper_s_in_proportion():
         View("multi-scale", (30, 40)).sides(32, 4)
     with pytest.raises(InputError, match="scales are for the view multi-scale: the view center has a single size"):
         View("center", (30,))
+    with pytest.raises(InputError, match="flips are for the views center and multi-scale: 10-crop has mirror images"):
+        View("10-crop", flips=True)
     with pytest.raises(InputError, match="view 'corner' is not known: choose one of center, 10-crop, multi-scale"):
         View("corner")
 
