@@ -58,11 +58,12 @@ class Write:
     def run(self) -> None:
         from keras_resnet.data import open_data
         from keras_resnet.evaluation import embeddings
+        from keras_resnet.evaluation.scoring import weights_digest
 
         data, model = open_data(self.data, self.data_dir, self.division), keras_resnet.load_model(self.model)
         parts = [(part, data.part(part)) for part in dict.fromkeys(self.split)]
         rows = [embeddings.embed_split(model, split, part, self.batch_size) for part, split in parts]
-        made = embeddings.joined(rows, data.classes, self.model)
+        made = embeddings.joined(rows, data.classes, self.model, weights_digest(model))
         write_whole(self.out, made.save)
         counts = ", ".join(f"{len(split):,} of {part}" for part, split in parts)
         print(f"{made.features.shape[1]:,} features of {counts} in {self.out}")
@@ -86,13 +87,15 @@ class Near:
     def run(self) -> None:
         from keras_resnet.data import augment, decoding
         from keras_resnet.evaluation import embeddings, input_size
+        from keras_resnet.evaluation.scoring import weights_digest
 
         stored = embeddings.read_embeddings(self.features)
         encoded = [decoding.read_photo(path) for path in self.photos]
         model = keras_resnet.load_model(stored.model)
         views = [augment.center_view(photo, input_size(model), model.preprocessing.crop).numpy() for photo in encoded]
         queries = inference(embeddings.embedder(model))(model.preprocessing(np.stack(views)))
-        if queries.shape[1] != stored.features.shape[1]:
+        other_weights = stored.weights not in ("", weights_digest(model))  # such as those of a run that went on
+        if other_weights or queries.shape[1] != stored.features.shape[1]:
             raise InputError(f"{stored.model} is not what {self.features} was made with: write the features again.")
         similarities, positions = embeddings.nearest(stored, queries, self.count)
         near_copies = embeddings.near_copies_of(stored, queries)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from keras_resnet.data.splits import Split
 
+ROWS = ("features", "labels", "parts", "photos", "hashes")  # arrays of all photos
 ARRAYS = {"features": 2, "labels": 1, "parts": 1, "photos": 1, "hashes": 1, "classes": 1, "model": 0}  # and their axes
+WEIGHTS = "weights"  # an array that earlier versions did not write
 NEIGHBOURS = 5  # that vote
 COPIES = 0.9  # cosine of whitened features: re-encoded or halved photos are above, others below (docs/own_photos.md)
 ROUNDING = 1e-6  # of a cosine in float32
@@ -39,6 +41,7 @@ class Embeddings:
         hashes: SHA-256 of each photo's bytes, in hexadecimal.
         classes: names of the labels.
         model: the model that gave the features, as :func:`keras_resnet.load_model` takes it.
+        weights: the hash of its weights, :func:`keras_resnet.evaluation.scoring.weights_digest`; empty if not known.
     """
 
     features: np.ndarray
@@ -48,6 +51,7 @@ class Embeddings:
     hashes: np.ndarray
     classes: np.ndarray
     model: str
+    weights: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -62,13 +66,12 @@ class Embeddings:
         if not chosen.any():
             known = ", ".join(dict.fromkeys(self.parts.tolist()))
             raise InputError(f"There are no features of the part {part}, only of {known}: write them again with it.")
-        rows = {name: getattr(self, name)[chosen] for name in ("features", "labels", "parts", "photos", "hashes")}
-        return Embeddings(**rows, classes=self.classes, model=self.model)
+        return replace(self, **{name: getattr(self, name)[chosen] for name in ROWS})
 
     def save(self, path: Path) -> None:
         """Write an ``.npz`` file that NumPy reads."""
         with open(path, "wb") as file:
-            np.savez_compressed(file, **{name: getattr(self, name) for name in ARRAYS})
+            np.savez_compressed(file, **{name: getattr(self, name) for name in (*ARRAYS, WEIGHTS)})
 
 
 def read_embeddings(path: Path) -> Embeddings:
@@ -80,16 +83,17 @@ def read_embeddings(path: Path) -> Embeddings:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ARRAYS}
+            weights = str(file[WEIGHTS]) if WEIGHTS in file else ""
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): write it with tools/embed.py.") from error
     except (ValueError, KeyError, EOFError) as error:
         raise InputError(
             f"{path} holds no features of photos ({error!s:.100}): write it with tools/embed.py."
         ) from error
-    lengths = {len(arrays[name]) for name in ("features", "labels", "parts", "photos", "hashes") if arrays[name].ndim}
+    lengths = {len(arrays[name]) for name in ROWS if arrays[name].ndim}
     if len(lengths) != 1 or any(arrays[name].ndim != axes for name, axes in ARRAYS.items()):
         raise InputError(f"{path} is damaged, its arrays do not belong together: write it again with tools/embed.py.")
-    return Embeddings(**arrays | {"model": str(arrays["model"])})
+    return Embeddings(**arrays | {"model": str(arrays["model"])}, weights=weights)
 
 
 def embedder(model: keras.Model) -> keras.Model:
@@ -237,7 +241,7 @@ def _error(model, train: Embeddings, test: Embeddings) -> Estimate:
     return Estimate(int((answers != test.labels).sum()), len(test))
 
 
-def joined(parts: Sequence[dict[str, np.ndarray]], classes: Sequence[str], model: str) -> Embeddings:
+def joined(parts: Sequence[dict[str, np.ndarray]], classes: Sequence[str], model: str, weights: str = "") -> Embeddings:
     """The rows of several parts, as :func:`embed_split` gives them, in one."""
     arrays = {name: np.concatenate([rows[name] for rows in parts]) for name in parts[0]}
-    return Embeddings(**arrays, classes=np.array(classes), model=model)
+    return Embeddings(**arrays, classes=np.array(classes), model=model, weights=weights)

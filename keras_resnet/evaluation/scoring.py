@@ -155,6 +155,14 @@ def _multi_scale(model, split, view, batch_size):
         yield flush(shape)
 
 
+def weights_digest(model: keras.Model) -> str:
+    """A hash of the model's weights, in hexadecimal."""
+    digest = hashlib.sha256()
+    for values in model.get_weights():
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
 def cached_scores(model: keras.Model, split: Split, view: View = CENTER, batch_size: int = 32) -> Scores:
     """:func:`score`, kept on disk: the same weights, photos and view are scored once per version of this package."""
     if not split.fingerprint:

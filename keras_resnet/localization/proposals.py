@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import tqdm
 
@@ -18,6 +17,7 @@ from keras_resnet.detection.data.photo_files import content_hashes
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.training.photo_reading import read_photos
 from keras_resnet.errors import InputError
+from keras_resnet.evaluation.scoring import weights_digest
 from keras_resnet.evaluation.views import View
 from keras_resnet.files import read_object, save_array, write_whole
 from keras_resnet.localization.batches import WHOLE
@@ -132,11 +132,6 @@ def _stored(path: Path, photos: int) -> np.ndarray | None:
 
 def _file(folder: Path, start: int) -> Path:
     return folder / f"proposals-{start // PHOTOS:05d}.npy"
-
-
-def weights_digest(network: keras.Model) -> str:
-    """A hash of the network's weights, in hexadecimal."""
-    return _hash(*(values.tobytes() for values in network.get_weights()))
 
 
 def annotated_digest(data: DetectionData) -> str:

@@ -16,6 +16,7 @@ from keras_resnet.detection.data.photo_files import check_unseen, content_hashes
 from keras_resnet.detection.data.photos import DetectionData, check_same_classes
 from keras_resnet.detection.training.photo_reading import as_begun, readable, with_files
 from keras_resnet.errors import InputError
+from keras_resnet.evaluation.scoring import weights_digest
 from keras_resnet.files import read_object, sha256_of, write_whole
 from keras_resnet.loading import load_model
 from keras_resnet.localization.batches import crop_batches, region_batches
@@ -23,7 +24,7 @@ from keras_resnet.localization.localization_settings import STAGES, Localization
 from keras_resnet.localization.localization_task import LocalizationTask
 from keras_resnet.localization.localizer import Localizer
 from keras_resnet.localization.networks import LocalizationRCNN, LocalizationRPN
-from keras_resnet.localization.proposals import MANIFEST, Proposals, annotated_digest, extract, weights_digest
+from keras_resnet.localization.proposals import MANIFEST, Proposals, annotated_digest, extract
 from keras_resnet.localization.rows import Networks, Testing, print_rows
 from keras_resnet.localization.saved import load_localizer
 from keras_resnet.network import Network

@@ -116,9 +116,11 @@ def test_tensorboards_projector_serves_the_features(written, tmp_path):
     assert rows[1].split("\t")[:2] == ["cat", "train"]
 
 
-def test_another_network_than_the_features_are_of_is_refused(written, tmp_path):
+@pytest.mark.parametrize("filters", [(8, 16, 32), (16, 32, 64)], ids=["other features", "as many features"])
+def test_another_network_than_the_features_are_of_is_refused(written, tmp_path, filters):
+    """The file of a run that went on has the same network with other weights."""
     photos = written / "photos" / "val" / "cat"
-    model = keras_resnet.ResNet20(blocks=(1, 1, 1), filters=(8, 16, 32), classes=2)
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1), filters=filters, classes=2)
     model.preprocessing = TORCH
     before = (written / "m.keras").read_bytes()
     try:
@@ -129,3 +131,12 @@ def test_another_network_than_the_features_are_of_is_refused(written, tmp_path):
     assert (status, text) == (2, "")
     assert "m.keras is not what" in error
     assert "write the features again" in error
+
+
+def test_features_of_an_earlier_version_are_read(written, tmp_path):
+    """They do not say which weights they are of."""
+    with np.load(written / "f.npz") as file:
+        np.savez(tmp_path / "f.npz", **{name: file[name] for name in file.files if name != "weights"})
+    assert read_embeddings(tmp_path / "f.npz").weights == ""
+    status, text, error = embed("near", tmp_path / "f.npz", written / "photos/val/cat/0.JPEG", "--count", 1)
+    assert (status, len(text.splitlines())) == (0, 3), error
