@@ -1,7 +1,9 @@
 """A model card as Hugging Face has it: a ``README.md`` with what a trained classifier is, and what it is worth."""
 
 import json
+import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 20  # rows; of more, those of lowest recall
 PARTS = {"val": "validation", "test": "test"}
+FOLDERS = re.compile(r"(^(?:-[\w-]+=)?|:)[^:]*/(?=[^/])")  # of a path, also in NAME:WEIGHTS or --flag=FILE
 
 
 @dataclass(frozen=True)
@@ -132,10 +135,11 @@ print(model.class_names[scores[0].argmax()])
     def _training(self) -> str:
         result, versions = self.result, self.result["versions"]
         packages = ", ".join(f"{package} {version}" for package, version in versions.items())
-        variables = "".join(f", {name}={value}" for name, value in result["environment"].items())
+        values = {name: _without_folders(value.split()) for name, value in result["environment"].items()}
+        variables = "".join(f", {name}={' '.join(words)}" for name, words in values.items())
         source = f"\n- began with: {self.network.source}" if self.network.source else ""
         return (
-            f"    {_without_folders(result['command'])}\n\n"
+            f"    {shlex.join(_without_folders(shlex.split(result['command'])))}\n\n"
             f"- {result['steps']:,} steps of {result['settings']['batch_size']:,} images, seed {result['seed']}, in "
             f"{result['seconds']:.0f} s on {result['hardware']}{source}\n"
             f"- {packages}{variables}; commit {result['commit']}"
@@ -161,14 +165,9 @@ def _share(values: list[float | None]) -> str:
     return "-" if percent is None else f"{percent:.1f} % ({low:.1f} to {high:.1f})"
 
 
-def _without_folders(command: str) -> str:
-    """A command with the names of files alone where it has absolute paths, which say who made it and where."""
-    words = []
-    for word in shlex.split(command):
-        before, colon, path = word.rpartition(":")  # NAME:WEIGHTS
-        is_absolute = path.startswith(("/", "~"))
-        words.append(before + colon + Path(path).name if is_absolute else word)
-    return shlex.join(words)
+def _without_folders(words: Iterable[str]) -> list[str]:
+    """The words of a command with the names of files alone: their folders say who made it, where and from what."""
+    return [FOLDERS.sub(r"\1", word) for word in words]
 
 
 def _numbers(values: Any) -> str:

@@ -12,15 +12,19 @@ from programs import run
 from small_runs import IMAGENET, small
 
 import keras_resnet
+from keras_resnet.reporting.model_card import _without_folders
 
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A finished run, begun with absolute paths, and its upload."""
+    """A finished run, begun with absolute paths and a relative one, and its upload."""
     folder = tmp_path_factory.mktemp("card")
-    done = run(IMAGENET, *small(write_photos(folder), folder / "run", "--steps", 4))
+    photos = write_photos(folder)
+    (folder / "of a client").mkdir()
+    flags = ("--steps", 4, f"--data-dir={folder}/tfds", "--workdir", "of a client/../run")
+    done = run(IMAGENET, *small(photos, folder / "run")[:-2], *flags, folder=folder)
     assert done.returncode == 0, done.stderr
     flags = ("--licence", "cc-by-4.0", "--upload", folder / "pets", "--name", "Pets: mine")
     done = run("tools/model_card.py", folder / "run", *flags)
@@ -53,7 +57,15 @@ def test_the_card_says_what_the_result_says(trained):
     ):
         assert words in body, words
     assert str(trained) not in card
+    assert "of a client" not in card
     assert "--data photos" in body
+    assert "--data-dir=tfds --workdir run\n" in body
+
+
+def test_no_folder_is_in_a_command():
+    words = ["a.py", "/b c/d.keras", "ResNet18:../e/f.npz", "--data=/g/h", "--model=ResNet18:~/i/j.th", "k/l/", "x=2"]
+    names = ["a.py", "d.keras", "ResNet18:f.npz", "--data=h", "--model=ResNet18:j.th", "l/", "x=2"]
+    assert _without_folders(words) == names
 
 
 def test_the_folder_loads_as_keras_and_gives_the_run_s_answers(trained, rng):
