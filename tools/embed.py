@@ -25,8 +25,8 @@ from keras_resnet import drawing
 from keras_resnet.backends import inference
 from keras_resnet.bounds import Between, Count, Length
 from keras_resnet.command_line import Folder, JsonFile, ModelName, Output, PngFile, run_tools
+from keras_resnet.data import viewing
 from keras_resnet.data.dividing import BY_SHARE, Division
-from keras_resnet.data.reading import read_regular
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 from keras_resnet.tables import Table, write_tables
@@ -227,13 +227,9 @@ def _lines(answer: dict) -> list[str]:
 
 def _picture(path: Path) -> np.ndarray:
     """The whole photo in a small size; white if it is not a file, as in record shards."""
-    from keras_resnet.data.augment import decode
-
     if not path.is_file():
         return np.full((1, 1, 3), 255, np.uint8)
-    picture = Image.fromarray(decode(read_regular(path)[0]).numpy())
-    picture.thumbnail((PICTURE, PICTURE))
-    return np.asarray(picture)
+    return np.asarray(viewing.small_picture(path.read_bytes(), PICTURE))
 
 
 COMMANDS = {"write": Write, "near": Near, "copies": Copies, "judge": Judge, "project": Project}

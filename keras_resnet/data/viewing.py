@@ -190,6 +190,20 @@ def _of_wide_greys(picture: Image.Image) -> np.ndarray:
     return np.repeat(grey.astype(np.uint8)[:, :, None], 3, axis=2)
 
 
+def small_picture(encoded: bytes, side: int) -> Image.Image:
+    """A photo as a viewer shows it, its longer side ``side`` pixels at most, without decoding more than that takes."""
+    picture: Image.Image = Image.open(io.BytesIO(encoded))
+    picture.draft("RGB", (side, side))  # type: ignore[attr-defined]  # a JPEG is decoded at a fraction of its size
+    if picture.mode not in ("RGB", "L", "CMYK") or picture.has_transparency_data:
+        picture = Image.fromarray(pixels_of(encoded))
+    orientation = int(orientation_of(encoded))
+    picture = picture.convert("RGB")
+    picture.thumbnail((side, side), Image.Resampling.BOX)
+    if orientation == 1:
+        return picture
+    return Image.fromarray(turned(np.asarray(picture), orientation).numpy())
+
+
 def what_is_wrong(encoded: bytes) -> str:
     """Why bytes that do not decode do not, in words."""
     if not encoded:

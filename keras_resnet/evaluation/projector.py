@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_resnet.data.reading import read_regular
 from keras_resnet.data.splits import evenly_spaced
+from keras_resnet.data.viewing import small_picture
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.embeddings import Embeddings
 from keras_resnet.files import check_replaceable
@@ -57,13 +57,11 @@ def _check_folder(folder: Path) -> None:
 
 def _write_sprite(files: list[Path], path: Path) -> int:
     """Write the photos row by row on a square sheet, as the projector reads it; returns the side of each."""
-    from keras_resnet.data.augment import decode
-
     in_a_row = int(np.ceil(np.sqrt(len(files))))
     side = min(THUMBNAIL, MAX_SPRITE // in_a_row)
     sheet = Image.new("RGB", (in_a_row * side, in_a_row * side))
     for number, file in enumerate(files):
-        photo = Image.fromarray(decode(read_regular(file)[0]).numpy())
+        photo = small_picture(file.read_bytes(), 2 * side)
         sheet.paste(photo.resize((side, side)), (number % in_a_row * side, number // in_a_row * side))
     sheet.save(path)
     return side

@@ -1,6 +1,5 @@
 """What one look at each photo file tells: its size, its kind, and a perceptual hash."""
 
-import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -66,25 +65,11 @@ def perceptual_hash(grey: np.ndarray) -> int:
     return int.from_bytes(np.packbits(frequencies > np.median(frequencies)).tobytes(), "big")
 
 
-def small_picture(encoded: bytes, side: int) -> Image.Image:
-    """A photo as a viewer shows it, its longer side ``side`` pixels at most, without decoding more than that takes."""
-    picture: Image.Image = Image.open(io.BytesIO(encoded))
-    picture.draft("RGB", (side, side))  # type: ignore[attr-defined]  # a JPEG is decoded at a fraction of its size
-    if picture.mode not in ("RGB", "L", "CMYK"):
-        picture = Image.fromarray(viewing.pixels_of(encoded))
-    orientation = int(viewing.orientation_of(encoded))
-    picture = picture.convert("RGB")
-    picture.thumbnail((side, side), Image.Resampling.BOX)
-    if orientation == 1:
-        return picture
-    return Image.fromarray(viewing.turned(np.asarray(picture), orientation).numpy())
-
-
 def _facts(file: str) -> tuple:
     try:
         encoded, _ = read_regular(file)
         height, width, kind = viewing.viewed_size(encoded)
-        picture = small_picture(encoded, 2 * SIDE)
+        picture = viewing.small_picture(encoded, 2 * SIDE)
     except (InputError, OSError, ValueError):  # found and named by the scan
         return 0, 0, "", False, False, 0, np.zeros((THUMB, THUMB), np.uint8)
     pixels = np.asarray(picture).astype(np.int64)

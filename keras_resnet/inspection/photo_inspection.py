@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 
 from keras_resnet import plots
-from keras_resnet.data import Data, augment
+from keras_resnet.data import Data, augment, viewing
 from keras_resnet.data.reading import read_regular
 from keras_resnet.data.splits import evenly_spaced
-from keras_resnet.inspection.facts import PhotoFacts, small_picture
+from keras_resnet.inspection.facts import PhotoFacts
 from keras_resnet.inspection.inspection_page import Inspection, jpeg
 from keras_resnet.inspection.photo_advice import advice_on
 from keras_resnet.inspection.photo_rows import Photos, photos_of
@@ -84,7 +84,7 @@ def _copy_sheet(photos: Photos, groups: list[list[int]]) -> "Markup":
     for group in groups[:MAX_SHOWN]:
         chosen = group[:IN_A_SHEET]
         words = "; ".join(f"{photos.names[i]} ({photos.parts[i]})" for i in chosen)
-        pictures = [small_picture(read_regular(photos.files[i])[0], SIDE) for i in chosen]
+        pictures = [viewing.small_picture(read_regular(photos.files[i])[0], SIDE) for i in chosen]
         shown.append(figure(jpeg([pictures], SIDE), words, "jpeg"))
     return joined(shown)
 
@@ -101,7 +101,7 @@ def _sheets(photos: Photos) -> "Markup":
         of_class = np.flatnonzero(photos.labels == label)
         chosen = of_class[evenly_spaced(len(of_class), IN_A_SHEET)]
         contents = [read_regular(photos.files[i])[0] for i in chosen]
-        whole = [small_picture(content, SIDE) for content in contents]
+        whole = [viewing.small_picture(content, SIDE) for content in contents]
         views = [_training_view(content, number) for number, content in enumerate(contents)]
         shown.append(figure(jpeg([whole, views], SIDE), f"{photos.classes[label]}, {len(of_class):,} photos", "jpeg"))
     return joined(shown)

@@ -217,3 +217,30 @@ def test_damaged_exif_data_turn_nothing():
 def test_a_jpeg_of_nothing_but_markers_is_soon_given_up():
     for filling in (b"\xff", b"\xff\xd0", b"\xff\xe2\0\0"):
         assert viewing.orientation_of(viewing.JPEG + filling * 10_000_000) == 1
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_small_pictures_are_upright(orientation):
+    pixels = np.zeros((60, 90, 3), np.uint8)
+    pixels[:20, :30] = 255
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(file, "JPEG", quality=95, exif=exif)
+    small = np.asarray(viewing.small_picture(file.getvalue(), 30))
+    assert small.shape == ((20, 30, 3) if orientation != 6 else (30, 20, 3))
+    bright = {1: (0, 0), 3: (-1, -1), 6: (0, -1)}[orientation]  # the corner
+    assert small[bright].min() > 200
+    assert np.delete(small.reshape(-1, 3), 0, 0).mean() < 60
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "grey with a transparent one"])
+def test_small_pictures_are_on_white_and_in_8_bits(mode):
+    file, transparent = io.BytesIO(), {}
+    if mode == "I;16":
+        photo = Image.fromarray(np.full((8, 8), 255 << 8, np.uint16))
+    elif mode in ("RGBA", "LA"):
+        photo = Image.new(mode, (8, 8))
+    else:
+        photo, transparent = Image.new("L", (8, 8)), {"transparency": 0}
+    photo.save(file, "PNG", **transparent)
+    assert np.asarray(viewing.small_picture(file.getvalue(), 8)).min() == 255

@@ -8,7 +8,7 @@ from PIL import Image, ImageEnhance
 
 from keras_resnet.inspection import facts_of, find_copies
 from keras_resnet.inspection.copies import near_pairs
-from keras_resnet.inspection.facts import perceptual_hash, small_picture
+from keras_resnet.inspection.facts import perceptual_hash
 
 CHANGES = {  # what makes a picture another file
     "smaller": lambda picture: picture.resize((160, 150)),
@@ -62,17 +62,3 @@ def test_the_hash_of_a_mirrored_or_other_picture_is_far(photos):
     assert distances[~np.eye(20, dtype=bool)].min() > 8
     for grey, value in zip(greys, hashes, strict=True):
         assert np.bitwise_count(np.uint64(perceptual_hash(grey[:, ::-1])) ^ value) > 8
-
-
-@pytest.mark.parametrize("orientation", [1, 3, 6])
-def test_small_pictures_are_upright(orientation):
-    pixels = np.zeros((60, 90, 3), np.uint8)
-    pixels[:20, :30] = 255
-    file, exif = io.BytesIO(), Image.Exif()
-    exif[0x0112] = orientation
-    Image.fromarray(pixels).save(file, "JPEG", quality=95, exif=exif)
-    small = np.asarray(small_picture(file.getvalue(), 30))
-    assert small.shape == ((20, 30, 3) if orientation != 6 else (30, 20, 3))
-    bright = {1: (0, 0), 3: (-1, -1), 6: (0, -1)}[orientation]  # the corner
-    assert small[bright].min() > 200
-    assert np.delete(small.reshape(-1, 3), 0, 0).mean() < 60

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import write_photos
 from PIL import Image
-from programs import run
+from programs import load_program, run
 from tensorboard.program import TensorBoard
 
 import keras_resnet
@@ -56,6 +56,17 @@ def test_the_most_alike_and_the_same_file_are_named_and_drawn(written, tmp_path)
     assert [row["photo"] for row in answer["same"]] == [str(photo), str(copy)]
     assert [row["photo"] for row in answer["nearest"]] == [line.split()[-1] for line in lines[3:]]
     assert Image.open(tmp_path / "near.png").size[0] == 4 * (CELL + GAP) + GAP
+
+
+def test_photos_are_drawn_as_a_viewer_shows_them(tmp_path):
+    """Upright and, where they are transparent, on white."""
+    pixels, exif = np.zeros((20, 40, 3), np.uint8), Image.Exif()
+    pixels[:, :20], exif[0x0112] = 255, 6  # the left half is above when the photo is turned
+    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif)
+    Image.new("RGBA", (20, 20)).save(tmp_path / "clear.png")
+    drawn = load_program("tools/embed.py")._picture
+    assert drawn(tmp_path / "turned.jpg").shape == (40, 20, 3)
+    assert drawn(tmp_path / "clear.png").min() == 255
 
 
 def test_parts_are_those_of_the_model_s_own_run(written, tmp_path):
@@ -121,6 +132,7 @@ def test_another_network_than_the_features_are_of_is_refused(written, tmp_path, 
     """The file of a run that went on has the same network with other weights."""
     photos = written / "photos" / "val" / "cat"
     model = keras_resnet.ResNet20(blocks=(1, 1, 1), filters=filters, classes=2)
+    model.set_weights([values + 1 for values in model.get_weights()])
     model.preprocessing = TORCH
     before = (written / "m.keras").read_bytes()
     try:
