@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_resnet.data.dividing import BY_SHARE, Division
-from keras_resnet.data.gathering import ClassFolders, class_folders, content_keys, is_image
+from keras_resnet.data.gathering import ClassFolders, class_folders, content_keys, is_hidden, is_image
 from keras_resnet.data.photo_table import WRITE, read_photo_table
 from keras_resnet.data.reading import Reader, list_folder, read_regular, read_text
 from keras_resnet.data.scan import MAX_BAD_SHARE, fetch_from, whole_of
@@ -48,7 +48,9 @@ def open_folder(folder: Path, name: str, division: Division = BY_SHARE) -> Data:
             f"{', '.join(unknown[:3])}{' ...' if len(unknown) > 3 else ''}: give train some too."
         )
     openers["validation"] = functools.partial(_class_split, val, "val", classes)
-    return Data(name, classes, openers)
+    others = [part for part in parts if parts[part] and part not in ("train", "val") and not is_hidden(part)]
+    left_out = (LeftOut("folders beside train and val", len(others), others[0]),) if others else ()
+    return Data(name, classes, openers, left_out)
 
 
 def open_table(file: Path, division: Division = BY_SHARE) -> Data:

@@ -8,6 +8,7 @@ import pytest
 
 from keras_resnet import InputError
 from keras_resnet.data import folder_split, open_data
+from keras_resnet.data.overview import left_out_of
 
 
 @pytest.fixture
@@ -51,6 +52,15 @@ def test_every_known_label_list(name, flat):
     photos = open_data(str(flat))
     assert photos.classes == ("cat", "dog")
     assert [int(photos.validation.read(i)[1]) for i in range(4)] == [0, 1, 1, 0]
+
+
+def test_a_folder_beside_train_and_val_is_named(photo_folder):
+    """Of a test part one would think that it is tested on."""
+    assert left_out_of(open_data(str(photo_folder))) == ()
+    for name in ("test", ".cache"):
+        (photo_folder / name).mkdir()
+    (left_out,) = left_out_of(open_data(str(photo_folder)))
+    assert str(left_out) == "folders beside train and val: 1, test"
 
 
 def test_without_a_list_the_known_lists_are_named(flat):
