@@ -1,5 +1,6 @@
 """Defaults that follow the photos: image size, anchors, smallest proposal, regions, and length of a run."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,8 @@ def follow_photos(
     if settings.anchors == "auto" or (not stated and (fit_all or other_size)):
         proposals = fit_anchors(seen_boxes(train, size), settings.head)
         preset |= {"anchor_scales": proposals.scales, "anchor_ratios": proposals.ratios, "smallest": proposals.smallest}
+        if settings.smallest is not None:
+            proposals = replace(proposals, smallest=settings.smallest)
         if is_chief(choose_strategy()):
             print(f"chosen for these photos: {in_words(train, size, proposals, settings.head)}", flush=True)
     return preset

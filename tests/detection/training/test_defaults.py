@@ -55,6 +55,8 @@ def test_what_the_command_line_states_is_taken_as_it_is(settings, train, capsys)
     with pytest.raises(InputError, match="--anchors auto chooses the anchors: leave out the other settings"):
         preset_of(replace(scales, anchors="auto"), train)
     assert capsys.readouterr().out == ""
+    preset_of(replace(settings, smallest=3.0), train)
+    assert "; proposals have sides of 3 pixels or more\n" in capsys.readouterr().out
     halved = preset_of(replace(settings, shorter_side=96), train)
     assert max(halved["anchor_scales"]) < max(preset_of(settings, train)["anchor_scales"])
 
