@@ -10,6 +10,7 @@ from analyze_common import Instrument
 import keras_resnet
 from keras_resnet import analysis, plots
 from keras_resnet.bounds import Between, Count, Pixels
+from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
 from keras_resnet.specs import change_spec, find_spec, parse_changes
 from keras_resnet.tables import Table
@@ -45,6 +46,8 @@ class Cost(Instrument):
 
     def run(self) -> None:
         changes = parse_changes(self.change)
+        if self.shortcuts and "shortcut" in changes:
+            raise InputError("--shortcuts and --change shortcut= both choose the shortcut: give only one of them.")
         variants = [(n, changes | s) for n in self.model for s in self._shortcuts(n)]
         result, rows, parts, kept = {}, {}, {}, {}
         print(f"batch {self.batch_size}, {self.precision}; {hardware()}")

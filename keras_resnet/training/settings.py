@@ -117,6 +117,10 @@ class Settings(RunSettings):
     def check(self) -> None:
         super().check()
         changes = self.changes()
+        if self.shortcut not in (None, changes.get("shortcut")):
+            raise InputError(
+                f"--shortcut {self.shortcut} and --change shortcut={changes['shortcut']} are two shortcuts: give one."
+            )
         name = None if self.model is None else split_name(self.model)[0]
         if name is not None:
             spec = change_spec(find_spec(name), **changes)

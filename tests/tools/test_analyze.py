@@ -127,6 +127,7 @@ def test_wrong_input_ends_in_a_sentence(photo_folder, tmp_path):
         ),
         (("training", "--workdir", tmp_path), "is not the folder of a run"),
         (("cost", "--model", "ResNet21"), "ResNet21"),
+        (("cost", "--change", "shortcut=B", "--shortcuts", "A", "C"), "both choose the shortcut: give only one"),
         (("lesions", "--model", "ResNet20", "--data", "demo", "--folds", 5, "--fold", 2), "--folds divides photos"),
     ):
         completed = analyze(*arguments)

@@ -96,6 +96,7 @@ def test_a_length_replaces_the_preset_s_other_length():
         ({"data": "\udcff"}, ["--data", "UTF-8"]),
         ({"change": ("width=1e-9",)}, ["width", "from 0.01 to 100"]),
         ({"change": ("width=2", "width=3")}, ["width twice"]),
+        ({"shortcut": "C", "change": ("shortcut=B",)}, ["--shortcut C and --change shortcut=B are two shortcuts"]),
         ({"steps": 5, "epochs": 1}, ["--steps and --epochs", "one of them"]),
         ({"seed": -1}, ["--seed -1"]),
         ({"model": "ResNet20", "change": ("placement=first",)}, ["placement=first", "full_preactivation"]),
