@@ -9,6 +9,8 @@ import keras
 from keras_resnet.errors import InputError
 from keras_resnet.layers import BlockLoop
 
+CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+
 
 @contextlib.contextmanager
 def shapes_alone() -> Iterator[None]:
@@ -51,8 +53,9 @@ def layer_multiply_adds(layer: keras.layers.Layer) -> int:
         return layer.repeats * multiply_adds(layer.block, tuple(layer.input.shape[1:]))
     if isinstance(layer, keras.Model):
         return multiply_adds(layer)
-    if isinstance(layer, keras.layers.Conv2D):
-        return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3])
+    if isinstance(layer, CONVOLUTIONS):  # a separable one has two kernels
+        kernels = (math.prod(weight.shape) for weight in layer.weights if len(weight.shape) == 4)
+        return sum(kernels) * math.prod(layer.output.shape[1:3])
     if isinstance(layer, keras.layers.Dense):
         return math.prod(layer.kernel.shape)
     return 0

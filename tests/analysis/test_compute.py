@@ -17,6 +17,16 @@ def test_vgg_equals_the_paper_s_reference():
     assert [multiply_adds(network) for network in networks] == pytest.approx([15.47e9, 19.63e9], rel=1e-3)
 
 
+def test_depthwise_and_separable_convolutions_count_each_of_their_kernels():
+    images = keras.Input((16, 12, 3))
+    x = keras.layers.Conv2D(8, 3, strides=2, padding="same", groups=1)(images)
+    x = keras.layers.Conv2D(8, 3, padding="same", groups=4)(x)
+    x = keras.layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2)(x)
+    x = keras.layers.SeparableConv2D(10, 5, padding="same")(x)
+    one_place = 9 * 3 * 8 + 9 * 2 * 8 + 9 * 8 * 2 + (25 * 16 + 16 * 10)
+    assert multiply_adds(keras.Model(images, x)) == 8 * 6 * one_place
+
+
 def test_networks_are_counted_without_values_and_later_ones_have_theirs():
     with shapes_alone():
         counted = keras_resnet.ResNet20(blocks=(1, 1, 1))
