@@ -112,9 +112,10 @@ def merged(boxes: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarra
     score is often a part of the object, at large scales. Those that overlap it vote on its corners (see :func:`vote`).
 
     Returns:
-        float64 ``[1, 4]``, and the box's own score ``[1]``; where no box has an area, the best as it is.
+        float64 ``[1, 4]``, and the box's own score ``[1]``; where no box has an area and a score above 0, the best as
+        it is.
     """
-    (sized,) = np.nonzero(area(boxes) > 0)
+    (sized,) = np.nonzero((area(boxes) > 0) & (scores > 0))
     if not len(sized):
         best = [int(scores.argmax())]
         return boxes[best].astype(np.float64), scores[best].astype(np.float64)

@@ -55,6 +55,7 @@ def test_boxes_are_merged_by_a_vote_around_the_one_that_most_support(rng):
     assert score[0] == wanted[1]
     nothing = np.tile([5.0, 5, 5, 9], (3, 1))
     assert merged(nothing, np.array([0.1, 0.3, 0.2]))[0].tolist() == [[5, 5, 5, 9]]
+    assert merged(boxes, np.zeros(len(boxes)))[1].tolist() == [0.0]  # logits so low that no probability is left to vote
 
 
 @pytest.mark.long
