@@ -49,7 +49,7 @@ class CompareDetectors:
         files = dict(map(_listed, self.settings))
         if len(files) < len(self.settings) or not files:
             raise InputError("Give settings of different names: compare_detectors.py NAME=FILE NAME=FILE ...")
-        data = detection.open_coco_sets(self.data).part(self.split)
+        data = detection.BENCHMARKS["coco"].open(self.data, None, self.split)
         data = data if self.first is None else data.first(self.first)
         if not data.has_objects:
             raise InputError(f"{data.name} has no objects to score by: give photos with their objects.")

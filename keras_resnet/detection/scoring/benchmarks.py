@@ -7,7 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from keras_resnet.detection.boxes import DetectionsByPhoto
-from keras_resnet.detection.data.detection_sets import open_coco_sets, open_det_part, open_voc_parts
+from keras_resnet.detection.data.detection_sets import (
+    open_coco_sets,
+    open_det_part,
+    open_voc_parts,
+    with_validation,
+)
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.scoring.average_precision import DET, VOC2007, VOC2010, Rule, average_precisions
 from keras_resnet.detection.scoring.coco_scoring import coco_scores
@@ -54,7 +59,8 @@ def _by_rule(rule: Rule) -> Score:
 
 
 def _open_coco(data: str, data_dir: Path | None, part: str) -> DetectionData:
-    return open_coco_sets(data, data_dir).part(part)
+    sets = open_coco_sets(data, data_dir)
+    return (with_validation(sets) if part == "val" else sets).part(part)  # as the run of the detector held it out
 
 
 def _open_voc(year: str) -> Open:

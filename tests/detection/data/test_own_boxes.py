@@ -383,5 +383,10 @@ def test_without_a_validation_part_some_photos_of_each_class_become_one(tmp_path
         len({*(number for photo in sets.part(name).photos for number in photo.objects.classes)}) == 2 for name in parts
     )
     assert with_validation(sets) is sets
+    tools = BENCHMARKS["coco"].open  # by which they open the part that a run held out
+    assert [photo.file for photo in tools(str(tmp_path), None, "val").photos] == [
+        p.file for p in sets.validation.photos
+    ]
+    assert len(tools(str(tmp_path), None, "train")) == 31
     scored = {photo.id for photo in sets.validation.photos}
     assert {image["id"] for image in sets.validation.dataset["images"]} == scored
