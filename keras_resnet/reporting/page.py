@@ -24,10 +24,7 @@ TITLES = {
     "lesions": "Lesions and paths",
     "cost": "Compute and memory",
 }
-RUNS = {  # title: the scores, one of which such runs have, and the section about those on one data set
-    "Classifiers": (("val_error",), classifiers),
-    "Detectors": (("val_AP50", "val_mAP"), detectors),  # the first score of each detection benchmark
-}
+RUNS = {"Classifiers": classifiers, "Detectors": detectors, "Localization": classifiers}  # by title, on one data set
 
 
 def write_page(folder: Path, path: Path) -> Found:
@@ -54,15 +51,22 @@ def write_page(folder: Path, path: Path) -> Found:
 
 def _run_sections(results: Found) -> list[tuple[str, str, "Markup"]]:
     """A section for each kind of run and data set."""
-    sections = []
-    for title, (scores, section) in RUNS.items():
+    sections, all_groups = [], results.groups()
+    for title, section in RUNS.items():
         by_data: dict[str, list[dict]] = {}
-        for group in results.groups():
-            if group["scores"].keys() & set(scores):
+        for group in all_groups:
+            if _title(group) == title:
                 by_data.setdefault(group["settings"]["data"], []).append(group)
         for number, (name, groups) in enumerate(zip(data_names(list(by_data)), by_data.values(), strict=True)):
             sections.append((f"{title.lower()}-{number}", f"{title}: {name}", section(groups)))
     return sections
+
+
+def _title(group: dict) -> str:
+    """The title of the section about runs of this kind; one without validation photos has no score to tell it by."""
+    if "region_size" in group["settings"]:
+        return "Localization"
+    return "Classifiers" if "val_error" in group["result"] else "Detectors"
 
 
 def _study(folder: Path, result: dict) -> "Markup":

@@ -60,7 +60,7 @@ def detectors(groups: Sequence[Group]) -> "Markup":
     rows = [
         (
             *(name, *_length(group), *(_percent(group["scores"].get(key)) for key in scores)),
-            *(f"{group['result']['val_examples']:,}", *_cost(group)),
+            *(_photos(group["result"]["val_examples"]), *_cost(group)),
         )
         for name, group in zip(names, groups, strict=True)
     ]
@@ -130,6 +130,10 @@ def _percent(mean_std) -> str:
         return ""
     mean, std = mean_std
     return f"{100 * mean:.1f}" + ("" if std is None else f" ± {100 * std:.1f}")
+
+
+def _photos(count: int | None) -> str:
+    return "" if count is None else f"{count:,}"
 
 
 def _paper(group: Group) -> str:

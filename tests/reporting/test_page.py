@@ -130,6 +130,32 @@ def test_detectors_have_a_table_of_their_own(tmp_path):
     assert page.cells[3:6] == ["55.0 ± 7.1", "25.0 ± 0.0", "5,000"]  # a column without any score is left out
 
 
+def test_runs_without_validation_photos_are_shown_too(tmp_path):
+    """As those on all 50,000 images of Table 6, and detectors for VOC's server."""
+    for folder, model in (("a", "ResNet20"), ("b", "best.keras")):
+        write_run(tmp_path / folder, model, 0, None, data=f"of {folder}")
+        path = tmp_path / folder / "result.json"
+        result = json.loads(path.read_text()) | {"val_examples": None}
+        result |= {"test_error": 8.5, "test_examples": 10_000} if folder == "a" else {}
+        if folder == "b":
+            del result["val_error"], result["test_error"]
+        path.write_text(json.dumps(result))
+    write_page(tmp_path, tmp_path / "report.html")
+    page = Outline((tmp_path / "report.html").read_text())
+    assert page.headings[1:] == ["Classifiers: of a", "Detectors: of b"]
+    assert "8.50 of 10,000" in page.cells
+    assert "best.keras" in page.cells
+
+
+def test_networks_of_localization_are_no_classifiers(tmp_path):
+    for name, size in (("rpn", None), ("rcnn", 64)):
+        write_run(tmp_path / name, "best.keras", 0, 12.0, data="dogs", region_size=size)
+    write_page(tmp_path, tmp_path / "report.html")
+    page = Outline((tmp_path / "report.html").read_text())
+    assert page.headings[1:] == ["Localization: dogs"]
+    assert page.cells.count("12.00 of 5,000") == 2
+
+
 def test_the_papers_value_stands_beside_a_run_of_the_papers_length_alone(tmp_path):
     write_run(tmp_path / "whole", "ResNet20", 0, 8.7, batch_size=128)
     path = tmp_path / "whole" / "result.json"
