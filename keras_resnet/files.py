@@ -47,6 +47,12 @@ def check_replaceable(target: Path, begins: str) -> None:
     except FileNotFoundError:
         return
     if not is_ours:
+        check_written(target)
+
+
+def check_written(target: Path, *signs: Path) -> None:
+    """Raise :class:`InputError` if there is a file ``target`` but none of ``signs``, which the program writes first."""
+    if target.exists() and not any(sign.exists() for sign in signs):
         raise InputError(f"{target} was not written by this program and would be replaced: choose another place.")
 
 

@@ -32,14 +32,14 @@ from keras_resnet.command_line import Folder, ModelFile, run_tool
 from keras_resnet.data.gathering import photos_at
 from keras_resnet.data.reading import read_text
 from keras_resnet.errors import InputError
-from keras_resnet.files import check_not_read, write_whole
+from keras_resnet.files import check_not_read, check_written, write_whole
 
 if TYPE_CHECKING:
     from keras_resnet.detection import Detections, Detector
 
 Format = Literal["json", "csv", "yolo"]
 COLUMNS = ("path", "class", "xmin", "ymin", "xmax", "ymax", "score", "width", "height")
-CLASSES = "classes.txt"
+JSON, CSV, CLASSES = "detections.json", "detections.csv", "classes.txt"
 USUAL_SCORE = 0.5
 SHOWN = 10  # classes whose least scores are listed
 PATIENCE = 10.0  # seconds between lines of progress; with each the boxes so far are written
@@ -76,7 +76,7 @@ class Detect:
 
         files = _by_name(self.photos, self.out)
         check_not_read((self._picture(name) for name in files.values()), files)
-        self._check_labels_are_ours(files.values())
+        self._check_replaced(files.values())
         models = [detection.load_detector(path) for path in self.model]
         detector = detection.Detector(models, detection.Options(self.refine, self.scales, self.flip, self.tiles))
         self._check_labels(detector.classes)
@@ -86,6 +86,8 @@ class Detect:
         decoded = ((path, detection.decode_upright(photo)) for path, photo in decoding.readable_photos(files))
         for paths, images in _together(decoded, detection.TOGETHER):
             detected = detector.detect_together(images, paths)
+            if not answers:
+                self._begin(detector.classes)
             for path, image, detections in zip(paths, images, detected, strict=True):
                 counting = detections.select(detections.scores >= thresholds[detections.classes])
                 answers.append(self._written(files[path], path, image, counting, detector.classes))
@@ -103,13 +105,24 @@ class Detect:
         names = self._write(answers)
         print(f"{' and '.join(['pictures', *names])} in {self.out}")
 
-    def _check_labels_are_ours(self, names: Iterable[str]) -> None:
-        """Raise :class:`InputError` if labels would be replaced without a drawing, which is written before ours."""
-        for name in names if "yolo" in self.formats else ():
-            if self._labels(name).exists() and not self._picture(name).exists():
-                raise InputError(
-                    f"{self._labels(name)} was not written by this program and would be replaced: choose another place."
-                )
+    def _check_replaced(self, names: Iterable[str]) -> None:
+        """Raise :class:`InputError` if a drawing or labels would replace a file of something else."""
+        for name in names:
+            check_written(self._picture(name), *self._first_files())
+            if "yolo" in self.formats:  # a folder of labels made by hand has a list of classes too
+                check_written(self._labels(name), self._picture(name))
+
+    def _first_files(self) -> list[Path]:
+        """The files of which one at least is in --out before the first drawing."""
+        return [self.out / name for name in (JSON, CSV, CLASSES)]
+
+    def _begin(self, classes: tuple[str, ...]) -> None:
+        """Write what tells that this program writes into --out; YOLO's numbers mean nothing without the classes."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        if "yolo" in self.formats and not (self.out / CLASSES).exists():
+            _write_text(self.out / CLASSES, _listed(classes))
+        if not any(file.exists() for file in self._first_files()):
+            self._write([])
 
     def _check_labels(self, classes: tuple[str, ...]) -> None:
         """Raise :class:`InputError` if --out has labels whose class numbers mean other classes."""
@@ -146,8 +159,6 @@ class Detect:
         height, width = image.shape[:2]
         objects = _objects(detections, classes)
         if "yolo" in self.formats:
-            if not (self.out / CLASSES).exists():  # before the first labels, which mean nothing without it
-                _write_text(self.out / CLASSES, _listed(classes))
             _write_text(self._labels(name), _yolo_lines(detections, width, height))
         return {"photo": str(path), "width": width, "height": height, "objects": objects}
 
@@ -155,12 +166,12 @@ class Detect:
         """Write the boxes of all photos, but for the labels; returns the names of the files."""
         names = []
         if "json" in self.formats:
-            _write_text(self.out / "detections.json", json.dumps(answers, indent=1))
-            names.append("detections.json")
+            _write_text(self.out / JSON, json.dumps(answers, indent=1))
+            names.append(JSON)
         if "csv" in self.formats:
             rows = [row for answer in answers for row in _csv_rows(answer, self.out)]
-            write_whole(self.out / "detections.csv", lambda part: _write_csv(part, rows))
-            names.append("detections.csv")
+            write_whole(self.out / CSV, lambda part: _write_csv(part, rows))
+            names.append(CSV)
         if "yolo" in self.formats:
             names.append("labels/ with classes.txt")
         return names

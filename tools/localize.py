@@ -19,8 +19,10 @@ from tyro.conf import Positional
 from keras_resnet.bounds import Between
 from keras_resnet.command_line import Folder, ModelFile, ModelName, run_tool
 from keras_resnet.errors import InputError
-from keras_resnet.files import check_not_read, write_whole
+from keras_resnet.files import check_not_read, check_written, write_whole
 from keras_resnet.localization.defaults import PROPOSALS
+
+ANSWERS = "localization.json"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,10 @@ class Localize:
         names = [path.stem for path in self.photos]
         if len(set(names)) < len(names):
             raise InputError(f"Several photos are called {max(names, key=names.count)}: give them one after the other.")
-        check_not_read((self.out / f"{name}.png" for name in names), self.photos)
+        pictures = [self.out / f"{name}.png" for name in names]
+        check_not_read(pictures, self.photos)
+        for picture in pictures:
+            check_written(picture, self.out / ANSWERS)
         rpns = [localization.load_localizer(path, localization.LocalizationRPN) for path in self.rpn]
         rcnns = [localization.load_localizer(path, localization.LocalizationRCNN) for path in self.rcnn]
         classifiers = [load_model(model) for model in self.classifier]
@@ -65,16 +70,21 @@ class Localize:
         probable = localization.probabilities(classifiers, data)
         self.out.mkdir(parents=True, exist_ok=True)
         answers = []
+        if not (self.out / ANSWERS).exists():  # it tells whose the drawings are
+            self._write(answers)
         for (photo, image), scores in zip(detection.read_photos(data), probable, strict=True):
             detections = localizer(image, localization.top_classes(scores[None])[0], photo.file)
-            picture = Image.fromarray(detection.draw_detections(image, detections, data.classes, min_score=0.0))
-            write_whole(self.out / f"{photo.id}.png", lambda part, picture=picture: picture.save(part, format="PNG"))
+            drawn = Image.fromarray(detection.draw_detections(image, detections, data.classes, min_score=0.0))
+            write_whole(self.out / f"{photo.id}.png", lambda part, drawn=drawn: drawn.save(part, format="PNG"))
             answers.append({"photo": str(photo.file), "answers": _listed(detections, scores, data.classes)})
             listed = ", ".join(f"{answer['class']} {answer['probability']:.2f}" for answer in answers[-1]["answers"])
             print(f"{photo.file}: {listed}")
+        self._write(answers)
+        print(f"pictures and {ANSWERS} in {self.out}")
+
+    def _write(self, answers: list[dict]) -> None:
         text = json.dumps(answers, indent=1)
-        write_whole(self.out / "localization.json", lambda part: part.write_text(text))
-        print(f"pictures and localization.json in {self.out}")
+        write_whole(self.out / ANSWERS, lambda part: part.write_text(text))
 
 
 def _listed(detections, probable, classes) -> list[dict]:

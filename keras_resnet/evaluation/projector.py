@@ -9,7 +9,7 @@ from keras_resnet.data.splits import evenly_spaced
 from keras_resnet.data.viewing import small_picture
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.embeddings import Embeddings
-from keras_resnet.files import check_replaceable
+from keras_resnet.files import check_replaceable, check_written
 
 MAX_POINTS = 10_000
 THUMBNAIL, MAX_SPRITE = 48, 8192  # pixels: a photo's side, and that of the sheet of all photos
@@ -50,9 +50,9 @@ def write_projector(embeddings: Embeddings, folder: Path) -> int:
 
 def _check_folder(folder: Path) -> None:
     """Raise :class:`InputError` if ``folder`` has files of something else that a view would replace."""
-    whole = (folder / METADATA).exists()
-    for name in (METADATA,) if whole else (VECTORS, SPRITE, CONFIG):
-        check_replaceable(folder / name, COLUMNS)
+    check_replaceable(folder / METADATA, COLUMNS)
+    for name in (VECTORS, SPRITE, CONFIG):
+        check_written(folder / name, folder / METADATA)
 
 
 def _write_sprite(files: list[Path], path: Path) -> int:

@@ -61,6 +61,23 @@ def test_a_result_replaces_that_of_an_instrument_alone(folder):
     assert json.loads((folder / "new" / "result.json").read_text()) == {"instrument": "responses", "value": 2}
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tools/detect.py", "1.jpg", "--model", "network.keras", "--out", "."),
+        ("tools/localize.py", "1.jpg", "--classifier", "ResNet18", "--rpn", "network.keras", "--out", "."),
+    ],
+    ids=lambda words: words[0],
+)
+def test_the_mask_of_a_photo_is_not_replaced_by_its_drawing(command, folder):
+    Image.new("RGB", (32, 32)).save(folder / "1.jpg")
+    before = (folder / "1.png").read_bytes()
+    done = run(*command, folder=folder)
+    assert (done.returncode, (folder / "1.png").read_bytes()) == (2, before)
+    assert "1.png was not written by this program and would be replaced: choose another place." in done.stderr
+
+
 def test_labels_that_were_made_by_hand_are_not_replaced_by_detections(folder):
     """In a YOLO folder, whose labels are where the tool would write its own; what it wrote itself has a drawing."""
     detect = load_program("tools/detect.py").Detect
@@ -73,9 +90,10 @@ def test_labels_that_were_made_by_hand_are_not_replaced_by_detections(folder):
     with pytest.raises(InputError, match=r"labels/1.txt was not written by this program .* choose another place"):
         tool.run()
     assert (folder / "labels" / "1.txt").read_text() == "0 0.5 0.5 0.25 0.25\n"
+    detect((folder / "images",), (folder / "network.keras",), folder, ("json",))._check_replaced(["1"])
+    tool._begin(("cat",))  # as before the drawing
     Image.new("RGB", (32, 32)).save(folder / "1.png")
-    tool._check_labels_are_ours(["1"])
-    detect((folder / "images",), (folder / "network.keras",), folder, ("json",))._check_labels_are_ours(["1"])
+    tool._check_replaced(["1"])
 
 
 @pytest.mark.parametrize("name", ["metadata.tsv", "photos.png", "features.tsv", "projector_config.pbtxt"])
