@@ -38,7 +38,7 @@ def write_page(folder: Path, path: Path) -> Found:
         *_run_sections(results),
         *((f"study-{i}", f"Study: {r['study']}", _study(p, r)) for i, (p, r) in enumerate(results.studies.items())),
         *(
-            (f"instrument-{i}", TITLES.get(result["instrument"], result["instrument"]), _instrument(path, result))
+            (f"instrument-{i}", *(_recipe_study(result) if "measured" in result else _instrument(path, result)))
             for i, (path, result) in enumerate(results.instruments.items())
         ),
     ]
@@ -83,9 +83,22 @@ def _study(folder: Path, result: dict) -> "Markup":
     )
 
 
-def _instrument(folder: Path, result: dict) -> "Markup":
+def _recipe_study(result: dict) -> tuple[str, "Markup"]:
+    """The title and the section of a study whose arms are settings of a recipe: its tables."""
+    tables = [
+        html_table(table["columns"], [[str(cell).strip("*") for cell in row] for row in table["rows"]])
+        for table in result["tables"].values()
+    ]
+    body = joined([fragment("paragraph", result["question"]), *tables, made_by(result)])
+    return f"Study: {result['instrument']}", body
+
+
+def _instrument(folder: Path, result: dict) -> tuple[str, "Markup"]:
+    """The title and the section of an instrument's result."""
+    title = TITLES.get(result["instrument"], result["instrument"])
     models = ", ".join("/".join(Path(str(model)).parts[-2:]) for model in result.get("models", []))
     words = [f"batch normalization by {result['normalization']} statistics"] if "normalization" in result else []
     pictures = {"figure.png": TITLES.get(result["instrument"], ""), "surface.png": "loss surface"}
     words = [*([models] if models else []), *words]
-    return joined([fragment("paragraph", "; ".join(words)), stored_figures(folder, pictures), made_by(result)])
+    body = joined([fragment("paragraph", "; ".join(words)), stored_figures(folder, pictures), made_by(result)])
+    return title, body

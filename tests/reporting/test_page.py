@@ -147,6 +147,18 @@ def test_runs_without_validation_photos_are_shown_too(tmp_path):
     assert "best.keras" in page.cells
 
 
+def test_a_study_of_a_recipe_shows_its_tables(tmp_path):
+    rows = [["weights - none", "**-6.00 (-8.10 to -3.90)**"]]
+    result = {"question": "Do <weights> help?", "measured": {}, "tables": {}}
+    result["tables"]["differences"] = {"columns": ["difference", "error"], "rows": rows}
+    write_result(tmp_path / "study", "balance", result, ORIGIN)
+    write_page(tmp_path, tmp_path / "report.html")
+    page = Outline((tmp_path / "report.html").read_text())
+    assert page.headings[1:] == ["Study: balance"]
+    assert page.cells == ["weights - none", "-6.00 (-8.10 to -3.90)"]
+    assert "Do &lt;weights&gt; help?" in (tmp_path / "report.html").read_text()
+
+
 def test_networks_of_localization_are_no_classifiers(tmp_path):
     for name, size in (("rpn", None), ("rcnn", 64)):
         write_run(tmp_path / name, "best.keras", 0, 12.0, data="dogs", region_size=size)
