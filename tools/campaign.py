@@ -9,6 +9,7 @@ that begin with # are skipped. Commands run at the lowest priority. SIGTERM and 
 command, which saves a checkpoint; the same call continues it. The result.json that a command writes to its --workdir or
 --out is copied to --results as NAME.json; those of commands that were done before are copied too if they are not in it.
 Logs, times and locks are in queue.txt.d beside the list, so that several machines that share it take different entries.
+A command goes on if this program is killed, and its entry counts as running until it ends.
 """
 
 import contextlib
@@ -29,8 +30,9 @@ import tyro
 
 from keras_resnet.bounds import Between
 from keras_resnet.command_line import Folder, run_tool
+from keras_resnet.data.reading import read_text
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
+from keras_resnet.files import part_of, write_whole
 from keras_resnet.programs import HOME, INSTALLED, checkout
 
 FOLDER = Path.cwd() if INSTALLED else HOME
@@ -76,11 +78,12 @@ class Campaign:
                 except BlockingIOError:  # another process has taken it
                     continue
                 if read_state(state, name).get("status") != 0:
-                    self._run_entry(name, words, folder, state)
+                    self._run_entry(name, words, folder, state, lock.fileno())
                 elif self.results and not (self.results / f"{name}.json").exists():
                     self._copy_result(name, words, folder)
 
-    def _run_entry(self, name: str, words: list[str], folder: Path, state: Path) -> None:
+    def _run_entry(self, name: str, words: list[str], folder: Path, state: Path, lock: int) -> None:
+        """Run a command, which holds the ``lock`` of its entry too: it may outlive this process."""
         before, start = read_state(state, name).get("seconds", 0.0), time.monotonic()
         with open(state / f"{name}.log", "a") as log:
             command = [sys.executable if word == "python" else word for word in words]
@@ -89,7 +92,9 @@ class Campaign:
             )
             environment = os.environ | {"PYTHONPATH": str(folder), "PATH": search}
             nice = ["nice", "-n", "19", *command]
-            child = subprocess.Popen(nice, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True)
+            child = subprocess.Popen(
+                nice, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True, pass_fds=(lock,)
+            )
             give_way(child.pid)
             status, stop = wait(child)
         content = {"status": status, "seconds": before + time.monotonic() - start, "command": shlex.join(words)}
@@ -112,7 +117,7 @@ def read_queue(path: Path) -> dict[str, list[str]]:
     if not path.is_file():
         raise InputError(f"There is no list {path}: give a file with one line NAME: COMMAND for each command.")
     entries: dict[str, list[str]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         name, colon, command = line.partition(":")
         if not line.strip() or line.startswith("#"):
             continue
@@ -120,20 +125,31 @@ def read_queue(path: Path) -> dict[str, list[str]]:
             raise InputError(f"Line {number} of {path} is not NAME: COMMAND, with a name of letters, digits, - and _.")
         if name.strip() in entries:
             raise InputError(f"Line {number} of {path} uses the name {name.strip()} again: give each command its own.")
-        entries[name.strip()] = shlex.split(command)
+        try:
+            entries[name.strip()] = shlex.split(command)
+        except ValueError as error:
+            raise InputError(f"Line {number} of {path} is no command ({error}): correct its quotes.") from error
     return entries
 
 
 def clone(commit: str, state: Path) -> Path:
-    """A clone of this repository at ``commit``, in the folder ``state``; made only once."""
+    """A clone of this repository at ``commit``, in the folder ``state``; made only once, whole or not at all."""
     root = str(checkout("--commit"))
     done = subprocess.run(["git", "-C", root, "rev-parse", "--short", commit], capture_output=True, text=True)
     if done.returncode:
         raise InputError(f"There is no commit {commit} in {root}.")
     folder = state / f"clone-{done.stdout.strip()}"
+    part = part_of(folder)
     if not folder.exists():
-        subprocess.run(["git", "clone", "--quiet", root, str(folder)], check=True)
-        subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", done.stdout.strip()], check=True)
+        try:
+            subprocess.run(["git", "clone", "--quiet", root, str(part)], check=True)
+            subprocess.run(["git", "-C", str(part), "checkout", "--quiet", done.stdout.strip()], check=True)
+            part.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # otherwise another process was first
+                raise
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
     return folder.resolve()
 
 
@@ -200,9 +216,10 @@ def _is_locked(path: Path) -> bool:
 
 def result_file(words: list[str], folder: Path) -> Path | None:
     """The ``result.json`` that a command has written; None if it names no folder or has written none."""
+    apart = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
     for flag in ("--workdir", "--out"):
-        if flag in words[:-1]:
-            path = folder / words[words.index(flag) + 1] / "result.json"
+        if flag in apart[:-1]:
+            path = folder / apart[apart.index(flag) + 1] / "result.json"
             return path if path.is_file() else None
     return None
 

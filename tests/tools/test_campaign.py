@@ -1,6 +1,8 @@
 """A queue of commands runs in order, stops and continues, copies results, and is shared by several processes."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import time
 
 import pytest
 from conftest import ROOT
+from programs import load_program
 
 TOOL = [sys.executable, str(ROOT / "tools" / "campaign.py")]
 WRITES = (
@@ -127,12 +130,65 @@ def test_a_stopped_queue_begins_nothing_more_however_the_command_ends(tmp_path, 
     assert "second: left" in shown
 
 
+@pytest.mark.long
+def test_a_command_whose_queue_was_killed_goes_on_and_is_not_begun_twice(tmp_path):
+    (tmp_path / "stops.py").write_text(STOPS)
+    queue, log = tmp_path / "queue.txt", tmp_path / "queue.txt.d" / "long.log"
+    queue.write_text(f"long: python {tmp_path}/stops.py {tmp_path}/saved\n")
+    with subprocess.Popen([*TOOL, str(queue)]) as program:
+        deadline = time.time() + 60
+        while not (log.exists() and "began" in log.read_text()):
+            assert time.time() < deadline
+            time.sleep(0.05)
+        program.kill()
+    assert "long: running" in campaign(queue, "--show").stdout
+    assert campaign(queue).stdout == ""
+    (tmp_path / "saved").touch()  # at which the command ends
+    while "running" in campaign(queue, "--show").stdout:
+        assert time.time() < deadline
+    assert campaign(queue).stdout.startswith("long: done")
+    assert log.read_text() == "began\nbegan\n"
+
+
+@pytest.mark.long
+def test_a_clone_that_was_killed_half_made_is_made_again(tmp_path):
+    """The first git that checks out kills the queue instead."""
+    git, queue = shutil.which("git"), tmp_path / "queue.txt"
+    queue.write_text("which: git log -1 --format=%H\n")
+    (tmp_path / "bin").mkdir()
+    kills = tmp_path / "bin" / "git"
+    kills.write_text(f'#!/bin/sh\ncase "$*" in *checkout*) kill -KILL $PPID; exit;; esac\nexec {git} "$@"\n')
+    kills.chmod(0o755)
+    command = [*TOOL, str(queue), "--commit", "HEAD~1"]
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    assert subprocess.run(command, env=os.environ | {"PATH": path}).returncode == -signal.SIGKILL
+    assert subprocess.run(command).returncode == 0
+    wanted = subprocess.run([git, "-C", str(ROOT), "rev-parse", "HEAD~1"], capture_output=True, text=True).stdout
+    assert (tmp_path / "queue.txt.d" / "which.log").read_text() == wanted
+
+
+def test_the_folder_of_a_result_may_follow_its_flag_in_one_word(tmp_path):
+    result_file = load_program("tools/campaign.py").result_file
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "result.json").touch()
+    for words in (["--workdir=run"], ["--workdir", "run", "--steps=3"], ["-x", "--out=run"]):
+        assert result_file(["python", "a.py", *words], tmp_path) == tmp_path / "run" / "result.json"
+    assert result_file(["python", "a.py", "--workdir=none"], tmp_path) is None
+    assert result_file(["python", "a.py", "--steps=3"], tmp_path) is None
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("no colon here", "Line 1 of"), ("a: x\na: y", "uses the name a again"), ("a/b: x", "with a name of letters")],
+    [
+        (b"no colon here", "Line 1 of"),
+        (b"a: x\na: y", "uses the name a again"),
+        (b"a/b: x", "with a name of letters"),
+        (b"a: x\nb: echo 'x", "is no command (No closing quotation): correct its quotes."),
+        (b"a: echo caf\xe9", "is not UTF-8 text"),
+    ],
 )
 def test_an_invalid_line_is_named(tmp_path, text, words):
-    (tmp_path / "queue.txt").write_text(text)
+    (tmp_path / "queue.txt").write_bytes(text)
     completed = campaign(tmp_path / "queue.txt")
     assert completed.returncode == 2
     assert words in completed.stderr.splitlines()[-1]
