@@ -118,10 +118,14 @@ def attempt(work: Callable[[], object], say: Callable[[OSError], str | None]) ->
         say: makes the message for an error of the operating system; if it returns None, the error is raised again.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sentence: str | None
     try:
         refuse_empty_words()
         with in_our_words():
             work()
+    except BrokenPipeError:
+        sentence = "Nothing reads what this program prints any more, so it has stopped."
+        leave_unread()
     except OSError as error:
         sentence = say(error)
         if sentence is None:
@@ -131,6 +135,11 @@ def attempt(work: Callable[[], object], say: Callable[[OSError], str | None]) ->
     else:
         return 0
     return refuse(sentence)
+
+
+def leave_unread() -> None:
+    """Let what is printed from now on go nowhere, since nothing reads it: the end of a program would complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def refuse(sentence: object) -> int:

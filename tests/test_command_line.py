@@ -1,6 +1,8 @@
 """A tool first checks that it can write its files, and an error ends it with one sentence and status 2."""
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -78,3 +80,18 @@ def test_what_cannot_be_done_ends_in_one_sentence(ended, words, sentence):
 
 def test_what_can_be_written_is_only_tried(ended):
     assert ended("y.b.c", "--json", "x.json", "--out", "new/and/deeper") == (0, "ran\n", "")
+
+
+def test_a_program_whose_output_is_no_longer_read_says_so(tmp_path):
+    program = tmp_path / "loud.py"
+    program.write_text(
+        "from keras_resnet.command_line import attempt\n"
+        "raise SystemExit(attempt(lambda: print('a line\\n' * 100_000), str))\n"
+    )
+    with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert (process.returncode, said) == (
+        2,
+        "loud.py: Nothing reads what this program prints any more, so it has stopped.\n",
+    )

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-from keras_resnet.command_line import refuse
+from keras_resnet.command_line import leave_unread, refuse
 from keras_resnet.errors import InputError
 from keras_resnet.programs import find
 
@@ -42,7 +42,12 @@ def start(command: list[str], workers: int) -> tuple[list[subprocess.Popen], lis
         config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
         environment = os.environ | {"TF_CONFIG": json.dumps(config)}
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="backslashreplace",
         )
         printers.append(threading.Thread(target=show, args=(number, process), daemon=True))
         printers[-1].start()
@@ -51,9 +56,12 @@ def start(command: list[str], workers: int) -> tuple[list[subprocess.Popen], lis
 
 
 def show(number: int, process: subprocess.Popen) -> None:
-    """Print the output of worker ``number``, line by line."""
+    """Print the output of worker ``number``, line by line; all of it is read, or the worker would wait."""
     for line in process.stdout:
-        print(f"[{number}] {line}", end="", flush=True)
+        try:
+            print(f"[{number}] {line}", end="", flush=True)
+        except BrokenPipeError:
+            leave_unread()
 
 
 def main(arguments: list[str]) -> int:

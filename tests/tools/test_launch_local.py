@@ -70,6 +70,17 @@ def test_a_worker_that_waits_for_a_failed_one_is_killed(failing, launched):
     assert f"[{1 - failing}] waits for a worker that has ended: killed" in output
 
 
+def test_a_worker_whose_output_is_no_text_or_is_not_read_goes_on(tmp_path):
+    """It prints more than a pipe holds."""
+    (tmp_path / "loud.py").write_text("import os\nfor _ in range(20_000): os.write(1, b'caf\\xe9 bar\\n')\n")
+    command = [sys.executable, str(ROOT / "tools" / "launch_local.py"), "1", str(tmp_path / "loud.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "[0] caf\\xe9 bar\n"
+        process.stdout.close()
+        assert process.wait(60) == 0
+        assert process.stderr.read() == ""
+
+
 @pytest.mark.parametrize("arguments", [["0", "x.py"], ["257", "x.py"], ["2"], []])
 def test_a_wrong_number_of_workers_is_refused(arguments):
     completed = subprocess.run(
