@@ -11,6 +11,9 @@ from keras_resnet.studies.statistics import mean_std
 from keras_resnet.training.files.metrics_file import read_metrics
 
 SCORE = re.compile(r"(val|test)_(error|m?AP)")  # the beginning of the names of scores in a result
+OF_A_RUN = {"settings": dict, "seed": int, "steps": int, "seconds": int | float} | dict.fromkeys(
+    ("command", "hardware", "commit"), str
+)
 
 
 @dataclass
@@ -62,7 +65,9 @@ def collect(folder: Path) -> Found:
             result = json.loads(path.read_text())
             by_key = {"study": results.studies, "instrument": results.instruments, "settings": results.runs}
             by_folder = next(by_folder for key, by_folder in by_key.items() if key in result)
-        except (OSError, ValueError, StopIteration, TypeError) as error:
+            if by_folder is results.runs:
+                _check_run(result)
+        except (OSError, ValueError, StopIteration, TypeError, RecursionError) as error:
             print(f"{path} is left out: it is not a result of this package ({error})", file=sys.stderr)
             continue
         by_folder[path.parent] = result
@@ -76,6 +81,15 @@ def collect(folder: Path) -> Found:
     if not (results.runs or results.studies or results.instruments):
         raise InputError(f"There is no result.json below {folder}: train something first, or give another folder.")
     return results
+
+
+def _check_run(result: dict) -> None:
+    """Raise ValueError for the result of another program, whose settings are not those of a run."""
+    lacking = [name for name, kind in OF_A_RUN.items() if not isinstance(result.get(name), kind)]
+    if not lacking:
+        lacking = [name for name in ("data", "model") if not isinstance(result["settings"].get(name), str)]
+    if lacking:
+        raise ValueError(f"it has no {lacking[0]} of a run")
 
 
 def _settings_of(run: dict, *without: str) -> str:

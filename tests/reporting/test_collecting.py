@@ -1,5 +1,6 @@
 """Results are sorted by kind and grouped by settings, and damaged ones are reported."""
 
+import json
 import shutil
 
 import pytest
@@ -40,12 +41,16 @@ def test_a_seed_counts_once(tmp_path, capsys):
 
 def test_files_that_are_no_results_are_named_and_left_out(tmp_path, capsys):
     write_run(tmp_path / "good", "ResNet20", 0, 10.0)
-    for name, text in (("half", '{"model": '), ("other", '{"x": 1}'), ("list", "[1]")):
+    texts = {"half": '{"model": ', "other": '{"x": 1}', "list": "[1]", "deep": "[" * 100_000}
+    texts |= {"theirs": '{"settings": {"rate": 1}, "seed": 0}', "no settings": '{"settings": [1], "seed": 0}'}
+    run = json.loads((tmp_path / "good" / "result.json").read_text())
+    texts |= {"no data": json.dumps(run | {"settings": {"model": "ResNet20"}})}
+    for name, text in texts.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "result.json").write_text(text)
-    assert len(collect(tmp_path).runs) == 1
+    assert len(collect(tmp_path).groups()) == 1
     named = capsys.readouterr().err
-    assert all(f"{name}/result.json is left out" in named for name in ("half", "other", "list"))
+    assert [name for name in texts if f"{name}/result.json is left out" not in named] == []
 
 
 def test_empty_and_missing_folders_are_named(tmp_path):
