@@ -138,13 +138,18 @@ def confusion(matrix: np.ndarray, names: list[str], path: Path) -> None:
         axes.set(xticks=[], yticks=[], title=f"{classes:,} classes, similar ones together")
     else:
         letters = FontProperties(fname=font_file("".join(names)))
-        axes.set_xticks(range(classes), names, rotation=90, fontproperties=letters)
-        axes.set_yticks(range(classes), names, fontproperties=letters)
+        axes.set_xticks(range(classes), map(_literal, names), rotation=90, fontproperties=letters)
+        axes.set_yticks(range(classes), map(_literal, names), fontproperties=letters)
         for row, column in np.argwhere(matrix):
             color = "white" if shares[row, column] > 50 else "black"
             text = f"{matrix[row, column]:,}"
             axes.text(column, row, text, color=color, fontsize=8, ha="center", va="center", parse_math=False)
     figure.savefig(path, dpi=110, format="png", bbox_inches="tight")
+
+
+def _literal(name: str) -> str:
+    """A class's name as matplotlib draws it as it is: between two dollar signs it would read a formula."""
+    return name.replace("$", r"\$")
 
 
 def reliability(bins: dict, path: Path) -> None:
@@ -178,7 +183,7 @@ def precision_recall(recalls: np.ndarray, curves: dict[str, np.ndarray], path: P
     figure = Figure(figsize=(6.4, 4.8), layout="constrained")
     axes = figure.subplots()
     for name, precision in curves.items():
-        axes.plot(recalls, precision, label=name)
+        axes.plot(recalls, precision, label=_literal(name))
     axes.set(xlabel="recall (% of the objects)", ylabel="precision (% of the boxes)", xlim=(0, 100), ylim=(0, 103))
     axes.grid(alpha=0.3)
     if curves:

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from keras_resnet import plots
 from keras_resnet.plots import Panel, contour, detection_curves, error_curves, panels, study
 
 
@@ -29,6 +30,13 @@ def test_detection_curves_draw_losses_and_scores(tmp_path):
     blue = np.abs(picture - [31, 119, 180]).sum(axis=-1) < 30
     assert blue[:, : picture.shape[1] // 2].any()
     assert blue[:, picture.shape[1] // 2 :].any()
+
+
+def test_names_of_classes_may_have_dollar_signs(tmp_path):
+    plots.confusion(np.eye(2, dtype=int), ["$a_$", "b"], tmp_path / "confusion.png")
+    recalls = np.linspace(0, 100, 5)
+    plots.precision_recall(recalls, {"$a_$": recalls[::-1]}, tmp_path / "curves.png")
+    assert Image.open(tmp_path / "confusion.png").size > (0, 0) < Image.open(tmp_path / "curves.png").size
 
 
 def has_colour(path, colour):
