@@ -1,5 +1,6 @@
 """The start and end of every program; each program of ``tools/`` is a dataclass of flags with a ``run`` method."""
 
+import io
 import itertools
 import os
 import re
@@ -118,6 +119,8 @@ def attempt(work: Callable[[], object], say: Callable[[OSError], str | None]) ->
         say: makes the message for an error of the operating system; if it returns None, the error is raised again.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
     sentence: str | None
     try:
         refuse_empty_words()

@@ -82,6 +82,15 @@ def test_what_can_be_written_is_only_tried(ended):
     assert ended("y.b.c", "--json", "x.json", "--out", "new/and/deeper") == (0, "ran\n", "")
 
 
+def test_a_program_prints_names_that_are_no_utf_8(tmp_path):
+    (tmp_path / "names.py").write_text(
+        "import os\nfrom keras_resnet.command_line import attempt\n"
+        "raise SystemExit(attempt(lambda: print(os.fsdecode(b'caf\\xe9.jpg')), str))\n"
+    )
+    done = subprocess.run([sys.executable, tmp_path / "names.py"], capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"caf\\udce9.jpg\n"), done.stderr
+
+
 def test_a_program_whose_output_is_no_longer_read_says_so(tmp_path):
     program = tmp_path / "loud.py"
     program.write_text(

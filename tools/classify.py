@@ -177,7 +177,7 @@ def _draw(path: Path, pictures: list[np.ndarray], titles: list[str]) -> None:
 
 
 def _write_csv(path: Path, rows: list[tuple]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 

@@ -234,7 +234,7 @@ def _csv_rows(answer: dict[str, Any], folder: Path) -> list[tuple[Any, ...]]:
 
 
 def _write_csv(path: Path, rows: list[tuple[Any, ...]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
 
 

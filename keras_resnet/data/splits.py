@@ -142,5 +142,5 @@ def fingerprint_of(parts: Iterable[str | bytes]) -> str:
     """A short hash of ``parts``, strings or bytes."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update((part.encode() if isinstance(part, str) else part) + b"\0")
+        digest.update((part.encode(errors="surrogateescape") if isinstance(part, str) else part) + b"\0")
     return digest.hexdigest()[:16]

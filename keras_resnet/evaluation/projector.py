@@ -35,7 +35,8 @@ def write_projector(embeddings: Embeddings, folder: Path) -> int:
         raise InputError(f"{folder} cannot be made ({error.strerror}): choose another folder.") from error
     rows = [(embeddings.classes[embeddings.labels[i]], embeddings.parts[i], embeddings.photos[i]) for i in chosen]
     lines = ["\t".join(str(cell).replace("\t", " ").replace("\n", " ") for cell in row) for row in rows]
-    (folder / METADATA).write_text("\n".join([COLUMNS, *lines]) + "\n", encoding="utf-8")
+    text = "\n".join([COLUMNS, *lines]) + "\n"
+    (folder / METADATA).write_text(text, encoding="utf-8", errors="backslashreplace")
     np.savetxt(folder / VECTORS, embeddings.features[chosen].astype(np.float32), "%.4g", "\t")
     config = projector.ProjectorConfig()
     shown = config.embeddings.add(tensor_name=embeddings.model, tensor_path=VECTORS, metadata_path=METADATA)

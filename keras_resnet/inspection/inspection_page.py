@@ -50,9 +50,9 @@ def write_inspection(inspection: Inspection, page: Path) -> Path:
     content |= inspection.content
     data = data_beside(page)
     page.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(page, lambda file: file.write_text(text, encoding="utf-8"))
+    write_whole(page, lambda file: file.write_text(text, encoding="utf-8", errors="backslashreplace"))
     plain = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    write_whole(data, lambda file: file.write_text(plain, encoding="utf-8"))
+    write_whole(data, lambda file: file.write_text(plain, encoding="utf-8", errors="backslashreplace"))
     return data
 
 

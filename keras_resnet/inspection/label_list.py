@@ -44,7 +44,7 @@ def write_label_list(
     body = joined([fragment("paragraph", words), fragment("sheet", figures)])
     text = document(f"Labels of {name} that look wrong", intro, [("labels", "The worst first", body)])
     table = table_beside(page)
-    write_whole(page, lambda file: file.write_text(text, encoding="utf-8"))
+    write_whole(page, lambda file: file.write_text(text, encoding="utf-8", errors="backslashreplace"))
     write_whole(table, lambda file: _write_rows(file, rows))
     return table
 
@@ -77,7 +77,7 @@ def _caption(row: dict[str, object]) -> str:
 
 
 def _write_rows(path: Path, rows: list[dict[str, object]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)

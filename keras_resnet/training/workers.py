@@ -69,7 +69,7 @@ def together(
     first = int(failed.argmax())
     numbers = np.zeros(SENTENCE_BYTES, np.int64)
     if first == worker_index(strategy):
-        encoded = str(failure).encode()[:SENTENCE_BYTES]
+        encoded = str(failure).encode(errors="backslashreplace")[:SENTENCE_BYTES]
         numbers[: len(encoded)] = list(encoded)
     sentence = bytes(total(strategy, numbers).astype(np.uint8)).rstrip(b"\0").decode(errors="ignore")
     failure = failure or InputError(f"worker {first} failed: {sentence}")

@@ -1,9 +1,11 @@
 """The pages of what lies in data sets: what was done to them on purpose is found, counted and said."""
 
 import json
+import os
 import re
 import shutil
 
+import numpy as np
 import pytest
 from messy_photos import RARE, make_messy
 from PIL import Image
@@ -12,7 +14,10 @@ from programs import run
 from keras_resnet import InputError
 from keras_resnet.data import open_data
 from keras_resnet.detection.data import found_detection_sets
-from keras_resnet.inspection import inspect_boxes, inspect_photos
+from keras_resnet.evaluation import Embeddings
+from keras_resnet.evaluation.label_quality import LabelRanking
+from keras_resnet.evaluation.projector import write_projector
+from keras_resnet.inspection import Inspection, inspect_boxes, inspect_photos, write_inspection, write_label_list
 
 
 @pytest.mark.long
@@ -50,6 +55,18 @@ def test_copies_in_both_parts_and_with_two_labels_are_said_first(photo_folder):
     assert inspection.advice[1].startswith(
         "1 group of copies under different labels, such as cat/2.JPEG and dog/9.JPEG"
     )
+
+
+def test_pages_and_lists_say_names_of_files_that_are_no_utf_8(tmp_path):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    texts = [np.array([text]) for text in ("train", name, "0", "cat")]
+    photos = Embeddings(np.zeros((1, 2), np.float16), np.zeros(1, np.int32), *texts, "m")
+    ranking, white = LabelRanking(*np.zeros((4, 1), int), 1), np.full((8, 8, 3), 255, np.uint8)
+    write_label_list("photos", ranking, photos, lambda position: white, tmp_path / "labels.html")
+    write_inspection(Inspection("photos", "", [f"such as {name}"], {}, []), tmp_path / "look.html")
+    write_projector(photos, tmp_path)
+    for file in ("labels.html", "labels.csv", "look.html", "look.json", "metadata.tsv"):
+        assert "caf\\udce9.jpg" in (tmp_path / file).read_text(encoding="utf-8")
 
 
 @pytest.mark.long

@@ -36,7 +36,7 @@ def examine_files(files: Sequence[Path]) -> np.ndarray:
     """
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file}\0{stamp(str(file))}\0".encode())
+        digest.update(f"{file}\0{stamp(str(file))}\0".encode(errors="surrogateescape"))
 
     def examine() -> np.ndarray:
         with ThreadPoolExecutor(os.cpu_count()) as threads:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from keras_resnet import InputError
+from keras_resnet.data.splits import fingerprint_of
 from keras_resnet.detection import FasterRCNN, check_unseen, content_hashes, decode_upright, load_detector, open_coco
 from keras_resnet.detection.data import photo_files
 from keras_resnet.detection.data.photo_files import examine_files
@@ -29,6 +31,13 @@ def test_sizes_orientations_and_contents_are_those_of_the_files(tmp_path):
     assert [int(value).to_bytes(8, "little") for value in facts[:, 3]] == expected
     Image.new("RGB", (10, 30)).save(files[0])
     assert examine_files(files)[0, :2].tolist() == [30, 10]
+
+
+def test_the_name_of_a_file_need_not_be_utf_8(tmp_path):
+    file = tmp_path / os.fsdecode(b"caf\xe9.png")
+    Image.new("RGB", (40, 20)).save(file)
+    assert examine_files([file])[0, :2].tolist() == [20, 40]
+    assert fingerprint_of([str(file)]) == fingerprint_of([os.fsencode(file)])
 
 
 def test_what_could_not_be_read_is_examined_again(tmp_path, monkeypatch):
