@@ -9,6 +9,7 @@ crops of 224 pixels need at most 480. records.json lists classes, shards, their 
 """
 
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from keras_resnet import InputError, data
 from keras_resnet.bounds import Between, Pixels
 from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.data import records
+from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.splits import Data, Split
 from keras_resnet.files import sha256_of, write_whole
 
@@ -46,8 +48,14 @@ class MakeRecords:
         if self.verify:
             self._verify()
             return
+        if self.data != "demo" and os.path.realpath(os.path.expanduser(self.data)) == os.path.realpath(self.out):
+            raise InputError(f"--out {self.out} would be read in place of --data from then on: give another --out.")
         data_set = data.open_data(self.data, self.data_dir)
         self.out.mkdir(parents=True, exist_ok=True)
+        with one_at_a_time(self.out / records.MANIFEST, f"writing into {self.out}"):
+            self._write_all(data_set)
+
+    def _write_all(self, data_set: Data) -> None:
         manifest = self._manifest(data_set)
         for part, stem in records.PARTS.items():
             split = getattr(data_set, part)

@@ -1,16 +1,19 @@
 """Record shards: read by position like the files they were made from, verified, and continued where they stopped."""
 
+import contextlib
 import json
 import os
+import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from programs import run
+from programs import Program, run
 
 from keras_resnet import InputError
 from keras_resnet.data import decoding, open_data, records
+from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.records import masked_crc
 from keras_resnet.errors import in_our_words
 
@@ -151,6 +154,26 @@ def test_shards_of_renamed_classes_are_not_taken_for_the_same(shards, tmp_path):
     (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]).replace(",b", ",c"))
     done = make(*flags)
     assert (done.returncode, "or other class names" in done.stderr) == (2, True), done.stderr
+
+
+def test_two_processes_write_one_after_the_other(photos, shards, tmp_path):
+    with contextlib.ExitStack() as first:
+        first.enter_context(one_at_a_time(tmp_path / records.MANIFEST, "writing"))
+        with Program("tools/make_records.py", "--data", photos, "--out", tmp_path, "--shard-megabytes", 1) as second:
+            while "waiting for another process that is writing into" not in second.words()[1]:
+                assert second.poll() is None, second.words()
+                time.sleep(0.05)
+            assert [path.name for path in tmp_path.iterdir()] == ["records.lock"]
+            first.close()
+            assert second.ended().returncode == 0
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {p.name: p.read_bytes() for p in shards.iterdir()}
+
+
+def test_shards_do_not_take_the_place_of_their_photos(photo_folder):
+    for place in (photo_folder, photo_folder / "train" / ".."):
+        done = make("--data", photo_folder, "--out", place)
+        assert (done.returncode, "would be read in place of --data" in done.stderr) == (2, True), done.stderr
+    assert sorted(path.name for path in photo_folder.iterdir()) == ["train", "val"]
 
 
 def test_shards_of_other_images_are_not_mixed_in(shards, photo_folder):
