@@ -143,6 +143,9 @@ class Copies:
         from keras_resnet.evaluation import embeddings
 
         stored = embeddings.read_embeddings(self.features)
+        if len(stored) < embeddings.ENOUGH:
+            print(f"{len(stored)} photos are too few to tell near copies by: of fewer than {embeddings.ENOUGH}, only "
+                  "copies of the same bytes are certain", file=sys.stderr)  # fmt: skip
         pairs = [
             (SAME if stored.hashes[first] == stored.hashes[second] else f"{similarity:.3f}", first, second)
             for first, second, similarity in embeddings.near_copies(stored, self.similarity)

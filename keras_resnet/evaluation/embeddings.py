@@ -26,6 +26,7 @@ NEIGHBOURS = 5  # that vote
 COPIES = 0.9  # cosine of whitened features: re-encoded or halved photos are above, others below (docs/own_photos.md)
 ROUNDING = 1e-6  # of a cosine in float32
 PHOTOS_A_COMPONENT, FEWEST_COMPONENTS = 10, 16
+ENOUGH = 2 * (FEWEST_COMPONENTS + 1)  # photos, of which half may be near copies of the others
 ITERATIONS = 1000  # of the linear probe, at most
 
 
@@ -168,7 +169,9 @@ def near_copies(embeddings: Embeddings, similarity: float = COPIES) -> list[tupl
     """Pairs of photos that are nearly copies of each other, the most similar first.
 
     Features are first whitened by their principal components, at most one for ten photos: the largest components are
-    much alike for all photos of a class, and the smaller ones distinguish single photos.
+    much alike for all photos of a class, and the smaller ones distinguish single photos. But there are 16 at least, and
+    among fewer than 34 photos (``ENOUGH``) they may be those in which near copies differ: then only copies with equal
+    features are certain.
 
     Returns:
         two positions, the lower one first, and the cosine of the angle between the whitened features.

@@ -21,7 +21,7 @@ from keras_resnet.evaluation import (
     nearest,
     read_embeddings,
 )
-from keras_resnet.evaluation.embeddings import joined, near_copies_of
+from keras_resnet.evaluation.embeddings import ENOUGH, joined, near_copies_of
 from keras_resnet.weights import TORCH
 
 
@@ -117,6 +117,15 @@ def test_encodings_of_one_picture_are_near_copies_and_pictures_of_one_class_are_
     assert [pair[2] for pair in pairs] == sorted((pair[2] for pair in pairs), reverse=True)
     whole = embeddings(features[:60], np.zeros(60))
     assert [places.tolist() for places in near_copies_of(whole, features[60:])] == [[number] for number in range(10)]
+
+
+def test_near_copies_are_told_from_a_number_of_photos_on(rng):
+    """Half of the photos are near copies of the others; of fewer photos, the components tell these pairs apart."""
+    for half, expected in ((ENOUGH // 2, ENOUGH // 2), (8, 0)):
+        features = 1 + rng.normal(size=(half, 64)) * np.linspace(1, 0.05, 64)
+        near = features * (1 + 0.002 * rng.normal(size=features.shape))
+        pairs = near_copies(embeddings(np.concatenate([features, near]), np.zeros(2 * half)))
+        assert len({pair[:2] for pair in pairs} & {(place, place + half) for place in range(half)}) == expected
 
 
 def test_copies_of_the_same_bytes_are_of_similarity_1(rng):

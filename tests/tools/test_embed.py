@@ -89,6 +89,7 @@ def test_copies_across_parts_and_classes_are_counted(written):
     assert "val/dog/copy.JPEG (val)" in lines[0]
     assert lines[-2].startswith("pairs among 17 photos: ")
     assert lines[-2].endswith(", of the same bytes: 1")
+    assert error.startswith("17 photos are too few to tell near copies by")
 
 
 def test_simple_classifiers_are_judged(written, tmp_path):

@@ -156,7 +156,7 @@ def test_ignored_objects_of_data_without_a_coco_file_count_as_crowds():
 
 
 def test_samples_without_objects_do_not_count_in_an_interval():
-    """One photo in twenty has an object, which is found: a third of the samples have no AP, and the others one of 1."""
+    """One photo in twenty has an object, which is detected: a third of the samples have no AP, the others one of 1."""
     photos = tuple(
         Photo(place, Path(f"{place}.jpg"), 100, 100, Truths([[0, 0, 9, 9]] * (place == 0), [0] * (place == 0)))
         for place in range(20)
