@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.data import augment
+from keras_resnet.data import augment, decoding, viewing
 from keras_resnet.data.cache import cached
 from keras_resnet.data.parallel import parallel_map
 from keras_resnet.data.pipelines import ArraySplit
@@ -34,7 +34,7 @@ def principal_colours(split: Split, size: int = 224) -> augment.Colours:
 def _cached(split, what, compute):
     if not split.fingerprint:  # it cannot be told from others
         return compute()
-    return cached(f"statistics/{split.fingerprint}-{what}", compute, sys.modules[__name__], augment)
+    return cached(f"statistics/{split.fingerprint}-{what}", compute, sys.modules[__name__], augment, decoding, viewing)
 
 
 def _mean_of_center_views(split, size):

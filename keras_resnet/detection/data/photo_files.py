@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_resnet.data import viewing
 from keras_resnet.data.cache import cached
 from keras_resnet.data.reading import read_regular
 from keras_resnet.data.scan import stamp
-from keras_resnet.data.viewing import orientation_of
 from keras_resnet.detection.boxes import Truths
 from keras_resnet.detection.data.annotation_checks import MAX_NAMED
 from keras_resnet.detection.data.photos import SIDEWAYS, DetectionData, Photo
@@ -42,7 +42,7 @@ def examine_files(files: Sequence[Path]) -> np.ndarray:
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             return np.array(list(threads.map(_examine, files)), np.uint64).reshape(-1, 4)
 
-    examined = cached(f"photos/{digest.hexdigest()[:32]}", examine, _examine, _size_and_orientation, _hash)
+    examined = cached(f"photos/{digest.hexdigest()[:32]}", examine, _examine, _size_and_orientation, _hash, viewing)
     for place in np.flatnonzero(examined[:, HASH_COLUMN] == NO_HASH).tolist():
         examined[place] = _examine(files[place])
     return examined
@@ -159,6 +159,6 @@ def _size_and_orientation(encoded: bytes) -> tuple[int, int, int]:
     """Height, width and EXIF orientation of an encoded picture; 0, 0 and 1 if it is damaged."""
     try:
         with Image.open(io.BytesIO(encoded)) as image:
-            return image.height, image.width, int(orientation_of(encoded))
+            return image.height, image.width, int(viewing.orientation_of(encoded))
     except Exception:  # a damaged header may raise anything
         return 0, 0, 1

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from keras_resnet import InputError
+from keras_resnet.data import viewing
+from keras_resnet.data.cache import cache_folder, version_of
 from keras_resnet.data.splits import fingerprint_of
 from keras_resnet.detection import FasterRCNN, check_unseen, content_hashes, decode_upright, load_detector, open_coco
 from keras_resnet.detection.data import photo_files
@@ -50,6 +52,16 @@ def test_what_could_not_be_read_is_examined_again(tmp_path, monkeypatch):
         closed.setattr(photo_files, "read_regular", refuse)
         assert examine_files([tmp_path / "a.png"]).tolist() == [[0, 0, 1, 0]]
     assert examine_files([tmp_path / "a.png"])[0, :2].tolist() == [20, 40]
+
+
+def test_turns_that_another_version_read_are_read_again(tmp_path, monkeypatch):
+    """Which formats EXIF turns is said in the module ``viewing``."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    Image.new("RGB", (40, 20)).save(tmp_path / "a.png")
+    examine_files([tmp_path / "a.png"])
+    (kept,) = (cache_folder() / "photos").iterdir()
+    makers = photo_files._examine, photo_files._size_and_orientation, photo_files._hash, viewing
+    assert kept.stem.endswith(version_of(*makers))
 
 
 @pytest.mark.parametrize("orientation", range(10))
