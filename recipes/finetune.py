@@ -103,7 +103,10 @@ def main(settings: Settings) -> None:
     trained = keras_resnet.load_model(settings.model)
     if getattr(trained, "spec", None) is None or trained.preprocessing is None:
         raise InputError(UNTRAINED.format(settings.model))
-    if settings.freeze == training.stages_of(trained)[-1] and settings.unfreeze_every is not None:
+    stages = training.stages_of(trained)
+    if settings.freeze not in (None, *stages):
+        raise InputError(f"{settings.model} has no {settings.freeze}: give --freeze one of {', '.join(stages)}.")
+    if settings.freeze == stages[-1] and settings.unfreeze_every is not None:
         raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
     chosen = preset(settings, len(data_set.train)) | {"image_size": evaluation.input_size(trained)}
     settings = training.resolve(settings, chosen, "finetune")

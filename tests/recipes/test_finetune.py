@@ -70,6 +70,17 @@ def test_few_photos_get_more_epochs(photos, batch, length):
     assert len(chosen.keys() & {"steps", "epochs"}) == 1
 
 
+def test_a_stage_that_the_network_lacks_is_refused_before_a_folder_is_created(photo_folder, tmp_path):
+    model = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=5)
+    model.preprocessing = CAFFE
+    model.save(tmp_path / "trained.keras")
+    flags = ("--data", photo_folder, "--workdir", tmp_path / "run", "--freeze", "conv5")
+    done = finetune("--model", tmp_path / "trained.keras", *flags)
+    assert done.returncode == 2
+    assert "trained.keras has no conv5: give --freeze one of conv1, conv2, conv3, conv4." in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_untrained_networks_are_refused_before_a_folder_is_created(photo_folder, tmp_path):
     for arguments, words in (
         (["--model", "ResNet20"], "ResNet20 is not a trained network of keras_resnet"),
