@@ -82,7 +82,7 @@ def _on_classes(photos: Photos) -> Iterator[str]:
         yield (
             f"There are fewer than {FEW_VALIDATION} validation photos of {named([names[i] for i in rarely])}: even if "
             f"all {count} of a class are right, its error may be {most:.0%}. "
-            "Five runs with --folds 5 judge every photo."
+            "Of photos without a split of their own, five runs with --folds 5 judge every one."
         )
 
 

@@ -55,6 +55,8 @@ def test_copies_in_both_parts_and_with_two_labels_are_said_first(photo_folder):
     assert inspection.advice[1].startswith(
         "1 group of copies under different labels, such as cat/2.JPEG and dog/9.JPEG"
     )
+    (few,) = [sentence for sentence in inspection.advice if "validation photos of" in sentence]
+    assert few.endswith("Of photos without a split of their own, five runs with --folds 5 judge every one.")
 
 
 def test_pages_and_lists_say_names_of_files_that_are_no_utf_8(tmp_path):
