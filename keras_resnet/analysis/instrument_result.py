@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.files import check_replaceable, write_whole
+from keras_resnet.files import check_replaceable, check_written, write_whole
 
 BEGINS = '{\n "instrument": '
+RESULT = "result.json"
+OTHERS = ("figure.png", "surface.png", "layers.json")  # files of instruments, written after it
 
 
 def write_result(folder: Path, instrument: str, result: dict, origin: dict, copy: Path | None = None) -> None:
@@ -26,14 +28,16 @@ def write_result(folder: Path, instrument: str, result: dict, origin: dict, copy
     check_result(folder)
     content = {"instrument": instrument, **result, **origin}
     text = json.dumps(content, indent=1, default=_plain)
-    for target in (folder / "result.json", *([copy] if copy else [])):
+    for target in (folder / RESULT, *([copy] if copy else [])):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, lambda path: path.write_text(text + "\n"))
 
 
 def check_result(folder: Path) -> None:
-    """Raise :class:`InputError` if ``folder`` has the result of something else, which an instrument would replace."""
-    check_replaceable(folder / "result.json", BEGINS)
+    """Raise :class:`InputError` if ``folder`` has files of something else, which an instrument would replace."""
+    check_replaceable(folder / RESULT, BEGINS)
+    for name in OTHERS:
+        check_written(folder / name, folder / RESULT)
 
 
 def _plain(value):

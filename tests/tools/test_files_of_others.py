@@ -59,6 +59,12 @@ def test_a_result_replaces_that_of_an_instrument_alone(folder):
     for value in (1, 2):
         write_result(folder / "new", "responses", {"value": value}, {})
     assert json.loads((folder / "new" / "result.json").read_text()) == {"instrument": "responses", "value": 2}
+    (folder / "new" / "figure.png").write_bytes(b"drawn by the instrument")
+    write_result(folder / "new", "responses", {}, {})
+    (folder / "paper").mkdir()
+    (folder / "paper" / "figure.png").write_bytes(b"drawn by hand")
+    with pytest.raises(InputError, match=r"paper/figure.png was not written by this program and would be replaced"):
+        write_result(folder / "paper", "responses", {}, {})
 
 
 @pytest.mark.long
