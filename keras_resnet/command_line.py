@@ -70,6 +70,11 @@ def check_output(flag: str, path: Path | None, *suffixes: str) -> None:
     """
     if path is None:
         return
+    if path.parts[:1] == ("~",):
+        raise InputError(
+            f"{flag} {shown(path)} would be in a folder called ~, because a shell replaces ~ at the beginning of a "
+            "word alone: put a space before it, or give the whole path."
+        )
     place = path.parent if suffixes else next(place for place in (path, *path.absolute().parents) if place.exists())
     if suffixes and (not path.name.endswith(suffixes) or not place.is_dir() or (path.exists() and not path.is_file())):
         raise InputError(f"{flag} {shown(path)} must be a {' or '.join(suffixes)} file in an existing folder.")

@@ -62,6 +62,8 @@ def ended(tmp_path, monkeypatch, capsys):
         (["--json", f"{'x' * 250}.json"], "cannot be written (File name too long): choose another place."),
         (["x.d"], "target 'x.d' must be a .a or .b.c file in an existing folder."),
         (["--out", "file"], "--out 'file' cannot be written (file is not a folder): choose another place."),
+        (["--out=~/runs"], "--out '~/runs' would be in a folder called ~, because a shell replaces ~ at the beginning"),
+        (["--json", "~/x.json"], "--json '~/x.json' would be in a folder called ~"),
         (["--out", "file/deep/er"], "file is not a folder): choose another place."),
         (["--count", "4"], "--count 4 must be a whole number from 1 to 3."),
         (
