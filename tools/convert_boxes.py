@@ -46,8 +46,10 @@ class ConvertBoxes:
         parts = {name: sets.part(name) for name in sets.openers}  # all of them, before anything is written
         for part in parts.values():
             _check(part)
-        for name, part in parts.items():
-            content = _write(name, part, self.out)
+        contents = {name: _copied(name, part, self.out) for name, part in parts.items()}
+        for name, content in contents.items():  # once all photos are there: each file by itself is a data set
+            part, text = parts[name], json.dumps(content)
+            write_whole(self.out / f"{name}.json", lambda path, text=text: path.write_text(text, encoding="utf-8"))
             boxes = f"{len(content['annotations']):,} boxes" if part.annotated else "no annotations"
             print(f"{self.out / name}.json: {len(part):,} photos, {boxes} of {len(part.classes):,} classes")
 
@@ -62,16 +64,13 @@ def _check(part: "DetectionData") -> None:
             raise InputError(f"{photo.file} is turned by EXIF in a way that COCO's format cannot say: save it upright.")
 
 
-def _write(name: str, part: "DetectionData", out: Path) -> dict[str, Any]:
-    """Write a part, and return the content of its file."""
+def _copied(name: str, part: "DetectionData", out: Path) -> dict[str, Any]:
+    """Copy the photos of a part, and return the content of its file."""
     (out / name).mkdir(parents=True, exist_ok=True)
     names = [f"{place:06d}{photo.file.suffix.lower()}" for place, photo in enumerate(part.photos)]
     for photo, copy in zip(part.photos, names, strict=True):
         write_whole(out / name / copy, lambda path, photo=photo: shutil.copyfile(photo.file, path))
-    content = _content(part, names)
-    text = json.dumps(content)
-    write_whole(out / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
-    return content
+    return _content(part, names)
 
 
 def _content(part: "DetectionData", names: Sequence[str]) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """Boxes of other formats in COCO's, as a user converts them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
-from programs import run
+from programs import load_program, run
 
 from keras_resnet.detection import open_coco_sets
+from keras_resnet.detection.data import found_detection_sets
 
 
 @pytest.fixture
@@ -39,6 +41,21 @@ def test_what_is_converted_is_what_was_read(turned, tmp_path):
         assert a.file.read_bytes() == b.file.read_bytes()
     again = run("tools/convert_boxes.py", turned, "--out", out)
     assert (again.returncode, "is not empty: give a new folder" in again.stderr) == (2, True)
+
+
+def test_a_conversion_that_is_cut_off_is_no_data_set(turned, tmp_path):
+    """A photo of the second part vanishes before it is copied: without that part the first would be divided."""
+    shutil.copytree(turned / "images", turned / "val" / "images")
+    shutil.copytree(turned / "labels", turned / "val" / "labels")
+    for number in range(2):
+        with (turned / "val" / "images" / f"{number}.JPG").open("ab") as file:
+            file.write(b"another")
+    (turned / "data.yaml").write_text("train: images\nval: val/images\nnames: [cat, dog]\n")
+    tool = load_program("tools/convert_boxes.py")
+    tool._check = lambda part: (turned / "val" / "images" / "1.JPG").unlink(missing_ok=True)  # once all are listed
+    with pytest.raises(FileNotFoundError):
+        tool.ConvertBoxes(str(turned), tmp_path / "coco").run()
+    assert found_detection_sets(str(tmp_path / "coco")) is None
 
 
 @pytest.mark.long
