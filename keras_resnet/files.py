@@ -39,14 +39,15 @@ def save_array(path: Path, values: "np.ndarray") -> None:
     path.write_bytes(content.getbuffer())
 
 
-def check_replaceable(target: Path, begins: str) -> None:
-    """Raise :class:`InputError` if there is a file ``target`` that does not begin as those that this package writes."""
+def check_replaceable(target: Path, *begins: str) -> None:
+    """Raise :class:`InputError` if there is a file ``target`` that begins as none of those that this package writes."""
+    ours = tuple(text.encode() for text in begins)
     try:
         with open(target, "rb") as file:
-            is_ours = file.read(len(begins.encode())) == begins.encode()
+            first = file.read(max(map(len, ours)))
     except FileNotFoundError:
         return
-    if not is_ours:
+    if not first.startswith(ours):
         check_written(target)
 
 

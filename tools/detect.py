@@ -32,7 +32,7 @@ from keras_resnet.command_line import Folder, ModelFile, run_tool
 from keras_resnet.data.gathering import photos_at
 from keras_resnet.data.reading import read_text
 from keras_resnet.errors import InputError
-from keras_resnet.files import check_not_read, check_written, write_whole
+from keras_resnet.files import check_not_read, check_replaceable, check_written, write_whole
 
 if TYPE_CHECKING:
     from keras_resnet.detection import Detections, Detector
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 Format = Literal["json", "csv", "yolo"]
 COLUMNS = ("path", "class", "xmin", "ymin", "xmax", "ymax", "score", "width", "height")
 JSON, CSV, CLASSES = "detections.json", "detections.csv", "classes.txt"
+ANSWERS_BEGIN = ("[]", '[\n {\n  "photo": ')  # in JSON
 USUAL_SCORE = 0.5
 SHOWN = 10  # classes whose least scores are listed
 PATIENCE = 10.0  # seconds between lines of progress; with each the boxes so far are written
@@ -106,7 +107,11 @@ class Detect:
         print(f"{' and '.join(['pictures', *names])} in {self.out}")
 
     def _check_replaced(self, names: Iterable[str]) -> None:
-        """Raise :class:`InputError` if a drawing or labels would replace a file of something else."""
+        """Raise :class:`InputError` if a drawing, labels or a list of boxes would replace a file of something else."""
+        if "json" in self.formats:
+            check_replaceable(self.out / JSON, *ANSWERS_BEGIN)
+        if "csv" in self.formats:
+            check_replaceable(self.out / CSV, ",".join(COLUMNS))
         for name in names:
             check_written(self._picture(name), *self._first_files())
             if "yolo" in self.formats:  # a folder of labels made by hand has a list of classes too

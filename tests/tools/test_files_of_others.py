@@ -102,6 +102,19 @@ def test_labels_that_were_made_by_hand_are_not_replaced_by_detections(folder):
     tool._check_replaced(["1"])
 
 
+@pytest.mark.parametrize("kept", ["detections.json", "detections.csv", "localization.json"])
+def test_lists_of_boxes_of_something_else_stay(kept, folder):
+    (folder / kept).write_text("boxes of something else")
+    photo, model = ((folder / "0.png").rename(folder / "0.jpg"),), (folder / "network.keras",)
+    if kept == "localization.json":
+        tool = load_program("tools/localize.py").Localize(photo, ("ResNet18",), model, out=folder)
+    else:
+        tool = load_program("tools/detect.py").Detect(photo, model, folder, ("json", "csv"))
+    with pytest.raises(InputError, match=rf"{kept} was not written by this program .* choose another place\.$"):
+        tool.run()
+    assert (folder / kept).read_text() == "boxes of something else"
+
+
 @pytest.mark.parametrize("name", ["metadata.tsv", "photos.png", "features.tsv", "projector_config.pbtxt"])
 def test_a_view_for_the_projector_replaces_an_earlier_view_alone(name, tmp_path):
     made = Embeddings(
