@@ -57,6 +57,19 @@ def check_written(target: Path, *signs: Path) -> None:
         raise InputError(f"{target} was not written by this program and would be replaced: choose another place.")
 
 
+def check_all_replaceable(first: Path, begins: str, others: Iterable[str]) -> None:
+    """Raise :class:`InputError` as :func:`check_replaceable` of ``first``, or if ``others`` are beside it without it.
+
+    Args:
+        first: the file that the program writes before the others, and which tells whose they are.
+        begins: its first letters.
+        others: the names of the others, whose content does not tell it.
+    """
+    check_replaceable(first, begins)
+    for name in others:
+        check_written(first.with_name(name), first)
+
+
 def check_not_read(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
     """Raise :class:`InputError` if a file that will be written is one of the ``inputs``."""
     read = {os.path.realpath(path) for path in inputs}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.files import check_replaceable, check_written, write_whole
+from keras_resnet.files import check_all_replaceable, write_whole
 
 BEGINS = '{\n "instrument": '
 RESULT = "result.json"
@@ -35,9 +35,7 @@ def write_result(folder: Path, instrument: str, result: dict, origin: dict, copy
 
 def check_result(folder: Path) -> None:
     """Raise :class:`InputError` if ``folder`` has files of something else, which an instrument would replace."""
-    check_replaceable(folder / RESULT, BEGINS)
-    for name in OTHERS:
-        check_written(folder / name, folder / RESULT)
+    check_all_replaceable(folder / RESULT, BEGINS, OTHERS)
 
 
 def _plain(value):

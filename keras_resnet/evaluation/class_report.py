@@ -13,7 +13,7 @@ from keras_resnet import drawing, plots
 from keras_resnet.evaluation.by_class import ByClass, Confusion, Share, similar_order, write_matrix
 from keras_resnet.evaluation.calibration import Reliability, at_temperature, fit_temperature, reliability
 from keras_resnet.evaluation.scoring import Scores
-from keras_resnet.files import check_replaceable
+from keras_resnet.files import check_all_replaceable
 from keras_resnet.tables import Table
 
 CLASSES_CSV, MATRIX_CSV, MATRIX_PNG, RELIABILITY_PNG, PAIRS_PNG = (
@@ -140,8 +140,8 @@ class ClassReport:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise :class:`InputError` if ``folder`` has a table of classes of something else, which would be replaced."""
-    check_replaceable(folder / CLASSES_CSV, ",".join(CSV_COLUMNS[:4]))
+    """Raise :class:`InputError` if ``folder`` has tables or pictures of something else, which would be replaced."""
+    check_all_replaceable(folder / CLASSES_CSV, ",".join(CSV_COLUMNS[:4]), FILES[1:])
 
 
 def report_of(scores: Scores, classes: Sequence[str], photos: Photos, validation: Scores | None = None) -> ClassReport:

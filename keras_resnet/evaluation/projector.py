@@ -9,7 +9,7 @@ from keras_resnet.data.splits import evenly_spaced
 from keras_resnet.data.viewing import small_picture
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.embeddings import Embeddings
-from keras_resnet.files import check_replaceable, check_written
+from keras_resnet.files import check_all_replaceable
 
 MAX_POINTS = 10_000
 THUMBNAIL, MAX_SPRITE = 48, 8192  # pixels: a photo's side, and that of the sheet of all photos
@@ -27,7 +27,7 @@ def write_projector(embeddings: Embeddings, folder: Path) -> int:
     """
     from tensorboard.plugins import projector
 
-    _check_folder(folder)
+    check_all_replaceable(folder / METADATA, COLUMNS, (VECTORS, SPRITE, CONFIG))
     chosen = evenly_spaced(len(embeddings), MAX_POINTS)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,13 +47,6 @@ def write_projector(embeddings: Embeddings, folder: Path) -> int:
         shown.sprite.single_image_dim.extend([side, side])
     projector.visualize_embeddings(str(folder), config)
     return len(chosen)
-
-
-def _check_folder(folder: Path) -> None:
-    """Raise :class:`InputError` if ``folder`` has files of something else that a view would replace."""
-    check_replaceable(folder / METADATA, COLUMNS)
-    for name in (VECTORS, SPRITE, CONFIG):
-        check_written(folder / name, folder / METADATA)
 
 
 def _write_sprite(files: list[Path], path: Path) -> int:

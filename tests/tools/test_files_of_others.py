@@ -10,6 +10,7 @@ from programs import load_program, run
 
 from keras_resnet import InputError
 from keras_resnet.analysis.instrument_result import write_result
+from keras_resnet.evaluation import check_folder
 from keras_resnet.evaluation.embeddings import Embeddings
 from keras_resnet.evaluation.projector import write_projector
 from keras_resnet.files import check_not_read, check_replaceable
@@ -82,6 +83,14 @@ def test_the_mask_of_a_photo_is_not_replaced_by_its_drawing(command, folder):
     done = run(*command, folder=folder)
     assert (done.returncode, (folder / "1.png").read_bytes()) == (2, before)
     assert "1.png was not written by this program and would be replaced: choose another place." in done.stderr
+
+
+def test_answers_by_class_replace_earlier_ones_alone(tmp_path):
+    (tmp_path / "confusion.png").write_bytes(b"drawn by something else")
+    with pytest.raises(InputError, match=r"confusion.png was not written by this program and would be replaced"):
+        check_folder(tmp_path)
+    (tmp_path / "classes.csv").write_text("class,photos,answers,right,recall\n")
+    check_folder(tmp_path)
 
 
 def test_labels_that_were_made_by_hand_are_not_replaced_by_detections(folder):
