@@ -17,6 +17,7 @@ from keras_resnet.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
+MARKER = "keras_resnet.json"  # in the folders of runs and studies
 LARGEST_JSON = 2**26  # bytes; the largest that this package writes, a checkpoint's state.json, is below 1 MiB
 
 

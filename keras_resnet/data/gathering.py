@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from keras_resnet.data.cache import cache_folder, evict
-from keras_resnet.data.reading import list_folder
+from keras_resnet.data.reading import FilePath, list_folder
 from keras_resnet.data.splits import DATA_FORMS, LeftOut, fingerprint_of
 from keras_resnet.errors import InputError
-from keras_resnet.files import save_array, write_whole
+from keras_resnet.files import MARKER, save_array, write_whole
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
 RAW_SUFFIXES = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2")
@@ -53,7 +53,8 @@ def class_folders(folder: Path) -> ClassFolders:
             continue
         if not name.isprintable():  # also bytes that are no UTF-8, which Python turns into surrogates
             raise InputError(f"The class folder {name!r} in {folder} has a name that cannot be printed: rename it.")
-        photos, others = sorted_out(os.path.join(name, path) for path in files_below(folder / name))
+        below = [MARKER] if _is_of_a_run(folder / name) else files_below(folder / name)
+        photos, others = sorted_out(os.path.join(name, path) for path in below)
         left_out += others
         if photos:
             paths[name] = np.array([os.fsencode(path) for path in photos])
@@ -76,6 +77,8 @@ def why_not(name: str) -> str | None:
     """What a file is that is no photo by its name, in words, in the plural; None for a photo's name."""
     lower = name.lower()
     suffix = os.path.splitext(lower)[1]
+    if name == MARKER:
+        return "folders of runs, whose pictures are no photos"
     if lower.startswith("._"):
         return "macOS companion files"
     if is_hidden(name):
@@ -97,6 +100,8 @@ def is_hidden(name: str) -> bool:
 def files_below(folder: Path) -> Iterator[str]:
     """The paths below ``folder`` of all files in it and in its folders, in order; a folder in it is gone into once.
 
+    Of the folder of a run, which the default is where the current folder has the photos, it gives the marker alone.
+
     Raises:
         InputError: a folder is missing or cannot be read.
     """
@@ -110,11 +115,18 @@ def files_below(folder: Path) -> Iterator[str]:
                 yield path
             else:
                 real = os.path.realpath(os.path.join(folder, path))
+                if _is_of_a_run(real):
+                    yield os.path.join(path, MARKER)
+                    continue
                 if real not in seen:  # a link back would be gone through without end
                     seen.add(real)
                     yield from walk(path)
 
     return walk("")
+
+
+def _is_of_a_run(folder: FilePath) -> bool:
+    return os.path.isfile(os.path.join(folder, MARKER))
 
 
 def photos_at(place: Path) -> list[Path]:

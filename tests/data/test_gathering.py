@@ -14,6 +14,7 @@ from keras_resnet import InputError
 from keras_resnet.data import gathering, open_data, overview
 from keras_resnet.data.overview import left_out_of
 from keras_resnet.data.scan import images_in
+from keras_resnet.training.files.ownership import RUN, mark
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,21 @@ def test_a_folder_linked_into_itself_is_gone_through_once(pets):
     shutil.copyfile(pets / "cat" / "0.JPEG", pets / "cat" / "deep" / "deeper" / "x.JPEG")
     paths = list(gathering.files_below(pets / "cat"))
     assert paths == [*sorted(path for path in os.listdir(pets / "cat") if "." in path), "deep/deeper/x.JPEG"]
+
+
+def test_pictures_of_runs_are_no_photos(pets):
+    """A run in the folder of its photos would be a class of its own, with its curves, when it is continued."""
+    for run in ("runs/first", "run", "cat/run"):
+        (pets / run).mkdir(parents=True)
+        mark(pets / run, RUN)
+        Image.new("RGB", (8, 8)).save(pets / run / "curves.png")
+    listed = gathering.class_folders(pets)
+    assert [(name, len(paths)) for name, paths in listed.paths.items()] == [("cat", 6), ("dog", 6)]
+    left_out = {part.reason: (part.count, part.example) for part in listed.left_out}
+    assert left_out == {
+        "folders of runs, whose pictures are no photos": (3, "cat/run/keras_resnet.json"),
+        "class folders without photos": (2, "run"),
+    }
 
 
 def test_a_flat_class_folder_is_listed_as_by_name(pets):

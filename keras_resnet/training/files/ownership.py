@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_resnet.errors import InputError
-from keras_resnet.files import is_own_file, read_object, unfinished, write_whole
+from keras_resnet.files import MARKER, is_own_file, read_object, unfinished, write_whole
 
-MARKER, LOCK = "keras_resnet.json", "lock"
+LOCK = "lock"
 FORMAT = 1
 RUN, STUDY = "a run", "a study"
 MAX_LISTED = 3  # names of files that a message lists

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation import class_report
-from keras_resnet.files import is_own_file, read_object, remedy, set_aside, sync, unfinished, write_whole
+from keras_resnet.files import MARKER, is_own_file, read_object, remedy, set_aside, sync, unfinished, write_whole
 from keras_resnet.network import Network
 from keras_resnet.training.files.agreement import (
     CHECKPOINTS,
@@ -26,7 +26,7 @@ from keras_resnet.training.files.agreement import (
 )
 from keras_resnet.training.files.checkpoints import CheckpointFolder, assign_model, assign_values, model_values
 from keras_resnet.training.files.metrics_file import SPLITS, Metrics, read_metrics
-from keras_resnet.training.files.ownership import LOCK, MARKER, RUN, check_owned, mark
+from keras_resnet.training.files.ownership import LOCK, RUN, check_owned, mark
 from keras_resnet.training.state import State
 from keras_resnet.training.stepping.step import Step
 
