@@ -25,6 +25,7 @@ COLUMNS = 50
 PARTS = ("train", "val", "test")
 DATA, CLASSES = "data", "classes"
 COUNT, LABELS = "_count", "_labels"  # ends of names: a part's number of images, in each file; a sheet's labels
+ABOUT = {DATA, CLASSES, *(part + COUNT for part in PARTS)}  # what each file of a set has
 FASTEST_METHOD = 4  # above it, WebP takes ten times as long for 1.5 % less
 
 
@@ -110,13 +111,18 @@ def read_images(paths: tuple[Path, ...], size: int) -> Packed:
     Each pixel of a smaller image is the mean of the area it covers, as in ``data.decode_all``.
 
     Raises:
-        InputError: a file cannot be read, ``paths`` lack some files of the set, or ``size`` does not divide the side.
+        InputError: a file cannot be read, ``paths`` lack some files of the set or have one of another set, such as one
+            that an earlier call left, or ``size`` does not divide the side.
     """
     arrays: dict[str, np.ndarray] = {}
     shown = ", ".join(map(str, paths)) or "--images"
     try:
         for path in paths:
-            arrays |= npz_arrays(path)
+            read = npz_arrays(path)
+            both = arrays.keys() & read.keys()
+            if not both <= ABOUT or not all(np.array_equal(arrays[name], read[name]) for name in both):
+                raise InputError(f"{path} is of another set than {paths[0]}, or has images of it again: leave one out.")
+            arrays |= read
         counts = {part: int(arrays[part + COUNT]) for part in PARTS}
         held = sum(name + LABELS in arrays for name in arrays)
         missing = sum(-(-count // SHEET) for count in counts.values()) - held

@@ -113,6 +113,16 @@ def test_packed_images_are_those_that_recipes_decode(photos, packed, size):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("changed", [{"classes": np.array(["c", "d"])}, {}])
+def test_a_file_that_an_earlier_set_left_is_refused(changed, packed, tmp_path):
+    """Its images would take the places of those of the same numbers."""
+    with np.load(packed[1]) as arrays:
+        np.savez(tmp_path / "packed-2.npz", **dict(arrays) | changed)
+    with pytest.raises(InputError, match=r"packed-2\.npz is of another set than .*packed-0\.npz, or has images of it"):
+        read_images((*packed, tmp_path / "packed-2.npz"), 32)
+
+
+@pytest.mark.long
 def test_incomplete_damaged_and_unfitting_files_are_refused(packed, tmp_path):
     with pytest.raises(InputError, match="sheets are missing"):
         read_images(tuple(packed[1:]), 32)
