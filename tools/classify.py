@@ -27,7 +27,7 @@ from keras_resnet.bounds import Count
 from keras_resnet.command_line import JsonFile, ModelName, Output, PngFile, run_tool
 from keras_resnet.data.gathering import photos_at
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
+from keras_resnet.files import check_not_read, write_whole
 
 if TYPE_CHECKING:
     import keras
@@ -65,6 +65,7 @@ class Classify:
         files = [file for path in self.photos for file in photos_at(path)]
         if not files:
             raise InputError("Give one or more photos, or folders of photos: classify.py PHOTO ... --model MODEL.")
+        check_not_read([path for path in (self.draw, self.explain) if path is not None], files)
         model = self._model()
         answer = self._answerer(model)
         answers, pictures, explained = [], [], []

@@ -28,7 +28,7 @@ from keras_resnet.command_line import Folder, JsonFile, ModelName, Output, PngFi
 from keras_resnet.data import viewing
 from keras_resnet.data.dividing import BY_SHARE, Division
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
+from keras_resnet.files import check_not_read, write_whole
 from keras_resnet.tables import Table, write_tables
 
 SAME = "same file"
@@ -89,6 +89,7 @@ class Near:
         from keras_resnet.evaluation import embeddings, input_size
         from keras_resnet.evaluation.scoring import weights_digest
 
+        check_not_read([] if self.draw is None else [self.draw], self.photos)
         stored = embeddings.read_embeddings(self.features)
         encoded = [decoding.read_photo(path) for path in self.photos]
         model = keras_resnet.load_model(stored.model)

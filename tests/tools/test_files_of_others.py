@@ -40,6 +40,8 @@ def folder(tmp_path):
         (["tools/analyze.py", "responses", "--model", "network.keras", "--data", "demo", "--out", "."], "result.json"),
         (["tools/detect.py", ".", "--model", "network.keras", "--out", "."], "0.png"),
         (["tools/detect.py", "1.png", "--model", "network.keras", "--out", "."], "1.png"),
+        (["tools/classify.py", "0.png", "1.png", "--model", "network.keras", "--draw", "1.png"], "1.png"),
+        (["tools/embed.py", "near", "features.npz", "1.png", "--draw", "1.png"], "1.png"),
         (["tools/study_on_jax.py", "degradation", "--images", "none.npz", "--workdir", "."], "result.json"),
         (["tools/localize.py", "1.png", "--classifier", "ResNet18", "--rpn", "network.keras", "--out", "."], "1.png"),
     ],
