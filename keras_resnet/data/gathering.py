@@ -190,10 +190,10 @@ def content_keys(folder: Path, files: np.ndarray) -> np.ndarray:
     if fresh.any():
         paths = (os.path.join(folder, os.fsdecode(path)) for path in files["path"][fresh])
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            found = list(threads.map(_key, paths))
-        keys[fresh] = [key for key, _ in found]
+            read = list(threads.map(_key, paths))
+        keys[fresh] = [key for key, _ in read]
         whole = np.ones(len(files), bool)
-        whole[fresh] = [is_whole for _, is_whole in found]
+        whole[fresh] = [is_whole for _, is_whole in read]
         _keep_keys(kept, known, files[whole], keys[whole])
     return keys
 

@@ -131,13 +131,13 @@ def test_a_view_for_the_projector_replaces_an_earlier_view_alone(name, tmp_path)
     made = Embeddings(
         np.eye(2, dtype=np.float16), np.arange(2), *(np.array(["train", "val"]) for _ in range(4)), model="m.keras"
     )
-    view, mine = tmp_path / "view", tmp_path / "mine"
+    view, other = tmp_path / "view", tmp_path / "other"
     assert [write_projector(made, view) for _ in range(2)] == [2, 2]
-    mine.mkdir()
-    (mine / name).write_text("a file of something else")
+    other.mkdir()
+    (other / name).write_text("a file of something else")
     with pytest.raises(InputError, match=f"{name} was not written by this program and would be replaced"):
-        write_projector(made, mine)
-    assert [(path.name, path.read_text()) for path in mine.iterdir()] == [(name, "a file of something else")]
+        write_projector(made, other)
+    assert [(path.name, path.read_text()) for path in other.iterdir()] == [(name, "a file of something else")]
 
 
 def test_drawings_of_earlier_photos_are_no_photos(folder):
