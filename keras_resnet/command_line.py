@@ -1,5 +1,6 @@
 """The start and end of every program; each program of ``tools/`` is a dataclass of flags with a ``run`` method."""
 
+import contextlib
 import io
 import itertools
 import os
@@ -124,8 +125,9 @@ def attempt(work: Callable[[], object], say: Callable[[OSError], str | None]) ->
         say: makes the message for an error of the operating system; if it returns None, the error is raised again.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
+    with contextlib.suppress(OSError):  # of a file in whose place a pipe was put, which cannot seek
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
     sentence: str | None
     try:
         refuse_empty_words()

@@ -93,6 +93,21 @@ def test_a_program_prints_names_that_are_no_utf_8(tmp_path):
     assert (done.returncode, done.stdout) == (0, b"caf\\udce9.jpg\n"), done.stderr
 
 
+def test_a_program_may_print_into_a_pipe_that_took_the_place_of_a_file(tmp_path):
+    """As of a worker in a fork, whose parent printed into a file."""
+    (tmp_path / "piped.py").write_text(
+        "import os\nfrom keras_resnet.command_line import attempt\n"
+        "reader, writer = os.pipe()\nos.dup2(writer, 1)\n"
+        "status = attempt(lambda: print('a line', flush=True), str)\n"
+        "raise SystemExit(status or os.read(reader, 100) != b'a line\\n')\n"
+    )
+    with (tmp_path / "printed").open("w") as file:
+        file.write("before\n")
+        file.flush()
+        done = subprocess.run([sys.executable, tmp_path / "piped.py"], stdout=file, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_program_whose_output_is_no_longer_read_says_so(tmp_path):
     program = tmp_path / "loud.py"
     program.write_text(
