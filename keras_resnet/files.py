@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MARKER = "keras_resnet.json"  # in the folders of runs and studies
+ANSWERS_BEGIN = ("[]", '[\n {\n  "photo": ')  # lists of what detectors and localizers answer, in JSON
 LARGEST_JSON = 2**26  # bytes; the largest that this package writes, a checkpoint's state.json, is below 1 MiB
 
 

@@ -32,7 +32,7 @@ from keras_resnet.command_line import Folder, ModelFile, run_tool
 from keras_resnet.data.gathering import photos_at
 from keras_resnet.data.reading import read_text
 from keras_resnet.errors import InputError
-from keras_resnet.files import check_not_read, check_replaceable, check_written, write_whole
+from keras_resnet.files import ANSWERS_BEGIN, check_not_read, check_replaceable, check_written, write_whole
 
 if TYPE_CHECKING:
     from keras_resnet.detection import Detections, Detector
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 Format = Literal["json", "csv", "yolo"]
 COLUMNS = ("path", "class", "xmin", "ymin", "xmax", "ymax", "score", "width", "height")
 JSON, CSV, CLASSES = "detections.json", "detections.csv", "classes.txt"
-ANSWERS_BEGIN = ("[]", '[\n {\n  "photo": ')  # in JSON
 USUAL_SCORE = 0.5
 SHOWN = 10  # classes whose least scores are listed
 PATIENCE = 10.0  # seconds between lines of progress; with each the boxes so far are written

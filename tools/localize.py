@@ -19,7 +19,7 @@ from tyro.conf import Positional
 from keras_resnet.bounds import Between
 from keras_resnet.command_line import Folder, ModelFile, ModelName, run_tool
 from keras_resnet.errors import InputError
-from keras_resnet.files import check_not_read, check_replaceable, check_written, write_whole
+from keras_resnet.files import ANSWERS_BEGIN, check_not_read, check_replaceable, check_written, write_whole
 from keras_resnet.localization.defaults import PROPOSALS
 
 ANSWERS = "localization.json"
@@ -57,7 +57,7 @@ class Localize:
             raise InputError(f"Several photos are called {max(names, key=names.count)}: give them one after the other.")
         pictures = [self.out / f"{name}.png" for name in names]
         check_not_read(pictures, self.photos)
-        check_replaceable(self.out / ANSWERS, "[]", '[\n {\n  "photo": ')
+        check_replaceable(self.out / ANSWERS, *ANSWERS_BEGIN)
         for picture in pictures:
             check_written(picture, self.out / ANSWERS)
         rpns = [localization.load_localizer(path, localization.LocalizationRPN) for path in self.rpn]

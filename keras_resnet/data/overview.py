@@ -86,7 +86,8 @@ def remarks(data: Data, counts: dict[str, np.ndarray]) -> list[str]:
     few = [data.classes[i] for i in np.flatnonzero(counts["train"] == 1)]
     if few:
         sentences.append(f"train has one photo of {_named(few)}")
-    for name, both in ((name, copies_in_training(data, name)) for name in ("validation", "test")):
+    for name in ("validation", "test"):
+        both = copies_in_training(data, name)
         if both is None:
             sentences.append(
                 f"more than {MAX_COMPARED:,} photos of train or {PARTS[name]} have the size of a file of the other: "

@@ -156,20 +156,18 @@ def _multi_scale(model, split, view, batch_size):
 
 
 def weights_digest(model: keras.Model) -> str:
-    """A hash of the model's weights, in hexadecimal."""
+    """A hash of the model's weights, 32 hexadecimal digits, as manifests of proposals and features keep it."""
     digest = hashlib.sha256()
     for values in model.get_weights():
         digest.update(values.tobytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:32]
 
 
 def cached_scores(model: keras.Model, split: Split, view: View = CENTER, batch_size: int = 32) -> Scores:
     """:func:`score`, kept on disk: the same weights, photos and view are scored once per version of this package."""
     if not split.fingerprint:
         return score(model, split, view, batch_size)
-    digest = hashlib.sha256()
-    for values in model.get_weights():
-        digest.update(values.tobytes())
+    digest = hashlib.sha256(weights_digest(model).encode())
     layers = [layer.get_config() for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     described = [layers, model.input_shape, model.preprocessing.get_config(), vars(view), split.fingerprint, len(split)]
     digest.update(json.dumps(described, default=str, sort_keys=True).encode())

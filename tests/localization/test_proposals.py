@@ -1,5 +1,7 @@
 """Extraction can be stopped at any file and goes on to the same boxes; other networks' boxes are not taken."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -43,3 +45,9 @@ def test_boxes_of_another_number_are_refused(rpn, photos, tmp_path):
     extract(rpn, photos, tmp_path, 3)
     with pytest.raises(InputError, match="of another number: remove the folder"):
         extract(rpn, photos, tmp_path, 4)
+
+
+def test_the_manifest_names_the_network_as_earlier_versions_did(rpn):
+    """Otherwise boxes that were extracted before would be refused, and runs that learned from them."""
+    weights = b"".join(values.tobytes() for values in rpn.get_weights())
+    assert proposals.weights_digest(rpn) == hashlib.sha256(weights).hexdigest()[:32]
