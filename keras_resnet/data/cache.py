@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from keras_resnet.errors import InputError
 from keras_resnet.files import save_array, write_whole
 
 FOLDERS = ("scores", "statistics", "records", "scans", "tfds", "photos", "contents")  # of the cache
@@ -20,8 +21,15 @@ Maker: TypeAlias = ModuleType | Callable
 
 
 def cache_folder() -> Path:
-    """The folder of the cache: ``$XDG_CACHE_HOME/keras_resnet``, by default under ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_resnet"
+    """The folder of the cache: ``$XDG_CACHE_HOME/keras_resnet``, by default under ``~/.cache``.
+
+    Raises:
+        InputError: neither is set, and the user is not known to the system, as in some containers.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras_resnet"
+    except RuntimeError as error:
+        raise InputError("This user has no home folder for the cache: set XDG_CACHE_HOME to a folder.") from error
 
 
 def version_of(*makers: Maker) -> str:

@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 
 from keras_resnet.data import Split, cache, mean_image
+from keras_resnet.errors import InputError
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +99,12 @@ def test_splits_without_a_fingerprint_share_nothing():
         return Split("grey", 1, lambda position: (encoded, tf.constant(0)))
 
     assert [mean_image(split(value), 4)[0, 0, 0] for value in (10, 90)] == [10, 90]
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    """A user number that the system does not know, as containers have it."""
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    with pytest.raises(InputError, match="set XDG_CACHE_HOME to a folder"):
+        cache.cache_folder()
