@@ -170,3 +170,26 @@ for module in ("weights.named", "weights.values", "layers.block_loop", "network"
 print(json.dumps(known))
 """
     assert imported(code) == [0] * 5
+
+
+def test_no_garbage_is_collected_while_a_library_is_imported(tmp_path):
+    """A module in TensorFlow's place makes objects that would start hundreds of collections."""
+    (tmp_path / "tensorflow.py").write_text(
+        "import types\n"
+        "config = types.SimpleNamespace(list_physical_devices=list)\n"
+        "made = [[number] for number in range(500_000)]\n"
+    )
+    code = f"""
+import gc, json, sys
+import keras_resnet
+sys.path.insert(0, {str(tmp_path)!r})
+collections = []
+gc.callbacks.append(lambda phase, info: collections.append(phase))
+import tensorflow
+during = len(collections)
+assert len(tensorflow.made) == 500_000
+print(json.dumps([during, gc.isenabled()]))
+"""
+    during, enabled = imported(code)
+    assert enabled
+    assert during <= 4  # the start and end of the first, or of two, once it is on again
