@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MARKER = "keras_resnet.json"  # in the folders of runs and studies
 ANSWERS_BEGIN = ("[]", '[\n {\n  "photo": ')  # lists of what detectors and localizers answer, in JSON
+LONGEST_NAME = 255  # bytes, of the usual file systems
 LARGEST_JSON = 2**26  # bytes; the largest that this package writes, a checkpoint's state.json, is below 1 MiB
 
 
@@ -81,8 +82,9 @@ def check_not_read(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
 
 
 def part_of(target: Path) -> Path:
-    """The path that this process writes to before it moves the file to ``target``."""
-    return target.with_name(f"part-{os.getpid()}-{target.name}")
+    """The path that this process writes to before it moves the file to ``target``; of a long name it has the end."""
+    begin = f"part-{os.getpid()}-"
+    return target.with_name(begin + os.fsdecode(os.fsencode(target.name)[len(begin) - LONGEST_NAME :]))
 
 
 def unfinished(folder: Path, names: Collection[str]) -> list[Path]:

@@ -22,3 +22,9 @@ def test_a_full_disk_is_named_for_arrays_as_for_other_files(tmp_path):
     assert not list(tmp_path.iterdir())
     write_whole(path, lambda part: save_array(part, np.arange(3.0)))
     np.testing.assert_array_equal(np.load(path), [0, 1, 2])
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".txt", "ä" * 125 + "b.txt", "a.txt"])
+def test_a_file_may_have_the_longest_name_that_the_disk_takes(tmp_path, name):
+    write_whole(tmp_path / name, lambda part: part.with_suffix(".txt").write_text("whole"))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: "whole"}
