@@ -93,9 +93,9 @@ def listed_images(folder: Path, paths: list[str]) -> np.ndarray:
 
 def scan_file(folder: Path, which: str = "") -> Path:
     """The file that caches the scan of ``folder``, or of the list of its files with fingerprint ``which``."""
-    from keras_resnet.data.decoding import decode
+    from keras_resnet.data import decoding, viewing
 
-    name = f"{fingerprint_of([str(folder.resolve()), which])}-{version_of(decode)}"
+    name = f"{fingerprint_of([str(folder.resolve()), which])}-{version_of(decoding, viewing)}"
     return cache_folder() / "scans" / f"{name}.npy"
 
 
