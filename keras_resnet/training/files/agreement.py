@@ -58,10 +58,14 @@ def check_earlier(path: Path, settings: dict, defaults: dict) -> None:
         check_agreement(path, given, LENGTHS)
 
 
+def goes_on(folder: Path) -> bool:
+    """Whether the run in ``folder`` goes on from a checkpoint; one of step 0 alone starts again, and loses nothing."""
+    return any(CheckpointFolder(folder / CHECKPOINTS).steps())
+
+
 def _settings_at_checkpoint(path: Path) -> dict | None:
-    """Those of the newest checkpoint; None without one of a later step than 0, up to which nothing is lost."""
-    checkpoints = CheckpointFolder(path / CHECKPOINTS)
-    return (checkpoints.about_run() or {}).get("settings") if any(checkpoints.steps()) else None
+    """Those of the newest checkpoint; None if the run does not go on from one."""
+    return (CheckpointFolder(path / CHECKPOINTS).about_run() or {}).get("settings") if goes_on(path) else None
 
 
 def _settings_of_result(path: Path) -> dict | None:

@@ -10,8 +10,8 @@ from keras_resnet.data import ArraySplit, Split, mean_image, principal_colours
 from keras_resnet.data.augment import Colours
 from keras_resnet.errors import InputError
 from keras_resnet.files import save_array, write_whole
-from keras_resnet.training.files.checkpoints import CheckpointFolder
-from keras_resnet.training.files.workdir import CHECKPOINTS, FIRST_COLOURS, FIRST_IMAGES, FIRST_MEAN
+from keras_resnet.training.files.agreement import goes_on
+from keras_resnet.training.files.workdir import FIRST_COLOURS, FIRST_IMAGES, FIRST_MEAN
 from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief
 
@@ -57,9 +57,8 @@ def check_first_images(workdir: Path, parts: Sequence[ArraySplit]) -> None:
 
 
 def _first(path: Path, shape: tuple[int | None, ...], compute: Callable[[], np.ndarray]) -> np.ndarray:
-    """The array in ``path``; a run that has not trained yet, or of an earlier version, stores ``compute()``."""
-    begun = any(CheckpointFolder(path.parent / CHECKPOINTS).steps())
-    first = _read(path, shape) if begun else None
+    """The array in ``path``; a run that does not go on, or is of an earlier version, stores ``compute()``."""
+    first = _read(path, shape) if goes_on(path.parent) else None
     if first is None:
         first = compute()
         if is_chief(choose_strategy()):

@@ -20,8 +20,8 @@ from keras_resnet.data import Data
 from keras_resnet.data.splits import Split
 from keras_resnet.errors import InputError
 from keras_resnet.files import write_whole
-from keras_resnet.training.files.checkpoints import CheckpointFolder
-from keras_resnet.training.files.workdir import CHECKPOINTS, PHOTOS
+from keras_resnet.training.files.agreement import goes_on
+from keras_resnet.training.files.workdir import PHOTOS
 from keras_resnet.training.strategy import choose_strategy
 from keras_resnet.training.workers import is_chief
 from keras_resnet.wording import counted
@@ -84,7 +84,7 @@ def first_photos(
             cannot be kept.
     """
     path = workdir / PHOTOS[part]
-    first, before = _read(path, now, listed) if _has_begun(workdir) else (None, None)
+    first, before = _read(path, now, listed) if goes_on(workdir) else (None, None)
     if first is None:
         folder = {} if listed is None else {FOLDER: np.array(os.fsencode(listed.folder))}
         _write(path, {ROWS: now, CLASSES: np.array(classes, str)} | folder)
@@ -109,11 +109,6 @@ def first_photos(
     return first
 
 
-def _has_begun(workdir: Path) -> bool:
-    """Whether the run has trained: a checkpoint of step 0 is of one that has not."""
-    return any(CheckpointFolder(workdir / CHECKPOINTS).steps())
-
-
 def _check_records(workdir: Path, part: str, content: str, classes: tuple[str, ...]) -> None:
     """Raise :class:`InputError` if the run began with other records or classes; a new run stores them."""
     path = workdir / PHOTOS[part]
@@ -122,7 +117,7 @@ def _check_records(workdir: Path, part: str, content: str, classes: tuple[str, .
             before = dict(arrays)
     except DAMAGED:  # an earlier version wrote none
         before = {}
-    if not (before and _has_begun(workdir)):
+    if not (before and goes_on(workdir)):
         _write(path, {CONTENT: np.array(content), CLASSES: np.array(classes, str)})
         return
     if CLASSES in before:

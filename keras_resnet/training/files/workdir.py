@@ -23,6 +23,7 @@ from keras_resnet.training.files.agreement import (
     SETTINGS,
     check_agreement,
     differing,
+    goes_on,
 )
 from keras_resnet.training.files.checkpoints import CheckpointFolder, assign_model, assign_values, model_values
 from keras_resnet.training.files.metrics_file import SPLITS, Metrics, read_metrics
@@ -69,8 +70,11 @@ def read_settings(folder: Path) -> dict:
 
 
 def has_begun(folder: Path) -> bool:
-    """Whether the run in ``folder`` has trained: before it has, its settings bind nobody, and nothing of it is lost."""
-    if any(CheckpointFolder(folder / CHECKPOINTS).steps()) or any((folder / name).exists() for name in (RESULT, BEST)):
+    """Whether the run in ``folder`` has trained: before it has, its settings bind nobody, and nothing of it is lost.
+
+    Without its checkpoints it starts again all the same (see :func:`goes_on`), with the photos that are there then.
+    """
+    if goes_on(folder) or any((folder / name).exists() for name in (RESULT, BEST)):
         return True
     return any(row["split"] == "validation" for row in read_metrics(folder / METRICS))
 
@@ -180,7 +184,6 @@ class Workdir:
 
     def _agree(self) -> None:
         """Check that the run in the folder, if one has begun, has these settings."""
-        steps = self.checkpoints.steps()
         if not has_begun(self.path):  # nothing is lost: at most a step 0 of other settings
             self.checkpoints.clear()
             return
@@ -192,7 +195,7 @@ class Workdir:
             unknown = before is not None and key not in before and self.defaults.get(key) is None
             if unknown and value is not None and key not in MAY_CHANGE:
                 print(f"{self.path} began in a version without {key}: it now has {value!s:.{MAX_VALUE}}", flush=True)
-        if not any(steps):
+        if not goes_on(self.path):
             print(f"{self.checkpoints.path} has no checkpoint of a later step: starting again at step 0", flush=True)
 
     def _earlier_settings(self) -> dict | None:

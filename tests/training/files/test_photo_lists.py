@@ -10,6 +10,7 @@ from keras_resnet import InputError
 from keras_resnet.data import open_data
 from keras_resnet.training import with_first_photos
 from keras_resnet.training.files import photo_lists
+from keras_resnet.training.files.workdir import has_begun
 
 PARTS = ("train", "validation")
 
@@ -60,6 +61,13 @@ def test_a_continued_run_refuses_corrected_labels(named, begun, tmp_path):
         labels[number] = "dog"
         with pytest.raises(InputError, match=rf"^1 photos .*the first is train/cat/{number}.JPEG, which is now dog"):
             begun(labels)
+
+
+def test_a_run_whose_checkpoints_are_gone_starts_again_with_the_photos_that_are_there(begun, tmp_path):
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    (tmp_path / "run" / "best.keras").touch()
+    assert has_begun(tmp_path / "run")  # its settings bind it still
+    assert [len(part) for part in begun(["honey bee"] * 6 + ["dog"] * 6)] == [10, 2]
 
 
 def test_a_continued_run_refuses_other_records(photo_folder, tmp_path):
