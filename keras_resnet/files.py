@@ -34,6 +34,16 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
         part.unlink(missing_ok=True)
 
 
+def write_text(target: Path, text: str) -> None:
+    """Write a UTF-8 file, whole or not at all; letters that UTF-8 lacks, as in names of files, are escaped."""
+    write_whole(target, lambda part: part.write_text(text, encoding="utf-8", errors="backslashreplace"))
+
+
+def write_json(target: Path, content: object, indent: int | None = 1) -> None:
+    """Write plain values as a JSON file, whole or not at all."""
+    write_text(target, json.dumps(content, indent=indent) + "\n")
+
+
 def save_array(path: Path, values: "np.ndarray") -> None:
     """Write a ``.npy`` file; raises OSError that says why it cannot, which ``np.save`` to a file does not say."""
     import numpy as np  # the package imports nothing heavy

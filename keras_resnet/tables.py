@@ -1,13 +1,12 @@
 """Tables of measurements, printed as Markdown row by row and written to result files with their provenance."""
 
-import json
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from keras_resnet.files import write_whole
+from keras_resnet.files import write_json
 
 
 @dataclass
@@ -64,9 +63,7 @@ def write_tables(path: Path | None, tables: Iterable[Table], **about: Any) -> No
     from keras_resnet.training.files.run_result import provenance
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"tables": as_json(tables)}
-    text = json.dumps(content | about | provenance(), indent=1)
-    write_whole(path, lambda part: part.write_text(text + "\n", encoding="utf-8"))
+    write_json(path, {"tables": as_json(tables)} | about | provenance())
 
 
 def as_json(tables: Iterable[Table]) -> dict[str, dict]:

@@ -6,7 +6,7 @@ import resource
 import numpy as np
 import pytest
 
-from keras_resnet.files import save_array, write_whole
+from keras_resnet.files import save_array, write_json, write_text, write_whole
 
 
 def test_a_full_disk_is_named_for_arrays_as_for_other_files(tmp_path):
@@ -28,3 +28,10 @@ def test_a_full_disk_is_named_for_arrays_as_for_other_files(tmp_path):
 def test_a_file_may_have_the_longest_name_that_the_disk_takes(tmp_path, name):
     write_whole(tmp_path / name, lambda part: part.with_suffix(".txt").write_text("whole"))
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: "whole"}
+
+
+def test_names_that_are_no_utf8_are_escaped_in_texts(tmp_path):
+    write_text(tmp_path / "text", "caf\xe9 \udcff\n")
+    assert (tmp_path / "text").read_bytes() == "café \\udcff\n".encode()
+    write_json(tmp_path / "json", {"photo": "\udcff"})
+    assert (tmp_path / "json").read_text() == '{\n "photo": "\\udcff"\n}\n'

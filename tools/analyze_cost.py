@@ -1,6 +1,5 @@
 """The instrument for cost: parameters, multiply-adds and memory, estimated and measured."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +10,7 @@ import keras_resnet
 from keras_resnet import analysis, plots
 from keras_resnet.bounds import Between, Count, Pixels
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
+from keras_resnet.files import write_json
 from keras_resnet.specs import change_spec, find_spec, parse_changes
 from keras_resnet.tables import Table
 from keras_resnet.training.files.run_result import hardware
@@ -66,7 +65,7 @@ class Cost(Instrument):
             kept[label] = [layer.kept / MIB for layer in layers]
         folder = self.out or Path("runs/analysis/cost")
         self.keep(folder, "cost", self._about() | {"cost": result}, [table])
-        write_whole(folder / "layers.json", lambda path: path.write_text(json.dumps(rows) + "\n"))
+        write_json(folder / "layers.json", rows, indent=None)
         names = list(parts)
         terms = {term: [parts[n][term] / MIB for n in names] for term in parts[names[0]] if term != "total"}
         drawn = [

@@ -32,7 +32,7 @@ from keras_resnet.bounds import Between
 from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.data.reading import read_text
 from keras_resnet.errors import InputError
-from keras_resnet.files import part_of, write_whole
+from keras_resnet.files import part_of, write_json, write_whole
 from keras_resnet.programs import HOME, INSTALLED, checkout
 
 FOLDER = Path.cwd() if INSTALLED else HOME
@@ -98,7 +98,7 @@ class Campaign:
             give_way(child.pid)
             status, stop = wait(child)
         content = {"status": status, "seconds": before + time.monotonic() - start, "command": shlex.join(words)}
-        write_whole(state / f"{name}.json", lambda part: part.write_text(json.dumps(content)))
+        write_json(state / f"{name}.json", content, indent=None)
         print(status_line(state, name, words, ended=True), flush=True)
         if status == 0:
             self._copy_result(name, words, folder)

@@ -9,7 +9,6 @@ out.
 """
 
 import csv
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from keras_resnet.bounds import Count
 from keras_resnet.command_line import JsonFile, ModelName, Output, PngFile, run_tool
 from keras_resnet.data.gathering import photos_at
 from keras_resnet.errors import InputError
-from keras_resnet.files import check_not_read, write_whole
+from keras_resnet.files import check_not_read, write_json, write_whole
 
 if TYPE_CHECKING:
     import keras
@@ -145,8 +144,7 @@ class Classify:
 
     def _write(self, answers: list[dict], pictures: list) -> None:
         if self.json is not None:
-            text = json.dumps(answers, indent=1) + "\n"
-            write_whole(self.json, lambda part: part.write_text(text, encoding="utf-8"))
+            write_json(self.json, answers)
         if self.csv is not None:
             rows = [
                 (answer["photo"], rank, best["class"], best["probability"])

@@ -7,7 +7,6 @@ FOLDER is anything with boxes that recipes/coco.py takes as --data, or VOC's dev
 their numbers. Of files in COCO's format everything else remains as it is, except that outlines are left out.
 """
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from tyro.conf import Positional
 
 from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.errors import InputError
-from keras_resnet.files import write_whole
+from keras_resnet.files import write_json, write_whole
 
 if TYPE_CHECKING:
     from keras_resnet.detection import DetectionData
@@ -48,8 +47,8 @@ class ConvertBoxes:
             _check(part)
         contents = {name: _copied(name, part, self.out) for name, part in parts.items()}
         for name, content in contents.items():  # once all photos are there: each file by itself is a data set
-            part, text = parts[name], json.dumps(content)
-            write_whole(self.out / f"{name}.json", lambda path, text=text: path.write_text(text, encoding="utf-8"))
+            part = parts[name]
+            write_json(self.out / f"{name}.json", content, indent=None)
             boxes = f"{len(content['annotations']):,} boxes" if part.annotated else "no annotations"
             print(f"{self.out / name}.json: {len(part):,} photos, {boxes} of {len(part.classes):,} classes")
 

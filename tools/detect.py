@@ -14,7 +14,6 @@ each box, or for a photo without any, which the recipes take as --data; or YOLO'
 
 import csv
 import itertools
-import json
 import os
 import sys
 import time
@@ -32,7 +31,15 @@ from keras_resnet.command_line import Folder, ModelFile, run_tool
 from keras_resnet.data.gathering import photos_at
 from keras_resnet.data.reading import read_text
 from keras_resnet.errors import InputError
-from keras_resnet.files import ANSWERS_BEGIN, check_not_read, check_replaceable, check_written, write_whole
+from keras_resnet.files import (
+    ANSWERS_BEGIN,
+    check_not_read,
+    check_replaceable,
+    check_written,
+    write_json,
+    write_text,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from keras_resnet.detection import Detections, Detector
@@ -124,7 +131,7 @@ class Detect:
         """Write what tells that this program writes into --out; YOLO's numbers mean nothing without the classes."""
         self.out.mkdir(parents=True, exist_ok=True)
         if "yolo" in self.formats and not (self.out / CLASSES).exists():
-            _write_text(self.out / CLASSES, _listed(classes))
+            write_text(self.out / CLASSES, _listed(classes))
         if not any(file.exists() for file in self._first_files()):
             self._write([])
 
@@ -163,14 +170,16 @@ class Detect:
         height, width = image.shape[:2]
         objects = _objects(detections, classes)
         if "yolo" in self.formats:
-            _write_text(self._labels(name), _yolo_lines(detections, width, height))
+            labels = self._labels(name)
+            labels.parent.mkdir(parents=True, exist_ok=True)
+            write_text(labels, _yolo_lines(detections, width, height))
         return {"photo": str(path), "width": width, "height": height, "objects": objects}
 
     def _write(self, answers: list[dict[str, Any]]) -> list[str]:
         """Write the boxes of all photos, but for the labels; returns the names of the files."""
         names = []
         if "json" in self.formats:
-            _write_text(self.out / JSON, json.dumps(answers, indent=1))
+            write_json(self.out / JSON, answers)
             names.append(JSON)
         if "csv" in self.formats:
             rows = [row for answer in answers for row in _csv_rows(answer, self.out)]
@@ -240,11 +249,6 @@ def _csv_rows(answer: dict[str, Any], folder: Path) -> list[tuple[Any, ...]]:
 def _write_csv(path: Path, rows: list[tuple[Any, ...]]) -> None:
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

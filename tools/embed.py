@@ -10,7 +10,6 @@ features.npz holds float16 features, labels, parts, photos and their SHA-256, fo
 network. Photos are seen as in a test: center views.
 """
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from keras_resnet.command_line import Folder, JsonFile, ModelName, Output, PngFi
 from keras_resnet.data import viewing
 from keras_resnet.data.dividing import BY_SHARE, Division
 from keras_resnet.errors import InputError
-from keras_resnet.files import check_not_read, write_whole
+from keras_resnet.files import check_not_read, write_json, write_whole
 from keras_resnet.tables import Table, write_tables
 
 SAME = "same file"
@@ -112,8 +111,7 @@ class Near:
             })  # fmt: skip
             print("\n".join(_lines(answers[-1])), flush=True)
         if self.json is not None:
-            text = json.dumps(answers, indent=1) + "\n"
-            write_whole(self.json, lambda part: part.write_text(text, encoding="utf-8"))
+            write_json(self.json, answers)
         if self.draw is not None:
             self._draw(stored, positions)
 
@@ -161,7 +159,7 @@ class Copies:
         print(f"in two parts: {across:,}, in two classes: {labels:,}")
         if self.json is not None:
             rows = [{"kind": kind, "photos": _rows(stored, (first, second))} for kind, first, second in pairs]
-            write_whole(self.json, lambda part: part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8"))
+            write_json(self.json, rows)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ into a folder. Several networks of a kind are an ensemble. Photos are turned as 
 shows them, and boxes are in pixels of the turned picture.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +18,7 @@ from tyro.conf import Positional
 from keras_resnet.bounds import Between
 from keras_resnet.command_line import Folder, ModelFile, ModelName, run_tool
 from keras_resnet.errors import InputError
-from keras_resnet.files import ANSWERS_BEGIN, check_not_read, check_replaceable, check_written, write_whole
+from keras_resnet.files import ANSWERS_BEGIN, check_not_read, check_replaceable, check_written, write_json, write_whole
 from keras_resnet.localization.defaults import PROPOSALS
 
 ANSWERS = "localization.json"
@@ -84,8 +83,7 @@ class Localize:
         print(f"pictures and {ANSWERS} in {self.out}")
 
     def _write(self, answers: list[dict]) -> None:
-        text = json.dumps(answers, indent=1)
-        write_whole(self.out / ANSWERS, lambda part: part.write_text(text))
+        write_json(self.out / ANSWERS, answers)
 
 
 def _listed(detections, probable, classes) -> list[dict]:

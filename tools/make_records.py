@@ -8,7 +8,6 @@ that do not decode are left out. --shorter-side 512 reduces larger photos, which
 crops of 224 pixels need at most 480. records.json lists classes, shards, their sizes and SHA-256 checksums.
 """
 
-import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.data import records
 from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.splits import Data, Split
-from keras_resnet.files import sha256_of, write_whole
+from keras_resnet.files import sha256_of, write_json
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ class MakeRecords:
         return len(done)
 
     def _keep(self, manifest) -> None:
-        write_whole(self.out / records.MANIFEST, lambda path: path.write_text(json.dumps(manifest, indent=1) + "\n"))
+        write_json(self.out / records.MANIFEST, manifest)
 
     def _verify(self) -> None:
         if not (self.out / records.MANIFEST).exists():

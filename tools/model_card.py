@@ -19,7 +19,7 @@ from tyro.conf import Positional
 
 from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.errors import InputError
-from keras_resnet.files import part_of, write_whole
+from keras_resnet.files import part_of, write_text
 
 if TYPE_CHECKING:
     from keras_resnet.network import Network
@@ -66,7 +66,7 @@ class MakeModelCard:
             raise InputError(
                 f"{self.workdir / RESULT} is damaged ({error!r:.100}): run the same command again."
             ) from error
-        write_whole(card, lambda file: file.write_text(text, encoding="utf-8"))
+        write_text(card, text)
         print(f"{card} describes {LAST}")
         if self.upload is not None:
             self._gather(network, (CARD, *pictures), self.upload)

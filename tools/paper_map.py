@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from keras_resnet.command_line import Output, run_tool
-from keras_resnet.files import write_whole
+from keras_resnet.files import write_text
 from keras_resnet.programs import checkout
 from keras_resnet.reporting import filled, markdown
 
@@ -24,13 +24,13 @@ class PaperMap:
         root = checkout("Writing docs/")
         docs, results = root / "docs", root / "docs" / "results"
         text, out = markdown(results), self.out or docs / "paper.md"
-        write_whole(out, lambda part: part.write_text(text, encoding="utf-8"))
+        write_text(out, text)
         print(f"{text.count('| not run |')} rows not run, in {out}")
         for page in (root / "README.md", *docs.glob("*.md")):
             text = page.read_text(encoding="utf-8")
             new = filled(text, results)
             if new != text:
-                write_whole(page, lambda part, new=new: part.write_text(new, encoding="utf-8"))
+                write_text(page, new)
                 print(f"measured tables in {page}")
 
 

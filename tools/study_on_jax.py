@@ -13,7 +13,6 @@ import contextlib
 import fcntl
 import glob
 import importlib
-import json
 import os
 import sys
 import time
@@ -30,7 +29,7 @@ from keras_resnet.bounds import Between, Length, Positive
 from keras_resnet.command_line import run_tool
 from keras_resnet.data.splits import evenly_spaced
 from keras_resnet.errors import InputError, one_of
-from keras_resnet.files import check_replaceable, read_object, write_whole
+from keras_resnet.files import check_replaceable, read_object, write_json
 from keras_resnet.programs import folder_of
 from keras_resnet.studies import Arm, Study, StudySettings
 
@@ -117,8 +116,7 @@ def _train(settings: StudyOnJax, arms: list[Arm]) -> None:
                         packed.parts["train"] = _spread(packed.parts["train"], settings.train_images)
                 print(f"{arm.name}, seeds {', '.join(map(str, seeds))}", flush=True)
                 for run in train_runs(settings, arm, seeds, packed):
-                    whole = {"run": run, "of": _about(settings, arm)}
-                    write_whole(paths[run["seed"]], lambda part, whole=whole: part.write_text(json.dumps(whole)))
+                    write_json(paths[run["seed"]], {"run": run, "of": _about(settings, arm)}, indent=None)
 
 
 def _about(settings: StudyOnJax, arm: Arm) -> dict:
@@ -267,7 +265,7 @@ def _collect(study: Study, settings: StudyOnJax) -> None:
         arms[arm.name] = {key: about.pop(key) for key in ("model", "change", "settings")} | {"runs": runs}
     result = {"study": study.name, "measure": study.measure} | about
     path = settings.workdir / RESULT
-    write_whole(path, lambda part: part.write_text(json.dumps(result | {"arms": arms}, indent=1) + "\n"))
+    write_json(path, result | {"arms": arms})
     print(f"{sum(len(arm['runs']) for arm in arms.values())} runs in {path}", flush=True)
 
 

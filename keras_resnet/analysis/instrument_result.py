@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.files import check_all_replaceable, write_whole
+from keras_resnet.files import check_all_replaceable, write_text
 
 BEGINS = '{\n "instrument": '
 RESULT = "result.json"
@@ -30,7 +30,7 @@ def write_result(folder: Path, instrument: str, result: dict, origin: dict, copy
     text = json.dumps(content, indent=1, default=_plain)
     for target in (folder / RESULT, *([copy] if copy else [])):
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, lambda path: path.write_text(text + "\n"))
+        write_text(target, text + "\n")
 
 
 def check_result(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from keras_resnet.files import check_replaceable, write_whole
+from keras_resnet.files import check_replaceable, write_text
 from keras_resnet.reporting.markup import document, fragment, html_list
 
 if TYPE_CHECKING:
@@ -50,9 +50,8 @@ def write_inspection(inspection: Inspection, page: Path) -> Path:
     content |= inspection.content
     data = data_beside(page)
     page.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(page, lambda file: file.write_text(text, encoding="utf-8", errors="backslashreplace"))
-    plain = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    write_whole(data, lambda file: file.write_text(plain, encoding="utf-8", errors="backslashreplace"))
+    write_text(page, text)
+    write_text(data, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return data
 
 

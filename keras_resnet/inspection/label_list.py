@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_resnet.evaluation.embeddings import Embeddings
 from keras_resnet.evaluation.label_quality import LabelRanking
-from keras_resnet.files import check_replaceable, write_whole
+from keras_resnet.files import check_replaceable, write_text, write_whole
 from keras_resnet.inspection.inspection_page import encoded
 from keras_resnet.reporting.markup import document, figure, fragment, joined
 
@@ -44,7 +44,7 @@ def write_label_list(
     body = joined([fragment("paragraph", words), fragment("sheet", figures)])
     text = document(f"Labels of {name} that look wrong", intro, [("labels", "The worst first", body)])
     table = table_beside(page)
-    write_whole(page, lambda file: file.write_text(text, encoding="utf-8", errors="backslashreplace"))
+    write_text(page, text)
     write_whole(table, lambda file: _write_rows(file, rows))
     return table
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from keras_resnet.detection.training.photo_reading import read_photos
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.scoring import weights_digest
 from keras_resnet.evaluation.views import View
-from keras_resnet.files import read_object, save_array, write_whole
+from keras_resnet.files import read_object, save_array, write_json, write_whole
 from keras_resnet.localization.batches import WHOLE
 from keras_resnet.localization.localizer import Localizer
 from keras_resnet.localization.networks import STRIDE, LocalizationRPN
@@ -111,7 +110,7 @@ def _describe(path: Path, about: dict, shard: Shard) -> None:
         stored = read_object(path)
     except (OSError, ValueError):
         if shard.index == 0:
-            write_whole(path, lambda part: part.write_text(json.dumps(about, indent=1)))
+            write_json(path, about)
         return
     if stored != about:
         raise InputError(

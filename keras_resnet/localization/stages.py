@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from keras_resnet.detection.data.photos import DetectionData, check_same_classes
 from keras_resnet.detection.training.photo_reading import as_begun, readable, with_files
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.scoring import weights_digest
-from keras_resnet.files import read_object, sha256_of, write_whole
+from keras_resnet.files import read_object, sha256_of, write_json
 from keras_resnet.loading import load_model
 from keras_resnet.localization.batches import crop_batches, region_batches
 from keras_resnet.localization.localization_settings import STAGES, LocalizationSettings
@@ -131,7 +130,7 @@ def _rcnn(work: _Work) -> None:
 
     def prepare(settings: LocalizationSettings) -> LocalizationTask:
         if is_chief(choose_strategy()) and not has_begun(settings.workdir):
-            _write_json(settings.workdir / LEARNED_BOXES, learned_boxes)
+            write_json(settings.workdir / LEARNED_BOXES, learned_boxes)
         size, preprocessing = settings.region_size, preprocessing_of(work.network)
         return LocalizationTask(
             settings,
@@ -166,10 +165,6 @@ def _check_rcnn(folder: Path, boxes: dict) -> None:
         )
 
 
-def _write_json(path: Path, content: dict) -> None:
-    write_whole(path, lambda part: part.write_text(json.dumps(content, indent=1) + "\n"))
-
-
 def _test(work: _Work) -> None:
     path = work.folder / ROWS
     rpn, rcnn, data = work.earlier(RPN), work.folder / RCNN, with_files(*work.parts["validation"])
@@ -184,7 +179,7 @@ def _test(work: _Work) -> None:
         rcnns = [work.earlier(RCNN)]
     networks = Networks([rpn], rcnns, [work.network])
     print_rows(networks, data, Testing(count=work.settings.proposals, json=path))
-    _write_json(path, read_object(path) | {TESTED: tested})
+    write_json(path, read_object(path) | {TESTED: tested})
 
 
 def _to_test(work: _Work, data: DetectionData) -> dict:

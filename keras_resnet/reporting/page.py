@@ -4,7 +4,7 @@ import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_resnet.files import write_whole
+from keras_resnet.files import write_text
 from keras_resnet.reporting.collecting import Found, collect
 from keras_resnet.reporting.markup import document, fragment, html_table, joined
 from keras_resnet.reporting.pictures import stored_figures
@@ -45,7 +45,7 @@ def write_page(folder: Path, path: Path) -> Found:
     today = datetime.date.today().isoformat()
     text = document("Deep residual learning: results", f"{folder.name}, {today}", sections)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+    write_text(path, text)
     return results
 
 

@@ -12,7 +12,7 @@ import keras
 
 from keras_resnet import plots, training
 from keras_resnet.errors import InputError, one_of
-from keras_resnet.files import write_whole
+from keras_resnet.files import write_text, write_whole
 from keras_resnet.studies.arm_curves import as_rows, last_train_error, thinned
 from keras_resnet.studies.earlier import read_earlier
 from keras_resnet.studies.power import plan
@@ -202,7 +202,7 @@ def _costs(arm: Arm, image_size: int | None = None) -> dict:
 def _write(path: Path, result: dict) -> None:
     """Write ``result`` as JSON, with each list of numbers on one line."""
     text = NUMBER_LIST.sub(lambda match: f"[{' '.join(match[1].split())}]", json.dumps(result, indent=2))
-    write_whole(path, lambda part: part.write_text(text + "\n"))
+    write_text(path, text + "\n")
 
 
 def _draw(study: Study, workdir: Path, result: dict) -> None:

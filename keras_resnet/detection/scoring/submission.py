@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_resnet.detection.boxes import DetectionsByPhoto
 from keras_resnet.detection.data.photos import DetectionData
-from keras_resnet.files import write_whole
+from keras_resnet.files import write_text
 
 
 def coco_results(detections: DetectionsByPhoto, categories: Sequence[int | str]) -> list[dict[str, Any]]:
@@ -71,4 +71,4 @@ def _plain(identifier: Any) -> int | str:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda part: part.write_text(text))
+    write_text(path, text)

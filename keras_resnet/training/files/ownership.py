@@ -1,11 +1,10 @@
 """Who owns a folder: a marker file says that this package writes there, and whether a run or a study."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from keras_resnet.errors import InputError
-from keras_resnet.files import MARKER, is_own_file, read_object, unfinished, write_whole
+from keras_resnet.files import MARKER, is_own_file, read_object, unfinished, write_json
 
 LOCK = "lock"
 FORMAT = 1
@@ -47,7 +46,7 @@ def mark(folder: Path, what: str) -> None:
     """Write the marker into ``folder`` unless it is there already."""
     if _marker(folder) is None:
         content = {"package": "keras_resnet", "holds": what, "format": FORMAT}
-        write_whole(folder / MARKER, lambda path: path.write_text(json.dumps(content) + "\n"))
+        write_json(folder / MARKER, content, indent=None)
 
 
 def _marker(folder: Path) -> dict | None:
