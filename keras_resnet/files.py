@@ -144,6 +144,14 @@ def read_object(path: Path) -> dict:
     return content
 
 
+def object_or_none(path: Path) -> dict | None:
+    """The object in a JSON file; None if there is no such file, or it is damaged."""
+    try:
+        return read_object(path)
+    except (OSError, ValueError):
+        return None
+
+
 def set_aside(path: Path, why: str) -> None:
     """Rename a file or folder that cannot be used, and report that on standard error; nothing is overwritten."""
     names = (f"{path.name}.damaged{f'-{number}' if number > 1 else ''}" for number in count(1))

@@ -14,7 +14,6 @@ A command goes on if this program is killed, and its entry counts as running unt
 
 import contextlib
 import fcntl
-import json
 import os
 import shlex
 import shutil
@@ -32,7 +31,7 @@ from keras_resnet.bounds import Between
 from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.data.reading import read_text
 from keras_resnet.errors import InputError
-from keras_resnet.files import part_of, write_json, write_whole
+from keras_resnet.files import object_or_none, part_of, write_json, write_whole
 from keras_resnet.programs import HOME, INSTALLED, checkout
 
 FOLDER = Path.cwd() if INSTALLED else HOME
@@ -178,10 +177,7 @@ def wait(child: subprocess.Popen) -> tuple[int, int | None]:
 
 def read_state(state: Path, name: str) -> dict:
     """Status, seconds and command of an entry; empty before it has ended for the first time."""
-    try:
-        return json.loads((state / f"{name}.json").read_text())
-    except (OSError, ValueError):
-        return {}
+    return object_or_none(state / f"{name}.json") or {}
 
 
 def done_otherwise(state: Path, name: str, words: list[str]) -> bool:

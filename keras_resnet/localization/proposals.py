@@ -18,7 +18,7 @@ from keras_resnet.detection.training.photo_reading import read_photos
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.scoring import weights_digest
 from keras_resnet.evaluation.views import View
-from keras_resnet.files import read_object, save_array, write_json, write_whole
+from keras_resnet.files import object_or_none, save_array, write_json, write_whole
 from keras_resnet.localization.batches import WHOLE
 from keras_resnet.localization.localizer import Localizer
 from keras_resnet.localization.networks import STRIDE, LocalizationRPN
@@ -106,13 +106,10 @@ def _with_area(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _describe(path: Path, about: dict, shard: Shard) -> None:
-    try:
-        stored = read_object(path)
-    except (OSError, ValueError):
-        if shard.index == 0:
-            write_json(path, about)
-        return
-    if stored != about:
+    stored = object_or_none(path)
+    if stored is None and shard.index == 0:
+        write_json(path, about)
+    if stored not in (None, about):
         raise InputError(
             f"{path.parent} holds the proposals of another network, of other photos, or of another number: remove the "
             "folder, or give another --workdir."

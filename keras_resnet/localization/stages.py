@@ -16,7 +16,7 @@ from keras_resnet.detection.data.photos import DetectionData, check_same_classes
 from keras_resnet.detection.training.photo_reading import as_begun, readable, with_files
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation.scoring import weights_digest
-from keras_resnet.files import read_object, sha256_of, write_json
+from keras_resnet.files import object_or_none, read_object, sha256_of, write_json
 from keras_resnet.loading import load_model
 from keras_resnet.localization.batches import crop_batches, region_batches
 from keras_resnet.localization.localization_settings import STAGES, LocalizationSettings
@@ -154,9 +154,8 @@ def _check_rcnn(folder: Path, boxes: dict) -> None:
         folder: the R-CNN's.
         boxes: the content of MANIFEST, or a part of it.
     """
-    try:
-        before = read_object(folder / LEARNED_BOXES)
-    except (OSError, ValueError):  # an earlier version wrote none
+    before = object_or_none(folder / LEARNED_BOXES)
+    if before is None:  # an earlier version wrote none
         return
     if has_begun(folder) and any(before.get(key) != value for key, value in boxes.items()):
         raise InputError(
@@ -192,10 +191,7 @@ def _to_test(work: _Work, data: DetectionData) -> dict:
 
 def _tested(path: Path) -> dict | None:
     """On what the rows in the file depended, as :func:`_to_test` says; None if there is no whole one."""
-    try:
-        return read_object(path).get(TESTED)
-    except (OSError, ValueError):
-        return None
+    return (object_or_none(path) or {}).get(TESTED)
 
 
 DO: dict[str, Callable[[_Work], object]] = {"rpn": _rpn, "extract": _extracted, "rcnn": _rcnn, "test": _test}

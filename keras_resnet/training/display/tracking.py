@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from keras_resnet.errors import InputError
 from keras_resnet.extras import needed
-from keras_resnet.files import read_object
+from keras_resnet.files import object_or_none
 from keras_resnet.training.files.run_result import final_values
 from keras_resnet.training.files.workdir import TRACKING, Workdir
 
@@ -155,10 +155,7 @@ def open_tracking(name: str, workdir: Workdir, settings: dict[str, Any]) -> Trac
     """
     if name == "none":
         return UNTRACKED
-    try:
-        known = read_object(workdir.path / TRACKING)
-    except (OSError, ValueError):
-        known = {}
+    known = object_or_none(workdir.path / TRACKING) or {}
     run_id = known.get(name)
     try:
         tracker = TRACKERS[name](workdir.path.name, settings, run_id if isinstance(run_id, str) else None)

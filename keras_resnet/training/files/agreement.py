@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from keras_resnet.errors import InputError
-from keras_resnet.files import read_object
+from keras_resnet.files import object_or_none
 from keras_resnet.training.files.checkpoints import CheckpointFolder
 
 SETTINGS, RESULT, CHECKPOINTS = "settings.json", "result.json", "checkpoints"
@@ -69,11 +69,8 @@ def _settings_at_checkpoint(path: Path) -> dict | None:
 
 
 def _settings_of_result(path: Path) -> dict | None:
-    try:
-        before, result = read_object(path / SETTINGS), read_object(path / RESULT)
-    except (OSError, ValueError):
-        return None
-    return before if result.get("settings") == before else None
+    before, result = (object_or_none(path / name) for name in (SETTINGS, RESULT))
+    return before if result is not None and result.get("settings") == before else None
 
 
 def _grows(before, now) -> bool:

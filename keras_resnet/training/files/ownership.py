@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_resnet.errors import InputError
-from keras_resnet.files import MARKER, is_own_file, read_object, unfinished, write_json
+from keras_resnet.files import MARKER, is_own_file, object_or_none, unfinished, write_json
 
 LOCK = "lock"
 FORMAT = 1
@@ -51,9 +51,6 @@ def mark(folder: Path, what: str) -> None:
 
 def _marker(folder: Path) -> dict | None:
     """The content of the marker; None without a marker of this package."""
-    try:
-        marker = read_object(folder / MARKER)
-    except (OSError, ValueError):
-        return None
+    marker = object_or_none(folder / MARKER) or {}
     valid = marker.get("package") == "keras_resnet" and marker.get("holds") in (RUN, STUDY)
     return marker if valid and isinstance(marker.get("format"), int) else None

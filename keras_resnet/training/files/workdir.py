@@ -13,7 +13,17 @@ import numpy as np
 
 from keras_resnet.errors import InputError
 from keras_resnet.evaluation import class_report
-from keras_resnet.files import MARKER, is_own_file, read_object, remedy, set_aside, sync, unfinished, write_whole
+from keras_resnet.files import (
+    MARKER,
+    is_own_file,
+    object_or_none,
+    read_object,
+    remedy,
+    set_aside,
+    sync,
+    unfinished,
+    write_whole,
+)
 from keras_resnet.network import Network
 from keras_resnet.training.files.agreement import (
     CHECKPOINTS,
@@ -49,11 +59,8 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 def read_result(folder: Path) -> dict | None:
     """The ``result.json`` of a finished run; None if it is missing or damaged."""
-    try:
-        result = read_object(folder / RESULT)
-    except (OSError, ValueError):
-        return None
-    return result if isinstance(result.get("settings"), dict) else None
+    result = object_or_none(folder / RESULT)
+    return result if result is not None and isinstance(result.get("settings"), dict) else None
 
 
 def read_settings(folder: Path) -> dict:
