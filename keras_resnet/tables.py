@@ -1,5 +1,6 @@
 """Tables of measurements, printed as Markdown row by row and written to result files with their provenance."""
 
+import csv
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -64,6 +65,12 @@ def write_tables(path: Path | None, tables: Iterable[Table], **about: Any) -> No
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"tables": as_json(tables)} | about | provenance())
+
+
+def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """Write rows of cells, the header first, as UTF-8; letters that UTF-8 lacks, as in names of files, are escaped."""
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def as_json(tables: Iterable[Table]) -> dict[str, dict]:

@@ -8,7 +8,6 @@ A folder stands for the photos in it and below. A file that does not decode is r
 out.
 """
 
-import csv
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from keras_resnet.command_line import JsonFile, ModelName, Output, PngFile, run_
 from keras_resnet.data.gathering import photos_at
 from keras_resnet.errors import InputError
 from keras_resnet.files import check_not_read, write_json, write_whole
+from keras_resnet.tables import write_csv
 
 if TYPE_CHECKING:
     import keras
@@ -151,7 +151,7 @@ class Classify:
                 for answer in answers
                 for rank, best in enumerate(answer["classes"], start=1)
             ]
-            write_whole(self.csv, lambda part: _write_csv(part, [("photo", "rank", "class", "probability"), *rows]))
+            write_whole(self.csv, lambda part: write_csv(part, [("photo", "rank", "class", "probability"), *rows]))
         if self.draw is not None:
             titles = [
                 "\n".join(f"{best['class']} {best['probability']:.0%}" for best in answer["classes"])
@@ -173,11 +173,6 @@ def _draw(path: Path, pictures: list[np.ndarray], titles: list[str]) -> None:
     grid = drawing.photo_grid(pictures, titles)
     write_whole(path, lambda part: Image.fromarray(grid).save(part, format="PNG"))
     print(f"drawn into {path}", file=sys.stderr)
-
-
-def _write_csv(path: Path, rows: list[tuple]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 if __name__ == "__main__":

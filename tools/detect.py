@@ -12,7 +12,6 @@ Writes each photo with its boxes into --out, and the boxes of all photos: detect
 each box, or for a photo without any, which the recipes take as --data; or YOLO's labels/ with classes.txt.
 """
 
-import csv
 import itertools
 import os
 import sys
@@ -40,6 +39,7 @@ from keras_resnet.files import (
     write_text,
     write_whole,
 )
+from keras_resnet.tables import write_csv
 
 if TYPE_CHECKING:
     from keras_resnet.detection import Detections, Detector
@@ -183,7 +183,7 @@ class Detect:
             names.append(JSON)
         if "csv" in self.formats:
             rows = [row for answer in answers for row in _csv_rows(answer, self.out)]
-            write_whole(self.out / CSV, lambda part: _write_csv(part, rows))
+            write_whole(self.out / CSV, lambda part: write_csv(part, [COLUMNS, *rows]))
             names.append(CSV)
         if "yolo" in self.formats:
             names.append("labels/ with classes.txt")
@@ -244,11 +244,6 @@ def _csv_rows(answer: dict[str, Any], folder: Path) -> list[tuple[Any, ...]]:
     path = os.path.relpath(answer["photo"], folder)
     objects = answer["objects"] or [{"class": "", "box": [""] * 4, "score": ""}]
     return [(path, one["class"], *one["box"], one["score"], answer["width"], answer["height"]) for one in objects]
-
-
-def _write_csv(path: Path, rows: list[tuple[Any, ...]]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
 
 
 if __name__ == "__main__":

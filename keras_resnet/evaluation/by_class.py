@@ -1,6 +1,5 @@
 """Results by class: recall and precision with intervals, and the classes that a model confuses."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_resnet.evaluation.scoring import CONFIDENCE, Scores
+from keras_resnet.tables import write_csv
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,5 @@ def similar_order(matrix: np.ndarray) -> np.ndarray:
 
 def write_matrix(path: Path, matrix: np.ndarray, classes: Sequence[str]) -> None:
     """Write a confusion matrix as CSV: a row a true class, a column an answer, both named."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["true class \\ answer", *classes])
-        rows.writerows([name, *counts] for name, counts in zip(classes, matrix.tolist(), strict=True))
+    rows = ([name, *counts] for name, counts in zip(classes, matrix.tolist(), strict=True))
+    write_csv(path, [["true class \\ answer", *classes], *rows])

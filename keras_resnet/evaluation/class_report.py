@@ -1,6 +1,5 @@
 """The report of a model's answers: classes, confusions and calibration, as a table, pictures and plain values."""
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from keras_resnet.evaluation.by_class import ByClass, Confusion, Share, similar_
 from keras_resnet.evaluation.calibration import Reliability, at_temperature, fit_temperature, reliability
 from keras_resnet.evaluation.scoring import Scores
 from keras_resnet.files import check_all_replaceable
-from keras_resnet.tables import Table
+from keras_resnet.tables import Table, write_csv
 
 CLASSES_CSV, MATRIX_CSV, MATRIX_PNG, RELIABILITY_PNG, PAIRS_PNG = (
     *("classes.csv", "confusion.csv"),
@@ -130,13 +129,12 @@ class ClassReport:
         Image.fromarray(drawing.photo_grid(pictures, titles)).save(path, format="PNG")
 
     def _write_classes(self, path: Path) -> None:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(CSV_COLUMNS)
-            for result in self.answers.results:
-                shares = [*_with_interval(result.recall), *_with_interval(result.precision)]
-                counts = [result.recall.total, result.precision.total, result.recall.count]
-                rows.writerow([result.name, *counts, *shares])
+        rows: list[Sequence[object]] = [CSV_COLUMNS]
+        for result in self.answers.results:
+            shares = [*_with_interval(result.recall), *_with_interval(result.precision)]
+            counts = [result.recall.total, result.precision.total, result.recall.count]
+            rows.append([result.name, *counts, *shares])
+        write_csv(path, rows)
 
 
 def check_folder(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """The results of a detector by class and size: precisions with intervals, thresholds, confusions, and its mistakes."""
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from keras_resnet.detection.scoring.bootstrap import RECALLS, ClassMatches, Matc
 from keras_resnet.detection.scoring.mistakes import OVERLAP, Mistake, Mistakes, mistakes
 from keras_resnet.evaluation.by_class import Share, write_matrix
 from keras_resnet.evaluation.class_report import CLASSES_CSV, MATRIX_CSV, MATRIX_PNG, MAX_NAMED
+from keras_resnet.tables import write_csv
 from keras_resnet.training.files.workdir import FALSE_JPG, MISSED_JPG, PRECISION_PNG
 
 NO_THRESHOLD = 0.5  # of a class without objects, or of which none was found
@@ -137,12 +137,11 @@ class DetectionReport:
 
     def _write_classes(self, path: Path) -> None:
         bounds = [f"{kind}{bound}, %" for kind in ("AP50", "recall", "precision") for bound in ("", " from", " to")]
-        with path.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(["class", "objects", "boxes", "threshold", *bounds])
-            for row in self.as_json()["classes"]:
-                shares = [*(row["AP50"] or [None] * 3), *row["recall"], *row["precision"]]
-                rows.writerow([row["class"], row["objects"], row["boxes"], row["threshold"], *shares])
+        rows = [["class", "objects", "boxes", "threshold", *bounds]]
+        for row in self.as_json()["classes"]:
+            shares = [*(row["AP50"] or [None] * 3), *row["recall"], *row["precision"]]
+            rows.append([row["class"], row["objects"], row["boxes"], row["threshold"], *shares])
+        write_csv(path, rows)
 
     def _draw(self, rows: Sequence[Mistake], nothing: str, path: Path) -> None:
         """Draw the worst of the mistakes, each with what is around its box, into a JPEG file."""
