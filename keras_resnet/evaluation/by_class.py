@@ -30,6 +30,11 @@ class Share:
         interval = binomtest(self.count, self.total).proportion_ci(CONFIDENCE, "wilson")
         return 100 * interval.low, 100 * interval.high
 
+    @property
+    def values(self) -> list[float | None]:
+        """The percentage and the bounds of its interval, as result files have them."""
+        return [self.percent, *(self.interval or (None, None))]
+
     def __str__(self):
         if self.interval is None:
             return ""

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from keras_resnet import drawing, plots
-from keras_resnet.evaluation.by_class import ByClass, Confusion, Share, similar_order, write_matrix
+from keras_resnet.evaluation.by_class import ByClass, Confusion, similar_order, write_matrix
 from keras_resnet.evaluation.calibration import Reliability, at_temperature, fit_temperature, reliability
 from keras_resnet.evaluation.scoring import Scores
 from keras_resnet.files import check_all_replaceable
@@ -91,8 +91,8 @@ class ClassReport:
         calibration = {"error": before, "temperature": self.temperature, "error_at_temperature": after}
         classes = [
             {"class": result.name, "photos": result.recall.total, "answers": result.precision.total}
-            | {"right": result.recall.count, "recall": _with_interval(result.recall)}
-            | {"precision": _with_interval(result.precision)}
+            | {"right": result.recall.count, "recall": result.recall.values}
+            | {"precision": result.precision.values}
             for result in self.answers.results
         ]
         balanced = {"balanced_error": self.answers.balanced_error}
@@ -131,9 +131,8 @@ class ClassReport:
     def _write_classes(self, path: Path) -> None:
         rows: list[Sequence[object]] = [CSV_COLUMNS]
         for result in self.answers.results:
-            shares = [*_with_interval(result.recall), *_with_interval(result.precision)]
             counts = [result.recall.total, result.precision.total, result.recall.count]
-            rows.append([result.name, *counts, *shares])
+            rows.append([result.name, *counts, *result.recall.values, *result.precision.values])
         write_csv(path, rows)
 
 
@@ -148,8 +147,3 @@ def report_of(scores: Scores, classes: Sequence[str], photos: Photos, validation
     Without ``validation`` they are the validation part's themselves.
     """
     return ClassReport(ByClass(scores, tuple(classes)), fit_temperature(validation or scores), photos)
-
-
-def _with_interval(share: Share) -> list[float | None]:
-    """Percent and its bounds; None of a class without photos, or that is no answer."""
-    return [share.percent, *(share.interval or (None, None))]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_resnet import plots
 from keras_resnet.detection.scoring import report_words
+from keras_resnet.detection.scoring.report_words import interval
 from keras_resnet.evaluation.class_words import in_words
 from keras_resnet.reporting.collecting import curves
 from keras_resnet.reporting.markup import figure, fragment, html_table, joined
@@ -183,7 +184,7 @@ def _by_class(name: str, group: Group) -> "Markup":
     by_class = result[f"{measured}_by_class"]
     classes = sorted(by_class["classes"], key=lambda row: (row["recall"][0] is None, row["recall"][0]))
     rows = [
-        (row["class"], row["photos"], _interval(row["recall"]), row["answers"], _interval(row["precision"]))
+        (row["class"], row["photos"], interval(row["recall"]), row["answers"], interval(row["precision"]))
         for row in classes
     ]
     header = ("class", "photos", "recall, % (95 % interval)", "answers", "precision, % (95 % interval)")
@@ -202,7 +203,3 @@ def _boxes_by_class(name: str, group: Group) -> "Markup":
     table = html_table(report_words.HEADER, report_words.rows(by_class))
     body = joined([words, table, stored_figures(folder, BOX_PICTURES)])
     return fragment("folded", f"{name}, seed {result['seed']}: objects by class", body)
-
-
-def _interval(share: list) -> str:
-    return "" if share[0] is None else "{:.1f} ({:.1f} to {:.1f})".format(*share)

@@ -86,7 +86,7 @@ class DetectionReport:
             classes.append(
                 {"class": name, "objects": recall.total, "boxes": precision.total, "AP50": by_class.get(number)}
                 | {"threshold": float(self.thresholds[number])}
-                | {"recall": _with_interval(recall), "precision": _with_interval(precision)}
+                | {"recall": recall.values, "precision": precision.values}
                 | {"precision_at_recall": [round(100 * float(value), 1) for value in curves.get(number, [])]}
             )
         pairs = np.argwhere(matrix[:-1, :-1] * (1 - np.eye(len(names), dtype=int)))
@@ -196,7 +196,3 @@ def _highest_f1(scores: np.ndarray, hits: np.ndarray, objects: int) -> float:
 
 def _percents(value: float, draws: np.ndarray) -> list[float]:
     return [100 * float(value), *(100 * bound for bound in interval(draws))]
-
-
-def _with_interval(share: Share) -> list[float | None]:
-    return [share.percent, *(share.interval or (None, None))]

@@ -13,8 +13,8 @@ def in_words(by_class: dict[str, Any]) -> list[str]:
     classes = sorted((row for row in by_class["classes"] if row["AP50"]), key=lambda row: -row["AP50"][0])
     worst = [row for row in classes[::-1][:NAMED] if row not in classes[:NAMED]]
     pairs = ", ".join("{class} taken for {answer} ({count})".format(**pair) for pair in by_class["confused"][:NAMED])
-    sizes = ", ".join(f"{row['size']} {_interval(row['AP50'])}" for row in by_class["sizes"])
-    lines = [f"AP50 {_interval(by_class['AP50'])}; best: {_named(classes[:NAMED])}"]
+    sizes = ", ".join(f"{row['size']} {interval(row['AP50'])}" for row in by_class["sizes"])
+    lines = [f"AP50 {interval(by_class['AP50'])}; best: {_named(classes[:NAMED])}"]
     lines[0] += f"; worst: {_named(worst)}" if worst else ""
     lines += [f"AP50 by size: {sizes}"] if sizes else []
     thresholds = ", ".join(f"{row['class']} {row['threshold']:.2f}" for row in classes[:NAMED])
@@ -31,8 +31,8 @@ def rows(by_class: dict[str, Any]) -> list[tuple[str, ...]]:
     classes = sorted(by_class["classes"], key=lambda row: (row["AP50"] is None, row["AP50"]))
     return [
         (
-            *(row["class"], f"{row['objects']:,}", _interval(row["AP50"]), f"{row['threshold']:.2f}"),
-            *(_interval(row["recall"]), _interval(row["precision"])),
+            *(row["class"], f"{row['objects']:,}", interval(row["AP50"]), f"{row['threshold']:.2f}"),
+            *(interval(row["recall"]), interval(row["precision"])),
         )
         for row in classes
     ]
@@ -42,5 +42,6 @@ def _named(classes: list[dict[str, Any]]) -> str:
     return ", ".join(f"{row['class']} {row['AP50'][0]:.0f} %" for row in classes)
 
 
-def _interval(share: list | None) -> str:
+def interval(share: list | None) -> str:
+    """A percentage and its interval, empty if it is not known."""
     return "" if share is None or share[0] is None else "{:.1f} ({:.1f} to {:.1f})".format(*share)
