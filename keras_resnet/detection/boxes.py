@@ -75,6 +75,8 @@ class Detections:
         return Detections(self.boxes[which], self.classes[which], self.scores[which])
 
 
+NO_OBJECTS = Truths(np.zeros((0, 4)), np.zeros(0))
+NO_DETECTIONS = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
 DetectionsByPhoto = Mapping[Any, Detections]
 """The detections of photos by their ids, which are numbers or names."""
 

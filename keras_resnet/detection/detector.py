@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.detection.anchors import decode
-from keras_resnet.detection.boxes import Detections, area
+from keras_resnet.detection.boxes import NO_DETECTIONS, Detections, area
 from keras_resnet.detection.compiled_parts import compiled_parts
 from keras_resnet.detection.faster_rcnn import FasterRCNN
 from keras_resnet.detection.suppression import DETECTION_OVERLAP, suppress, vote
@@ -132,7 +132,7 @@ class Detector:
         """The detections in each detector's views of a photo of this height and width, and the proposals."""
         proposals = np.concatenate([member.proposals(part) for member, part in zip(self.members, views, strict=True)])
         if not len(proposals):
-            return Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0)), proposals
+            return NO_DETECTIONS, proposals
         limits = np.array(size[::-1] * 2)
         probabilities, boxes = self._score(views, proposals, limits)
         if self.options.refine:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data.splits import Split
-from keras_resnet.detection.boxes import Truths
+from keras_resnet.detection.boxes import NO_OBJECTS
 from keras_resnet.detection.data.photo_files import examine_files
 from keras_resnet.detection.data.photos import SIDEWAYS, DetectionData, Photo
 from keras_resnet.errors import InputError
@@ -53,5 +53,5 @@ def photo_data(files: Sequence[Path], classes: tuple[str, ...]) -> DetectionData
     photos = []
     for file, (height, width, orientation, _) in zip(files, examine_files(files).tolist(), strict=True):
         sides = (width, height) if orientation in SIDEWAYS else (height, width)
-        photos.append(Photo(file.stem, file, *sides, Truths(np.zeros((0, 4)), np.zeros(0)), orientation))
+        photos.append(Photo(file.stem, file, *sides, NO_OBJECTS, orientation))
     return DetectionData("the photos", classes, tuple(photos), annotated=False)

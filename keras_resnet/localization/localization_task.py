@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from keras_resnet import drawing, plots
 from keras_resnet.data.pipelines import Shard
-from keras_resnet.detection.boxes import Detections
+from keras_resnet.detection.boxes import NO_DETECTIONS
 from keras_resnet.detection.data.photo_files import content_hashes
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.training.photo_reading import missed, read_share
@@ -31,7 +31,6 @@ from keras_resnet.training.workers import gathered, together, worker_count, work
 VALIDATIONS = 10
 MILESTONES = (0.5, 0.75)  # where the rate falls, as Sec. 4.2's; the appendix does not say
 REFERENCE_BATCH = 256
-NOTHING = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ class LocalizationTask:
             if stopping():
                 break
             photo = data.photos[position]
-            answer = NOTHING if image is None else localizer(image, photo.objects.classes[:1], photo.file)
+            answer = NO_DETECTIONS if image is None else localizer(image, photo.objects.classes[:1], photo.file)
             wrong.append(mistakes([photo.objects], [answer]).astype(np.float64))
             if image is not None and len(self.pictures) < PICTURES:
                 self.pictures.append(draw_detections(image, answer, data.classes, min_score=0.0))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.detection.boxes import Truths
+from keras_resnet.detection.boxes import NO_OBJECTS, Truths
 from keras_resnet.detection.data.annotation_checks import BoxRepairs, check_files
 from keras_resnet.detection.data.coco_data import coco_content
 from keras_resnet.detection.data.photo_files import examine_files
@@ -52,8 +52,7 @@ def own_data(name: str, source: Path, classes: tuple[str, ...], listed: Sequence
     repairs = BoxRepairs(source)
     photos: list[Photo] = []
     unreadable: list[Path] = []
-    blank = Truths(np.zeros((0, 4)), np.zeros(0))
-    check_files([Photo(0, row.file, 1, 1, blank) for row in listed], source)
+    check_files([Photo(0, row.file, 1, 1, NO_OBJECTS) for row in listed], source)
     for row, (height, width, orientation, _) in zip(
         listed, examine_files([row.file for row in listed]).tolist(), strict=True
     ):

@@ -16,7 +16,7 @@ from keras_resnet.data import viewing
 from keras_resnet.data.cache import cached
 from keras_resnet.data.reading import read_regular
 from keras_resnet.data.scan import stamp
-from keras_resnet.detection.boxes import Truths
+from keras_resnet.detection.boxes import NO_OBJECTS
 from keras_resnet.detection.data.annotation_checks import MAX_NAMED
 from keras_resnet.detection.data.photos import SIDEWAYS, DetectionData, Photo
 from keras_resnet.errors import InputError
@@ -98,7 +98,7 @@ def unannotated(name: str, file: Path) -> Photo:
     height, width, _ = _size_and_orientation(read_regular(file)[0])
     if not height:
         raise InputError(f"{file} cannot be read as a picture: repair the file.")
-    return Photo(name, file, height, width, Truths(np.zeros((0, 4)), np.zeros(0)))
+    return Photo(name, file, height, width, NO_OBJECTS)
 
 
 def content_hashes(data: DetectionData) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_resnet.detection.boxes import Detections, DetectionsByPhoto, Truths, area, covered, iou
+from keras_resnet.detection.boxes import NO_DETECTIONS, Detections, DetectionsByPhoto, Truths, area, covered, iou
 from keras_resnet.detection.data.photos import DetectionData
 
 OVERLAP = 0.5  # from which a box is one of an object, and the share of it from which it is one of an ignored object
@@ -56,9 +56,8 @@ def mistakes(data: DetectionData, detections: DetectionsByPhoto, thresholds: np.
     matrix = np.zeros((none + 1, none + 1), np.int64)
     missed: list[Mistake] = []
     false: list[Mistake] = []
-    empty = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0))
     for place, photo in enumerate(data.photos):
-        detected = detections.get(photo.id, empty)
+        detected = detections.get(photo.id, NO_DETECTIONS)
         detected = detected.select(detected.scores >= thresholds[detected.classes])
         detected = detected.select(np.argsort(-detected.scores, kind="stable"))
         taken, objects = _match(detected, photo.objects)
