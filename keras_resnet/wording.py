@@ -1,4 +1,8 @@
-"""Counts and times as sentences have them."""
+"""Counts, names and times as sentences have them."""
+
+from collections.abc import Sequence
+
+MAX_NAMED = 5
 
 
 def counted(count: int, noun: str) -> str:
@@ -10,6 +14,11 @@ def counted(count: int, noun: str) -> str:
 def are(count: int) -> str:
     """``is`` or ``are``."""
     return "is" if count == 1 else "are"
+
+
+def named(names: Sequence[str]) -> str:
+    """The first five of ``names``, and how many others there are."""
+    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED:,} others" if len(names) > MAX_NAMED else "")
 
 
 def duration(seconds: float) -> str:

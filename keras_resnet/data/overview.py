@@ -6,11 +6,10 @@ from keras_resnet.data.gathering import content_keys, joined
 from keras_resnet.data.splits import Data, LeftOut, Split
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table
-from keras_resnet.wording import are, counted
+from keras_resnet.wording import are, counted, named
 
 MAX_LISTED = 20  # classes
 MAX_COMPARED = 20_000  # photos of a part whose contents are compared before a run; tools/inspect_data.py has no limit
-MAX_NAMED = 5
 PARTS = {"train": "train", "validation": "val", "test": "test"}
 
 
@@ -78,14 +77,14 @@ def remarks(data: Data, counts: dict[str, np.ndarray]) -> list[str]:
     absent = {name: [data.classes[i] for i in np.flatnonzero(numbers == 0)] for name, numbers in counts.items()}
     for name, classes in absent.items():
         if classes and name == "train":
-            sentences.append(f"no photo of {_named(classes)} is left to learn from")
+            sentences.append(f"no photo of {named(classes)} is left to learn from")
         elif classes:
             sentences.append(
-                f"{PARTS[name]} has no photo of {_named(classes)}: how often that is recognised stays unknown"
+                f"{PARTS[name]} has no photo of {named(classes)}: how often that is recognised stays unknown"
             )
     few = [data.classes[i] for i in np.flatnonzero(counts["train"] == 1)]
     if few:
-        sentences.append(f"train has one photo of {_named(few)}")
+        sentences.append(f"train has one photo of {named(few)}")
     for name in ("validation", "test"):
         both = copies_in_training(data, name)
         if both is None:
@@ -133,8 +132,3 @@ def _table(data: Data, counts: dict[str, np.ndarray]) -> str:
         spans = (f"{numbers[rest].min():,} to {numbers[rest].max():,}" for numbers in counts.values())
         table.rows.append((f"{len(rest):,} others", *spans))
     return table.aligned()
-
-
-def _named(classes: list[str]) -> str:
-    more = f" and {len(classes) - MAX_NAMED:,} other classes" if len(classes) > MAX_NAMED else ""
-    return ", ".join(classes[:MAX_NAMED]) + more

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import beta
 
 from keras_resnet.inspection.photo_rows import Photos
-from keras_resnet.wording import are, counted
+from keras_resnet.wording import are, counted, named
 
 SEEN = 224  # pixels: the side of the network's input
 UNEQUAL = 3  # times as many photos as the smallest class has
@@ -14,17 +14,11 @@ FEW, FEW_IN_ALL = 20, 5000  # photos of a class and in all, below which training
 FEW_VALIDATION = 10  # validation photos of a class
 LONG = 2.5  # longer over shorter side, beyond which the centre view hides half of the photo
 COMMON = 0.1  # of the photos, from which a property is worth a sentence
-MAX_NAMED = 5
 
 
 def advice_on(photos: Photos) -> list[str]:
     """Sentences, the most important first."""
     return [*_on_leaks(photos), *_on_copies(photos), *_on_classes(photos), *_on_files(photos), *_on_looks(photos)]
-
-
-def named(names: list[str]) -> str:
-    """The first of ``names``, and how many others there are."""
-    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED:,} others" if len(names) > MAX_NAMED else "")
 
 
 def _on_leaks(photos: Photos) -> Iterator[str]:

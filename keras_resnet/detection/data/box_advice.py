@@ -4,11 +4,10 @@ from typing import Any
 
 from keras_resnet.detection.anchors import STRIDE
 from keras_resnet.tables import Table
-from keras_resnet.wording import counted
+from keras_resnet.wording import counted, named
 
 FEW = 20  # boxes of a class
 MOST_UNFITTED = 0.35  # of the objects larger than two cells, above which other anchors would reach more
-MAX_NAMED = 5
 MOST_FAR = 0.05  # of the objects, below which it is not said that no anchor reaches them
 MAX_ROWS = 30  # classes of a table in a terminal
 PROBLEMS = {  # of boxes, in words, with the way out
@@ -33,10 +32,10 @@ def box_advice(name: str, content: dict[str, Any]) -> list[str]:
     sentences += about_reach(name, content)
     none = [class_name for class_name, about in content["classes"].items() if not about["boxes"]]
     if none:
-        sentences.append(f"{name}: no box is of {_named(none)}: annotate some, or take the classes out.")
+        sentences.append(f"{name}: no box is of {named(none)}: annotate some, or take the classes out.")
     few = [class_name for class_name, about in content["classes"].items() if 0 < about["boxes"] < FEW]
     if few:
-        sentences.append(f"{name}: {_named(few)}: fewer than {FEW} boxes. Annotate more.")
+        sentences.append(f"{name}: {named(few)}: fewer than {FEW} boxes. Annotate more.")
     if content["without_boxes"]:
         sentences.append(f"{name}: photos without a box, which are not trained on: {content['without_boxes']:,}.")
     return sentences
@@ -85,9 +84,3 @@ def reach_by_size(content: dict[str, Any]) -> Table:
 
 def _pixels(row: dict[str, Any]) -> str:
     return f"{row['from']} to {row['to']}"
-
-
-def _named(names: list[str]) -> str:
-    return ", ".join(names[:MAX_NAMED]) + (
-        f" and {len(names) - MAX_NAMED} other classes" if len(names) > MAX_NAMED else ""
-    )
