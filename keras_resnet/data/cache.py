@@ -1,5 +1,6 @@
 """A cache on disk for results computed from data, keyed by the code that computes them and limited in size."""
 
+import contextlib
 import hashlib
 import inspect
 import os
@@ -53,20 +54,30 @@ def cached(name: str, compute: Callable[[], np.ndarray], *makers: Maker) -> np.n
         makers: functions, modules and packages whose source code determines the value.
     """
     path = cache_folder() / f"{name}-{version_of(*makers)}.npy"
-    try:
-        value = np.load(path, allow_pickle=False)
-        os.utime(path)
+    value = stored(path)
+    if value is not None:
+        with contextlib.suppress(OSError):  # a cache that cannot be written is of use too
+            os.utime(path)
         return value
-    except (OSError, ValueError, EOFError):  # not there yet, or not written to its end
-        pass
     value = compute()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda part: save_array(part, value))
-        evict()
-    except OSError:
-        pass
+    with contextlib.suppress(OSError):
+        store(path, value)
     return value
+
+
+def stored(path: Path) -> np.ndarray | None:
+    """The array in a file of the cache; None if it is not there, or not whole."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def store(path: Path, value: np.ndarray) -> None:
+    """Write an array into the cache, whole or not at all; raises OSError if it cannot be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda part: save_array(part, value))
+    evict()
 
 
 def evict() -> None:

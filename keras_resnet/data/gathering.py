@@ -1,5 +1,6 @@
 """Which files below a folder are photos, and of which class; what is left out, and why; which photos are copies."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.cache import cache_folder, evict
+from keras_resnet.data.cache import cache_folder, store, stored
 from keras_resnet.data.reading import FilePath, list_folder
 from keras_resnet.data.splits import DATA_FORMS, LeftOut, fingerprint_of
 from keras_resnet.errors import InputError
-from keras_resnet.files import MARKER, save_array, write_whole
+from keras_resnet.files import MARKER, sha256_of
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
 RAW_SUFFIXES = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2")
@@ -201,8 +202,7 @@ def content_keys(folder: Path, files: np.ndarray) -> np.ndarray:
 def content_of(path: str) -> str:
     """SHA-256 of a whole file, by which two of one key are known to be copies; its path for one that is lost."""
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(Path(path))
     except OSError:
         return path
 
@@ -223,11 +223,8 @@ def _key(path: str) -> tuple[int, bool]:
 
 
 def _read_keys(kept: Path) -> np.ndarray:
-    try:
-        known = np.load(kept, allow_pickle=False)
-    except (OSError, ValueError, EOFError):  # none yet, or damaged: read all again
-        return np.zeros(0)
-    return known if known.dtype.names == tuple(name for name, _ in KEYS) else np.zeros(0)
+    known = stored(kept)
+    return known if known is not None and known.dtype.names == tuple(name for name, _ in KEYS) else np.zeros(0)
 
 
 def _keep_keys(kept: Path, known: np.ndarray, files: np.ndarray, keys: np.ndarray) -> None:
@@ -237,9 +234,5 @@ def _keep_keys(kept: Path, known: np.ndarray, files: np.ndarray, keys: np.ndarra
         rows[name] = keys if name == "key" else files[name]
     if len(known):
         rows = np.concatenate([rows, known[~np.isin(known["path"], files["path"])]])
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, lambda part: save_array(part, np.sort(rows, order="path")))
-        evict()
-    except OSError:
-        pass
+    with contextlib.suppress(OSError):
+        store(kept, np.sort(rows, order="path"))

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_resnet.data.cache import cache_folder, evict, version_of
+from keras_resnet.data.cache import cache_folder, store, stored, version_of
 from keras_resnet.data.gathering import files_below, sorted_out
 from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.reading import read_regular
 from keras_resnet.data.splits import LeftOut, fingerprint_of
 from keras_resnet.errors import InputError
-from keras_resnet.files import save_array
 
 MAX_BAD_SHARE = 0.2  # of the photos of a folder
 MAX_LISTED = 20
@@ -212,20 +211,13 @@ def _written(cache: Path) -> int | None:
 
 
 def _read(cache: Path) -> np.ndarray | None:
-    try:
-        known = np.load(cache, allow_pickle=False)
-    except (OSError, ValueError, EOFError):  # no scan yet, or an unfinished file: scan again
-        return None
-    return known if known.dtype.names == FIELDS else None
+    known = stored(cache)
+    return known if known is not None and known.dtype.names == FIELDS else None
 
 
 def _save(cache: Path, files: np.ndarray, last: bool) -> None:
     try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        part = cache.with_suffix(f".{os.getpid()}.npy")
-        save_array(part, files)
-        os.replace(part, cache)
-        evict()
+        store(cache, files)
     except OSError as error:
         if last:
             print(
