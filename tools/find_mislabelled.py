@@ -49,7 +49,8 @@ class FindMislabelled:
         import keras_resnet
         from keras_resnet import evaluation, inspection
         from keras_resnet.data import open_data
-        from keras_resnet.data.overview import PARTS, opened_parts
+        from keras_resnet.data.overview import opened_parts
+        from keras_resnet.data.splits import PARTS
         from keras_resnet.evaluation.embeddings import joined
 
         inspection.table_beside(self.out)

@@ -21,7 +21,7 @@ from keras_resnet.bounds import Between, Pixels
 from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.data import records
 from keras_resnet.data.lock import one_at_a_time
-from keras_resnet.data.splits import Data, Split
+from keras_resnet.data.splits import PARTS, Data, Split
 from keras_resnet.files import sha256_of, write_json
 
 
@@ -56,7 +56,7 @@ class MakeRecords:
 
     def _write_all(self, data_set: Data) -> None:
         manifest = self._manifest(data_set)
-        for part, stem in records.PARTS.items():
+        for part, stem in PARTS.items():
             split = getattr(data_set, part)
             if split is not None:
                 self._write(manifest, stem, self._smaller(split))
@@ -79,7 +79,7 @@ class MakeRecords:
     def _manifest(self, data_set: Data) -> dict:
         """A new manifest, or that of a stopped command if it was for the same images."""
         fingerprints = {
-            stem: getattr(data_set, part).fingerprint for part, stem in records.PARTS.items() if getattr(data_set, part)
+            stem: getattr(data_set, part).fingerprint for part, stem in PARTS.items() if getattr(data_set, part)
         }
         fresh = {
             "classes": list(data_set.classes),

@@ -3,14 +3,13 @@
 import numpy as np
 
 from keras_resnet.data.gathering import content_keys, joined
-from keras_resnet.data.splits import Data, LeftOut, Split
+from keras_resnet.data.splits import PARTS, Data, LeftOut, Split
 from keras_resnet.errors import InputError
 from keras_resnet.tables import Table
 from keras_resnet.wording import are, counted, named
 
 MAX_LISTED = 20  # classes
 MAX_COMPARED = 20_000  # photos of a part whose contents are compared before a run; tools/inspect_data.py has no limit
-PARTS = {"train": "train", "validation": "val", "test": "test"}
 
 
 def opened_parts(data: Data) -> dict[str, Split]:

@@ -19,7 +19,7 @@ from keras_resnet.data.cache import cache_folder, cached
 from keras_resnet.data.lock import one_at_a_time
 from keras_resnet.data.reading import Reader, read_json
 from keras_resnet.data.scan import stamp
-from keras_resnet.data.splits import Data, Split, fingerprint_of
+from keras_resnet.data.splits import PARTS, Data, Split, fingerprint_of
 from keras_resnet.errors import InputError, in_our_words
 from keras_resnet.files import sha256_of
 
@@ -29,7 +29,6 @@ LENGTH_BYTES, FOOTER_BYTES = 8, 4
 CRC_MASK = 0xA282EAD8
 MAX_OPEN_FILES = 8192
 OPENING = threading.Lock()  # so that two threads do not open the same shard
-PARTS = {"train": "train", "validation": "val", "test": "test"}
 FEATURES = ("image/encoded", "image/class/label")  # as TensorFlow's ImageNet scripts name them; labels count from 0
 
 

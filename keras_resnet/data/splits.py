@@ -15,6 +15,7 @@ DATA_FORMS = (
     "a folder of class folders, one with train/<class>/* and val/<class>/*, a CSV or TSV file of path,label[,split], "
     "a folder of record shards, the name of a TFDS data set, or demo"
 )
+PARTS = {"train": "train", "validation": "val", "test": "test"}  # of Data, and as flags and files call them
 MAX_SIDE = 300  # pixels of a picture
 
 

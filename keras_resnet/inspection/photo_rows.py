@@ -7,8 +7,8 @@ import numpy as np
 
 from keras_resnet.data import Data
 from keras_resnet.data.gathering import content_keys
-from keras_resnet.data.overview import PARTS, check_in_files, counts_of, left_out_of, opened_parts
-from keras_resnet.data.splits import LeftOut
+from keras_resnet.data.overview import check_in_files, counts_of, left_out_of, opened_parts
+from keras_resnet.data.splits import PARTS, LeftOut
 from keras_resnet.inspection.copies import Copies, find_copies
 from keras_resnet.inspection.facts import PhotoFacts, facts_of
 
