@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_resnet.data import augment
 from keras_resnet.data.pipelines import Shard, training_batches
-from keras_resnet.detection.data.batches import ragged
+from keras_resnet.detection.data.batches import mirrored, ragged
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.sampling import OBJECT, PADDING
 from keras_resnet.typing import Tensor
@@ -74,13 +74,6 @@ def crop_batches(
         return crop, *objects.padded(boxes), objects.classes[position], augment.fold(image_seed, 2)
 
     return training_batches(view, len(data), batch_size, seed, start_step, shard)
-
-
-def mirrored(whether: Tensor, image: Tensor, boxes: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
-    """An image ``[height, width, 3]`` and boxes ``[n, 4]`` in it, or both mirrored."""
-    turned = tf.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
-    image = tf.cond(whether, lambda: tf.reverse(image, [1]), lambda: image)
-    return image, tf.where(whether, turned, boxes)
 
 
 def warp(picture: Tensor, regions: Tensor, size: int) -> Tensor:

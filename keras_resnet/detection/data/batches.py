@@ -93,11 +93,8 @@ def detection_batches(
         corners = corners * tf.tile(_extent(image) / sizes[place], [2])
         image, corners = augmented(image, corners, image_seed, chosen)
         image, extent = preprocessing(image), _extent(image)
-        mirrored = tf.random.stateless_uniform([], augment.fold(image_seed, 0)) < 0.5
-        image = tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image)
-        left, top, right, bottom = tf.unstack(corners, axis=1)
-        mirror_image = tf.stack([extent[0] - right, top, extent[0] - left, bottom], axis=1)
-        corners = tf.where(mirrored, mirror_image, corners)
+        turns = tf.random.stateless_uniform([], augment.fold(image_seed, 0)) < 0.5
+        image, corners = mirrored(turns, image, corners, extent[0])
         return image, extent, corners, object_status[place], classes[place], image_seed
 
     stream = grouped_positions((sizes[:, 0] / sizes[:, 1]).numpy(), batch_size, seed, start_step)
@@ -109,6 +106,13 @@ def detection_batches(
         batch_size // shard.replicas, padding_values=padding, drop_remainder=True
     )
     return parallel_map(batches, _to_multiple).prefetch(AHEAD)
+
+
+def mirrored(whether: Tensor, image: Tensor, boxes: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+    """An image ``[height, width, 3]`` and boxes ``[n, 4]`` in it, or both mirrored."""
+    turned = tf.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
+    image = tf.cond(whether, lambda: tf.reverse(image, [1]), lambda: image)
+    return image, tf.where(whether, turned, boxes)
 
 
 def grouped_positions(ratios: np.ndarray, batch_size: int, seed: int, start_step: int = 0) -> tf.data.Dataset:
