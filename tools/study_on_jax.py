@@ -32,6 +32,7 @@ from keras_resnet.errors import InputError, one_of
 from keras_resnet.files import check_replaceable, read_object, write_json
 from keras_resnet.programs import folder_of
 from keras_resnet.studies import Arm, Study, StudySettings
+from keras_resnet.studies.earlier import ARM_KEYS, SETTINGS_KEYS
 
 if TYPE_CHECKING:
     from jax_trainer import JaxTrainer, State
@@ -121,8 +122,7 @@ def _train(settings: StudyOnJax, arms: list[Arm]) -> None:
 
 def _about(settings: StudyOnJax, arm: Arm) -> dict:
     """What must be equal for two runs to be of one study's arm."""
-    keys = ("steps", "batch_size", "base_lr", "data", "train_images", "image_size", "precision")
-    chosen = {key: getattr(settings, key) for key in keys}
+    chosen = {key: getattr(settings, key) for key in SETTINGS_KEYS}
     return chosen | {"model": arm.model, "change": list(arm.change), "settings": arm.settings}
 
 
@@ -262,7 +262,7 @@ def _collect(study: Study, settings: StudyOnJax) -> None:
         _check_runs(settings, arm)
         runs = sorted((read_object(path)["run"] for path in _files(settings, arm)), key=lambda run: run["seed"])
         about = _about(settings, arm)
-        arms[arm.name] = {key: about.pop(key) for key in ("model", "change", "settings")} | {"runs": runs}
+        arms[arm.name] = {key: about.pop(key) for key in ARM_KEYS} | {"runs": runs}
     result = {"study": study.name, "measure": study.measure} | about
     path = settings.workdir / RESULT
     write_json(path, result | {"arms": arms})
