@@ -16,6 +16,7 @@ BOX_COLORS = (
 )
 MAP_WEIGHT = 0.6  # of an activation map in its picture, beside the photo
 MIN_DRAWN = 400  # pixels along the longer side of a picture with boxes, so that names can be read
+BLANK = np.full((1, 1, 3), 255, np.uint8)  # stands in a grid where there is no photo
 
 
 def photo_grid(images: Sequence[np.ndarray], titles: list[str], in_a_row: int = PHOTOS_IN_A_ROW) -> np.ndarray:

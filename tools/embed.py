@@ -230,7 +230,7 @@ def _lines(answer: dict) -> list[str]:
 def _picture(path: Path) -> np.ndarray:
     """The whole photo in a small size; white if it is not a file, as in record shards."""
     if not path.is_file():
-        return np.full((1, 1, 3), 255, np.uint8)
+        return drawing.BLANK
     return np.asarray(viewing.small_picture(path.read_bytes(), PICTURE))
 
 

@@ -118,14 +118,14 @@ class ClassReport:
         for pair in self.pairs[:DRAWN_PAIRS]:
             shown = pair.positions[:SHOWN_PHOTOS]
             blank = SHOWN_PHOTOS - len(shown)
-            pictures += [*map(self.photos.picture, shown), *[np.full((1, 1, 3), 255, np.uint8)] * blank]
+            pictures += [*map(self.photos.picture, shown), *[drawing.BLANK] * blank]
             percents = (f"{probabilities[position, pair.answer]:.0%}" for position in shown)
             titles += [
                 *(f"{names[pair.label]}, answer\n{names[pair.answer]} {percent}" for percent in percents),
                 *[""] * blank,
             ]
         if not pictures:
-            pictures, titles = [np.full((1, 1, 3), 255, np.uint8)], ["all answers are right"]
+            pictures, titles = [drawing.BLANK], ["all answers are right"]
         Image.fromarray(drawing.photo_grid(pictures, titles)).save(path, format="PNG")
 
     def _write_classes(self, path: Path) -> None:

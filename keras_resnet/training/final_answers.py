@@ -63,7 +63,7 @@ def answer_all(model: TrainingModel, batches: Iterable) -> tuple[dict[str, float
 def explained(network: Network, mistakes: Mistakes, classes: tuple[str, ...]) -> np.ndarray:
     """Each mistake beside its activation maps of the answer and of the label, uint8 ``[height, width, 3]``."""
     if not len(mistakes.images):
-        return drawing.photo_grid([np.full((1, 1, 3), 255, np.uint8)], ["all answers are right"], IN_A_ROW)
+        return drawing.photo_grid([drawing.BLANK], ["all answers are right"], IN_A_ROW)
     for_answer = activation_map(network, mistakes.images, mistakes.answers)
     for_label = activation_map(network, mistakes.images, mistakes.labels)
     pictures, titles = [], []

@@ -145,7 +145,7 @@ class DetectionReport:
 
     def _draw(self, rows: Sequence[Mistake], nothing: str, path: Path) -> None:
         """Draw the worst of the mistakes, each with what is around its box, into a JPEG file."""
-        pictures, titles = [np.full((1, 1, 3), 255, np.uint8)], [nothing]
+        pictures, titles = [drawing.BLANK], [nothing]
         if rows:
             pictures = [self._picture(row) for row in rows[:DRAWN]]
             titles = [self._title(row) for row in rows[:DRAWN]]
