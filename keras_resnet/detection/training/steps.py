@@ -74,32 +74,14 @@ def train(
     if settings.overfit is not None:
         train = validation = train.first(settings.overfit)
     parts = {"train": train} | ({"validation": validation} if validation is not None else {})
-    for part, purpose in zip(parts.values(), ("learn from", "validate by"), strict=False):
-        if not part.annotated:
-            raise InputError(f"{part.name} has no annotations to {purpose}: give photos with their objects.")
-        check_same_classes(train, part)
-    if validation is not None and not validation.first(MONITORED).has_objects:
-        raise InputError(
-            f"{validation.first(MONITORED).name} has no photo with an object to validate by: annotate some, or give "
-            "other data."
-        )
+    _check_objects(train, validation)
     finished = finished_detector(settings.model)
-    if finished is None and settings.keep:
-        raise InputError(f"--keep keeps parts of a finished detector, and {settings.model} is none: leave it out.")
-    start: Callable[[FasterRCNN], None] | None = None
-    if finished is None:
-        backbone, preprocessing = _backbone(settings)
-    else:
-        beginning = FinishedDetector(finished, settings.keep)
-        beginning.check(settings)
-        start = beginning.start
-        backbone, preprocessing = functools.partial(rebuild, finished.backbone_config), finished.preprocessing
+    backbone, preprocessing, start = _beginning(settings, finished)
     rows = {name: readable(part) for name, part in parts.items()}
     if settings.overfit is None and validation is not None:
         hashes = content_hashes(with_files(train, rows["train"]))
         hashes = hashes if finished is None else np.union1d(hashes, finished.trained_on)
         check_unseen(hashes, with_files(validation, rows["validation"]), f"A detector of {train.name}")
-
     if is_chief(training.choose_strategy()):
         print(boxes_overview(settings, parts), flush=True)
 
@@ -134,6 +116,38 @@ def train(
         # a step that grew would leave the next one, which began with its detector, with an earlier detector's weights
         result = training.run(phase_settings, functools.partial(task, phase=phase), growing=())
     return result
+
+
+def _check_objects(train: DetectionData, validation: DetectionData | None) -> None:
+    """Raise :class:`InputError` for parts without annotations or of different classes, or nothing to validate by."""
+    for part, purpose in ((train, "learn from"), (validation, "validate by")):
+        if part is None:
+            continue
+        if not part.annotated:
+            raise InputError(f"{part.name} has no annotations to {purpose}: give photos with their objects.")
+        check_same_classes(train, part)
+    if validation is not None and not validation.first(MONITORED).has_objects:
+        raise InputError(
+            f"{validation.first(MONITORED).name} has no photo with an object to validate by: annotate some, or give "
+            "other data."
+        )
+
+
+def _beginning(
+    settings: DetectionSettings, finished: FasterRCNN | None
+) -> tuple[Callable[[], Backbone], Preprocessing, Callable[[FasterRCNN], None] | None]:
+    """What makes the backbone, its preprocessing, and what gives a new detector the weights of the ``finished`` one.
+
+    Raises:
+        InputError: the backbone cannot be made, or the finished detector's weights cannot be used.
+    """
+    if finished is not None:
+        beginning = FinishedDetector(finished, settings.keep)
+        beginning.check(settings)
+        return functools.partial(rebuild, finished.backbone_config), finished.preprocessing, beginning.start
+    if settings.keep:
+        raise InputError(f"--keep keeps parts of a finished detector, and {settings.model} is none: leave it out.")
+    return *_backbone(settings), None
 
 
 def _last_detector(settings: DetectionSettings, phase: str) -> FasterRCNN:
