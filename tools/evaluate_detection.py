@@ -80,8 +80,7 @@ class EvaluateDetection:
         for path, model in zip(self.model, models, strict=True):
             if model.class_names != data.classes:
                 raise InputError(f"{path} finds other classes than {data.name} has: give the data it was trained for.")
-        if part != "train":
-            for path, model in zip(self.model, models, strict=True):
+            if part != "train":
                 detection.check_unseen(model.trained_on, data, str(path))
         scored = data.has_objects
         if not scored and self.out is None:
