@@ -115,7 +115,7 @@ def _in_two(
     division: Division,
     left_out: tuple[LeftOut, ...],
 ) -> Data:
-    """The rows and bad files of ``found`` as training and validation part; ``folder`` is where the paths are."""
+    """The ``readable`` photos, whose paths are in ``folder``, divided into a training and a validation part."""
     if len(classes) < 2:
         raise InputError(f"All photos of {folder} are of one class, {classes[0]}: a classifier needs two or more.")
     names = division.names(name)

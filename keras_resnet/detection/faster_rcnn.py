@@ -123,10 +123,6 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
         self.train_metrics = [keras.metrics.Mean(name=name) for name in ("loss", *LOSSES)]
         self.built = True
 
-    def saved(self) -> "FasterRCNN":
-        """The model that a run saves, which is the detector itself."""
-        return self
-
     def anchor_levels(self, features: Tensor) -> list[Level]:
         """Of each feature map the anchors and the proposal network's outputs for them, all float32."""
         levels = []
@@ -249,11 +245,6 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
             terms |= dict(zip(LOSSES[2:], region_losses(logits, deltas, *sample), strict=True))
         values = tf.stack(list(terms.values()), axis=1)
         return tf.reduce_sum(values, axis=1), values
-
-    def update_metrics(self, data: tuple[Tensor, ...], losses: Tensor, values: Tensor) -> None:
-        """Update the running means of the loss and its four terms."""
-        for metric, value in zip(self.train_metrics, [losses, *tf.unstack(values, axis=1)], strict=True):
-            metric.update_state(value)
 
     def take_proposals_from(self, other: "FasterRCNN") -> None:
         """Learn regions from the proposals of another detector, which does not learn (4-step training, step 2)."""

@@ -1,13 +1,18 @@
 """Networks whose files hold what their run learned about them, and no optimizer."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+import tensorflow as tf
+
+from keras_resnet.typing import Tensor
 
 
 class TrainedPhotos:
-    """A mixin before ``keras.Model`` for networks whose files tell which photos they have been trained on.
+    """A mixin before ``Step`` and ``keras.Model`` for networks whose files tell which photos they have been trained on.
+
+    A run saves the network itself and shows the means of the loss and of its terms.
 
     Attributes:
         stored: the names of the arrays that belong to no layer and are saved with the network.
@@ -18,8 +23,18 @@ class TrainedPhotos:
 
     if TYPE_CHECKING:  # defined by keras.Model
         optimizer: Any
+        train_metrics: list
 
     trained_on: np.ndarray = np.zeros(0, np.uint64)
+
+    def saved(self) -> Self:
+        """The model that a run saves: the network itself."""
+        return self
+
+    def update_metrics(self, data: tuple[Tensor, ...], losses: Tensor, values: Tensor) -> None:
+        """Update the running means of the loss and of its terms, the columns of ``values``."""
+        for metric, value in zip(self.train_metrics, [losses, *tf.unstack(values, axis=1)], strict=True):
+            metric.update_state(value)
 
     def save_own_variables(self, store: dict[str, np.ndarray]) -> None:
         """Store what belongs to no layer: the arrays named in ``stored``."""

@@ -63,19 +63,10 @@ class LocalizationNetwork(TrainedPhotos, Step, keras.Model):
         """The last map ``[batch, height / 32, width / 32, channels]`` of prepared images."""
         return self.upper(self.lower(images, training=training), training=training)
 
-    def saved(self) -> LocalizationNetwork:
-        """The network itself."""
-        return self
-
     def losses_of(self, outputs: Outputs, anchors: Tensor, labels: Tensor, match: Tensor, boxes: Tensor) -> Outputs:
         """Losses ``[batch]`` and their parts ``[batch, 2]`` of logits and offsets (see :func:`proposal_losses`)."""
         values = tf.stack(proposal_losses(*outputs, anchors, labels, match, boxes), axis=1)
         return tf.reduce_sum(values, axis=1), values
-
-    def update_metrics(self, data: Any, losses: Tensor, values: Tensor) -> None:
-        """Update the running means of the loss and its parts."""
-        for metric, value in zip(self.train_metrics, [losses, *tf.unstack(values, axis=1)], strict=True):
-            metric.update_state(value)
 
     def get_config(self) -> dict[str, Any]:
         """What makes the same network again, but for its weights."""
