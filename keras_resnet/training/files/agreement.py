@@ -1,4 +1,4 @@
-"""Whether a run's settings are those of the run that its folder holds; needs neither Keras nor TensorFlow."""
+"""Whether a run goes on from what its folder holds, and with its settings; needs neither Keras nor TensorFlow."""
 
 from pathlib import Path
 
