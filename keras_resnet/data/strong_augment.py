@@ -16,7 +16,7 @@ from keras_resnet.typing import Tensor
 LEVELS = 31
 SHEAR, SHIFT, TURN, BLEND = 0.99, 32 / 224, math.radians(135), 0.99  # at the highest level, of the "wide" space
 LEAST_BITS = 2
-GREY = (0.299, 0.587, 0.114)
+GREY = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 SMOOTH = ((1, 1, 1), (1, 5, 1), (1, 1, 1))  # Pillow's, of sum 13
 ERASING = 0.5  # Zhong et al. 2020: how often, which share of the area, and which ratio of the sides
 AREAS, RATIOS = (0.02, 0.4), (0.3, 1 / 0.3)

@@ -176,14 +176,14 @@ def _fields(content, stored: dict, source: str, convert: Convert) -> dict:
     return fields
 
 
-def _npz(arrays: dict) -> dict:
+def _npz(arrays: dict, source: str) -> dict:
     return {"arrays": arrays, "names": {name: name for name in arrays}, "needs": {}, "twice": []}
 
 
 READERS: dict[str, tuple[Load, Convert]] = {  # by suffix: from file to (content, description), from content to fields
     **{suffix: (load, keras_names.convert) for suffix, load in keras_file.READERS.items()},
     ".safetensors": (array_file.read_safetensors, torch_names.convert),
-    ".npz": (array_file.read_npz, lambda arrays, source: _npz(arrays)),
+    ".npz": (array_file.read_npz, _npz),
     **dict.fromkeys((".th", ".pth", ".pt"), (lambda path: (read_torch_file(path), {}), torch_names.convert)),
 }
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from keras_resnet.data.augment import fold
+from keras_resnet.data.strong_augment import GREY
 from keras_resnet.detection.detector_specs import Augmentation
 from keras_resnet.typing import Tensor
 
 Augment = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 SCALES = (0.7, 1.4)  # of the sides
 COLOUR = 0.3  # the most by which brightness, contrast and saturation change, as shares
-GREY = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 FIRST_SEED = 100  # keeps these draws apart from that of mirroring
 
 
