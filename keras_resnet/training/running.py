@@ -121,24 +121,8 @@ def _train(model: Step, context: RunContext, metric_values: dict[str, np.ndarray
     """
     settings, workdir, calendar, state = context.settings, context.workdir, context.calendar, context.state
     agree(context.strategy, state.step, "the checkpoint they found")
-    if state.step and workdir.chief:
-        print(f"continuing at step {state.step} of {calendar.total_steps} in {workdir.path}", flush=True)
-    if state.step > calendar.total_steps:
-        raise InputError(
-            f"{workdir.path} is at step {state.step}, past the end of its {calendar.total_steps} steps, because it now "
-            "has fewer images: give the earlier data, or another --workdir."
-        )
     rates = _rates(context, calendar.total_steps)
-    if workdir.grown and not state.finished:
-        before = int(workdir.grown.get("steps") or max(1, round(workdir.grown["epochs"] * calendar.epoch_steps)))
-        old = _rates(context, before)(max(0, state.step - 1), state.drops)
-        print(
-            f"lengthened from {before} to {calendar.total_steps} steps: the rate goes on as in a run of that length, "
-            f"at {rates(state.step, state.drops):.4g}; its last was {old:.4g}",
-            flush=True,
-        )
-    if workdir.chief:
-        print(f"{calendar.total_steps} steps of {settings.batch_size} images; the first takes longer", flush=True)
+    _announce(context, rates)
     curves = workdir.together(lambda: _begin_curves(model, context))
     rate = LearningRate(rates, state)
     rollbacks, diverged_at = 0, -1
@@ -176,6 +160,29 @@ def _train(model: Step, context: RunContext, metric_values: dict[str, np.ndarray
     else:  # an earlier process had validated the last step already
         finalize(model, lambda: context.task.recalibrate(model, state))
     return curves
+
+
+def _announce(context: RunContext, rates: Callable[[int, int], float]) -> None:
+    """Say where the run begins and how long it is; raise :class:`InputError` if that is past its end."""
+    workdir, calendar, state = context.workdir, context.calendar, context.state
+    if state.step and workdir.chief:
+        print(f"continuing at step {state.step} of {calendar.total_steps} in {workdir.path}", flush=True)
+    if state.step > calendar.total_steps:
+        raise InputError(
+            f"{workdir.path} is at step {state.step}, past the end of its {calendar.total_steps} steps, because it now "
+            "has fewer images: give the earlier data, or another --workdir."
+        )
+    if workdir.grown and not state.finished:
+        before = int(workdir.grown.get("steps") or max(1, round(workdir.grown["epochs"] * calendar.epoch_steps)))
+        old = _rates(context, before)(max(0, state.step - 1), state.drops)
+        print(
+            f"lengthened from {before} to {calendar.total_steps} steps: the rate goes on as in a run of that length, "
+            f"at {rates(state.step, state.drops):.4g}; its last was {old:.4g}",
+            flush=True,
+        )
+    if workdir.chief:
+        size = context.settings.batch_size
+        print(f"{calendar.total_steps} steps of {size} images; the first takes longer", flush=True)
 
 
 def _return_to_best(model: Step, context: RunContext) -> None:
