@@ -1,5 +1,7 @@
 """Our own files restore all values and attributes, and use torchvision's names where they should."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -14,10 +16,17 @@ SUFFIXES = (".keras", ".weights.h5", ".safetensors", ".npz")
 SMALL = {"blocks": (1, 1), "filters": (2, 4), "input_shape": (8, 8, 3)}
 
 
-def described(**options):
-    """A small network with random weights and all remembered attributes."""
-    options = {"blocks": (1, 3, 1, 1), "input_shape": (32, 32, 3), "classes": 7, "width": 0.25, **options}
-    model = keras_resnet.ResNet50(**options)
+@functools.cache
+def small():
+    """A network that no test changes."""
+    return keras_resnet.ResNet20(**SMALL)
+
+
+@functools.cache
+def described(unroll):
+    """A small network with random weights and all remembered attributes, which no test changes."""
+    options = {"blocks": (1, 3, 1, 1), "input_shape": (32, 32, 3), "classes": 7, "width": 0.25, "stride_in": "3x3"}
+    model = keras_resnet.ResNet50(**options, bn_epsilon=2e-5, unroll=unroll)
     randomize(model, np.random.default_rng(0))
     model.preprocessing, model.source, model.licence = CAFFE.at_crop(0.9), "a test", "CC0"
     model.class_names = tuple("abcdefg")
@@ -28,7 +37,7 @@ def described(**options):
 @pytest.mark.parametrize("unroll", [True, False])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_is_written_is_read(suffix, unroll, tmp_path):
-    model = described(unroll=unroll, stride_in="3x3", bn_epsilon=2e-5)
+    model = described(unroll)
     path = tmp_path / "folder" / f"w{suffix}"
     weights.write(model, path)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
@@ -74,14 +83,14 @@ def test_a_folded_network_has_no_place_in_torchvision_s_layout(tmp_path):
 
 def test_the_folder_of_a_user_who_is_not_known_is_refused():
     with pytest.raises(InputError, match=r"~nobody-of-this-name/w\.npz begins with the home folder of an unknown user"):
-        weights.write(keras_resnet.ResNet20(**SMALL), "~nobody-of-this-name/w.npz")
+        weights.write(small(), "~nobody-of-this-name/w.npz")
 
 
 def test_unknown_places_and_suffixes_are_refused_and_leave_nothing(tmp_path):
     with pytest.raises(InputError, match="torchvision's ResNets have no place for conv2_block1_0_gate/kernel"):
         weights.write(keras_resnet.ResNet20(shortcut="highway", **SMALL), tmp_path / "w.safetensors")
     with pytest.raises(InputError, match=r"its name must end in .keras, .weights.h5, .safetensors, .npz"):
-        weights.write(keras_resnet.ResNet20(**SMALL), tmp_path / "w.pth")
+        weights.write(small(), tmp_path / "w.pth")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -89,7 +98,7 @@ def test_unknown_places_and_suffixes_are_refused_and_leave_nothing(tmp_path):
 @pytest.mark.parametrize("damage", ["empty", "text", "truncated"])
 def test_damaged_files_say_so(suffix, damage, tmp_path):
     path = tmp_path / f"w{suffix}"
-    weights.write(keras_resnet.ResNet20(**SMALL), path)
+    weights.write(small(), path)
     content = path.read_bytes()
     path.write_bytes({"empty": b"", "text": b"hello\n" * 9, "truncated": content[: len(content) // 2]}[damage])
     with pytest.raises(InputError, match=f"w{suffix} is damaged or no"):
