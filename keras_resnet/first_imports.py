@@ -89,5 +89,8 @@ def _without_collections() -> Iterator[None]:
     try:
         yield
     finally:
+        if not gc.get_freeze_count():  # to the oldest generation, which the next collections do not visit
+            gc.freeze()
+            gc.unfreeze()
         if was_enabled:
             gc.enable()

@@ -188,8 +188,9 @@ gc.callbacks.append(lambda phase, info: collections.append(phase))
 import tensorflow
 during = len(collections)
 assert len(tensorflow.made) == 500_000
-print(json.dumps([during, gc.isenabled()]))
+print(json.dumps([during, len(gc.get_objects(generation=0)), gc.isenabled()]))
 """
-    during, enabled = imported(code)
+    during, young, enabled = imported(code)
     assert enabled
+    assert young < 10_000  # the others are where the next collections do not visit them
     assert during <= 4  # the start and end of the first, or of two, once it is on again
