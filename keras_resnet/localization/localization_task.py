@@ -17,7 +17,7 @@ from keras_resnet.detection.boxes import NO_DETECTIONS
 from keras_resnet.detection.data.photo_files import content_hashes
 from keras_resnet.detection.data.photos import DetectionData
 from keras_resnet.detection.training.photo_reading import missed, read_share
-from keras_resnet.detection.training.reporter import MONITORED, PICTURES, draw_detections
+from keras_resnet.detection.training.reporter import MONITORED, PICTURES, UNVALIDATED, draw_detections
 from keras_resnet.localization.localization_settings import LocalizationSettings
 from keras_resnet.localization.localizer import Localizer
 from keras_resnet.localization.networks import LOSSES, LocalizationNetwork
@@ -179,7 +179,7 @@ class LocalizationReporter:
     def result_lines(self, result: dict[str, Any]) -> list[str]:
         """The error in words."""
         if self.task.validation is None:
-            return ["trained without a validation part: there is no best.keras, last.keras is the network"]
+            return [UNVALIDATED]
         return [
             f"validation error with the true class, 1-crop, {result['val_error']:.2f} % "
             f"({result['val_examples']:,} images: {result['val_split']})"

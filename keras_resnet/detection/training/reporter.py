@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 MONITORED = 1000  # photos of a validation, at most: ten are 7 % of the time of 80,000 images (docs/detection.md, Speed)
 PICTURES = 8
 MIN_SHOWN_SCORE = 0.5
+UNVALIDATED = "trained without a validation part: there is no best.keras, last.keras is the network"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class DetectionReporter:
     def result_lines(self, result: dict[str, Any]) -> list[str]:
         """The scores in words."""
         if self.task.validation is None:
-            return ["trained without a validation part: there is no best.keras, last.keras is the network"]
+            return [UNVALIDATED]
         values = {name: result[f"val_{name}"] for name in self.task.benchmark.columns}
         existing = {name: value for name, value in values.items() if value >= 0}  # -1 without objects of that size
         scores = ", ".join(f"{name} {100 * value:.1f} %" for name, value in existing.items())
