@@ -97,8 +97,8 @@ def _instrument(folder: Path, result: dict) -> tuple[str, "Markup"]:
     """The title and the section of an instrument's result."""
     title = TITLES.get(result["instrument"], result["instrument"])
     models = ", ".join("/".join(Path(str(model)).parts[-2:]) for model in result.get("models", []))
-    words = [f"batch normalization by {result['normalization']} statistics"] if "normalization" in result else []
+    statistics = f"batch normalization by {result['normalization']} statistics" if "normalization" in result else ""
     pictures = {"figure.png": TITLES.get(result["instrument"], ""), "surface.png": "loss surface"}
-    words = [*([models] if models else []), *words]
-    body = joined([fragment("paragraph", "; ".join(words)), stored_figures(folder, pictures), made_by(result)])
+    words = "; ".join(filter(None, [models, statistics]))
+    body = joined([fragment("paragraph", words), stored_figures(folder, pictures), made_by(result)])
     return title, body
