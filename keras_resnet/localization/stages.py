@@ -170,7 +170,7 @@ def _test(work: _Work) -> None:
     if not is_chief(choose_strategy()):
         return
     tested = _to_test(work, data)
-    if _tested(path) == tested:
+    if (object_or_none(path) or {}).get(TESTED) == tested:
         return
     rcnns = []
     if (rcnn / LAST).is_file():
@@ -187,11 +187,6 @@ def _to_test(work: _Work, data: DetectionData) -> dict:
     hashes = {file.parent.name: sha256_of(file) for file in files if file.is_file()}  # clocks may go back
     hashes |= {"classifier": weights_digest(work.network), "photos": annotated_digest(data)}
     return hashes | {"proposals": work.settings.proposals}
-
-
-def _tested(path: Path) -> dict | None:
-    """On what the rows in the file depended, as :func:`_to_test` says; None if there is no whole one."""
-    return (object_or_none(path) or {}).get(TESTED)
 
 
 DO: dict[str, Callable[[_Work], object]] = {"rpn": _rpn, "extract": _extracted, "rcnn": _rcnn, "test": _test}
