@@ -145,7 +145,7 @@ def read_object(path: Path) -> dict:
 
 
 def object_or_none(path: Path) -> dict | None:
-    """The object in a JSON file; None if there is no such file, or it is damaged."""
+    """The object in a JSON file; None if the file is missing or damaged."""
     try:
         return read_object(path)
     except (OSError, ValueError):

@@ -17,7 +17,7 @@ def are(count: int) -> str:
 
 
 def named(names: Sequence[str]) -> str:
-    """The first five of ``names``, and how many others there are."""
+    """The first five of ``names``, and the number of the others."""
     return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED:,} others" if len(names) > MAX_NAMED else "")
 
 

@@ -66,7 +66,7 @@ def cached(name: str, compute: Callable[[], np.ndarray], *makers: Maker) -> np.n
 
 
 def stored(path: Path) -> np.ndarray | None:
-    """The array in a file of the cache; None if it is not there, or not whole."""
+    """The array in a file of the cache; None if the file is missing or not whole."""
     try:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
