@@ -1,10 +1,11 @@
 """Two logical devices, and two processes, give the results of one device through the sharded pipelines."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from programs import Program, start_workers
+from programs import Program, run, start_workers
 
 pytestmark = pytest.mark.long
 
@@ -98,3 +99,15 @@ def test_loss_scaling_skips_overflows_on_two_devices(trained):
         state = trained(mode, "overflow")[0]  # the script has checked that its replicas are equal
         assert 1 < state["scale"] < 2.0**28
         assert state["test loss"] < np.log(4)
+
+
+def test_devices_drop_different_units_and_blocks():
+    """Of the same images, which one device would drop as two different ones; the same seeds give the same again."""
+    done = run(SCRIPT.with_name("drop_on_devices.py"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [name for line in lines for name in line] == ["dropout", "stochastic depth", "loops"]
+    for name, (on_both_devices, again, in_the_next_step) in (item for line in lines for item in line.items()):
+        assert not on_both_devices, name
+        assert again, name
+        assert not in_the_next_step, name

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_resnet.backends import needs_tensorflow
 from keras_resnet.structure import stage_of
-from keras_resnet.training.stepping.keras_hooks import NoSymbolicBuild
+from keras_resnet.training.stepping.keras_hooks import NoSymbolicBuild, draw_by_device
 from keras_resnet.typing import Tensor
 
 
@@ -71,6 +71,8 @@ class Step(NoSymbolicBuild):
         needs_tensorflow("This training step", "tf.distribute")
         super().compile(optimizer, jit_compile=False)  # type: ignore[misc]
         self.optimizer.build(self.trainable_variables)
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            draw_by_device(self)  # type: ignore[arg-type]
         self.train_function = self.test_function = self.sync_function = None  # they hold variables of an earlier call
         self.accumulate, self.timed = accumulate, timed
         self.stages = list(dict.fromkeys(stage_of(v.path) for v in self.trainable_variables))
