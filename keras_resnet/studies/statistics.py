@@ -12,6 +12,7 @@ LEVEL = 0.95
 POWER = 0.8  # how often an actual difference should be found
 RESOLVED = 0.5  # the difference, in percentage points, that a study should find
 MAX_SEEDS = 1000
+ROUNDING = 1e-9  # in percentage points: errors that differ by less are equal
 
 
 def mean_std(values: Sequence[float]) -> tuple[float, float | None]:
@@ -42,13 +43,13 @@ def compare(first: Mapping[int, float], second: Mapping[int, float], comparisons
     undecided = {"difference": welch_difference, "paired": False, "interval": None, "p": None, "decides": False}
     if min(len(a), len(b)) < 2:
         return undecided | {"words": "cannot decide: a single run of an arm tells nothing about its spread"}
-    if max(np.ptp(a), np.ptp(b)) < 1e-9:
+    if max(np.ptp(a), np.ptp(b)) < ROUNDING:
         return undecided | {"words": "cannot decide: the runs of each arm are equal, so there is no spread to judge by"}
     level = _level(comparisons)
     tests = [(welch_difference, stats.ttest_ind(a, b, equal_var=False))]
     common = sorted(first.keys() & second.keys())
     differences = np.array([first[seed] - second[seed] for seed in common])
-    if len(common) >= 3 and np.ptp(differences) > 1e-9:
+    if len(common) >= 3 and np.ptp(differences) > ROUNDING:
         tests.append((float(differences.mean()), stats.ttest_1samp(differences, 0)))
     intervals = [[float(bound) for bound in test.confidence_interval(level)] for _, test in tests]
     best = int(np.argmin([high - low for low, high in intervals]))
@@ -68,9 +69,11 @@ def pooled_variance(arms: list[list[float]]) -> tuple[float, int] | None:
 
     None if no arm has two runs, or if the runs of each arm are equal.
     """
-    freedom = sum(len(errors) - 1 for errors in arms if errors)
-    squares = sum(float(np.var(errors)) * len(errors) for errors in arms if errors)
-    return (squares / freedom, freedom) if freedom and squares else None
+    run = [errors for errors in arms if errors]
+    if all(np.ptp(errors) < ROUNDING for errors in run):  # the mean of equal numbers may differ from them
+        return None
+    freedom = sum(len(errors) - 1 for errors in run)
+    return sum(float(np.var(errors)) * len(errors) for errors in run) / freedom, freedom
 
 
 def seeds_needed(difference: float, first: float, second: float, comparisons: int = 1) -> int | None:

@@ -30,3 +30,9 @@ def test_all_arms_count_where_none_has_a_partner():
     planned = plan(STUDY, {"A": runs(8.0, 8.4), "B": {}, "deep A": runs(5.0, 5.2), "deep B": {}})
     assert planned["std"] == pytest.approx(np.sqrt((np.var([8.0, 8.4], ddof=1) + np.var([5.0, 5.2], ddof=1)) / 2))
     assert planned["freedom"] == 2
+
+
+def test_equal_runs_have_no_plan():
+    """Also where rounding makes their mean differ from them: two seeds would not be enough to find half a point."""
+    equal = runs(12.3, 12.3, 12.3)
+    assert plan(STUDY, {"A": equal, "B": equal, "deep A": {}, "deep B": {}}) is None

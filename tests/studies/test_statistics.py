@@ -97,6 +97,7 @@ def test_the_variance_is_pooled_over_the_arms(rng):
     assert (variance, freedom) == (pytest.approx(residuals @ residuals / 3), 3)
     assert pooled_variance([[7.0], [8.0]]) is None
     assert pooled_variance([[7.0, 7.0]]) is None
+    assert pooled_variance([[12.3] * 3, [8.43] * 7]) is None  # whose means are rounded
 
 
 def test_single_and_equal_runs_decide_nothing():
