@@ -5,6 +5,7 @@ The callbacks run in the order of this file and share the run's state; ``Calenda
 
 import math
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -39,8 +40,13 @@ class Diverged(Exception):
         self.step, self.detected_at = step, detected_at
 
 
+def rate_of(schedule: Callable[[int, int], float], state: State) -> float:
+    """The rate of the step after ``state``; in a warm-up (Sec. 4.2) a tenth of what ``schedule`` says."""
+    return schedule(state.step, state.drops) * (WARM_UP_FACTOR if state.warm_up_end is None else 1)
+
+
 class LearningRate(keras.callbacks.Callback):
-    """Sets the rate of each step; in a warm-up (Sec. 4.2) a tenth of it, until the training error is below 80 %."""
+    """Sets the rate of each step, see :func:`rate_of`; a warm-up ends when the training error is below 80 %."""
 
     def __init__(self, schedule: Callable[[int, int], float], state: State):
         super().__init__()
@@ -51,9 +57,7 @@ class LearningRate(keras.callbacks.Callback):
         self.current = None  # a checkpoint restores the rate of its own last step
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        rate = self.schedule(self.state.step, self.state.drops)
-        if self.state.warm_up_end is None:
-            rate *= WARM_UP_FACTOR
+        rate = rate_of(self.schedule, self.state)
         if rate != self.current:
             self.current = rate
             self.model.optimizer.learning_rate = rate
@@ -165,11 +169,13 @@ class Validation(keras.callbacks.Callback):
                 return
             check_photos(self.context)
             infinite = not all(map(math.isfinite, values.values()))
-            if total(self.model.distribute_strategy, np.array([infinite], np.int64)).any():
+            seen = np.array([infinite, self._best_is_gone()], np.int64)
+            infinite, gone = total(self.model.distribute_strategy, seen).astype(bool)
+            if infinite:
                 raise Diverged(self.state.step - 1, self.state.step)
             self.state.validated = self.state.step
             error = self.task.objective(values)
-            if error < self.state.best_error:
+            if error < self.state.best_error or gone:
                 self.state.best_error, self.state.best_step = float(error), self.state.step
                 self.workdir.save_model(BEST, self.model.saved())
             if self.follows_plateaus:
@@ -181,6 +187,14 @@ class Validation(keras.callbacks.Callback):
                 self.final = [variable.numpy() for variable in self.model.variables]
         self.curves.validation_point(self.model, values)
         self.model.stop_training = self.state.finished
+
+    def _best_is_gone(self) -> bool:
+        """Whether the file of the best network was removed, which the chief checks and says."""
+        path = self.workdir.path / BEST
+        gone = self.workdir.chief and self.state.best_step > 0 and not path.exists()
+        if gone:
+            print(f"{path} is gone: the network of step {self.state.step} takes its place", file=sys.stderr, flush=True)
+        return gone
 
     def recalibrate(self) -> None:
         """Give normalization the statistics of the current weights."""

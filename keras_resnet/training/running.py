@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import keras
@@ -12,7 +13,16 @@ import tensorflow as tf
 from keras_resnet import processor
 from keras_resnet.backends import needs_tensorflow
 from keras_resnet.errors import InputError
-from keras_resnet.training.callbacks import Diverged, LearningRate, LostPhotos, Saves, Validation, Windows, check_photos
+from keras_resnet.training.callbacks import (
+    Diverged,
+    LearningRate,
+    LostPhotos,
+    Saves,
+    Validation,
+    Windows,
+    check_photos,
+    rate_of,
+)
 from keras_resnet.training.context import RunContext
 from keras_resnet.training.display import tensorboard
 from keras_resnet.training.display.console import Console, speed
@@ -172,12 +182,15 @@ def _announce(context: RunContext, rates: Callable[[int, int], float]) -> None:
             f"{workdir.path} is at step {state.step}, past the end of its {calendar.total_steps} steps, because it now "
             "has fewer images: give the earlier data, or another --workdir."
         )
-    if workdir.grown and not state.finished:
+    if workdir.grown and state.finished:
+        ended = f"{workdir.path} ended at step {state.step} for want of progress"
+        print(f"{ended}: a larger length adds nothing", flush=True)
+    elif workdir.grown:
         before = int(workdir.grown.get("steps") or max(1, round(workdir.grown["epochs"] * calendar.epoch_steps)))
-        old = _rates(context, before)(max(0, state.step - 1), state.drops)
+        old = rate_of(_rates(context, before), replace(state, step=max(0, state.step - 1)))
         print(
             f"lengthened from {before} to {calendar.total_steps} steps: the rate goes on as in a run of that length, "
-            f"at {rates(state.step, state.drops):.4g}; its last was {old:.4g}",
+            f"at {rate_of(rates, state):.4g}; its last was {old:.4g}",
             flush=True,
         )
     if workdir.chief:

@@ -222,6 +222,41 @@ def test_a_lengthened_run_equals_one_of_the_whole_length_at_an_unchanged_rate(ar
         np.testing.assert_array_equal(value, ends[1][name], err_msg=name)
 
 
+def test_lengthening_a_run_tells_the_rate_of_its_warm_up(arrays, tmp_path, capsys):
+    """While it lasts, as in a run of random labels whose error stays above 80 %, a tenth of the schedule's."""
+    noise = data.ArraySplit("train", arrays.images, np.arange(80, dtype=np.int32) % 20)
+    more = {"warm_up": True, "classes": tuple("abcdefghijklmnopqrst"), "milestones": ()}
+    options = {"more": more, "base_lr": 1e-6}
+    start(noise, tmp_path, **options, steps=8)
+    start(noise, tmp_path, **options, steps=10)
+    (rate,) = {row["learning_rate"] for row in read_metrics(tmp_path / "run" / "metrics.csv") if "learning_rate" in row}
+    assert rate == pytest.approx(1e-6 * 8 / 128 / 10)
+    assert f"at {rate:.4g}; its last was {rate:.4g}" in capsys.readouterr().out
+
+
+def test_a_run_that_ended_for_want_of_progress_says_that_it_does_not_grow(arrays, tmp_path, capsys):
+    same = data.ArraySplit("train", np.zeros_like(arrays.images[:8]), arrays.labels[:8])
+    impatient = {"patience": 1, "steps": None, "base_lr": 1e-6}
+    assert start(same, tmp_path, **impatient, epochs=50)["steps"] == 2
+    capsys.readouterr()
+    assert start(same, tmp_path, **impatient, epochs=60)["steps"] == 2
+    assert "run ended at step 2 for want of progress: a larger length adds nothing" in capsys.readouterr().out
+
+
+def test_a_best_network_that_was_removed_is_replaced_by_that_of_the_next_validation(arrays, tmp_path, capsys):
+    """And not only by a better one: with images that are all equal there is none, and the run would end without."""
+    same = data.ArraySplit("train", np.zeros_like(arrays.images), arrays.labels)
+    options = {"base_lr": 1e-6, "more": {"milestones": ()}}
+    start(same, tmp_path, **options, steps=20)
+    (tmp_path / "run" / "best.keras").unlink()
+    result = start(same, tmp_path, **options, steps=24)
+    assert "best.keras is gone: the network of step 24 takes its place" in capsys.readouterr().err
+    assert (result["best_step"], result["best_val_error"]) == (24, result["val_error"])
+    networks = [keras.models.load_model(tmp_path / "run" / f"{name}.keras") for name in ("best", "last")]
+    for best, last in zip(*(network.get_weights() for network in networks), strict=True):
+        np.testing.assert_array_equal(best, last)
+
+
 def test_a_run_with_less_data_is_refused_past_its_end(arrays, tmp_path):
     start(arrays, tmp_path, steps=None, epochs=1)
     few = data.ArraySplit("train", arrays.images[:40], arrays.labels[:40])
