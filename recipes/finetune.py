@@ -24,6 +24,7 @@ from keras_resnet.model_names import check_model
 from keras_resnet.specs import split_name
 from keras_resnet.training.stepping import schedules
 
+RECIPE = "finetune"
 UNTRAINED = "{} is not a trained network of keras_resnet: convert it with convert_weights.py."
 PRESET = {"batch_size": 32, "base_lr": 0.03, "schedule": "steps"}
 LONG, SHORT = {"epochs": 15}, {"steps": 200}  # 200 steps are more than 15 epochs of few photos (docs/own_photos.md)
@@ -108,8 +109,9 @@ def main(settings: Settings) -> None:
         raise InputError(f"{settings.model} has no {settings.freeze}: give --freeze one of {', '.join(stages)}.")
     if settings.freeze == stages[-1] and settings.unfreeze_every is not None:
         raise InputError(f"--freeze {settings.freeze} leaves no stage for --unfreeze-every.")
-    chosen = preset(settings, len(data_set.train)) | {"image_size": evaluation.input_size(trained)}
-    settings = training.resolve(settings, chosen, "finetune")
+    photos = training.first_count(training.resolve(settings, {}, RECIPE).workdir, len(data_set.train))
+    chosen = preset(settings, photos) | {"image_size": evaluation.input_size(trained)}
+    settings = training.resolve(settings, chosen, RECIPE)
     trained.spec.check_shape((settings.image_size, settings.image_size, 3))
     training.run(settings, functools.partial(prepare, data_set=data_set, trained=trained), patience=settings.patience)
 

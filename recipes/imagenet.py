@@ -21,6 +21,7 @@ from keras_resnet.bounds import Length
 from keras_resnet.training.stepping import schedules
 from keras_resnet.weights import Preprocessing
 
+RECIPE = "imagenet"
 PAPER = {"model": "ResNet50", "batch_size": 256, "image_size": 224, "base_lr": 0.1}
 DEMO = {"model": "ResNet20", "batch_size": 64, "image_size": 32, "base_lr": 0.2}
 LENGTHS = {"steps": 90, "plateau": 120, "cosine": 90}  # epochs; 120 are the paper's 600,000 steps
@@ -48,11 +49,11 @@ class Settings(training.PhotoSettings):
     """Shift colours as they vary in the training set, not in ImageNet."""
 
 
-def preset(settings: Settings, data_set: "data.Data") -> dict:
-    """The values of settings left unset."""
+def preset(settings: Settings, photos: int) -> dict:
+    """The values of settings left unset, for this many training photos."""
     demo = settings.data == "demo"
     chosen = dict(DEMO if demo else PAPER)
-    if not demo and len(data_set.train) < MIN_STEPS * PAPER["batch_size"]:
+    if not demo and photos < MIN_STEPS * PAPER["batch_size"]:
         chosen["batch_size"] = SMALL_BATCH
     if settings.recipe == "modern":
         return chosen | MODERN
@@ -97,7 +98,9 @@ def main(settings: Settings) -> None:
     if settings.data == "demo":
         print("training on the built-in demo set; --data DIR trains on your own photos", flush=True)
     data_set = training.open_photos(settings)
-    settings = training.resolve(settings, preset(settings, data_set), "imagenet")
+    network = {"model": preset(settings, len(data_set.train))["model"]}
+    photos = training.first_count(training.resolve(settings, network, RECIPE).workdir, len(data_set.train))
+    settings = training.resolve(settings, preset(settings, photos), RECIPE)
     training.run(settings, functools.partial(prepare, data_set=data_set), patience=settings.patience)
 
 

@@ -2,6 +2,7 @@ from .classification import Classification as Classification
 from .files import (
     check_first_images as check_first_images,
     first_colours as first_colours,
+    first_count as first_count,
     first_mean as first_mean,
     first_photos as first_photos,
     with_first_photos as with_first_photos,

@@ -1,12 +1,14 @@
 """The fine-tuning recipe, run as a user runs it."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from programs import load_program, run
 
 import keras_resnet
+from keras_resnet.training.files.checkpoints import CheckpointFolder
 from keras_resnet.training.files.metrics_file import read_metrics
 from keras_resnet.weights import CAFFE, named_arrays
 
@@ -68,6 +70,35 @@ def test_few_photos_get_more_epochs(photos, batch, length):
     chosen = program.preset(program.Settings(model="a.keras", batch_size=batch), photos)
     assert {"steps": 200, "epochs": 15}[length] == chosen[length]
     assert len(chosen.keys() & {"steps", "epochs"}) == 1
+
+
+def test_photos_that_are_added_do_not_change_the_length_of_a_run_that_goes_on(photo_folder, tmp_path, monkeypatch):
+    """15 epochs of 14 photos would be more than the 200 steps with which a run of 13 photos begins, one by one."""
+    photo = photo_folder / "train" / "cat" / "0.JPEG"
+    shutil.copyfile(photo, photo.with_name("new.JPEG"))
+    model = keras_resnet.ResNet20(blocks=(1,), filters=(4,), classes=5)
+    model.preprocessing = CAFFE
+    model.save(tmp_path / "trained.keras")
+    program = load_program("recipes/finetune.py")
+    flags = {"model": str(tmp_path / "trained.keras"), "data": str(photo_folder), "workdir": tmp_path / "run"}
+    settings = program.Settings(**flags, batch_size=1)
+
+    def train_to(step):
+        def saves(self, now):
+            if now > step:
+                raise KeyboardInterrupt
+            return now == step
+
+        monkeypatch.setattr("keras_resnet.training.state.Calendar.saves", saves)
+        with pytest.raises(KeyboardInterrupt):
+            program.main(settings)
+        return CheckpointFolder(tmp_path / "run" / "checkpoints").newest()[1]["step"]
+
+    assert train_to(1) == 1
+    shutil.copyfile(photo, photo.with_name("newer.JPEG"))
+    assert train_to(2) == 2
+    kept = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert (kept["steps"], kept["epochs"]) == (200, None)
 
 
 def test_a_stage_that_the_network_lacks_is_refused_before_a_folder_is_created(photo_folder, tmp_path):

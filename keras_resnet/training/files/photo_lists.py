@@ -109,6 +109,20 @@ def first_photos(
     return first
 
 
+def first_count(workdir: Path, now: int) -> int:
+    """How many training photos the run in ``workdir`` began with, on which its preset depends.
+
+    Args:
+        workdir: the run's folder.
+        now: how many there are now, which is the answer for a new run, or one of an early version.
+    """
+    try:
+        with np.load(workdir / PHOTOS["train"], allow_pickle=False) as arrays:
+            return len(arrays[ROWS]) if goes_on(workdir) else now
+    except DAMAGED:  # which is said when the photos are opened; records have no rows, and cannot change
+        return now
+
+
 def _check_records(workdir: Path, part: str, content: str, classes: tuple[str, ...]) -> None:
     """Raise :class:`InputError` if the run began with other records or classes; a new run stores them."""
     path = workdir / PHOTOS[part]
