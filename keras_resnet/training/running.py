@@ -94,10 +94,8 @@ def run(
         state, metric_values = restored or (State(warm_up_end=None if task.needs_warm_up(model) else 0), {})
         tracking = everywhere(lambda: open_tracking(settings.track, workdir, plain) if chief else UNTRACKED)
         ending.callback(tracking.close)
-        if patience is not None and task.validation is None:
-            raise InputError(
-                f"--patience {patience} needs validation data, and {task.train.name} comes without: leave it out."
-            )
+        if task.validation is None and not state.step:  # an earlier version may have begun such a run
+            _check_unvalidated(settings, patience, task.train.name)
         context = RunContext(settings, task, workdir, calendar, state, strategy, tracking, patience)
         curves = _train(model, context, metric_values)
         result = _result(model, context, curves.rows) | origin
@@ -111,6 +109,14 @@ def run(
                 task.reporter.end(model, result["steps"], workdir)
             _report(task.reporter.result_lines(result), result, workdir)
     return result
+
+
+def _check_unvalidated(settings: RunSettings, patience: int | None, name: str) -> None:
+    """Raise :class:`InputError` for what a run on ``name``, which has no validation data, would wait for in vain."""
+    given = ["--schedule plateau"] if settings.schedule == "plateau" else []
+    given += [f"--patience {patience}"] if patience is not None else []
+    if given:
+        raise InputError(f"{given[0]} needs validation data, and {name} comes without: leave it out.")
 
 
 def finished_result(settings: RunSettings) -> dict[str, Any] | None:

@@ -222,6 +222,12 @@ def test_a_lengthened_run_equals_one_of_the_whole_length_at_an_unchanged_rate(ar
         np.testing.assert_array_equal(value, ends[1][name], err_msg=name)
 
 
+def test_a_plateau_needs_validation_images(arrays, tmp_path):
+    """Without any the rate would never fall, and the run would go on to its end without a word."""
+    with pytest.raises(InputError, match="--schedule plateau needs validation data, and train comes without: leave it"):
+        start(arrays, tmp_path, schedule="plateau", more={"validation": None})
+
+
 def test_lengthening_a_run_tells_the_rate_of_its_warm_up(arrays, tmp_path, capsys):
     """While it lasts, as in a run of random labels whose error stays above 80 %, a tenth of the schedule's."""
     noise = data.ArraySplit("train", arrays.images, np.arange(80, dtype=np.int32) % 20)
