@@ -144,12 +144,14 @@ class Validation(keras.callbacks.Callback):
         self.patience = context.patience
         self.evaluate = self.task.validator(context.strategy) if self.task.validation is not None else None
 
-    def catch_up(self) -> None:
-        """Validate if the run was stopped between the last step of an epoch and the end of its validation."""
-        if self.state.step and self.calendar.ends_epoch(self.state.step):
+    def catch_up(self) -> bool:
+        """Validate if the run was stopped in a validation, or before it; return whether it was."""
+        late = self.state.validated != self.state.step > 0 and self.calendar.ends_epoch(self.state.step)
+        if late:
             self.validate()
         if self.signals.received is not None and self._stopping():  # several workers vote in their next step
             raise Stopped(self.signals.received)
+        return late
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         if self.calendar.ends_epoch(self.state.step):

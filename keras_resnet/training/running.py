@@ -160,7 +160,8 @@ def _train(model: Step, context: RunContext, metric_values: dict[str, np.ndarray
             saves.save()
         while not context.finished:
             try:
-                validation.catch_up()
+                if validation.catch_up():
+                    saves.save()  # with what this validation changed, as if it had not been cut short
                 if state.step < calendar.total_steps and not state.finished:
                     _fit(model, context, callbacks)
             except Diverged as divergence:

@@ -274,14 +274,17 @@ def test_a_run_stopped_in_its_last_validation_validates_and_trains_no_further(ar
     first = start(arrays, tmp_path, steps=12)
     folder = CheckpointFolder(tmp_path / "run" / "checkpoints")
     variables, state = folder.newest()
-    folder.save(variables, state | {"validated": 10})
     metrics = tmp_path / "run" / "metrics.csv"
     rows = [row for row in read_metrics(metrics) if (row["split"], row["step"]) != ("validation", 12)]
+    folder.save(variables, state | {"validated": 10}, rows=rows)
     write_metrics(metrics, rows, training.Classification.metric_names)
     again = start(arrays, tmp_path, steps=12)
     assert (again["steps"], again["val_error"]) == (12, first["val_error"])
     assert read_metrics(metrics)[-1]["step"] == 12
     assert read_metrics(metrics)[-1]["split"] == "validation"
+    assert folder.newest()[1] | {"seconds": 0} == state | {"seconds": 0}
+    start(arrays, tmp_path, steps=16)  # in which step 12 ends no epoch
+    assert [row["step"] for row in read_metrics(metrics) if row["split"] == "validation"] == [10, 12, 16]
 
 
 @pytest.mark.parametrize("frozen", [True, False], ids=["frozen", "normalized"])
