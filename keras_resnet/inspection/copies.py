@@ -46,15 +46,20 @@ def find_copies(files: Sequence[str], keys: np.ndarray, facts: PhotoFacts) -> Co
     content = np.arange(len(files))
     for group in exact:
         content[group] = group[0]
-    near = [group for group in _groups(len(files), near_pairs(facts)) if len(np.unique(content[group])) > 1]
+    near = [group for group in near_groups(facts) if len(np.unique(content[group])) > 1]
     return Copies(exact, near)
 
 
-def near_pairs(facts: PhotoFacts) -> np.ndarray:
-    """Pairs of positions of photos that look the same, int64 ``[pairs, 2]``."""
+def near_groups(facts: PhotoFacts) -> list[list[int]]:
+    """Groups of positions of photos that look the same, each photo like another of its group.
+
+    Photos that are in one group already are not compared again: the pairs among thousands of alike ones are millions.
+    """
     thumbs = facts.thumbs.reshape(len(facts.thumbs), -1).astype(np.float32)
     usable = np.flatnonzero((facts.heights > 0) & (thumbs.std(axis=1) > MIN_DEVIATION))
-    pairs_by_block = [np.zeros((0, 2), np.int64)]
+    thumbs -= thumbs.mean(axis=1, keepdims=True)
+    thumbs /= np.maximum(np.linalg.norm(thumbs, axis=1, keepdims=True), 1e-6)
+    group = np.arange(len(thumbs))
     edges = np.linspace(0, BITS, BANDS + 1).round().astype(int)
     for low, high in itertools.pairwise(edges.tolist()):
         band = (facts.hashes[usable] >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
@@ -65,21 +70,23 @@ def near_pairs(facts: PhotoFacts) -> np.ndarray:
             if not len(same):
                 break
             one, other = positions[same], positions[same + offset]
+            apart = group[one] != group[other]
+            one, other = one[apart], other[apart]
             close = np.bitwise_count(facts.hashes[one] ^ facts.hashes[other]) <= MAX_DIFFERENT
-            pairs_by_block.append(np.stack([one[close], other[close]], axis=1))
-    pairs = np.unique(np.sort(np.concatenate(pairs_by_block), axis=1), axis=0)
-    centered = thumbs - thumbs.mean(axis=1, keepdims=True)
-    centered /= np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-6)
-    return pairs[(centered[pairs[:, 0]] * centered[pairs[:, 1]]).sum(axis=1) >= MIN_ALIKE]
+            one, other = one[close], other[close]
+            alike = (thumbs[one] * thumbs[other]).sum(axis=1) >= MIN_ALIKE
+            if alike.any():
+                group = _merged(group, one[alike], other[alike])
+    by_group: dict[int, list[int]] = defaultdict(list)
+    for position in np.flatnonzero(np.bincount(group, minlength=len(group))[group] > 1).tolist():
+        by_group[int(group[position])].append(position)
+    return list(by_group.values())
 
 
-def _groups(count: int, pairs: np.ndarray) -> list[list[int]]:
+def _merged(group: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The ``group`` of each photo once each of ``one`` is in one group with that of ``other``, int64 ``[photos]``."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    _, labels = connected_components(links, directed=False)
-    by_label: dict[int, list[int]] = defaultdict(list)
-    for position in np.unique(pairs).tolist():
-        by_label[int(labels[position])].append(position)
-    return list(by_label.values())
+    links = coo_array((np.ones(len(one), bool), (group[one], group[other])), shape=(len(group), len(group)))
+    return connected_components(links, directed=False)[1][group]

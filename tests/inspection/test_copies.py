@@ -1,14 +1,15 @@
 """Copies: the same file wherever it lies, and pictures that look the same after what happens to pictures."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
 from keras_resnet.inspection import facts_of, find_copies
-from keras_resnet.inspection.copies import near_pairs
-from keras_resnet.inspection.facts import perceptual_hash
+from keras_resnet.inspection.copies import near_groups
+from keras_resnet.inspection.facts import PhotoFacts, perceptual_hash
 
 CHANGES = {  # what makes a picture another file
     "smaller": lambda picture: picture.resize((160, 150)),
@@ -30,7 +31,7 @@ def test_photos_that_look_the_same_are_found_and_no_others(change, photos, tmp_p
     for number, photo in enumerate(photos[:40]):
         changed.append(tmp_path / f"{number}.jpg")
         CHANGES[change](Image.open(photo).convert("RGB")).save(changed[-1], quality=40)
-    pairs = {tuple(pair) for pair in near_pairs(facts_of([*map(str, photos), *map(str, changed)])).tolist()}
+    pairs = {tuple(group) for group in near_groups(facts_of([*map(str, photos), *map(str, changed)]))}
     true = {(number, len(photos) + number) for number in range(40)}
     assert len(pairs & true) >= 36
     assert pairs <= true
@@ -39,7 +40,25 @@ def test_photos_that_look_the_same_are_found_and_no_others(change, photos, tmp_p
 def test_flat_pictures_are_not_taken_for_copies(tmp_path):
     for number in range(3):
         Image.new("RGB", (40, 40), (80 * number, 10, 10)).save(tmp_path / f"{number}.png")
-    assert len(near_pairs(facts_of([str(tmp_path / f"{number}.png") for number in range(3)]))) == 0
+    assert near_groups(facts_of([str(tmp_path / f"{number}.png") for number in range(3)])) == []
+
+
+@pytest.mark.long
+def test_many_photos_that_look_the_same_are_one_group():
+    """Frames of a camera that stands still: a comparison of all pairs would take gigabytes."""
+    count, rng = 1500, np.random.default_rng(0)
+    scene = rng.integers(8, 248, (16, 16))
+    frames = (scene + rng.integers(-2, 3, (count, 16, 16))).astype(np.uint8)
+    value = perceptual_hash(scene.repeat(2, 0).repeat(2, 1))
+    hashes = np.uint64(value) ^ (np.uint64(1) << rng.integers(0, 64, count, np.uint64))
+    sides, no, kinds = np.full(count, 64), np.zeros(count, bool), np.full(count, "JPEG RGB")
+    facts = PhotoFacts(sides, sides, kinds, no, no, hashes, frames)
+    tracemalloc.start()
+    groups = near_groups(facts)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert groups == [list(range(count))]
+    assert peak < 16 * 2**20
 
 
 def test_exact_copies_are_told_from_files_of_one_key_and_from_near_ones(photos, tmp_path):
