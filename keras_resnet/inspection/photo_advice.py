@@ -95,9 +95,10 @@ def _on_looks(photos: Photos) -> Iterator[str]:
     small = float((shorter < SEEN).mean())
     if small > COMMON:
         side = int(np.median(shorter)) // 32 * 32 or 32
+        way_out = f"--image-size {side} fits them and is faster" if side < SEEN else "take larger ones if there are any"
         yield (
             f"{small:.0%} of the photos have fewer than {SEEN} pixels along their shorter side and would be enlarged: "
-            f"--image-size {side} fits them and is faster."
+            f"{way_out}."
         )
     long = int((longer > LONG * np.maximum(shorter, 1)).sum())
     if long:

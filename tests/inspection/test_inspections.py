@@ -59,6 +59,23 @@ def test_copies_in_both_parts_and_with_two_labels_are_said_first(photo_folder):
     assert few.endswith("Of photos without a split of their own, five runs with --folds 5 judge every one.")
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("small", "way_out"), [(4, "--image-size 96 fits them and is faster."), (1, "take larger ones if there are any.")]
+)
+def test_the_advice_on_small_photos_fits_most_photos_and_enlarges_none(small, way_out, tmp_path):
+    """Where most photos are large, their median says nothing about the few small ones."""
+    rng = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        (tmp_path / label).mkdir()
+        for number in range(6):
+            side = 100 if number < small else 500
+            Image.fromarray(rng.integers(0, 255, (side, side, 3), np.uint8)).save(tmp_path / label / f"{number}.jpg")
+    inspection = inspect_photos(open_data(str(tmp_path)))
+    (sentence,) = [sentence for sentence in inspection.advice if "would be enlarged" in sentence]
+    assert sentence.endswith(way_out)
+
+
 def test_pages_and_lists_say_names_of_files_that_are_no_utf_8(tmp_path):
     name = os.fsdecode(b"caf\xe9.jpg")
     texts = [np.array([text]) for text in ("train", name, "0", "cat")]
