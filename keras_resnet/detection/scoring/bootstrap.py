@@ -10,7 +10,7 @@ import numpy as np
 from keras_resnet.detection.boxes import DetectionsByPhoto
 from keras_resnet.detection.data.coco_data import coco_content
 from keras_resnet.detection.data.photos import DetectionData
-from keras_resnet.detection.scoring.coco_scoring import coco_evaluation, evaluate_quietly
+from keras_resnet.detection.scoring.coco_scoring import coco_evaluation, matched_by_class
 
 OVERLAPS = tuple(np.linspace(0.5, 0.95, 10))  # COCO's, to the last bit: some are overlaps of boxes of whole pixels
 RECALLS = np.linspace(0, 1, 101)
@@ -54,17 +54,15 @@ class Matches:
         scorer.params.iouThrs = np.asarray(overlaps)
         range_of_size = scorer.params.areaRng[scorer.params.areaRngLbl.index(size)]
         scorer.params.areaRng, scorer.params.areaRngLbl = [range_of_size], [size]
-        evaluate_quietly(scorer)
         self.photos = len(scorer.params.imgIds)
         self.classes: list[ClassMatches] = []
-        for start in range(0, len(scorer.evalImgs), self.photos):
-            results = enumerate(scorer.evalImgs[start : start + self.photos])
-            evaluated = [(place, result) for place, result in results if result is not None]
+        for number in matched_by_class(scorer):
+            evaluated = [(result["image_id"] - 1, result) for result in scorer.evalImgs if result is not None]
             counts = np.zeros(self.photos, np.int32)
             for place, result in evaluated:
                 counts[place] = np.count_nonzero(result["gtIgnore"] == 0)
             if counts.any():
-                self.classes.append(ClassMatches(start // self.photos, counts, _rankings(evaluated)))
+                self.classes.append(ClassMatches(number, counts, _rankings(evaluated)))
 
     def mean_ap(self, times: np.ndarray | None = None) -> float:
         """The mean AP, from 0 to 1, of a sample with ``times`` ``[photos]`` copies of each photo, by default one."""

@@ -2,8 +2,10 @@
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from keras_resnet.detection.boxes import DetectionsByPhoto
 from keras_resnet.detection.scoring.submission import coco_results
@@ -16,6 +18,7 @@ NAMES = (
     *("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large"),
     *("AR1", "AR10", "AR100", "AR_small", "AR_medium", "AR_large"),
 )
+CLASS_AXES = {"precision": 2, "recall": 1}  # of the scorer's arrays
 
 
 def coco_scores(dataset: dict, detections: DetectionsByPhoto, categories: Sequence[int | str]) -> dict[str, float]:
@@ -30,9 +33,13 @@ def coco_scores(dataset: dict, detections: DetectionsByPhoto, categories: Sequen
         InputError: detections of an image that is not in the data set.
     """
     scorer = coco_evaluation(dataset, detections, categories)
-    evaluate_quietly(scorer)
+    by_class: dict[str, list[np.ndarray]] = {name: [] for name in CLASS_AXES}
     with contextlib.redirect_stdout(io.StringIO()):
-        scorer.accumulate()
+        for _ in matched_by_class(scorer):
+            scorer.accumulate()
+            for name, values in by_class.items():
+                values.append(scorer.eval[name])
+        scorer.eval = {name: np.concatenate(values, CLASS_AXES[name]) for name, values in by_class.items()}
         scorer.summarize()
     return dict(zip(NAMES, map(float, scorer.stats), strict=True))
 
@@ -76,6 +83,21 @@ def coco_evaluation(dataset: dict, detections: DetectionsByPhoto, categories: Se
 def _numbers(entries: Sequence[dict[str, Any]]) -> dict[int | str, int]:
     """A number from 1 on for the id of each entry, in the order of the ids."""
     return {identifier: number for number, identifier in enumerate(sorted(entry["id"] for entry in entries), start=1)}
+
+
+def matched_by_class(scorer: "COCOeval") -> Iterator[int]:
+    """Let a scorer match the detections of one class after another, and give the numbers of the classes.
+
+    At each, ``scorer.evalImgs`` are of the photos that have objects or detections of the class. For all classes at
+    once, the scorer would keep 0.7 kB for each class and photo: 4 GiB for 1,200 classes and 5,000 photos.
+    """
+    objects, detected = scorer.cocoGt.catToImgs, scorer.cocoDt.catToImgs
+    any_photo = scorer.params.imgIds[:1]
+    for number, category in enumerate(list(scorer.params.catIds)):
+        scorer.params.catIds = [category]
+        scorer.params.imgIds = sorted({*objects.get(category, ()), *detected.get(category, ())}) or any_photo
+        evaluate_quietly(scorer)
+        yield number
 
 
 def evaluate_quietly(scorer: "COCOeval") -> None:
