@@ -16,6 +16,7 @@ import itertools
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,8 @@ COLUMNS = ("path", "class", "xmin", "ymin", "xmax", "ymax", "score", "width", "h
 JSON, CSV, CLASSES = "detections.json", "detections.csv", "classes.txt"
 USUAL_SCORE = 0.5
 SHOWN = 10  # classes whose least scores are listed
-PATIENCE = 10.0  # seconds between lines of progress; with each the boxes so far are written
+PATIENCE = 10.0  # seconds between lines of progress, and at least between writes of the boxes so far
+REST = 9.0  # times as long as a write took, no other one follows: each writes all boxes anew
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class Detect:
         self._check_labels(detector.classes)
         thresholds = self._thresholds(detector)
         answers: list[dict[str, Any]] = []
-        start = shown = time.perf_counter()
+        start = shown = kept = time.perf_counter()
+        rest = PATIENCE
         decoded = ((path, detection.decode_upright(photo)) for path, photo in decoding.readable_photos(files))
         for paths, images in _together(decoded, detection.TOGETHER):
             detected = detector.detect_together(images, paths)
@@ -101,8 +104,11 @@ class Detect:
                 summary = ", ".join(f"{one['class']} {one['score']:.2f}" for one in answers[-1]["objects"]) or "nothing"
                 print(f"{path}: {summary}", flush=True)
             now, done = time.perf_counter(), len(answers)
-            if now - shown >= PATIENCE:
+            if now - kept >= rest:
                 self._write(answers)
+                kept = time.perf_counter()
+                rest = max(PATIENCE, REST * (kept - now))
+            if now - shown >= PATIENCE:
                 shown, left = now, duration((now - start) / done * (len(files) - done))
                 print(f"{done:,} of {len(files):,} photos, {left} left", file=sys.stderr, flush=True)
         if not answers:
@@ -205,8 +211,9 @@ def _by_name(places: tuple[Path, ...], out: Path) -> dict[Path, str]:
     names = list(files.values())
     if not files:
         raise InputError("Give at least one photo, or a folder of photos: detect.py PHOTO ... --model MODEL.")
-    if len(set(names)) < len(names):
-        raise InputError(f"Several photos are called {max(names, key=names.count)}: detect in them one by one.")
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"Several photos are called {name}: detect in them one by one.")
     return files
 
 

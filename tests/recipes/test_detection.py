@@ -4,6 +4,8 @@ import json
 import shutil
 import signal
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -185,6 +187,40 @@ def test_a_detect_that_is_killed_has_written_the_boxes_so_far(trained, rectangle
     if not patience:
         answers = json.loads((tmp_path / "detections.json").read_text())
         assert [answer["photo"] for answer in answers] == [str(photos[0])]
+
+
+def test_detect_does_not_write_all_boxes_anew_after_each_photo(classifier, rectangles, tmp_path, monkeypatch):
+    """Those of 150,000 photos take longer to write than the time between two writes."""
+    tool = load_program("tools/detect.py")
+    write, together, seconds, writes = tool.Detect._write, tool._together, [0.0], []
+
+    def slow_write(self, answers):
+        seconds[0] += 100
+        writes.append(len(answers))
+        return write(self, answers)
+
+    def one_by_one(decoded, most):
+        for group in together(decoded, 1):
+            seconds[0] += tool.PATIENCE
+            yield group
+
+    monkeypatch.setattr(tool, "time", SimpleNamespace(perf_counter=lambda: seconds[0]))
+    monkeypatch.setattr(tool.Detect, "_write", slow_write)
+    monkeypatch.setattr(tool, "_together", one_by_one)
+    photos, model = sorted((rectangles / "val").iterdir())[:4], tmp_path / "detector.keras"
+    FasterRCNN(classifier, ["red", "blue"], Proposals((1.5, 2.5), smallest=4.0), RegionHead(), ImageSize(96, 96)).save(
+        model
+    )
+    tool.Detect(tuple(photos), (model,), tmp_path / "found").run()
+    assert writes == [0, 1, 4]  # first of nothing, then after a while, and at the end
+
+
+def test_two_of_many_photos_that_have_one_name_are_named_soon():
+    photos = [Path(f"{number}.jpg") for number in range(30_000)]
+    start = time.process_time()
+    with pytest.raises(InputError, match=r"Several photos are called 7: detect in them one by one"):
+        load_program("tools/detect.py")._by_name((*photos, Path("other/7.png")), Path("found"))
+    assert time.process_time() - start < 8
 
 
 def test_labels_are_not_mixed_with_those_of_other_classes(classifier, rectangles, tmp_path):
