@@ -1,5 +1,6 @@
 """The runs on one data set: a table, the settings in which they differ, their curves, and their answers by class."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 MIN_POINTS = 3  # below which a curve shows nothing
+TOGETHER = 10  # runs in a picture: there are as many colours, and room for their names
 FIGURES = {"cifar10": ", as Fig. 6", "imagenet2012": ", as Fig. 4"}  # by data set
 CLASS_PICTURES = {
     "confusion.png": "answers by true class",
@@ -161,7 +163,7 @@ def _shown(value: object) -> str:
 
 
 def _curves(names: Sequence[str], groups: Sequence[Group]) -> "Markup":
-    """Training and validation error of all runs in one picture; runs with too few points are left out."""
+    """Training and validation error of the runs, ten in a picture; runs with too few points are left out."""
     runs = {
         name + (f", seed {seed}" if len(group["seeds"]) > 1 else ""): curves(folder)
         for name, group in zip(names, groups, strict=True)
@@ -172,7 +174,9 @@ def _curves(names: Sequence[str], groups: Sequence[Group]) -> "Markup":
         return joined([])
     data = groups[0]["settings"]["data"]
     caption = f"training (dashed) and validation error{FIGURES.get(data, '')}"
-    return fragment("side_by_side", [figure(drawn(lambda path: plots.error_curves(long, path)), caption)])
+    pictures = [dict(list(long.items())[start : start + TOGETHER]) for start in range(0, len(long), TOGETHER)]
+    figures = [figure(drawn(functools.partial(plots.error_curves, some)), caption) for some in pictures]
+    return fragment("side_by_side", figures)
 
 
 def _by_class(name: str, group: Group) -> "Markup":

@@ -96,6 +96,18 @@ def test_the_page_is_whole_and_self_contained(runs, tmp_path):
     assert "cannot decide" in text
 
 
+def test_curves_of_many_runs_are_in_several_pictures(tmp_path, monkeypatch):
+    """There are ten colours, and a picture has room for the names of as many runs."""
+    drawn, draw = [], plots.error_curves
+    monkeypatch.setattr(plots, "error_curves", lambda runs, path: (drawn.append(list(runs)), draw(runs, path)))
+    for depth in range(12):
+        write_run(tmp_path / f"{depth}", f"ResNet{6 * depth + 8}", 0, 13.0)
+    write_page(tmp_path, tmp_path / "report.html")
+    assert [len(names) for names in drawn] == [10, 2]
+    assert len({name for names in drawn for name in names}) == 12
+    assert len(Outline((tmp_path / "report.html").read_text()).images) == 2
+
+
 @pytest.mark.long
 def test_a_run_shows_which_classes_fail_worst_first(tmp_path):
     write_run(tmp_path / "one", "ResNet20", 0, 13.0)
