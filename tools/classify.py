@@ -84,7 +84,7 @@ class Classify:
         if self.explain is not None:
             names = [
                 (Path(answer["photo"]).name, "{class} {probability:.0%}".format(**answer["classes"][0]))
-                for answer in answers
+                for answer in answers[:MAX_DRAWN]
             ]
             _draw(self.explain, explained[: 2 * MAX_DRAWN], [title for pair in names for title in pair])
 
@@ -155,7 +155,7 @@ class Classify:
         if self.draw is not None:
             titles = [
                 "\n".join(f"{best['class']} {best['probability']:.0%}" for best in answer["classes"])
-                for answer in answers
+                for answer in answers[:MAX_DRAWN]
             ]
             _draw(self.draw, pictures, titles)
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 
 import numpy as np
@@ -174,6 +175,21 @@ def test_classify_draws_what_the_model_saw_and_which_places_spoke_for_its_answer
     drawn = np.asarray(Image.open(tmp_path / "why.png")).astype(int)
     assert drawn.shape == expected.shape
     assert np.abs(drawn - expected).mean() < 1  # other sizes of batches round otherwise
+
+
+def test_classify_draws_the_first_hundred_of_more_photos(saved, photo_folder, tmp_path):
+    photo = next((photo_folder / "val").rglob("*.JPEG"))
+    for number in range(101):
+        os.link(photo, photo_folder / "val" / "dog" / f"more {number}.JPEG")
+    where = ("--draw", tmp_path / "all.png", "--explain", tmp_path / "why.png")
+    status, text, errors = tool(
+        "classify", photo_folder / "val" / "dog", "--model", saved, "--top", "1", *where, whole=True
+    )
+    assert status == 0, errors
+    assert sum(line.startswith("/") for line in text.splitlines()) == 103
+    rows = drawing.photo_grid([np.zeros((1, 1, 3), np.uint8)], [""]).shape[0]  # the height of a row
+    for name, pictures in (("all", 100), ("why", 200)):
+        assert Image.open(tmp_path / f"{name}.png").height == rows * pictures / drawing.PHOTOS_IN_A_ROW
 
 
 def test_classify_refuses_an_explanation_at_a_block_that_is_not_there(saved, photo_folder, tmp_path):
