@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import tqdm
 from tyro.conf import Positional
 
 from keras_resnet.command_line import Folder, run_tool
@@ -67,7 +68,8 @@ def _copied(name: str, part: "DetectionData", out: Path) -> dict[str, Any]:
     """Copy the photos of a part, and return the content of its file."""
     (out / name).mkdir(parents=True, exist_ok=True)
     names = [f"{place:06d}{photo.file.suffix.lower()}" for place, photo in enumerate(part.photos)]
-    for photo, copy in zip(part.photos, names, strict=True):
+    pairs = zip(part.photos, names, strict=True)
+    for photo, copy in tqdm.tqdm(pairs, f"copying {name}", len(names), unit=" photos", disable=None, leave=False):
         write_whole(out / name / copy, lambda path, photo=photo: shutil.copyfile(photo.file, path))
     return _content(part, names)
 

@@ -140,11 +140,13 @@ def table_9(
 def detect(detector: "Detector", data: "DetectionData") -> tuple[dict[Any, "Detections"], float]:
     """The detections in each photo of ``data``, by its id, and the median of the seconds per photo."""
     import numpy as np
+    import tqdm
 
     from keras_resnet import detection
 
     detections, seconds = {}, []
-    for photo, image in detection.read_photos(data):
+    photos = detection.read_photos(data)
+    for photo, image in tqdm.tqdm(photos, "detecting", len(data), unit=" photos", disable=None, leave=False):
         start = time.perf_counter()
         detections[photo.id] = detector(image, photo.file)
         seconds.append(time.perf_counter() - start)

@@ -1,7 +1,9 @@
 """Boxes of other formats in COCO's, as a user converts them."""
 
+import io
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -96,3 +98,13 @@ def test_what_coco_s_format_cannot_say_is_refused(turned, tmp_path, orientation,
     assert not (tmp_path / "coco").exists()
     done = run("tools/convert_boxes.py", tmp_path, "--out", tmp_path / "coco")
     assert (done.returncode, "has no boxes in a known format" in done.stderr) == (2, True)
+
+
+def test_a_terminal_sees_how_many_photos_are_copied(turned, tmp_path, monkeypatch):
+    """A hundred thousand photos are copied in minutes."""
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    load_program("tools/convert_boxes.py").ConvertBoxes(str(turned), tmp_path / "coco").run()
+    assert "copying train: " in terminal.getvalue()
+    assert "/2 [" in terminal.getvalue()
