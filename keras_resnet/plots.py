@@ -168,7 +168,8 @@ def reliability(bins: dict, path: Path) -> None:
         above.plot(
             100 * values.confidence, 100 * values.accuracy, "o", color="C1", markersize=4, label="mean confidence"
         )
-        above.set(title=f"{name}: calibration error {values.error:.1f} %", ylabel="right answers (%)", ylim=(0, 100))
+        above.set_title(f"{name}: calibration error {values.error:.1f} %", fontsize="medium")  # larger is cut off
+        above.set(ylabel="right answers (%)", ylim=(0, 100))
         above.legend(frameon=False, loc="upper left")
         below.bar(centers, 100 * values.counts / max(1, values.counts.sum()), width, color="C7", edgecolor="white")
         below.set(xlabel="probability of the answer (%)", ylabel="answers (%)", xlim=(0, 100))

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from keras_resnet import plots
+from keras_resnet.evaluation.calibration import Reliability
 from keras_resnet.plots import Panel, contour, detection_curves, error_curves, panels, study
 
 
@@ -20,6 +21,16 @@ def test_error_curves_draw_every_run(tmp_path):
     assert (np.abs(two - blue).sum(axis=-1) < 30).any()
     assert (np.abs(two - orange).sum(axis=-1) < 30).any()
     assert not (np.abs(one - orange).sum(axis=-1) < 30).any()
+
+
+def test_the_titles_of_reliability_are_whole(tmp_path):
+    """Of few photos the calibration error has two digits before the point."""
+    bins = Reliability(np.array([2, 4]), np.array([0.25, 0.75]), np.array([0.5, 1.0]))
+    plots.reliability({"as trained": bins, "at temperature 1.71": bins}, tmp_path / "reliability.png")
+    picture = np.asarray(Image.open(tmp_path / "reliability.png").convert("L"))
+    assert bins.error >= 10
+    assert (picture[:25] < 128).any()
+    assert (picture[:25, -2:] > 250).all()
 
 
 def test_detection_curves_draw_losses_and_scores(tmp_path):
