@@ -58,8 +58,9 @@ def save_saved_model(model: keras.Model, folder: Path) -> None:
     """Write a TensorFlow SavedModel with two signatures.
 
     ``serving_default`` classifies JPEG or PNG files: from ``jpeg``, strings ``[batch]``, to the five best ``classes``
-    (int32) and ``scores`` (float32), ``[batch, 5]``, and their ``names`` if the model has class names. ``logits`` maps
-    ``images`` to ``logits`` as :func:`deployable` does.
+    (int32) and ``scores`` (float32), ``[batch, 5]``, and their ``names`` if the model has class names. Photos are seen
+    as a viewer shows them, turned by EXIF and on white. ``logits`` maps ``images`` to ``logits`` as :func:`deployable`
+    does. Both are TensorFlow's operations alone, so that servers without Python run them.
 
     Raises:
         InputError: Keras does not run on TensorFlow.
@@ -67,7 +68,7 @@ def save_saved_model(model: keras.Model, folder: Path) -> None:
     needs_tensorflow("A SavedModel", "tf.saved_model")
     import tensorflow as tf
 
-    from keras_resnet.data import augment
+    from keras_resnet.data import augment, plain_decoding
 
     size, crop, names = evaluation.input_size(model), model.preprocessing.crop, getattr(model, "class_names", None)
     inner = deployable(model)
@@ -75,7 +76,7 @@ def save_saved_model(model: keras.Model, folder: Path) -> None:
     def classify(jpeg):
         with tf.device("CPU:0"):
             views = tf.map_fn(
-                lambda encoded: augment.center_view(encoded, size, crop),
+                lambda encoded: augment.center_square(plain_decoding.decode(encoded), size, crop),
                 jpeg,
                 fn_output_signature=tf.TensorSpec([size, size, 3], tf.float32),
             )

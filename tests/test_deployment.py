@@ -6,10 +6,12 @@ import pytest
 import tensorflow as tf
 from conftest import randomize
 from PIL import Image
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 import keras_resnet
 from keras_resnet import InputError, deployment, evaluation
 from keras_resnet.data import augment
+from keras_resnet.data.viewing import ORIENTATION
 from keras_resnet.weights import CAFFE, TORCH
 
 SIZE = 32
@@ -92,6 +94,23 @@ def test_jpeg_bytes_become_named_classes(model, saved, images, tmp_path):
         np.testing.assert_array_equal(answer["classes"][row], best)
         np.testing.assert_allclose(answer["scores"][row], expected[best], atol=1e-5)
         assert [name.decode() for name in answer["names"][row].numpy()] == ["abcdefg"[i] for i in best]
+
+
+@pytest.mark.long
+def test_a_saved_model_sees_photos_as_a_viewer_does_and_calls_no_python(model, saved, images, tmp_path):
+    """In another process a call of Python would fail, so its graph must have none."""
+    content = SavedModel.FromString((saved / "saved_model.pb").read_bytes())
+    functions = content.meta_graphs[0].graph_def.library.function
+    assert {node.op for function in functions for node in function.node_def if "PyFunc" in node.op} == set()
+    exif, photo = Image.Exif(), Image.fromarray(np.kron(images[0], np.ones((2, 3, 1), "uint8")))
+    exif[ORIENTATION] = 6
+    photo.save(tmp_path / "turned.jpg", exif=exif)
+    Image.merge("RGBA", (*photo.split(), Image.linear_gradient("L").resize(photo.size))).save(tmp_path / "clear.png")
+    encoded = [(tmp_path / name).read_bytes() for name in ("turned.jpg", "clear.png")]
+    views = np.stack([augment.center_view(one, SIZE).numpy() for one in encoded])
+    expected = np.sort(model(model.preprocessing(views)).numpy())[:, :-6:-1]
+    _, scores = deployment.run_served(saved)(encoded)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
 
 
 def test_models_without_a_classifier_are_refused():

@@ -136,7 +136,11 @@ def center_view(encoded: Tensor, size: int, crop: float = CENTER_CROP) -> Tensor
 
     With a ``crop`` of 1 it is resized as in the CIFAR protocol, see :func:`resize_whole`.
     """
-    image = decoding.decode(encoded)
+    return center_square(decoding.decode(encoded), size, crop)
+
+
+def center_square(image: Tensor, size: int, crop: float) -> Tensor:
+    """The same of a photo that is decoded, uint8 ``[height, width, 3]``."""
     extent = tf.shape(image)[:2]
     side = tf.cast(tf.round(tf.cast(tf.reduce_min(extent), tf.float32) * crop), tf.int32)
     side = tf.maximum(side, 1)

@@ -81,19 +81,20 @@ def stored_shape(encoded: Tensor) -> Tensor:
     Raises:
         tf.errors.InvalidArgumentError: it is not an image.
     """
-    head = tf.strings.substr(encoded, 0, 24) + bytes(24)  # padded, because the file may end early
-
-    def of_png():
-        width, height = tf.unstack(tf.io.decode_raw(tf.strings.substr(head, 16, 8), tf.int32, little_endian=False), 2)
-        return tf.stack([height, width, 3])
-
     kinds = [
         lambda: tf.image.extract_jpeg_shape(encoded),
-        of_png,
+        lambda: png_shape(encoded),
         lambda: tf.ensure_shape(viewing.on_bytes(_shape_by_pillow, encoded, tf.int32), [3]),
     ]
-    is_png = tf.strings.substr(head, 0, len(PNG)) == PNG
+    is_png = tf.strings.substr(encoded, 0, len(PNG)) == PNG
     return tf.switch_case(tf.where(tf.io.is_jpeg(encoded), 0, tf.where(is_png, 1, 2)), kinds)
+
+
+def png_shape(encoded: Tensor) -> Tensor:
+    """int32 ``[height, width, 3]`` in the header of a PNG."""
+    sides = tf.strings.substr(tf.strings.substr(encoded, 0, 24) + bytes(24), 16, 8)  # padded: the file may end early
+    width, height = tf.unstack(tf.io.decode_raw(sides, tf.int32, little_endian=False), 2)
+    return tf.stack([height, width, 3])
 
 
 def _shape_by_pillow(encoded: bytes) -> np.ndarray:

@@ -5,44 +5,20 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
+from odd_photos import encoded, picture, turned_photo, with_alpha
 from PIL import Image, ImageOps, features
 
 from keras_resnet import InputError
 from keras_resnet.data import augment, decoding, viewing
 
-LOSSLESS = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}
 EXIF_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", *(("AVIF",) if features.check("avif") else ()))
 DECODE = tf.function(decoding.decode)  # as in a pipeline; traced once, since every photo is a string
 TRAINING_VIEW = tf.function(lambda photo, seed: augment.scale_crop_flip(photo, seed, 16))
 
 
-def picture():
-    """A red and green ramp whose upper left corner is blue, so that no turn of it looks like another."""
-    pixels = np.zeros((40, 60, 3), np.uint8)
-    pixels[..., 0], pixels[..., 1] = np.linspace(0, 255, 40)[:, None], np.linspace(0, 255, 60)
-    pixels[:12, :20, 2] = 255
-    return Image.fromarray(pixels)
-
-
-def encoded(image, kind, **options):
-    file = io.BytesIO()
-    image.save(file, kind, **LOSSLESS.get(kind, {}), **options)
-    return file.getvalue()
-
-
-def with_alpha():
-    return Image.merge("RGBA", (*picture().split(), Image.linear_gradient("L").resize((60, 40))))
-
-
 def drawn_on_white(photo: bytes) -> np.ndarray:
     turned = ImageOps.exif_transpose(Image.open(io.BytesIO(photo))).convert("RGBA")
     return np.asarray(Image.alpha_composite(Image.new("RGBA", turned.size, "white"), turned).convert("RGB"))
-
-
-def turned_photo(kind, orientation):
-    exif = Image.Exif()
-    exif[viewing.ORIENTATION] = orientation
-    return encoded(picture(), kind, exif=exif)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
