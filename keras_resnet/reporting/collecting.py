@@ -90,6 +90,9 @@ def _check_run(result: dict) -> None:
         lacking = [name for name in ("data", "model") if not isinstance(result["settings"].get(name), str)]
     if lacking:
         raise ValueError(f"it has no {lacking[0]} of a run")
+    for name, score in result.items():
+        if SCORE.match(name) and not isinstance(score, int | float | None):
+            raise ValueError(f"its {name} is no number")
 
 
 def _settings_of(run: dict, *without: str) -> str:

@@ -1,9 +1,13 @@
 """A self-contained HTML page of results: figures are embedded, and nothing is loaded from elsewhere."""
 
 import datetime
+import functools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from keras_resnet.errors import InputError
 from keras_resnet.files import write_text
 from keras_resnet.reporting.collecting import Found, collect
 from keras_resnet.reporting.markup import document, fragment, html_table, joined
@@ -24,6 +28,8 @@ TITLES = {
     "lesions": "Lesions and paths",
     "cost": "Compute and memory",
 }
+DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # of values of other kinds
+T = TypeVar("T")
 RUNS = {"Classifiers": classifiers, "Detectors": detectors, "Localization": classifiers}  # by title, on one data set
 
 
@@ -36,17 +42,36 @@ def write_page(folder: Path, path: Path) -> Found:
     results = collect(folder)
     sections = [
         *_run_sections(results),
-        *((f"study-{i}", f"Study: {r['study']}", _study(p, r)) for i, (p, r) in enumerate(results.studies.items())),
-        *(
-            (f"instrument-{i}", *(_recipe_study(result) if "measured" in result else _instrument(path, result)))
-            for i, (path, result) in enumerate(results.instruments.items())
-        ),
+        *_sections_of(results.studies, "study", lambda path, r: (f"Study: {r['study']}", _study(path, r))),
+        *_sections_of(results.instruments, "instrument", _of_instrument),
     ]
+    if not sections:
+        raise InputError(f"All results below {folder} are damaged: run their commands again.")
     today = datetime.date.today().isoformat()
     text = document("Deep residual learning: results", f"{folder.name}, {today}", sections)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
     return results
+
+
+def _sections_of(
+    results: dict[Path, dict], kind: str, make: "Callable[[Path, dict], tuple[str, Markup]]"
+) -> "Iterator[tuple[str, str, Markup]]":
+    """A section for each result of a kind that is not damaged."""
+    for number, (path, result) in enumerate(results.items()):
+        made = _unless_damaged([path], functools.partial(make, path, result))
+        if made is not None:
+            yield f"{kind}-{number}", *made
+
+
+def _unless_damaged(folders: Iterable[Path], make: Callable[[], T]) -> T | None:
+    """What ``make`` makes of the results in ``folders``, or None if they are damaged, which is reported."""
+    try:
+        return make()
+    except DAMAGE as error:
+        for folder in folders:
+            print(f"{folder / 'result.json'} is left out: it is damaged ({error!r:.100})", file=sys.stderr)
+        return None
 
 
 def _run_sections(results: Found) -> list[tuple[str, str, "Markup"]]:
@@ -58,8 +83,20 @@ def _run_sections(results: Found) -> list[tuple[str, str, "Markup"]]:
             if _title(group) == title:
                 by_data.setdefault(group["settings"]["data"], []).append(group)
         for number, (name, groups) in enumerate(zip(data_names(list(by_data)), by_data.values(), strict=True)):
-            sections.append((f"{title.lower()}-{number}", f"{title}: {name}", section(groups)))
+            body = _without_damaged(section, groups)
+            if body is not None:
+                sections.append((f"{title.lower()}-{number}", f"{title}: {name}", body))
     return sections
+
+
+def _without_damaged(section: "Callable[[Sequence[dict]], Markup]", groups: Sequence[dict]) -> "Markup | None":
+    """The section of those ``groups`` that are not damaged; None if all are."""
+    try:
+        return section(groups)
+    except DAMAGE:
+        alone = {id(group): _unless_damaged(group["folders"], functools.partial(section, [group])) for group in groups}
+        whole = [group for group in groups if alone[id(group)] is not None]
+        return section(whole) if whole else None
 
 
 def _title(group: dict) -> str:
@@ -91,6 +128,10 @@ def _recipe_study(result: dict) -> tuple[str, "Markup"]:
     ]
     body = joined([fragment("paragraph", result["question"]), *tables, made_by(result)])
     return f"Study: {result['instrument']}", body
+
+
+def _of_instrument(folder: Path, result: dict) -> tuple[str, "Markup"]:
+    return _recipe_study(result) if "measured" in result else _instrument(folder, result)
 
 
 def _instrument(folder: Path, result: dict) -> tuple[str, "Markup"]:

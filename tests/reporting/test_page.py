@@ -11,7 +11,7 @@ from conftest import ROOT
 from programs import load_program, run
 from run_results import write_run
 
-from keras_resnet import plots
+from keras_resnet import InputError, plots
 from keras_resnet.analysis.instrument_result import write_result
 from keras_resnet.data import ArraySplit
 from keras_resnet.detection import DetectionData, DetectionReport, Detections, Photo, Truths
@@ -169,6 +169,30 @@ def test_a_study_of_a_recipe_shows_its_tables(tmp_path):
     assert page.headings[1:] == ["Study: balance"]
     assert page.cells == ["weights - none", "-6.00 (-8.10 to -3.90)"]
     assert "Do &lt;weights&gt; help?" in (tmp_path / "report.html").read_text()
+
+
+def test_damaged_results_are_named_and_left_out(tmp_path, capsys):
+    """As people leave them who edit them, or send them."""
+    faults = {"a": {"val_examples": "x"}, "b": {"val_by_class": {}}, "c": {"val_error": [1]}}
+    for seed, (folder, fault) in enumerate(faults.items()):
+        write_run(tmp_path / folder, "ResNet20", 0, 10.0 + seed, base_lr=seed)
+        path = tmp_path / folder / "result.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | fault))
+    write_run(tmp_path / "good", "ResNet20", 0, 13.0)
+    path = tmp_path / "good" / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"hardware": "\ud800"}))  # which UTF-8 does not have
+    table = {"columns": ["arm"], "rows": 3}
+    write_result(tmp_path / "study", "balance", {"question": "?", "measured": {}, "tables": {"arms": table}}, ORIGIN)
+    write_page(tmp_path, tmp_path / "report.html")
+    page, said = Outline((tmp_path / "report.html").read_text()), capsys.readouterr().err
+    assert page.headings[1:] == ["Classifiers: cifar10"]
+    assert page.cells.count("13.00 of 5,000") == 1
+    assert not [cell for cell in page.cells if cell.startswith(("10.00", "11.00", "12.00"))]
+    for folder in ("a", "b", "c", "study"):
+        assert f"{tmp_path / folder / 'result.json'} is left out: it is" in said
+    (tmp_path / "good" / "result.json").unlink()
+    with pytest.raises(InputError, match=r"All results below .* are damaged"):
+        write_page(tmp_path, tmp_path / "report.html")
 
 
 def test_networks_of_localization_are_no_classifiers(tmp_path):
