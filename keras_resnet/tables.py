@@ -84,4 +84,6 @@ def _width(text: str) -> int:
 
 
 def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    """A line of Markdown; a bar within a cell is no edge of it."""
+    inner = [cell.replace("|", "\\|") for cell in cells]
+    return f"| {' | '.join(inner)} |"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 20  # rows; of more, those of lowest recall
 PARTS = {"val": "validation", "test": "test"}
+MARKUP = re.compile(r"[\\`*_\[\]<>&~]")  # letters that mean something to Markdown within a line or a cell
 FOLDERS = re.compile(r"(^(?:-[\w-]+=)?|:)[^:]*/(?=[^/])")  # of a path, also in NAME:WEIGHTS or --flag=FILE
 
 
@@ -59,10 +60,10 @@ class ModelCard:
         }
         intro = (
             f"A {self.network.spec.name} that classifies photos into {self.network.output_shape[-1]:,} classes, "
-            f"trained on {self.data} with keras_resnet."
+            f"trained on {_plain(self.data)} with keras_resnet."
         )
         body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
-        return f"{self._metadata()}\n# {self.name}\n\n{intro}\n\n{body}\n"
+        return f"{self._metadata()}\n# {_plain(self.name)}\n\n{intro}\n\n{body}\n"
 
     def _metadata(self) -> str:
         """The YAML that Hugging Face reads; JSON's texts are also YAML's."""
@@ -100,7 +101,7 @@ print(model.class_names[scores[0].argmax()])
         for key, name in self.parts.items():
             lines.append(f"- {name} on {self.result[f'{key}_examples']:,} photos: {self.result[f'{key}_split']}")
         names = self.network.class_names or ()
-        shown = ", ".join(names[:MAX_CLASSES])
+        shown = _plain(", ".join(names[:MAX_CLASSES]))
         more = f" and {len(names) - MAX_CLASSES:,} more" if len(names) > MAX_CLASSES else ""
         return "\n".join([*lines, f"- classes: {shown}{more}"])
 
@@ -114,8 +115,8 @@ print(model.class_names[scores[0].argmax()])
             texts.append(error + (f", top-5 {top5:.2f} %" if top5 is not None else ""))
             by_class = self.result.get(f"{key}_by_class")
             if by_class:
-                table, about = _class_table(by_class["classes"]), "\n".join(f"- {line}" for line in in_words(by_class))
-                texts += [about, table.markdown()]
+                about = "\n".join(f"- {_plain(line)}" for line in in_words(by_class))
+                texts += [about, _class_table(by_class["classes"]).markdown()]
         texts += [f"![{Path(picture).stem}]({picture})" for picture in self.pictures]
         return "\n\n".join(texts)
 
@@ -156,7 +157,7 @@ def _class_table(classes: list[dict[str, Any]]) -> Table:
         with_photos = [row for row in classes if row["photos"]]
         classes = sorted(with_photos, key=lambda row: row["recall"][0])[:MAX_CLASSES]
     for row in classes:
-        table.rows.append((row["class"], f"{row['photos']:,}", _share(row["recall"]), _share(row["precision"])))
+        table.rows.append((_plain(row["class"]), f"{row['photos']:,}", _share(row["recall"]), _share(row["precision"])))
     return table
 
 
@@ -172,6 +173,11 @@ def _without_folders(words: Iterable[str]) -> list[str]:
 
 def _numbers(values: Any) -> str:
     return f"({', '.join(f'{float(value):g}' for value in values)})"
+
+
+def _plain(words: str) -> str:
+    """Words that Markdown shows as they are; :class:`~keras_resnet.tables.Table` sees to the edges of its cells."""
+    return MARKUP.sub(r"\\\g<0>", " ".join(words.split()))
 
 
 def _text(words: str) -> str:

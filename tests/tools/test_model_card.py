@@ -12,7 +12,7 @@ from programs import run
 from small_runs import IMAGENET, small
 
 import keras_resnet
-from keras_resnet.reporting.model_card import _without_folders
+from keras_resnet.reporting.model_card import ModelCard, _without_folders
 
 pytestmark = pytest.mark.long
 
@@ -60,6 +60,23 @@ def test_the_card_says_what_the_result_says(trained):
     assert "of a client" not in card
     assert "--data photos" in body
     assert "--data-dir=tfds --workdir run\n" in body
+
+
+def test_names_of_others_are_no_markup_on_the_card(trained):
+    """Names of classes are those of folders, and Markdown would take some for pictures, tags or edges of cells."""
+    result = json.loads((trained / "run/result.json").read_text())
+    names = ("<unknown>", "a | b ![x](http://x.y)")
+    for row, name in zip(result["val_by_class"]["classes"], names, strict=True):
+        row["class"] = name
+    result["val_by_class"]["confused"] = [{"class": names[0], "answer": names[1], "count": 2}]
+    network = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=2)
+    network.class_names = names
+    body = ModelCard("*stars*", result, network).markdown().split("---\n", 2)[2]
+    assert "# \\*stars\\*\n" in body
+    assert "classes: \\<unknown\\>, a | b !\\[x\\](http://x.y)\n" in body
+    assert "| \\<unknown\\> | 2 |" in body
+    assert "| a \\| b !\\[x\\](http://x.y) | 2 |" in body
+    assert "most confused: \\<unknown\\> taken for a | b !\\[x\\](http://x.y) (2)" in body
 
 
 def test_no_folder_is_in_a_command():
