@@ -31,6 +31,7 @@ from keras_resnet.errors import InputError, one_of
 from keras_resnet.network import Network
 from keras_resnet.training.stepping.step import Step
 from keras_resnet.typing import Tensor
+from keras_resnet.weights.description import check_printable
 
 TRAINING_PROPOSALS, TEST_PROPOSALS = (12_000, 2_000), (6_000, 300)  # before and after suppression
 LOSSES = ("proposal_class_loss", "proposal_box_loss", "class_loss", "box_loss")
@@ -102,6 +103,7 @@ class FasterRCNN(TrainedPhotos, Step, keras.Model):
         self.class_names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
         if not self.class_names:
             raise InputError("A detector needs at least one class.")
+        check_printable(*self.class_names)
         self.proposals, self.region_head, self.image_size, self.learn = proposals, region_head, image_size, tuple(learn)
         self.preprocessing, self.backbone_config = backbone.preprocessing, backbone.config
         self.shared, self.head, self.size = backbone.shared, backbone.head, backbone.size

@@ -20,6 +20,7 @@ from keras_resnet.localization.per_class import PerClass
 from keras_resnet.network import Network
 from keras_resnet.training.stepping.step import Step
 from keras_resnet.typing import Tensor
+from keras_resnet.weights.description import check_printable
 
 STRIDE = 32  # of the last feature map
 LOSSES = ("class_loss", "box_loss")
@@ -49,6 +50,7 @@ class LocalizationNetwork(TrainedPhotos, Step, keras.Model):
         backbone = backbone if isinstance(backbone, Backbone) else backbones.from_network(backbone, frozen=None)
         super().__init__(name=name or f"{type(self).__name__}_{backbone.name}")
         self.class_names, self.size = tuple(classes), size
+        check_printable(*self.class_names)
         self.preprocessing, self.backbone_config = backbone.preprocessing, backbone.config
         self.lower = backbone.shared
         last = _below_pooling(backbone.head)

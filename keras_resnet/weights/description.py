@@ -107,9 +107,8 @@ def parse(description: dict) -> dict[str, Any]:
     spec, preprocessing, names = (description.get(key) for key in ("spec", "preprocessing", "class_names"))
     image = {} if mean_image(description) is None else {"mean": mean_image(description)}
     network_name = spec.get("name") if isinstance(spec, dict) else None
-    for text in (network_name, description.get("source"), description.get("licence"), *(names or ())):
-        if text is not None and (not isinstance(text, str) or UNPRINTABLE & set(map(category, text))):
-            raise InputError(f"{shown(text)!r} is not a name that can be printed.")
+    texts = (network_name, description.get("source"), description.get("licence"))
+    check_printable(*(text for text in texts if text is not None), *(names or ()))
     return {
         "spec": NetSpec(**spec) if spec else None,
         "preprocessing": Preprocessing.from_config(preprocessing | image) if preprocessing else None,
@@ -117,6 +116,13 @@ def parse(description: dict) -> dict[str, Any]:
         "licence": description.get("licence"),
         "class_names": tuple(names) if names else None,
     }
+
+
+def check_printable(*texts: object) -> None:
+    """Raise :class:`InputError` for the first of ``texts`` that is no text, or has control characters."""
+    for text in texts:
+        if not isinstance(text, str) or UNPRINTABLE & set(map(category, text)):
+            raise InputError(f"{shown(text)!r} is not a name that can be printed.")
 
 
 def input_shape(description: dict) -> tuple | None:

@@ -281,5 +281,8 @@ def test_wrong_arguments_are_named(detector):
         detector(learn=("rpn",))
     with pytest.raises(InputError, match="at least one class"):
         detector(classes=[])
+    for name in ("a\nb", "\x1b[2J", 7):  # of a file of others: lines of a list of classes, orders to a terminal
+        with pytest.raises(InputError, match="is not a name that can be printed"):
+            detector(classes=["cat", name])
     with pytest.raises(InputError, match=r"CIFAR network"):
         FasterRCNN(keras_resnet.ResNet20(), 3)
