@@ -3,11 +3,11 @@
     python tools/export_detector.py photos/*.jpg --model best.keras --out exported
     python tools/export_detector.py photos/*.jpg --model best.keras --formats saved-model onnx --out exported
 
-The SavedModel takes the bytes of a JPEG or PNG file and gives boxes in the photo's pixels, classes, their names and
-scores. model.onnx takes a photo that is resized already, and gives boxes in its pixels, classes and scores; its
-metadata have the names and the size. In both, batch normalization is folded. On the photos, the boxes that score at
-least --score must agree with the detector's to half a pixel and 0.001 of a score. Otherwise nothing is kept and the
-tool fails. Photos are read as they are stored, not turned by their EXIF orientation.
+The SavedModel takes the bytes of a JPEG or PNG file and gives boxes, classes, their names and scores; it sees photos
+as a viewer shows them, turned by their EXIF orientation, and boxes are in pixels of the turned picture. model.onnx
+takes a photo that is turned and resized already, and gives boxes in its pixels, classes and scores; its metadata have
+the names and the size. In both, batch normalization is folded. On the photos, the boxes that score at least --score
+must agree with the detector's to half a pixel and 0.001 of a score. Otherwise nothing is kept and the tool fails.
 """
 
 import shutil
@@ -47,14 +47,18 @@ class ExportDetector:
 
     def run(self) -> None:
         from keras_resnet import detection
-        from keras_resnet.data import decoding
+        from keras_resnet.data import decoding, plain_decoding
 
         if self.out.exists():
             raise InputError(f"{self.out} exists already: choose another --out, or remove it.")
         if not self.photos:
             raise InputError("Give at least one photo to compare on: export_detector.py PHOTO ... --model MODEL.")
+        photos = [decoding.read_photo(path) for path in self.photos]
+        for path, photo in zip(self.photos, photos, strict=True):
+            if "saved-model" in self.formats and not plain_decoding.is_decodable(photo):
+                raise InputError(f"The SavedModel reads JPEG and PNG files alone: leave {path} out, or convert it.")
         model = detection.load_detector(self.model)
-        detector, photos = detection.Detector([model]), [decoding.read_photo(path) for path in self.photos]
+        detector = detection.Detector([model])
         self.out.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix="part-", dir=self.out.parent))
         try:
@@ -66,7 +70,7 @@ class ExportDetector:
                 detection.save_onnx(model, part / ONNX)
                 exported[ONNX] = detection.run_onnx(part / ONNX)
             for path, photo in zip(self.photos, photos, strict=True):
-                expected = detector(decoding.decode_stored(photo).numpy(), path)
+                expected = detector(detection.decode_upright(photo), path)
                 for name, served in exported.items():
                     self._compare(f"In {path} {name}", expected, served(photo))
                 count += int((expected.scores >= self.score).sum())

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_resnet.data.decoding import decode_stored
+from keras_resnet.data.decoding import decode
 from keras_resnet.detection.boxes import Detections
 from keras_resnet.detection.data.batches import resize_image
 from keras_resnet.detection.detector import MAX_DETECTIONS, MIN_SCORE
@@ -68,14 +68,14 @@ def save_onnx(detector: FasterRCNN, file: Path) -> None:
 
 
 def run_onnx(file: Path) -> Callable[[bytes], Detections]:
-    """A function from a photo's bytes to the detections of an ONNX file, in pixels of the photo as it is stored."""
+    """A function from a photo's bytes to the detections of an ONNX file, in pixels of what a viewer shows."""
     session = needed("onnxruntime", "export").InferenceSession(str(file), providers=["CPUExecutionProvider"])
     about = session.get_modelmeta().custom_metadata_map
     shorter, longer = (float(about[name]) for name in ("shorter", "longer"))
     names = ("boxes", "classes", "scores", "count")
 
     def detect(photo: bytes) -> Detections:
-        image = decode_stored(photo)
+        image = decode(photo)
         resized = resize_image(image, shorter, longer).numpy()
         boxes, classes, scores, count = session.run(names, {"image": resized[None]})
         factor = np.tile(np.divide(resized.shape[1::-1], image.shape[1::-1]), 2)

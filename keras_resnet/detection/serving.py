@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet import weights
+from keras_resnet.data import plain_decoding
 from keras_resnet.detection.boxes import Detections
 from keras_resnet.detection.data.batches import prepare_image
 from keras_resnet.detection.detector import MAX_DETECTIONS, MIN_SCORE
@@ -33,15 +34,15 @@ def save_detector(detector: FasterRCNN, folder: Path) -> None:
     """Write a SavedModel that finds objects as ``Detector([detector])`` does, without further options.
 
     Its signature ``serving_default`` takes ``jpeg``, the bytes of a JPEG or PNG file, a string, and gives ``boxes``
-    float32 ``[n, 4]``, ``x1, y1, x2, y2`` in pixels of the photo as it is stored; ``classes`` int32 ``[n]`` and their
-    ``names``; and ``scores`` float32 ``[n]``; at most 100, best first. Batch normalization is folded, and the layers
-    compute in float32.
+    float32 ``[n, 4]``, ``x1, y1, x2, y2`` in pixels of the photo as a viewer shows it, turned by its EXIF orientation;
+    ``classes`` int32 ``[n]`` and their ``names``; and ``scores`` float32 ``[n]``; at most 100, best first. Batch
+    normalization is folded, and the layers compute in float32. All are TensorFlow's operations, so that servers
+    without Python run them.
     """
     model, names, size = folded(detector), tf.constant(detector.class_names), detector.image_size
 
     def detect(jpeg: Tensor) -> dict[str, Tensor]:
-        image = tf.io.decode_image(jpeg, channels=3, expand_animations=False)
-        image.set_shape([None, None, 3])
+        image = plain_decoding.decode(jpeg)
         prepared = prepare_image(image, float(size.shorter), float(size.longer), model.preprocessing)
         sides = tf.cast(tf.reverse(tf.shape(prepared)[:2], [0]), tf.float32)
         outputs = model((prepared[None], sides[None]))

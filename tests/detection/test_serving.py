@@ -7,6 +7,7 @@ import tensorflow as tf
 from PIL import Image
 from programs import run
 
+from keras_resnet.data.viewing import ORIENTATION
 from keras_resnet.detection import (
     Detections,
     Detector,
@@ -142,7 +143,11 @@ def test_a_score_beside_the_threshold_counts_in_both_results_or_in_none():
     [("saved-model", "saved_model.pb"), pytest.param("onnx", "model.onnx", marks=pytest.mark.slow)],
 )
 def test_the_tool_compares_before_it_keeps(format, name, classifier, photo, tmp_path):
-    Image.fromarray(photo[1]).save(tmp_path / "photo.png")
+    """With a photo that is turned by its EXIF orientation and half transparent."""
+    exif, image = Image.Exif(), Image.fromarray(photo[1])
+    exif[ORIENTATION] = 6
+    clear = Image.linear_gradient("L").resize(image.size)
+    Image.merge("RGBA", (*image.split(), clear)).save(tmp_path / "photo.png", exif=exif)
     make_model(classifier, "fpn").save(tmp_path / "detector.keras")
     arguments = ["--model", tmp_path / "detector.keras", "--out", tmp_path / "exported", "--formats", format]
     done = run("tools/export_detector.py", tmp_path / "photo.png", *arguments)
