@@ -51,6 +51,7 @@ JSON, CSV, CLASSES = "detections.json", "detections.csv", "classes.txt"
 USUAL_SCORE = 0.5
 SHOWN = 10  # classes whose least scores are listed
 PATIENCE = 10.0  # seconds between lines of progress, and at least between writes of the boxes so far
+SOON = 10.0  # seconds after a picture within which its labels are written; later changes are by hand
 REST = 9.0  # times as long as a write took, no other one follows: each writes all boxes anew
 
 
@@ -128,6 +129,7 @@ class Detect:
             check_written(self._picture(name), *self._first_files())
             if "yolo" in self.formats:  # a folder of labels made by hand has a list of classes too
                 check_written(self._labels(name), self._picture(name))
+                _check_unchanged(self._labels(name), self._picture(name))
 
     def _first_files(self) -> list[Path]:
         """The files of which one at least is in --out before the first drawing."""
@@ -194,6 +196,12 @@ class Detect:
         if "yolo" in self.formats:
             names.append("labels/ with classes.txt")
         return names
+
+
+def _check_unchanged(labels: Path, picture: Path) -> None:
+    """Raise :class:`InputError` if the labels were changed after they had been written, just after their picture."""
+    if labels.exists() and labels.stat().st_mtime - picture.stat().st_mtime > SOON:
+        raise InputError(f"{labels} was changed after it was written and would be replaced: choose another --out.")
 
 
 def _by_name(places: tuple[Path, ...], out: Path) -> dict[Path, str]:

@@ -1,6 +1,7 @@
 """The detection recipes and tools as a user runs them: train, stop, continue, score and detect."""
 
 import json
+import os
 import shutil
 import signal
 import time
@@ -219,6 +220,19 @@ def test_two_photos_that_have_one_name_are_named():
     photos = [Path(f"{number}.jpg") for number in range(10)]
     with pytest.raises(InputError, match=r"Several photos are called 7: detect in them one by one"):
         load_program("tools/detect.py")._by_name((*photos, Path("other/7.png")), Path("found"))
+
+
+def test_labels_that_were_corrected_by_hand_are_not_replaced(tmp_path):
+    photo, out = tmp_path / "a.jpg", tmp_path / "found"
+    detect = load_program("tools/detect.py").Detect((photo,), (tmp_path / "model.keras",), out, formats=("yolo",))
+    (out / "labels").mkdir(parents=True)
+    files = out / "classes.txt", out / "a.png", out / "labels" / "a.txt"
+    for file in files:
+        file.touch()
+    detect._check_replaced(["a"])
+    os.utime(files[-1], (time.time() + 60,) * 2)
+    with pytest.raises(InputError, match=r"labels/a\.txt was changed after it was written and would be replaced"):
+        detect._check_replaced(["a"])
 
 
 def test_labels_are_not_mixed_with_those_of_other_classes(classifier, rectangles, tmp_path):
