@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import ml_dtypes  # a part of Keras and TensorFlow
 import numpy as np
 
 from keras_resnet.weights.file_bounds import NESTED, PICKLED, content, members, reading, shown
@@ -23,7 +24,8 @@ PROTOCOL_VERSION = 1001
 MAX_SHARED = 4  # tensors that may share each number of a storage: tied weights, or one network under two keys
 MAX_DIMENSIONS = 16  # of a tensor
 MAX_INTEGER = 2**60  # below it, no two integer keys of a dictionary have the same hash
-DTYPES = {
+DTYPES: dict[str, Any] = {
+    "BFloat16Storage": ml_dtypes.bfloat16,
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
     "HalfStorage": "<f2",

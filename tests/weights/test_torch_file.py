@@ -5,6 +5,7 @@ import os
 import pickle
 import zipfile
 
+import ml_dtypes
 import numpy as np
 import pytest
 from weights.torch_writer import write_torch
@@ -25,12 +26,14 @@ LAYOUTS = pytest.mark.parametrize("legacy", [True, False], ids=["legacy", "zip"]
 @LAYOUTS
 def test_tensors_and_containers_come_back(legacy, tmp_path, monkeypatch, rng):
     arrays = {"a": rng.normal(size=(2, 3, 4)).astype("float32"), "b": np.full((), 3, "float32")}
+    arrays["half"] = arrays["a"].astype(ml_dtypes.bfloat16)
     content = {"state_dict": collections.OrderedDict(arrays), "best_prec1": 91.5, "epoch": 3, "empty": np.zeros((0, 2))}
     write_torch(tmp_path / "w.th", content, monkeypatch, legacy)
     back = read_torch_file(tmp_path / "w.th")
     assert back["best_prec1"] == 91.5
     for key, value in arrays.items():
         np.testing.assert_array_equal(back["state_dict"][key], value)
+        assert back["state_dict"][key].dtype == value.dtype
     assert back["empty"].shape == (0, 2)
 
 
@@ -162,7 +165,9 @@ def test_equals_torch_load(zipped, tmp_path):
         "parameter": torch.nn.Parameter(torch.randn(2)),
         "bool": torch.tensor([True, False]),
     }
-    torch.save(tensors, tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
+    short = torch.randn(3).bfloat16()  # for which NumPy has no type
+    torch.save(tensors | {"short": short}, tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
     back = read_torch_file(tmp_path / "w.pth")
     for key, tensor in tensors.items():
         np.testing.assert_array_equal(back[key], tensor.detach().numpy())
+    np.testing.assert_array_equal(back["short"], short.float().numpy())

@@ -10,6 +10,8 @@ import numpy as np
 
 from keras_resnet.weights.torch_file import MAGIC_NUMBER, PROTOCOL_VERSION
 
+STORAGES = {"float32": "FloatStorage", "bfloat16": "BFloat16Storage"}
+
 
 class _Storage:
     def __init__(self, key, array):
@@ -33,21 +35,23 @@ def _modules():
 
     _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
     utils._rebuild_tensor_v2 = _rebuild_tensor_v2
-    torch.FloatStorage = type("FloatStorage", (), {"__module__": "torch"})
+    for name in STORAGES.values():
+        setattr(torch, name, type(name, (), {"__module__": "torch"}))
     torch._utils = utils
     return {"torch": torch, "torch._utils": utils}
 
 
 def write_torch(path, content, monkeypatch, legacy, offset=0):
-    """Write ``content``, float32 arrays anywhere in dicts and lists, in the legacy or the zip layout."""
+    """Write ``content``, arrays anywhere in dicts and lists, of bfloat16 or as float32, in the legacy or zip layout."""
     for name, module in _modules().items():
         monkeypatch.setitem(sys.modules, name, module)
     storages = []
 
     def wrap(value):
         if isinstance(value, np.ndarray):
-            storages.append(_Storage(str(len(storages)), np.array(value, "<f4", order="C")))
-            strides = tuple(s // 4 for s in storages[-1].array.strides)
+            dtype = value.dtype if value.dtype.name in STORAGES else "<f4"
+            storages.append(_Storage(str(len(storages)), np.array(value, dtype, order="C")))
+            strides = tuple(s // storages[-1].array.itemsize for s in storages[-1].array.strides)
             return _Tensor(storages[-1], value.shape, strides, offset)
         if isinstance(value, dict):
             return type(value)((k, wrap(v)) for k, v in value.items())
@@ -57,7 +61,8 @@ def write_torch(path, content, monkeypatch, legacy, offset=0):
         def persistent_id(self, obj):
             if isinstance(obj, _Storage):
                 view = (None,) if legacy else ()
-                return ("storage", sys.modules["torch"].FloatStorage, obj.key, "cpu", obj.array.size, *view)
+                kind = getattr(sys.modules["torch"], STORAGES[obj.array.dtype.name])
+                return ("storage", kind, obj.key, "cpu", obj.array.size, *view)
             return None
 
     content = wrap(content)
