@@ -68,5 +68,5 @@ def in_our_words() -> Iterator[None]:
 def system_error(error: Exception) -> OSError | None:
     """The error of the operating system in the text of one of TensorFlow's, ``PATH; WORDS``; None without one."""
     numbers = {os.strerror(number): number for number in errno.errorcode}
-    said = re.search(rf"(.+); ({'|'.join(map(re.escape, numbers))})", str(error).split("}} ")[-1])
+    said = re.search(rf"(?:.*: )?(.+); ({'|'.join(map(re.escape, numbers))})", str(error).split("}} ")[-1])
     return OSError(numbers[said[2]], said[2], said[1]) if said else None

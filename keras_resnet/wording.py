@@ -17,8 +17,10 @@ def are(count: int) -> str:
 
 
 def named(names: Sequence[str]) -> str:
-    """The first five of ``names``, and the number of the others."""
-    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED:,} others" if len(names) > MAX_NAMED else "")
+    """The first five of ``names`` of classes, and how many other classes there are."""
+    others = len(names) - MAX_NAMED
+    more = f" and {others:,} other class{'es' if others > 1 else ''}" if others > 0 else ""
+    return ", ".join(names[:MAX_NAMED]) + more
 
 
 def duration(seconds: float) -> str:

@@ -98,8 +98,8 @@ def main(settings: Settings) -> None:
     if settings.data == "demo":
         print("training on the built-in demo set; --data DIR trains on your own photos", flush=True)
     data_set = training.open_photos(settings)
-    network = {"model": preset(settings, len(data_set.train))["model"]}
-    photos = training.first_count(training.resolve(settings, network, RECIPE).workdir, len(data_set.train))
+    model = (DEMO if settings.data == "demo" else PAPER)["model"]
+    photos = training.first_count(training.resolve(settings, {"model": model}, RECIPE).workdir, len(data_set.train))
     settings = training.resolve(settings, preset(settings, photos), RECIPE)
     training.run(settings, functools.partial(prepare, data_set=data_set), patience=settings.patience)
 

@@ -29,6 +29,7 @@ def test_a_full_disk_is_named_whoever_writes_to_it(tmp_path):
         ("{{node SaveV2}} /out/part-1/variables; No space left on device [Op:SaveV2]", ("/out/part-1/variables", 28)),
         ("/runs/a/events.out.tfevents.1; Permission denied", ("/runs/a/events.out.tfevents.1", 13)),
         ("{{node SaveV2}} /my runs/a b/part; No space left on device [Op:SaveV2]", ("/my runs/a b/part", 28)),
+        ("Error in function passed to Map with iterator: Iterator::Map: /a b.jpg; Not a directory", ("/a b.jpg", 20)),
         ("Input is empty. [Op:DecodeImage]", None),
     ],
 )

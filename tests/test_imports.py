@@ -192,5 +192,5 @@ print(json.dumps([during, len(gc.get_objects(generation=0)), gc.isenabled()]))
 """
     during, young, enabled = imported(code)
     assert enabled
-    assert young < 10_000  # the others are where the next collections do not visit them
+    assert young < 10_000  # the others are in the oldest generation
     assert during <= 4  # the start and end of the first, or of two, once it is on again

@@ -51,8 +51,8 @@ JSON, CSV, CLASSES = "detections.json", "detections.csv", "classes.txt"
 USUAL_SCORE = 0.5
 SHOWN = 10  # classes whose least scores are listed
 PATIENCE = 10.0  # seconds between lines of progress, and at least between writes of the boxes so far
-SOON = 10.0  # seconds after a picture within which its labels are written; later changes are by hand
-REST = 9.0  # times as long as a write took, no other one follows: each writes all boxes anew
+TOGETHER = 10.0  # seconds within which a picture and its labels are written
+REST = 9.0  # the pause after the boxes so far were written, which takes longer and longer, as a multiple of its time
 
 
 @dataclass(frozen=True)
@@ -199,9 +199,11 @@ class Detect:
 
 
 def _check_unchanged(labels: Path, picture: Path) -> None:
-    """Raise :class:`InputError` if the labels were changed after they had been written, just after their picture."""
-    if labels.exists() and labels.stat().st_mtime - picture.stat().st_mtime > SOON:
-        raise InputError(f"{labels} was changed after it was written and would be replaced: choose another --out.")
+    """Raise :class:`InputError` if labels and their picture, which are written together, are of different times."""
+    if labels.exists() and abs(labels.stat().st_mtime - picture.stat().st_mtime) > TOGETHER:
+        raise InputError(
+            f"{labels} may have been changed by hand, since {picture} is of another time: choose another --out."
+        )
 
 
 def _by_name(places: tuple[Path, ...], out: Path) -> dict[Path, str]:

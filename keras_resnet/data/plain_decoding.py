@@ -1,6 +1,7 @@
 """JPEG and PNG photos as ``decoding`` decodes them, by TensorFlow's operations alone, as a SavedModel needs them.
 
-A SavedModel that calls Python fails in every other process.
+A SavedModel that calls Python fails in every other process. What is read here differs only where a PNG has its
+orientation in XMP data alone, which is not read, and where EXIF data are damaged.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from keras_resnet.typing import Tensor
 
 NEITHER = "it is neither a JPEG nor a PNG file: convert it"
 EXIF_BYTES = 2**16  # the most that a JPEG has
-TIFF, ENTRY, SHORT = 42, 12, 3  # the number that begins EXIF data, the bytes of an entry, the type of small numbers
+TIFF, ENTRY = 42, 12  # the number that begins EXIF data, and the bytes of an entry
+SHORT, LONG = 3, 4  # types of an entry: numbers of two and four bytes
 ALPHA_TYPES = (4, 6)  # in the header of a PNG with an alpha channel
 
 
@@ -27,28 +29,29 @@ def decode(encoded: Tensor) -> Tensor:
     """A JPEG or PNG as a viewer shows it, uint8 RGB ``[height, width, 3]``.
 
     Raises:
-        tf.errors.InvalidArgumentError: it is neither, is damaged, or has more than ``decoding.MAX_PIXELS``.
+        tf.errors.InvalidArgumentError: it is neither, is damaged, or has more than ``decoding.MAX_PIXELS``; with
+            transparency, more than ``viewing.MAX_PILLOW_PIXELS``.
     """
-    return tf.ensure_shape(viewing.turned(decode_stored(encoded), exif_orientation(encoded)), SHAPE)
-
-
-def decode_stored(encoded: Tensor) -> Tensor:
-    """The same as it is stored, not turned by its EXIF orientation; transparency is on white here, too."""
     is_jpeg, is_png = tf.io.is_jpeg(encoded), tf.strings.substr(encoded, 0, len(PNG)) == PNG
     with tf.control_dependencies([tf.debugging.assert_equal(is_jpeg | is_png, True, NEITHER)]):
         shape = tf.cond(is_jpeg, lambda: tf.image.extract_jpeg_shape(encoded), lambda: png_shape(encoded))
     with tf.control_dependencies([bounded(shape)]):
-        image = tf.cond(is_jpeg, lambda: tf.io.decode_jpeg(encoded, channels=3), lambda: _decode_png(encoded))
-    return tf.ensure_shape(image, SHAPE)
+        image = tf.cond(is_jpeg, lambda: tf.io.decode_jpeg(encoded, channels=3), lambda: _decode_png(encoded, shape))
+    return tf.ensure_shape(viewing.turned(image, exif_orientation(encoded)), SHAPE)
 
 
-def _decode_png(encoded):
+def _decode_png(encoded, shape):
+    def clear():
+        small = tf.reduce_prod(tf.cast(shape, tf.int64)) <= 3 * viewing.MAX_PILLOW_PIXELS
+        with tf.control_dependencies([tf.debugging.assert_equal(small, True, viewing.TOO_LARGE)]):
+            return _on_white(tf.io.decode_png(encoded, channels=4))
+
     padded = encoded + bytes(ENTRY)
     place = _first_in_png(padded, "tRNS")
     has_alpha = _among(_number(padded, tf.constant(25, tf.int64), 1), ALPHA_TYPES) | (_kind(padded, place) == "tRNS")
     return tf.cond(  # with four channels, TensorFlow decodes greys of less than 8 bits wrongly
         has_alpha,
-        lambda: _on_white(tf.io.decode_png(encoded, channels=4)),
+        clear,
         lambda: tf.io.decode_png(encoded, channels=3),
     )
 
@@ -75,9 +78,11 @@ def exif_orientation(encoded: Tensor) -> Tensor:
     directory = numbers(tf.constant([4], tf.int64), 4)
     count = tf.minimum(numbers(directory, 2), EXIF_BYTES // ENTRY)
     entries = directory + 2 + ENTRY * tf.range(count[0])
-    values = tf.where(numbers(entries + 2, 2) == SHORT, numbers(entries + 8, 2), numbers(entries + 8, 4))
+    types = numbers(entries + 2, 2)
+    values = tf.where(types == SHORT, numbers(entries + 8, 2), numbers(entries + 8, 4))
+    is_number = ((types == SHORT) | (types == LONG)) & (numbers(entries + 4, 4) == 1)
     is_tiff = numbers(tf.constant([2], tf.int64), 2) == TIFF
-    valid = is_tiff & (numbers(entries, 2) == ORIENTATION) & (values >= 1) & (values <= 8)
+    valid = is_tiff & is_number & (numbers(entries, 2) == ORIENTATION) & (values >= 1) & (values <= 8)
     first = tf.concat([tf.boolean_mask(values, valid), tf.ones([1], tf.int64)], 0)
     return tf.cast(first[0], tf.int32)
 

@@ -97,9 +97,11 @@ print(model.class_names[scores[0].argmax()])
 ```"""
 
     def _data(self) -> str:
-        lines = [f"- trained on {self.result['train_examples']:,} photos: {self.result['train_split']}"]
+        lines = [f"- trained on {self.result['train_examples']:,} photos: {_plain(self.result['train_split'])}"]
         for key, name in self.parts.items():
-            lines.append(f"- {name} on {self.result[f'{key}_examples']:,} photos: {self.result[f'{key}_split']}")
+            lines.append(
+                f"- {name} on {self.result[f'{key}_examples']:,} photos: {_plain(self.result[f'{key}_split'])}"
+            )
         names = self.network.class_names or ()
         shown = _plain(", ".join(names[:MAX_CLASSES]))
         more = f" and {len(names) - MAX_CLASSES:,} more" if len(names) > MAX_CLASSES else ""
@@ -138,7 +140,7 @@ print(model.class_names[scores[0].argmax()])
         packages = ", ".join(f"{package} {version}" for package, version in versions.items())
         values = {name: _without_folders(value.split()) for name, value in result["environment"].items()}
         variables = "".join(f", {name}={' '.join(words)}" for name, words in values.items())
-        source = f"\n- began with: {self.network.source}" if self.network.source else ""
+        source = f"\n- began with: {_plain(self.network.source)}" if self.network.source else ""
         return (
             f"    {shlex.join(_without_folders(shlex.split(result['command'])))}\n\n"
             f"- {result['steps']:,} steps of {result['settings']['batch_size']:,} images, seed {result['seed']}, in "
@@ -147,7 +149,9 @@ print(model.class_names[scores[0].argmax()])
         )
 
     def _licence(self) -> str:
-        began = f" The weights that training began with: {self.network.licence}." if self.network.licence else ""
+        began = (
+            f" The weights that training began with: {_plain(self.network.licence)}." if self.network.licence else ""
+        )
         return f"{self.licence or 'Not stated.'}{began}"
 
 

@@ -3,7 +3,7 @@
 import datetime
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,7 +28,7 @@ TITLES = {
     "lesions": "Lesions and paths",
     "cost": "Compute and memory",
 }
-DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # of values of other kinds
+DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # by values that no program writes
 T = TypeVar("T")
 RUNS = {"Classifiers": classifiers, "Detectors": detectors, "Localization": classifiers}  # by title, on one data set
 
@@ -64,13 +64,14 @@ def _sections_of(
             yield f"{kind}-{number}", *made
 
 
-def _unless_damaged(folders: Iterable[Path], make: Callable[[], T]) -> T | None:
+def _unless_damaged(folders: Sequence[Path], make: Callable[[], T]) -> T | None:
     """What ``make`` makes of the results in ``folders``, or None if they are damaged, which is reported."""
     try:
         return make()
     except DAMAGE as error:
         for folder in folders:
-            print(f"{folder / 'result.json'} is left out: it is damaged ({error!r:.100})", file=sys.stderr)
+            one = "it" if len(folders) == 1 else "it, or that of another seed,"
+            print(f"{folder / 'result.json'} is left out: {one} is damaged ({error!r:.100})", file=sys.stderr)
         return None
 
 
@@ -96,7 +97,7 @@ def _without_damaged(section: "Callable[[Sequence[dict]], Markup]", groups: Sequ
     except DAMAGE:
         alone = {id(group): _unless_damaged(group["folders"], functools.partial(section, [group])) for group in groups}
         whole = [group for group in groups if alone[id(group)] is not None]
-        return section(whole) if whole else None
+        return _unless_damaged([], lambda: section(whole)) if whole else None
 
 
 def _title(group: dict) -> str:

@@ -69,11 +69,11 @@ def pooled_variance(arms: list[list[float]]) -> tuple[float, int] | None:
 
     None if no arm has two runs, or if the runs of each arm are equal.
     """
-    run = [errors for errors in arms if errors]
-    if all(np.ptp(errors) < ROUNDING for errors in run):  # the mean of equal numbers may differ from them
+    with_runs = [errors for errors in arms if errors]
+    if all(np.ptp(errors) < ROUNDING for errors in with_runs):  # the mean of equal numbers may differ from them
         return None
-    freedom = sum(len(errors) - 1 for errors in run)
-    return sum(float(np.var(errors)) * len(errors) for errors in run) / freedom, freedom
+    freedom = sum(len(errors) - 1 for errors in with_runs)
+    return sum(float(np.var(errors)) * len(errors) for errors in with_runs) / freedom, freedom
 
 
 def seeds_needed(difference: float, first: float, second: float, comparisons: int = 1) -> int | None:

@@ -175,6 +175,9 @@ class Validation(keras.callbacks.Callback):
             infinite, gone = total(self.model.distribute_strategy, seen).astype(bool)
             if infinite:
                 raise Diverged(self.state.step - 1, self.state.step)
+            if gone and self.workdir.chief:
+                place = f"{self.workdir.path / BEST} is gone: the network of step {self.state.step} takes its place"
+                print(place, file=sys.stderr, flush=True)
             self.state.validated = self.state.step
             error = self.task.objective(values)
             if error < self.state.best_error or gone:
@@ -191,12 +194,8 @@ class Validation(keras.callbacks.Callback):
         self.model.stop_training = self.state.finished
 
     def _best_is_gone(self) -> bool:
-        """Whether the file of the best network was removed, which the chief checks and says."""
-        path = self.workdir.path / BEST
-        gone = self.workdir.chief and self.state.best_step > 0 and not path.exists()
-        if gone:
-            print(f"{path} is gone: the network of step {self.state.step} takes its place", file=sys.stderr, flush=True)
-        return gone
+        """Whether the file of the best network was removed, which the chief alone sees."""
+        return self.workdir.chief and self.state.best_step > 0 and not (self.workdir.path / BEST).exists()
 
     def recalibrate(self) -> None:
         """Give normalization the statistics of the current weights."""

@@ -70,9 +70,12 @@ def test_names_of_others_are_no_markup_on_the_card(trained):
         row["class"] = name
     result["val_by_class"]["confused"] = [{"class": names[0], "answer": names[1], "count": 2}]
     network = keras_resnet.ResNet20(blocks=(1, 1, 1), classes=2)
-    network.class_names = names
+    network.class_names, network.source = names, "<img> *s*"
+    result["val_split"] = "<b>my* data/val"
     body = ModelCard("*stars*", result, network).markdown().split("---\n", 2)[2]
     assert "# \\*stars\\*\n" in body
+    assert "photos: \\<b\\>my\\* data/val\n" in body
+    assert "began with: \\<img\\> \\*s\\*\n" in body
     assert "classes: \\<unknown\\>, a | b !\\[x\\](http://x.y)\n" in body
     assert "| \\<unknown\\> | 2 |" in body
     assert "| a \\| b !\\[x\\](http://x.y) | 2 |" in body

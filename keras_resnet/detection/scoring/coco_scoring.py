@@ -88,8 +88,9 @@ def _numbers(entries: Sequence[dict[str, Any]]) -> dict[int | str, int]:
 def matched_by_class(scorer: "COCOeval") -> Iterator[int]:
     """Let a scorer match the detections of one class after another, and give the numbers of the classes.
 
-    At each, ``scorer.evalImgs`` are of the photos that have objects or detections of the class. For all classes at
-    once, the scorer would keep 0.7 kB for each class and photo: 4 GiB for 1,200 classes and 5,000 photos.
+    At each, ``scorer.evalImgs`` are of the photos that have objects or detections of the class, or of any photo if none
+    has; the scorer's parameters are of this class and these photos, also afterwards. For all classes at once, the
+    scorer would keep 0.7 kB for each class and photo: 4 GiB for 1,200 classes and 5,000 photos.
     """
     objects, detected = scorer.cocoGt.catToImgs, scorer.cocoDt.catToImgs
     any_photo = scorer.params.imgIds[:1]

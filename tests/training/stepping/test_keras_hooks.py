@@ -7,7 +7,7 @@ import keras
 import pytest
 
 from keras_resnet.training import SGD
-from keras_resnet.training.stepping.keras_hooks import HOOKS, NoSymbolicBuild, SumsOnce
+from keras_resnet.training.stepping.keras_hooks import HOOKS, NoSymbolicBuild, SeedsByDevice, SumsOnce
 
 
 @pytest.mark.parametrize(("owner", "name"), HOOKS)
@@ -24,6 +24,8 @@ def test_every_overridden_hook_is_listed():
     for cls in (NoSymbolicBuild, SumsOnce):
         replaced = {name for name, value in vars(cls).items() if callable(value) and name.startswith("_")}
         assert replaced - {"__doc__"} <= {name for _, name in HOOKS}
+    assert {name for name, value in vars(SeedsByDevice).items() if callable(value)} == {"next"}
+    assert ("random.SeedGenerator", "next") in HOOKS
 
 
 def test_gradients_count_as_summed_only_within_the_context():
