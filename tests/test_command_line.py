@@ -59,7 +59,7 @@ def ended(tmp_path, monkeypatch, capsys):
         (["--json", "p.json"], "--json 'p.json' must be a .json file in an existing folder."),
         (["--json", "x.txt"], "--json 'x.txt' must be a .json file in an existing folder."),
         (["--json", "/proc/x.json"], "--json '/proc/x.json' cannot be written"),
-        (["--json", f"{'x' * 250}.json"], "cannot be written (File name too long): choose another place."),
+        (["--json", f"{'x' * 251}.json"], "must be a path in UTF-8 of 1 to 4,096 bytes, at most 255 between slashes."),
         (["x.d"], "target 'x.d' must be a .a or .b.c file in an existing folder."),
         (["--out", "file"], "--out 'file' cannot be written (file is not a folder): choose another place."),
         (["--out=~/runs"], "--out '~/runs' would be in a folder called ~, because a shell replaces ~ at the beginning"),
