@@ -19,7 +19,7 @@ from tyro.conf import Positional
 
 from keras_resnet.command_line import Folder, run_tool
 from keras_resnet.errors import InputError
-from keras_resnet.files import part_of, write_text
+from keras_resnet.files import is_own_file, part_of, write_text
 
 if TYPE_CHECKING:
     from keras_resnet.network import Network
@@ -59,7 +59,7 @@ class MakeModelCard:
         if getattr(network, "spec", None) is None:
             raise InputError(f"{self.workdir / LAST} is not a network of keras_resnet: train it again.")
         name = self.name or (self.upload or self.workdir).resolve().name
-        pictures = tuple(file for file in (MATRIX_PNG, RELIABILITY_PNG) if (self.workdir / file).is_file())
+        pictures = tuple(file for file in (MATRIX_PNG, RELIABILITY_PNG) if is_own_file(self.workdir / file))
         try:
             text = ModelCard(name, result, network, self.licence, pictures).markdown()
         except (KeyError, TypeError, ValueError, AttributeError) as error:
