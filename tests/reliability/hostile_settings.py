@@ -37,7 +37,7 @@ UNWRITABLE = {  # kind of target, as a function of the file's suffix
     "a folder": lambda suffix: f"folder{suffix}",
     "a pipe": lambda suffix: f"pipe{suffix}",
     "of another kind": lambda suffix: "out.txt",
-    "with a name that leaves no room for its part": lambda suffix: "x" * (255 - len(suffix)) + suffix,
+    "with a name longer than the disk takes": lambda suffix: "x" * (256 - len(suffix)) + suffix,
 }
 NO_FOLDER = {
     "a file": "file",
