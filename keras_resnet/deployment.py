@@ -12,6 +12,7 @@ import numpy as np
 from keras_resnet import evaluation, weights
 from keras_resnet.backends import needs_tensorflow
 from keras_resnet.errors import InputError
+from keras_resnet.extras import needed
 
 if TYPE_CHECKING:
     import keras
@@ -124,6 +125,10 @@ def save_onnx(model: keras.Model, file: Path) -> None:
     inner = deployable(model)
     signature = [keras.InputSpec(shape=(None, *inner.input_shape[1:]), dtype="float32", name="images")]
     inner.export(file, format="onnx", verbose=False, input_signature=signature)
+    onnx = needed("onnx", "export")
+    content = onnx.load(file)
+    content.graph.doc_string = ""  # the converter counts all functions of the process in it
+    onnx.save(content, file)
 
 
 def run_saved_model(folder: Path) -> Callable[[np.ndarray], np.ndarray]:

@@ -61,6 +61,7 @@ def save_onnx(detector: FasterRCNN, file: Path) -> None:
     converted, _ = needed("tf2onnx", "export").convert.from_function(
         tf.function(detect, signature, autograph=False), signature, opset=OPSET
     )
+    converted.graph.doc_string = ""  # the converter counts all functions of the process in it
     about = {"classes": detector.class_names, "shorter": model.image_size.shorter, "longer": model.image_size.longer}
     for name, value in about.items():
         converted.metadata_props.add(key=name, value=json.dumps(value))
