@@ -1,40 +1,24 @@
-"""Runs with bad batches, plateaus, lost photos and accumulated gradients, in this process."""
+"""Runs with bad batches, plateaus, patience, other lengths and accumulated gradients, in this process."""
 
 import json
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from array_runs import PREPROCESSING, start, stopping_at
 from programs import run
 
 import keras_resnet
 from keras_resnet import InputError, data, training
 from keras_resnet.training.files.checkpoints import METRIC_PREFIX, CheckpointFolder
 from keras_resnet.training.files.metrics_file import read_metrics, write_metrics
-from keras_resnet.training.files.photo_lists import first_photos
 from keras_resnet.training.state import VOTE, WINDOW
 from keras_resnet.training.stepping.schedules import DROPS
-from keras_resnet.weights import Preprocessing, named_arrays
+from keras_resnet.weights import named_arrays
 
 pytestmark = pytest.mark.long
-
-PREPROCESSING = Preprocessing(np.full(3, 127.0), std=(64, 64, 64))
-VIEW = data.ImageNetView(PREPROCESSING, 32, more=("erasing",))  # traced once for all runs
-SETTINGS = training.Settings(
-    model="ResNet20",
-    change=("blocks=[1]", "filters=[8]"),
-    batch_size=8,
-    image_size=32,
-    base_lr=0.1,
-    save_every=4,
-    steps=24,
-    schedule="steps",
-)
 
 
 @pytest.fixture
@@ -42,34 +26,6 @@ def arrays(rng):
     labels = rng.integers(0, 4, 80).astype(np.int32)
     images = rng.integers(0, 100, (80, 32, 32, 3)) + 40 * labels[:, None, None, None]
     return data.ArraySplit("train", images.astype(np.uint8), labels)
-
-
-def task(settings, arrays, spoil=lambda number, images: images, **more):
-    """Batches of ``arrays``; ``spoil`` changes the images of batch ``number`` of the run's order."""
-
-    def train_batches(start, shard):
-        batches = data.cifar_batches(arrays, PREPROCESSING, 8, 0, start, shard).enumerate(start)
-        return batches.map(lambda number, batch: (spoil(number, batch[0]), batch[1]))
-
-    fields = {
-        "settings": settings,
-        "classes": tuple("abcd"),
-        "train": arrays,
-        "validation": arrays,
-        "test": None,
-        "preprocessing": PREPROCESSING,
-        "train_batches": train_batches,
-        "test_batches": lambda split, shard: data.cifar_batches(split, PREPROCESSING, 8, shard=shard),
-        "reference_batch": 128,
-        "milestones": (0.5,),
-    }
-    return training.Classification(**fields | more)
-
-
-def start(arrays, tmp_path, spoil=lambda number, images: images, more=None, patience=None, **changes):
-    settings = training.resolve(SETTINGS, {}, "test")
-    settings = type(settings)(**{**vars(settings), "workdir": tmp_path / "run", **changes})
-    return training.run(settings, lambda resolved: task(resolved, arrays, spoil, **(more or {})), patience=patience)
 
 
 def test_the_result_is_the_last_validation_and_best_is_the_lowest_error(arrays, tmp_path):
@@ -159,17 +115,6 @@ def test_a_run_on_a_plateau_drops_its_rate_and_ends(arrays, tmp_path, monkeypatc
     assert result["steps"] == 5 * len(validations)
     rates = [row["learning_rate"] for row in rows if row["split"] == "train"]
     assert rates[-1] == pytest.approx(rates[0] / 1000)
-
-
-def stopping_at(step):
-    """``Calendar.saves`` for a process that is stopped at ``step``; checkpoints are saved after each fourth."""
-
-    def saves(self, now):
-        if now == step:
-            raise KeyboardInterrupt
-        return now % 4 == 0 or self.ends_epoch(now)
-
-    return saves
 
 
 def test_a_run_out_of_patience_ends_with_its_best_network(arrays, tmp_path, monkeypatch, capsys):
@@ -322,99 +267,3 @@ def test_the_host_waits_for_the_devices_only_for_votes_and_ends_of_windows(tmp_p
     assert printed["rewritten"] == []
     assert [step for step, count in enumerate(reads, start=1) if count] == list(range(VOTE, 101, VOTE))
     assert [reads[step - 1] for step in range(VOTE, 101, VOTE) if step % WINDOW] == [1] * 8
-
-
-@pytest.fixture
-def photos(tmp_path, rng):
-    """A folder of photos, with a copy of it."""
-    for part, count in (("train", 120), ("val", 100)):
-        for number in range(count):
-            folder = tmp_path / "photos" / part / "abcd"[number % 4]
-            folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(rng.integers(0, 256, (36, 40, 3), dtype=np.uint8)).save(folder / f"{number:03d}.jpg")
-    shutil.copytree(tmp_path / "photos", tmp_path / "copy")
-    return tmp_path / "photos", tmp_path / "copy"
-
-
-def start_on(photos, workdir, lost=(), test=None):
-    """Train on ``photos`` with all augmentation, and delete the ``lost`` ones once the run has begun.
-
-    ``test`` is a folder of photos to test on.
-    """
-
-    def prepare(settings):
-        photo_set = training.with_first_photos(data.open_data(str(photos)), settings.workdir)
-        parts = {"train": photo_set.train, "validation": photo_set.validation}
-        parts |= {"test": data.folder_split(test, "test")[1]} if test else {}
-        for path in lost:
-            (photos / path).unlink()
-
-        def batches(split, **options):
-            return data.imagenet_batches(split, VIEW, 8, **options)
-
-        return task(
-            settings,
-            None,
-            **parts,
-            train_batches=lambda first, shard: batches(parts["train"], seed=0, start_step=first, shard=shard),
-            test_batches=lambda split, shard: batches(split, shard=shard),
-            binary=True,
-        )
-
-    return training.run(training.resolve(replace(SETTINGS, steps=12), {"workdir": workdir}, "test"), prepare)
-
-
-def test_a_continued_run_is_bit_exact_even_if_photos_are_lost(photos, tmp_path, capsys, monkeypatch):
-    lost = ("train/b/041.jpg", "val/a/000.jpg")
-    result = start_on(photos[0], tmp_path / "whole", lost)
-    with monkeypatch.context() as patched:
-        patched.setattr("keras_resnet.training.state.Calendar.saves", stopping_at(10))
-        with pytest.raises(KeyboardInterrupt):
-            start_on(photos[1], tmp_path / "stopped", lost)
-    capsys.readouterr()
-    other = start_on(photos[1], tmp_path / "stopped")
-    output = capsys.readouterr()
-    assert "continuing at step 8" in output.out
-    assert "1 train photos of the run in " in output.err
-    assert "1 validation photos of the run in " in output.err
-    assert other["val_error"] == result["val_error"]
-    folders = [CheckpointFolder(tmp_path / name / "checkpoints") for name in ("whole", "stopped")]
-    (arrays, state), (expected, _) = (folder.newest() for folder in folders)
-    assert state["step"] == 12
-    for name, value in expected.items():
-        np.testing.assert_array_equal(arrays[name], value, err_msg=name)
-
-
-def test_a_run_that_loses_too_many_photos_stops_with_a_sentence(photos, tmp_path):
-    lost = [f"train/a/{number:03d}.jpg" for number in range(0, 40, 4)]
-    with pytest.raises(InputError, match=r"cannot be read: No such file or directory\. In all, \d+ of the 120 photos"):
-        start_on(photos[0], tmp_path / "run", lost)
-
-
-def test_no_error_is_measured_on_what_is_left_of_the_photos(photos, tmp_path):
-    """Photos to validate with are lost while a run goes on and put back, then some of those to test with are."""
-    (folder, copy), run = photos, tmp_path / "run"
-    lost = [folder / "val" / "a" / f"{number:03d}.jpg" for number in (0, 4, 8)]
-    too_many = r"In all, 3 of the 100 photos of {} are lost, more than 1%: put them back, then run the same command"
-    with pytest.raises(InputError, match=too_many.format("val")):
-        start_on(folder, run, lost)
-    assert not (run / "best.keras").exists()
-    for path in lost:
-        shutil.copyfile(copy / path.relative_to(folder), path)
-    with pytest.raises(InputError, match=too_many.format("test")):
-        start_on(folder, run, [copy / path.relative_to(folder) for path in lost], test=copy / "val")
-    assert not (run / "result.json").exists()
-
-
-def test_a_damaged_list_of_photos_is_written_again(tmp_path, capsys):
-    checkpoint = tmp_path / "checkpoints" / "step-000000008"
-    checkpoint.mkdir(parents=True)
-    (checkpoint / "state.json").touch()
-    rows = np.array([(b"a/1.jpg", 0)], [("path", "S9"), ("directory", "i4")])
-    first_photos(tmp_path, "train", rows, ("a",))
-    assert first_photos(tmp_path, "train", rows[:0], ("a",)) == rows
-    capsys.readouterr()
-    for content in (b"damaged", b""):
-        (tmp_path / "photos-train.npz").write_bytes(content)
-        assert first_photos(tmp_path, "train", rows, ("a",)) is rows
-        assert "photos-train.npz is damaged: the run goes on with the photos" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The labels of a continued run are those that it began with."""
+"""The labels of a continued run are those that it began with, also where its list of photos is damaged."""
 
 import shutil
 
@@ -98,3 +98,17 @@ def test_a_continued_run_refuses_other_records(photo_folder, tmp_path):
     for part in PARTS:
         (workdir / f"photos-{part}.npz").unlink()
     opened("renamed")  # of an earlier version, which wrote none
+
+
+def test_a_damaged_list_of_photos_is_written_again(tmp_path, capsys):
+    checkpoint = tmp_path / "checkpoints" / "step-000000008"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.json").touch()
+    rows = np.array([(b"a/1.jpg", 0)], [("path", "S9"), ("directory", "i4")])
+    photo_lists.first_photos(tmp_path, "train", rows, ("a",))
+    assert photo_lists.first_photos(tmp_path, "train", rows[:0], ("a",)) == rows
+    capsys.readouterr()
+    for content in (b"damaged", b""):
+        (tmp_path / "photos-train.npz").write_bytes(content)
+        assert photo_lists.first_photos(tmp_path, "train", rows, ("a",)) is rows
+        assert "photos-train.npz is damaged: the run goes on with the photos" in capsys.readouterr().err
