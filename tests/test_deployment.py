@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 from conftest import randomize
 from PIL import Image
-from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 import keras_resnet
 from keras_resnet import InputError, deployment, evaluation
@@ -101,9 +100,7 @@ def test_jpeg_bytes_become_named_classes(model, saved, images, tmp_path):
 @pytest.mark.long
 def test_a_saved_model_sees_photos_as_a_viewer_does_and_calls_no_python(model, saved, images, tmp_path):
     """In another process a call of Python would fail, so its graph must have none."""
-    content = SavedModel.FromString((saved / "saved_model.pb").read_bytes())
-    functions = content.meta_graphs[0].graph_def.library.function
-    assert {node.op for function in functions for node in function.node_def if "PyFunc" in node.op} == set()
+    assert b"PyFunc" not in (saved / "saved_model.pb").read_bytes()
     exif, photo = Image.Exif(), Image.fromarray(np.kron(images[0], np.ones((2, 3, 1), "uint8")))
     exif[ORIENTATION] = 6
     photo.save(tmp_path / "turned.jpg", exif=exif)

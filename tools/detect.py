@@ -51,8 +51,8 @@ JSON, CSV, CLASSES = "detections.json", "detections.csv", "classes.txt"
 USUAL_SCORE = 0.5
 SHOWN = 10  # classes whose least scores are listed
 PATIENCE = 10.0  # seconds between lines of progress, and at least between writes of the boxes so far
-TOGETHER = 10.0  # seconds within which a picture and its labels are written
-REST = 9.0  # the pause after the boxes so far were written, which takes longer and longer, as a multiple of its time
+APART = 10.0  # seconds, the most between the writing of a picture and of its labels
+REST = 9.0  # seconds until the next write of all boxes so far, for each second that the last one took
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class Detect:
 
 def _check_unchanged(labels: Path, picture: Path) -> None:
     """Raise :class:`InputError` if labels and their picture, which are written together, are of different times."""
-    if labels.exists() and abs(labels.stat().st_mtime - picture.stat().st_mtime) > TOGETHER:
+    if labels.exists() and abs(labels.stat().st_mtime - picture.stat().st_mtime) > APART:
         raise InputError(
             f"{labels} may have been changed by hand, since {picture} is of another time: choose another --out."
         )

@@ -140,7 +140,7 @@ def center_view(encoded: Tensor, size: int, crop: float = CENTER_CROP) -> Tensor
 
 
 def center_square(image: Tensor, size: int, crop: float) -> Tensor:
-    """The same of a photo that is decoded, uint8 ``[height, width, 3]``."""
+    """The center view of a photo that is decoded already, uint8 ``[height, width, 3]``; see :func:`center_view`."""
     extent = tf.shape(image)[:2]
     side = tf.cast(tf.round(tf.cast(tf.reduce_min(extent), tf.float32) * crop), tf.int32)
     side = tf.maximum(side, 1)

@@ -49,11 +49,8 @@ def _decode_png(encoded, shape):
     padded = encoded + bytes(ENTRY)
     place = _first_in_png(padded, "tRNS")
     has_alpha = _among(_number(padded, tf.constant(25, tf.int64), 1), ALPHA_TYPES) | (_kind(padded, place) == "tRNS")
-    return tf.cond(  # with four channels, TensorFlow decodes greys of less than 8 bits wrongly
-        has_alpha,
-        clear,
-        lambda: tf.io.decode_png(encoded, channels=3),
-    )
+    # with four channels, TensorFlow decodes greys of less than 8 bits wrongly
+    return tf.cond(has_alpha, clear, lambda: tf.io.decode_png(encoded, channels=3))
 
 
 def _on_white(image):
@@ -111,7 +108,6 @@ def _exif_of_jpeg(padded):
 
 def _exif_of_png(padded):
     """The EXIF data before the pixels of a PNG, empty if there are none."""
-
     place = _first_in_png(padded, "eXIf")
     length = _if(_kind(padded, place) == "eXIf", tf.minimum(_number(padded, place, 4), EXIF_BYTES))
     return tf.strings.substr(padded, place + 8, length)

@@ -84,7 +84,7 @@ def near_groups(facts: PhotoFacts) -> list[list[int]]:
 
 
 def _merged(group: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The ``group`` of each photo once each of ``one`` is in one group with that of ``other``, ``[photos]``."""
+    """``group`` ``[photos]`` after the groups of photos ``one[i]`` and ``other[i]`` have become one, for every i."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

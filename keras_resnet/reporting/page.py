@@ -70,7 +70,7 @@ def _unless_damaged(folders: Sequence[Path], make: Callable[[], T]) -> T | None:
         return make()
     except DAMAGE as error:
         for folder in folders:
-            one = "it" if len(folders) == 1 else "it, or that of another seed,"
+            one = "it" if len(folders) == 1 else "it, or that of a run beside it,"
             print(f"{folder / 'result.json'} is left out: {one} is damaged ({error!r:.100})", file=sys.stderr)
         return None
 
@@ -97,7 +97,8 @@ def _without_damaged(section: "Callable[[Sequence[dict]], Markup]", groups: Sequ
     except DAMAGE:
         alone = {id(group): _unless_damaged(group["folders"], functools.partial(section, [group])) for group in groups}
         whole = [group for group in groups if alone[id(group)] is not None]
-        return _unless_damaged([], lambda: section(whole)) if whole else None
+        folders = [folder for group in whole for folder in group["folders"]]
+        return _unless_damaged(folders, lambda: section(whole)) if whole else None
 
 
 def _title(group: dict) -> str:

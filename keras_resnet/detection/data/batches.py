@@ -109,7 +109,7 @@ def detection_batches(
 
 
 def mirrored(whether: Tensor, image: Tensor, boxes: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
-    """An image ``[height, width, 3]`` and boxes ``[n, 4]`` in it, or both mirrored."""
+    """An image ``[height, width, 3]`` and boxes ``[n, 4]`` in its pixels, both mirrored if ``whether`` is true."""
     turned = tf.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
     image = tf.cond(whether, lambda: tf.reverse(image, [1]), lambda: image)
     return image, tf.where(whether, turned, boxes)
